@@ -1,0 +1,6 @@
+"""Pyro guides over the latents of a diffusion model: one file each."""
+
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+
+__all__ = ["Guide", "HierarchicalGuide"]

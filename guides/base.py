@@ -1,0 +1,75 @@
+r"""What every guide over diffusion latents shares."""
+
+from __future__ import annotations
+
+import itertools
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.nn import PyroModule
+from torch import Tensor
+
+from vipaint_pyro.kernels import Bridge
+from vipaint_pyro.models.diffusion import DiffusionModel, site
+
+__all__ = ["Guide"]
+
+_numbers = itertools.count()
+
+
+class Guide(PyroModule):
+    """A guide of a :class:`~vipaint_pyro.models.DiffusionModel`: its sites and its call signature.
+
+    Parameters live in the module: ``state_dict()`` is the checkpoint. Every guide has a name of its
+    own in Pyro's parameter store, so that two fits in one process never touch each other.
+
+    Args:
+        model: the model it approximates the posterior of; not registered as a submodule, so that
+            Pyro never trains or saves the frozen network.
+    """
+
+    def __init__(self, model: DiffusionModel) -> None:
+        super().__init__(name=self._new_name())
+        self._model = (model,)
+
+    @classmethod
+    def _new_name(cls) -> str:
+        return f"{cls.__name__}_{next(_numbers)}"
+
+    def __deepcopy__(self, memo):
+        """A copy with parameters of its own, for the same model."""
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        Guide.__init__(copy, self.model)
+        for name, (constraint, event_dim) in self._pyro_params.items():
+            value = getattr(self, name).detach().clone()
+            setattr(copy, name, pyro.nn.PyroParam(value, constraint, event_dim))
+        return copy
+
+    @property
+    def model(self) -> DiffusionModel:
+        return self._model[0]
+
+    def bridge(self, mean: Tensor, std: Tensor) -> None:
+        r"""The sites above T_e of a guide whose q(z_{T_e}) is N(mean, std^2).
+
+        q(z_t) and q(z_s | z_t) are known in closed form there; no network call is made.
+        Call it where the model comes to them: after ``z_{T}`` and ``z_{T_e}``.
+        """
+        model = self.model
+        q = Bridge(model.prior.schedule, model.timesteps[0], mean, std)
+        with model.noise_levels() as n:
+            s = model.timesteps[0] + torch.as_tensor(n)[:, None]
+            m_t, V_t = q.marginal(s + 1)
+            z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False))
+            m_s, std_s = q.conditional(z_t, s + 1, s)
+            with model.draws():
+                pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3))
+
+    def terminal(self, mean: Tensor, std: Tensor) -> None:
+        r"""The site z_T of a guide whose q(z_{T_e}) is N(mean, std^2)."""
+        model = self.model
+        q = Bridge(model.prior.schedule, model.timesteps[0], mean, std)
+        m_T, V_T = q.marginal(model.last)
+        pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3))

@@ -1,0 +1,231 @@
+r"""The diffusion prior and the likelihood as one Pyro program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro import poutine
+from torch import Tensor
+
+from vipaint_pyro.kernels import forward_step, like
+from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.models.marginal import DiffusionMarginal
+from vipaint_pyro.operators import Operator
+from vipaint_pyro.priors import DiffusionPrior
+
+__all__ = ["DiffusionModel", "site"]
+
+
+def site(t: int) -> str:
+    """The name of the sample site of z_t."""
+    return f"z_{t}"
+
+
+class DiffusionModel:
+    r"""A diffusion model over z_{T_e} ... z_{T_s} and the observed image y.
+
+    Sample sites, with event shape (C, H, W), inside ``plate("images", N, dim=-1)``:
+
+    ==================  ==========================================================================
+    ``z_{T}``           p(z_T), a centred Gaussian (bridge form only)
+    ``z_{T_e}``         p(z_{T_e}), the prior's marginal
+    ``z_t``, ``z_s``    a transition p(z_s | z_t) above T_e, drawn by ``plate("noise_levels",
+                        dim=-2)``, z_s twice in ``plate("draws", 2, dim=-3)`` (bridge form only)
+    ``z_{s}`` ...       p(z_s | z_t) for neighbouring timesteps t > s, down to T_s
+    ``x``               deterministic: the decoded one-step prediction E[z_0 | z_{T_s}]
+    ``y``               the likelihood of the observed entries of y given A x
+    ==================  ==========================================================================
+
+    p(z_{T_e}) has no closed density. It enters the bound in one of two forms, equal in
+    expectation where the reverse kernel is exact:
+
+    - ``"bridge"``, for guides whose q(z_{T_e}) is Gaussian: the densities of z_{T_e} are masked, and
+      -KL(q(z_{T_e}) || p(z_{T_e})) is estimated from the sites z_T, z_t and z_s, where the guide
+      knows q(z_t) and q(z_s | z_t) in closed form (VIPaint, arXiv:2411.18929, eq. 13-14 with
+      z_{T_e} integrated out).
+    - ``"marginal"``, for any other guide, AutoGuides included: ``z_{T_e}`` is a
+      :class:`DiffusionMarginal`.
+
+    Args:
+        prior: the diffusion model; condition it on class labels first.
+        operator: the measurement; its ``observed`` has shape (N, C, H, W).
+        timesteps: T_e > ... > T_s, whole times of the prior's schedule.
+        likelihood: of the observed entries, by default Laplace with b = 0.1.
+        beta: weight of every latent site, through ``poutine.scale``; 1 is the evidence bound.
+        eta: of the DDIM kernel between the timesteps, in (0, 1]; 1 is ancestral. (Above T_e the
+            kernel is always the ancestral one, the reverse of the forward process.)
+        form: ``"bridge"`` or ``"marginal"``.
+        num_levels: transitions above T_e per call, each at the cost of one network call.
+        sampling_steps: of the reverse diffusion that draws z_{T_e} from the prior when no guide
+            supplies it.
+
+    Raises:
+        ValueError: for timesteps outside the schedule or out of order, beta or eta out of range,
+            or an operator whose measurements fit neither the labels nor the prior.
+    """
+
+    def __init__(
+        self,
+        prior: DiffusionPrior,
+        operator: Operator,
+        timesteps: Sequence[int],
+        likelihood: Callable[[Tensor], dist.Distribution] | None = None,
+        *,
+        beta: float = 1.0,
+        eta: float = 1.0,
+        form: str = "bridge",
+        num_levels: int = 4,
+        sampling_steps: int = 50,
+    ) -> None:
+        self.timesteps = prior.schedule.check_timesteps(timesteps)
+        if not beta > 0:
+            raise ValueError(f"beta is a positive weight, but is {beta}")
+        if not 0 < eta <= 1:
+            raise ValueError(f"eta lies in (0, 1] (0 would leave the sites no density), but is {eta}")
+        if form not in ("bridge", "marginal"):
+            raise ValueError(f"form is 'bridge' or 'marginal', not {form!r}")
+        if num_levels < 1:
+            raise ValueError(f"num_levels is at least 1, but is {num_levels}")
+        self.prior = prior
+        self.operator = operator
+        self.likelihood = likelihood or Laplace()
+        self.beta, self.eta, self.form = float(beta), float(eta), form
+        self.num_levels, self.sampling_steps = num_levels, sampling_steps
+        self.num_images = operator.observed.shape[0]
+        labels = prior.class_labels
+        if labels is not None and len(labels) not in (1, self.num_images):
+            raise ValueError(f"{len(labels)} class labels for {self.num_images} images")
+        self._predictions: list[tuple[Tensor, int, int, bool, Tensor]] = []
+
+    # -- what a guide needs to know -------------------------------------------------------------
+
+    @property
+    def last(self) -> int:
+        """T, the noisiest time of the schedule."""
+        return self.prior.schedule.last
+
+    @property
+    def num_transitions(self) -> int:
+        """How many transitions lead from T down to T_e."""
+        return self.last - self.timesteps[0]
+
+    @property
+    def bridged(self) -> bool:
+        """Whether the sites z_T, z_t and z_s are there."""
+        return self.form == "bridge" and self.num_transitions > 0
+
+    def images(self) -> pyro.plate:
+        """The plate over the N images."""
+        return pyro.plate("images", self.num_images, dim=-1)
+
+    def noise_levels(self) -> pyro.plate:
+        """The subsampled plate over the transitions above T_e; its indices n mean (T_e+n+1, T_e+n)."""
+        size = self.num_transitions
+        return pyro.plate(
+            "noise_levels", size, subsample_size=min(self.num_levels, size), dim=-2, device="cpu"
+        )
+
+    @contextmanager
+    def draws(self) -> Iterator[None]:
+        """The plate over two draws of z_s for one z_t, each with half the weight.
+
+        A second draw costs no network call. Pyro draws them independently; drawn as antithetic
+        pairs, as :func:`vipaint_pyro.inference.fit` does, the noise of log p(z_s | z_t) - log
+        q(z_s | z_t), which is large against its mean for neighbouring levels, all but cancels.
+        """
+        with pyro.plate("draws", 2, dim=-3), poutine.scale(scale=0.5):
+            yield
+
+    def weight(self):
+        """``poutine.scale`` of the latent sites by beta."""
+        return poutine.scale(scale=self.beta)
+
+    def denoise(self, z: Tensor, t: int) -> Tensor:
+        """E[z_0 | z_t], computed once although guide and model both ask for it at the same z_t."""
+        key = (z._version, t, torch.is_grad_enabled())
+        for known, *rest, z0 in self._predictions:
+            if known is z and tuple(rest) == key:
+                return z0
+        z0 = self.prior.denoise(z, t)
+        self._predictions = [*self._predictions[1 - len(self.timesteps) :], (z, *key, z0)]
+        return z0
+
+    def forget(self) -> None:
+        """Free what :meth:`denoise` remembers of the last call."""
+        self._predictions = []
+
+    def reverse(self, z_t: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of p(z_s | z_t)."""
+        return self.prior.reverse(z_t, t, s, self.eta, self.denoise(z_t, t))
+
+    # -- the program ----------------------------------------------------------------------------
+
+    def __call__(self, y: Tensor | None = None) -> Tensor:
+        """Run the program; with ``y=None`` it draws images and measurements from the prior.
+
+        Args:
+            y: measurements with shape (N, C', H', W'), 0 where not observed.
+
+        Returns:
+            The image x with shape (*, N, C, H, W).
+        """
+        with self.images():
+            with self.weight():
+                z = self._top()
+                for t, s in zip(self.timesteps, self.timesteps[1:]):
+                    mean, std = self.reverse(z, t, s)
+                    z = pyro.sample(site(s), dist.Normal(mean, std).to_event(3))
+            x = self.prior.decode(self.denoise(z, self.timesteps[-1]))
+            pyro.deterministic("x", x, event_dim=3)
+            self._observe(x, y)
+        return x
+
+    def _top(self) -> Tensor:
+        """z_{T_e}, and in the bridge form the sites that carry its density."""
+        e = self.timesteps[0]
+        if not self.num_transitions:
+            return pyro.sample(site(e), self._terminal())
+        if not self.bridged:
+            return pyro.sample(site(e), self._marginal(None))
+        z_T = pyro.sample(site(self.last), self._terminal())
+        z = pyro.sample(site(e), self._marginal(z_T).mask(False))
+        with self.noise_levels() as n:
+            s = e + torch.as_tensor(n)[:, None]
+            a, v = forward_step(self.prior.schedule, e, s + 1)
+            noised = dist.Normal(like(a, z) * z, like(v, z).sqrt())
+            z_t = pyro.sample("z_t", noised.to_event(3).mask(False))
+            mean, std = self.prior.reverse(z_t, s + 1, s)
+            with self.draws():
+                pyro.sample("z_s", dist.Normal(mean, std).to_event(3))
+        return z
+
+    def _terminal(self) -> dist.Distribution:
+        prior = self.prior
+        zeros = torch.zeros(
+            self.num_images, *prior.latent_shape, device=prior.device, dtype=prior.dtype
+        )
+        return dist.Normal(zeros, prior.schedule.terminal_std).to_event(3)
+
+    def _marginal(self, start: Tensor | None) -> dist.Distribution:
+        return DiffusionMarginal(
+            self.prior,
+            self.timesteps[0],
+            (self.num_images,) if start is None else start.shape[:-3],
+            self.num_levels,
+            self.sampling_steps,
+            start,
+        )
+
+    def _observe(self, x: Tensor, y: Tensor | None) -> None:
+        observed = self.operator.observed
+        likelihood = self.likelihood(self.operator(x))
+        if y is not None and y.shape != likelihood.batch_shape[-4:]:
+            raise ValueError(
+                f"y has shape {tuple(y.shape)}, but the operator measures "
+                f"{tuple(likelihood.batch_shape[-4:])}"
+            )
+        pyro.sample("y", likelihood.mask(observed).to_event(3), obs=y)

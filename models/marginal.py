@@ -1,0 +1,111 @@
+r"""p(z_e) of a diffusion model as a Pyro distribution, through a bound on its density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions import constraints
+from torch import Tensor
+
+from vipaint_pyro.kernels import forward_step, like
+from vipaint_pyro.priors import DiffusionPrior
+
+__all__ = ["DiffusionMarginal"]
+
+
+class DiffusionMarginal(dist.TorchDistribution):
+    r"""The prior's marginal p(z_e) at one noise level, for N images.
+
+    ``sample()`` runs the reverse diffusion from T down to e. ``log_prob(z)`` is an unbiased
+    estimate of the diffusion model's own lower bound on log p(z) (Ho et al., arXiv:2006.11239,
+    eq. 5, started at level e instead of at the clean image):
+
+    .. math:: \log p(z_e) \ge E_q\Big[\log p(z_e|z_{t_1}) - KL(q(z_T|z_e)\,\|\,p(z_T))
+              - \sum_{n=2}^N KL(q(z_{t_{n-1}}|z_{t_n}, z_e)\,\|\,p(z_{t_{n-1}}|z_{t_n}))\Big]
+
+    over every time between e and T; of the sum, ``num_levels`` stratified terms are drawn for each
+    image and chain.
+
+    Args:
+        prior: the diffusion prior.
+        e: the level, below T-1.
+        batch_shape: (N,) for N images; any chains on the left.
+        num_levels: terms of the sum per call, at 1 network call each (and one for the first term).
+        num_steps: steps of the reverse diffusion in ``sample()``.
+        start: z_T with shape (*, N, C, H, W), where the caller has drawn it.
+    """
+
+    arg_constraints: dict = {}
+    support = constraints.independent(constraints.real, 3)
+    has_rsample = False
+
+    def __init__(
+        self,
+        prior: DiffusionPrior,
+        e: int,
+        batch_shape: Sequence[int],
+        num_levels: int = 4,
+        num_steps: int = 50,
+        start: Tensor | None = None,
+    ) -> None:
+        self.prior, self.e = prior, e
+        self.num_levels, self.num_steps, self.start = num_levels, num_steps, start
+        super().__init__(
+            torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False
+        )
+
+    def expand(self, batch_shape, _instance=None):
+        return DiffusionMarginal(
+            self.prior, self.e, batch_shape, self.num_levels, self.num_steps, self.start
+        )
+
+    @torch.no_grad()
+    def sample(self, sample_shape=torch.Size()) -> Tensor:
+        prior = self.prior
+        shape = self.shape(sample_shape)
+        if self.start is None:
+            like_z = torch.empty((), device=prior.device, dtype=prior.dtype)
+            z = prior.schedule.terminal_std * like_z.new_empty(shape).normal_()
+        else:
+            z = self.start.expand(shape)
+        return prior.sample(z, prior.schedule.last, self.e, self.num_steps)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        schedule, e, last = self.prior.schedule, self.e, self.prior.schedule.last
+        a, v = forward_step(schedule, e, last)
+        top = dist.Normal(like(a, z) * z, like(v, z).sqrt())
+        terminal = dist.Normal(torch.zeros_like(z), schedule.terminal_std)
+        bound = -torch.distributions.kl_divergence(top, terminal).sum((-3, -2, -1))
+
+        a, v = forward_step(schedule, e, e + 1)
+        z_1 = like(a, z) * z + like(v, z).sqrt() * torch.randn_like(z)
+        mean, std = self.prior.reverse(z_1, e + 1, e)
+        bound = bound + dist.Normal(mean, std).log_prob(z).sum((-3, -2, -1))
+
+        size = last - e - 1
+        n = min(self.num_levels, size)
+        if n:
+            kl = self._kl(z.expand(n, *z.shape), self._stratified(size, n, z.shape[:-3]))
+            bound = bound - size / n * kl.sum(0)
+        return bound
+
+    def _stratified(self, size: int, n: int, batch: torch.Size) -> Tensor:
+        """n times s in e+1 ... T-2 for each batch element, one from each n-th part."""
+        part = torch.arange(n).reshape(n, *[1] * len(batch))
+        u = (part / n + torch.rand(1, *batch)) % 1
+        return self.e + 1 + (u * size).long().clamp_max(size - 1)
+
+    def _kl(self, z: Tensor, s: Tensor) -> Tensor:
+        """KL(q(z_s | z_t, z_e) || p(z_s | z_t)) for t = s + 1, one draw of z_t each."""
+        schedule, e, t = self.prior.schedule, self.e, s + 1
+        a_te, v_te = forward_step(schedule, e, t)
+        a_se, v_se = forward_step(schedule, e, s)
+        a_ts, v_ts = forward_step(schedule, s, t)
+        z_t = like(a_te, z) * z + like(v_te, z).sqrt() * torch.randn_like(z)
+        q_mean = like(a_se * v_ts / v_te, z) * z + like(a_ts * v_se / v_te, z) * z_t
+        q_std = like((v_ts * v_se / v_te).sqrt(), z)
+        p_mean, p_std = self.prior.reverse(z_t, t, s)
+        q, p = dist.Normal(q_mean, q_std), dist.Normal(p_mean, p_std)
+        return torch.distributions.kl_divergence(q, p).sum((-3, -2, -1))

@@ -1,0 +1,80 @@
+"""Every test: validation on, an empty parameter store, a fixed seed, global state left as found."""
+
+from __future__ import annotations
+
+import pyro
+import pytest
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+
+from vipaint_pyro.priors import DiffusionPrior, GaussianPrior
+from vipaint_pyro.schedules import NoiseSchedule
+
+
+@pytest.fixture(autouse=True)
+def clean_state():
+    pyro.clear_param_store()
+    pyro.enable_validation(True)
+    torch.manual_seed(0)
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    yield
+    assert torch.get_default_dtype() == dtype and torch.is_grad_enabled() == grad
+    pyro.clear_param_store()
+
+
+def tiny_unet(channels: int = 1, classes: int | None = None, size: int = 8, **options) -> UNet2DModel:
+    """diffusers' own dummy network: two levels of 4 and 8 channels."""
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=size,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=8,
+        num_class_embeds=classes,
+        **options,
+    ).eval()
+
+
+def float64_tables(scheduler):
+    """The scheduler with its betas accumulated in float64, so that comparisons can be tight."""
+    scheduler.alphas_cumprod = torch.cumprod(1 - scheduler.betas.double(), 0)
+    scheduler.one = torch.tensor(1.0, dtype=torch.float64)
+    if hasattr(scheduler, "final_alpha_cumprod"):
+        scheduler.final_alpha_cumprod = torch.tensor(1.0, dtype=torch.float64)
+    return scheduler
+
+
+@pytest.fixture
+def scheduler():
+    return float64_tables(DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False))
+
+
+@pytest.fixture
+def schedule(scheduler) -> NoiseSchedule:
+    return NoiseSchedule.from_scheduler(scheduler)
+
+
+@pytest.fixture
+def gaussian(schedule) -> GaussianPrior:
+    """A Gaussian prior over 1x2x3 images in float64, no two pixels alike."""
+    mean = torch.linspace(-0.6, 0.7, 6, dtype=torch.float64).reshape(1, 2, 3)
+    std = torch.linspace(0.3, 0.9, 6, dtype=torch.float64).reshape(1, 2, 3)
+    return GaussianPrior(mean, std, schedule)
+
+
+@pytest.fixture
+def network_prior() -> DiffusionPrior:
+    """A class-conditional pixel prior with a tiny random network (4 classes, 4 = null)."""
+    unet = tiny_unet(classes=5).double()
+    scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
+    return DiffusionPrior.from_components(unet, scheduler, null_class=4)
+
+
+def standard_error(values: torch.Tensor) -> torch.Tensor:
+    """Of the mean over the first axis."""
+    return values.std(0) / len(values) ** 0.5

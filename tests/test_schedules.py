@@ -1,0 +1,93 @@
+"""Noise levels read from diffusers schedulers, against the schedulers' own tables."""
+
+import diffusers
+import pytest
+import torch
+
+from vipaint_pyro.schedules import CLEAN, NoiseSchedule
+
+DISCRETE = [
+    ("DDPMScheduler", {"beta_schedule": "linear"}),
+    ("DDIMScheduler", {"beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195}),
+    ("PNDMScheduler", {"beta_schedule": "squaredcos_cap_v2"}),
+    ("EulerDiscreteScheduler", {"beta_schedule": "scaled_linear"}),
+    ("DPMSolverMultistepScheduler", {"trained_betas": [0.01 * k for k in range(1, 40)]}),
+]
+
+
+@pytest.mark.parametrize("name, config", DISCRETE)
+def test_discrete_schedules_are_the_schedulers_own(name, config):
+    scheduler = getattr(diffusers, name)(**config)
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    t = torch.arange(schedule.num_timesteps)
+    torch.testing.assert_close(schedule.alpha(t) ** 2, scheduler.alphas_cumprod.double())
+    torch.testing.assert_close(schedule.alpha(t) ** 2 + schedule.sigma(t) ** 2, torch.ones(len(t)).double())
+    assert schedule.terminal_std == 1
+
+
+def test_published_table_of_the_imagenet_schedule():
+    # Shared by the CompVis latent models: t = 400 and 550 have sigma/alpha 1.81 and 3.51.
+    scheduler = diffusers.DDPMScheduler(
+        beta_schedule="scaled_linear", beta_start=0.0015, beta_end=0.0195
+    )
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    for t, ratio in ((400, 1.81), (450, 2.23), (500, 2.78), (550, 3.51)):
+        assert float(schedule.sigma(t) / schedule.alpha(t)) == pytest.approx(ratio, abs=0.006)
+        assert abs(schedule.time_of_ratio(ratio) - t) <= 1
+
+
+@pytest.mark.parametrize("kind", ["karras", "exponential"])
+def test_edm_sigmas_are_the_schedulers_own(kind):
+    scheduler = diffusers.EDMEulerScheduler(sigma_schedule=kind, num_train_timesteps=1000)
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    scheduler.set_timesteps(1000)
+    own = scheduler.sigmas[:-1].double().flip(0)
+    torch.testing.assert_close(schedule.sigma(torch.arange(1000)), own, rtol=1e-5, atol=0)
+    assert (schedule.alpha(torch.arange(1000)) == 1).all() and schedule.terminal_std == 80
+
+
+def test_ve_sigmas_are_the_schedulers_own():
+    scheduler = diffusers.ScoreSdeVeScheduler(num_train_timesteps=500, sigma_max=50)
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    own = scheduler.discrete_sigmas.double()
+    torch.testing.assert_close(schedule.sigma(torch.arange(500)), own, rtol=1e-5, atol=0)
+
+
+def test_clean_time(schedule):
+    assert schedule.alpha(CLEAN) == 1 and schedule.sigma(CLEAN) == 0
+
+
+@pytest.mark.parametrize(
+    "alpha, sigma, words",
+    [
+        ([1.0, 0.5], [0.5], "one length"),
+        ([0.9, 0.9], [0.1, 0.1], "fall strictly"),
+        ([0.9, 0.5], [0.0, 0.5], "sigma_t > 0"),
+        ([0.5, 0.9], [0.5, 0.1], "fall strictly"),
+    ],
+)
+def test_tables_that_are_no_schedule(alpha, sigma, words):
+    with pytest.raises(ValueError, match=words):
+        NoiseSchedule(torch.tensor(alpha), torch.tensor(sigma))
+
+
+def test_unknown_scheduler():
+    with pytest.raises(ValueError, match="FlowMatch.*noise levels are unknown"):
+        NoiseSchedule.from_scheduler(diffusers.FlowMatchEulerDiscreteScheduler())
+
+
+@pytest.mark.parametrize(
+    "times, words",
+    [
+        ((), "one or more"),
+        ((500.0, 400.0), "whole numbers"),
+        ((True,), "whole numbers"),
+        ((400, 500), "must fall"),
+        ((500, 500), "must fall"),
+        ((1000, 400), "must lie in 0 ... 999"),
+        ((400, -1), "must lie in 0 ... 999"),
+    ],
+)
+def test_timesteps_that_cannot_be(schedule, times, words):
+    with pytest.raises(ValueError, match=words):
+        schedule.check_timesteps(times)

@@ -1,0 +1,231 @@
+r"""Denoisers: (z_t, t) -> E[z_0 | z_t]. One small class per parameterisation of the network.
+
+Whatever the network predicts, and however it is conditioned, ends here: nothing else in the
+library branches on it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vipaint_pyro.kernels import like
+from vipaint_pyro.schedules import NoiseSchedule
+
+__all__ = [
+    "Denoiser",
+    "EDMDenoiser",
+    "EpsilonDenoiser",
+    "GaussianDenoiser",
+    "GuidedDenoiser",
+    "SampleDenoiser",
+    "ScoreDenoiser",
+    "VDenoiser",
+    "denoiser_for",
+]
+
+
+class Denoiser(Protocol):
+    """The contract: ``denoiser(z, t, class_labels)`` returns E[z_0 | z_t = z].
+
+    ``z`` has shape (B, C, H, W), ``t`` holds whole times with shape (B,) on the CPU, and
+    ``class_labels`` whole numbers with shape (B,) or None. The result has z's shape.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor: ...
+
+
+class _NetworkDenoiser:
+    """Shared by the parameterisations: a frozen diffusers network and its schedule.
+
+    Args:
+        network: e.g. a ``UNet2DModel``; kept as it is, in evaluation mode and without gradients
+            for its weights.
+        schedule: the noise levels of its times.
+        clip: where the network's own sampler clips z0_hat to [-clip, clip] (``clip_sample`` of a
+            scheduler), so does the denoiser. The gradient passes through unchanged: a clipped
+            pixel would otherwise never hear of the measurement.
+    """
+
+    def __init__(self, network: nn.Module, schedule: NoiseSchedule, clip: float | None = None) -> None:
+        self.network = network.requires_grad_(False).eval()
+        self.schedule = schedule
+        self.clip = clip
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    def output(self, z: Tensor, time: Tensor, class_labels: Tensor | None) -> Tensor:
+        """The network's own output; a learned variance in further channels is left out."""
+        given = {} if class_labels is None else {"class_labels": class_labels}
+        return self.network(z, time.to(z.device), **given).sample[:, : z.shape[1]]
+
+    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
+        z0 = self.predict(z, t, class_labels)
+        if self.clip is not None:
+            z0 = z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
+        return z0
+
+    def predict(self, z: Tensor, t: Tensor, class_labels: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+    def _levels(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        return like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)
+
+
+class EpsilonDenoiser(_NetworkDenoiser):
+    r"""The network predicts the noise: :math:`\hat z_0 = (z_t - \sigma_t \hat\epsilon) / \alpha_t`."""
+
+    def predict(self, z, t, class_labels):
+        alpha, sigma = self._levels(z, t)
+        return (z - sigma * self.output(z, t, class_labels)) / alpha
+
+
+class VDenoiser(_NetworkDenoiser):
+    r"""The network predicts :math:`v = \alpha_t\epsilon - \sigma_t z_0`: :math:`\hat z_0 = \alpha_t z_t - \sigma_t \hat v`.
+
+    Salimans and Ho (arXiv:2202.00512), appendix D; for variance-preserving schedules.
+    """
+
+    def predict(self, z, t, class_labels):
+        alpha, sigma = self._levels(z, t)
+        return alpha * z - sigma * self.output(z, t, class_labels)
+
+
+class SampleDenoiser(_NetworkDenoiser):
+    """The network predicts z_0 itself."""
+
+    def predict(self, z, t, class_labels):
+        return self.output(z, t, class_labels)
+
+
+class ScoreDenoiser(_NetworkDenoiser):
+    r"""A variance-exploding score network: :math:`\hat z_0 = z_t + \sigma_t^2 \, s(z_t, \sigma_t)`.
+
+    Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
+    """
+
+    def predict(self, z, t, class_labels):
+        _, sigma = self._levels(z, t)
+        return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), class_labels)
+
+
+class EDMDenoiser(_NetworkDenoiser):
+    r"""Preconditioned network, :math:`\hat z_0 = c_{skip} z + c_{out} F(c_{in} z, \tfrac14\ln\sigma)`.
+
+    Karras et al. (arXiv:2206.00364), eq. 7; the coefficients are those of the diffusers scheduler.
+    """
+
+    def __init__(self, network, schedule, scheduler, clip=None):
+        super().__init__(network, schedule, clip)
+        self._scheduler = scheduler
+
+    def predict(self, z, t, class_labels):
+        _, sigma = self._levels(z, t)
+        time = self._scheduler.precondition_noise(self.schedule.sigma(t)).to(z.dtype)
+        f = self.output(self._scheduler.precondition_inputs(z, sigma), time, class_labels)
+        return self._scheduler.precondition_outputs(z, f, sigma)
+
+
+class GuidedDenoiser:
+    r"""Classifier-free guidance: :math:`\hat z_0 = \hat z_0^u + w (\hat z_0^c - \hat z_0^u)`.
+
+    Ho and Salimans (arXiv:2207.12598), in the form in which w = 1 is the conditional model and
+    w = 0 the unconditional one. Linear in z0_hat as it is in eps, since both differ by a linear map.
+
+    Args:
+        denoiser: a class-conditional denoiser.
+        null_class: the class that stands for "no label".
+        weight: w; only one network call is made where it is 0 or 1.
+    """
+
+    def __init__(self, denoiser: Denoiser, null_class: int, weight: float) -> None:
+        self.denoiser, self.null_class, self.weight = denoiser, null_class, float(weight)
+
+    @property
+    def device(self) -> torch.device:
+        return self.denoiser.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.denoiser.dtype
+
+    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
+        if class_labels is None or self.weight == 1:
+            return self.denoiser(z, t, class_labels)
+        null = torch.full_like(class_labels, self.null_class)
+        if self.weight == 0:
+            return self.denoiser(z, t, null)
+        both = self.denoiser(torch.cat([z, z]), torch.cat([t, t]), torch.cat([null, class_labels]))
+        unconditional, conditional = both.chunk(2)
+        return unconditional + self.weight * (conditional - unconditional)
+
+
+class GaussianDenoiser:
+    r"""The exact denoiser of pixels that are independently N(mean, std^2): the oracle of the tests.
+
+    .. math:: E[z_0 | z_t] = m + \frac{\alpha_t s^2}{\alpha_t^2 s^2 + \sigma_t^2} (z_t - \alpha_t m)
+
+    Args:
+        mean: m, with shape (C, H, W).
+        std: s > 0, with the same shape.
+        schedule: the noise levels.
+    """
+
+    def __init__(self, mean: Tensor, std: Tensor, schedule: NoiseSchedule) -> None:
+        self.mean, self.std, self.schedule = mean, std, schedule
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.mean.dtype
+
+    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
+        alpha, sigma = like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)
+        gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
+        return self.mean + gain * (z - alpha * self.mean)
+
+    def variance(self, t: Tensor, z: Tensor) -> Tensor:
+        r"""Var[z_0 | z_t] = :math:`s^2\sigma_t^2 / (\alpha_t^2 s^2 + \sigma_t^2)`."""
+        alpha, sigma = like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)
+        return self.std**2 * sigma**2 / (alpha**2 * self.std**2 + sigma**2)
+
+
+def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Denoiser:
+    """The denoiser that a diffusers network and its scheduler's config describe.
+
+    Raises:
+        ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose
+            last level holds no signal (alpha_T = 0).
+    """
+    config, name = scheduler.config, type(scheduler).__name__
+    clip = float(config.get("clip_sample_range", 1.0)) if config.get("clip_sample", False) else None
+    if name.startswith("EDM"):
+        return EDMDenoiser(network, schedule, scheduler, clip)
+    if name == "ScoreSdeVeScheduler":
+        return ScoreDenoiser(network, schedule, clip)
+    kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
+    prediction = config.get("prediction_type", "epsilon")
+    if prediction not in kinds:
+        raise ValueError(
+            f"{name} says prediction_type {prediction!r}; known are {', '.join(sorted(kinds))}"
+        )
+    if prediction == "epsilon" and schedule.alpha(schedule.last) == 0:
+        raise ValueError(
+            f"{name} ends at zero signal (rescale_betas_zero_snr), where a predicted noise says "
+            "nothing about the image: such a network must predict v or the sample"
+        )
+    return kinds[prediction](network, schedule, clip)

@@ -1,0 +1,171 @@
+r"""Fitting a guide to measurements: Pyro's SVI, with a guard and a record of the bound's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyro
+import pyro.poutine as poutine
+import torch
+from pyro.infer import SVI, Trace_ELBO
+from pyro.infer.util import zero_grads
+from torch import Tensor
+
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+
+__all__ = ["FitResult", "NonFiniteError", "fit"]
+
+
+class NonFiniteError(FloatingPointError):
+    """The bound or one of its gradients is not finite.
+
+    The guide keeps the parameters of the last good step.
+
+    Attributes:
+        step: the step, counted from 0.
+        name: the sample site or the parameter where it was seen first.
+    """
+
+    def __init__(self, step: int, name: str, what: str) -> None:
+        self.step, self.name = step, name
+        super().__init__(
+            f"{what} of {name} is not finite at step {step}; the guide keeps the parameters of the "
+            "step before. Lower the learning rate, or check the measurements and the prior's precision"
+        )
+
+
+@dataclass
+class FitResult:
+    """What a fit leaves behind, beside the guide's parameters.
+
+    Attributes:
+        losses: minus the bound in nats, summed over the images, one per step.
+        terms: for each site, its share of minus the bound per image in nats per dimension of z
+            (negative log likelihood for ``y``, KL for the others, beta included), with shape
+            (steps, N); an estimate from the same draws as the loss.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    terms: dict[str, Tensor] = field(default_factory=dict)
+
+
+def _record(program: Callable, traces: dict, name: str) -> Callable:
+    """The same program, its trace kept under ``name``."""
+
+    def recorded(*args, **kwargs):
+        with poutine.trace() as tracer:
+            result = program(*args, **kwargs)
+        traces[name] = tracer.trace
+        return result
+
+    return recorded
+
+
+def _terms(traces: dict[str, poutine.Trace], num_images: int) -> dict[str, Tensor]:
+    """-(log p - log q) of every site with a density, per image, summed over all other axes."""
+    terms: dict[str, Tensor] = {}
+    for sign, trace in ((1, traces["guide"]), (-1, traces["model"])):
+        trace.compute_log_prob(lambda _, site: type(site["fn"]).__name__ not in ("_Subsample", "Delta"))
+        for name, site in trace.nodes.items():
+            log_prob = site.get("log_prob")
+            if log_prob is None or not log_prob.ndim or log_prob.shape[-1] != num_images:
+                continue
+            value = sign * log_prob.detach().reshape(-1, num_images).sum(0)
+            terms[name] = terms[name] + value if name in terms else value
+    return terms
+
+
+def default_optimizer(guide: Callable) -> pyro.optim.PyroOptim:
+    """Adam with the guide's own rate per parameter, or 0.05 where it names none."""
+    rate = getattr(guide, "learning_rate", lambda name: 0.05)
+    return pyro.optim.Adam(lambda name: {"lr": rate(name), "betas": (0.9, 0.99)})
+
+
+def default_loss() -> Trace_ELBO:
+    """``Trace_ELBO`` over four Monte Carlo chains at once."""
+    return Trace_ELBO(num_particles=4, vectorize_particles=True, max_plate_nesting=3)
+
+
+def fit(
+    model: Callable,
+    guide: Callable,
+    y: Tensor,
+    *,
+    num_steps: int = 50,
+    optim: pyro.optim.PyroOptim | None = None,
+    loss: Trace_ELBO | None = None,
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
+) -> FitResult:
+    """Fit a guide by stochastic variational inference, as ``SVI.step`` in a loop would.
+
+    Beyond the bare loop: each image draws from its own generator, the noise levels are stratified,
+    the terms of the bound are recorded from the traces the loss makes anyway, and the loss and
+    every gradient are checked before a parameter moves.
+
+    Args:
+        model, guide: the programs; both take ``y``.
+        y: measurements with shape (N, C', H', W'), 0 where not observed.
+        num_steps: gradient steps.
+        optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
+        loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
+        generator: one generator, or a list with one per image; None takes the global state.
+        callback: called as ``callback(step, loss, terms)`` after each step.
+
+    Raises:
+        NonFiniteError: where the loss or a gradient is not finite; the parameters stay those of
+            the last good step.
+        ValueError: for fewer than one step, or generators of another number.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps is at least 1, but is {num_steps}")
+    num_images = y.shape[0]
+    noise = PerImageNoise(NoiseStreams(generator, num_images))
+    dims = y[0].numel() if not hasattr(model, "prior") else torch.Size(model.prior.latent_shape).numel()
+    loss = loss or default_loss()
+    traces: dict[str, poutine.Trace] = {}
+    svi = SVI(
+        _record(model, traces, "model"),
+        _record(guide, traces, "guide"),
+        optim or default_optimizer(guide),
+        loss,
+    )
+    result = FitResult()
+    history: dict[str, list[Tensor]] = {}
+    for step in range(num_steps):
+        with poutine.trace(param_only=True) as params, noise:
+            value = svi.loss_and_grads(svi.model, svi.guide, y)
+        parameters = {
+            name: site["value"].unconstrained() for name, site in params.trace.nodes.items()
+        }
+        chains = loss.num_particles if loss.vectorize_particles else 1
+        terms = {k: v / (dims * chains) for k, v in _terms(traces, num_images).items()}
+        _check(step, value, terms, parameters)
+        svi.optim(parameters.values())
+        zero_grads(parameters.values())
+        result.losses.append(value)
+        for name, term in terms.items():
+            history.setdefault(name, []).append(term.cpu())
+        if callback is not None:
+            callback(step, value, terms)
+    if hasattr(model, "forget"):
+        model.forget()
+    result.terms = {name: torch.stack(values) for name, values in history.items()}
+    return result
+
+
+def _check(step: int, value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
+    """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
+    bad = None
+    if not torch.isfinite(torch.tensor(value)):
+        sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
+        bad = (sites[0] if sites else "the bound", "the bound's term")
+    else:
+        for name, parameter in parameters.items():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                bad = (name, "the gradient")
+                break
+    if bad is not None:
+        zero_grads(parameters.values())
+        raise NonFiniteError(step, *bad)

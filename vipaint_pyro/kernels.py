@@ -1,0 +1,94 @@
+r"""Gaussian transitions between noise levels, for any schedule (VP, VE or rectified flow).
+
+Letters as in the paper (VIPaint, arXiv:2411.18929): t is noisier than s, and z_t = alpha_t z_0 +
+sigma_t eps. Every coefficient is a float64 CPU tensor with the shape of the times it was asked
+for; :func:`like` brings it to a batch of images.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.schedules import NoiseSchedule
+
+__all__ = ["Bridge", "forward_step", "like", "posterior_std", "reverse_step"]
+
+
+def like(coefficient: Tensor, z: Tensor) -> Tensor:
+    """A coefficient per batch element, in z's precision and on its device, to broadcast over (C, H, W)."""
+    c = coefficient.to(z.dtype)
+    if c.ndim:
+        c = c.to(z.device).reshape(*c.shape, 1, 1, 1)
+    return c
+
+
+def forward_step(schedule: NoiseSchedule, s: int | Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+    r"""(a_ts, v_ts) of the forward step q(z_t | z_s) = N(a_ts z_s, v_ts), t > s.
+
+    .. math:: a_{ts} = \alpha_t / \alpha_s, \quad v_{ts} = \sigma_t^2 - a_{ts}^2 \sigma_s^2
+    """
+    a = schedule.alpha(t) / schedule.alpha(s)
+    return a, schedule.sigma(t) ** 2 - a**2 * schedule.sigma(s) ** 2
+
+
+def posterior_std(schedule: NoiseSchedule, t: int | Tensor, s: int | Tensor) -> Tensor:
+    r"""Standard deviation of q(z_s | z_t, z_0), :math:`\sqrt{v_{ts}}\,\sigma_s / \sigma_t`.
+
+    Ho et al. (DDPM, arXiv:2006.11239), eq. 7.
+    """
+    _, v = forward_step(schedule, s, t)
+    return v.sqrt() * schedule.sigma(s) / schedule.sigma(t)
+
+
+def reverse_step(
+    schedule: NoiseSchedule, t: int | Tensor, s: int | Tensor, eta: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""(c_0, c_t, std) of the reverse step p(z_s | z_t) = N(c_0 z0_hat + c_t z_t, std^2), s < t.
+
+    .. math:: z_s = \alpha_s \hat z_0 + \sqrt{\sigma_s^2 - \varsigma^2}\,\hat\epsilon + \varsigma\xi,
+              \quad \hat\epsilon = (z_t - \alpha_t \hat z_0) / \sigma_t
+
+    with :math:`\varsigma` = eta times :func:`posterior_std`: eta = 1 is DDPM's ancestral step,
+    eta -> 0 the deterministic one of DDIM (Song et al., arXiv:2010.02502, eq. 12).
+    """
+    std = eta * posterior_std(schedule, t, s)
+    c_t = (schedule.sigma(s) ** 2 - std**2).clamp_min(0).sqrt() / schedule.sigma(t)
+    return schedule.alpha(s) - c_t * schedule.alpha(t), c_t, std
+
+
+class Bridge(NamedTuple):
+    r"""What q(z_e) = N(m_e, tau^2) becomes above the level e, when noised by the forward process.
+
+    .. math:: q(z_t) = N(m_t, V_t), \quad m_t = a_{te} m_e, \quad V_t = a_{te}^2\tau^2 + v_{te}
+    .. math:: q(z_s | z_t) = N\Big(m_s + \frac{V_s a_{ts}}{V_t}(z_t - m_t),\;
+              \frac{V_s v_{ts}}{V_t}\Big), \quad e \le s < t
+
+    This is the part of the bound above T_e (paper eq. 13-14) with z_{T_e} integrated out, so that
+    the entropy of q(z_{T_e}) is included and no term is singular.
+
+    Args:
+        schedule: the noise levels.
+        e: the level of the Gaussian.
+        mean: m_e, with shape (*, C, H, W).
+        std: tau, with a shape that broadcasts against it.
+    """
+
+    schedule: NoiseSchedule
+    e: int
+    mean: Tensor
+    std: Tensor
+
+    def marginal(self, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of q(z_t), t >= e."""
+        a, v = forward_step(self.schedule, self.e, torch.as_tensor(t))
+        return like(a, self.mean) * self.mean, like(a**2, self.mean) * self.std**2 + like(v, self.mean)
+
+    def conditional(self, z_t: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of q(z_s | z_t)."""
+        a, v = forward_step(self.schedule, s, t)
+        m_t, V_t = self.marginal(t)
+        m_s, V_s = self.marginal(s)
+        return m_s + V_s * like(a, z_t) / V_t * (z_t - m_t), (V_s * like(v, z_t) / V_t).sqrt()

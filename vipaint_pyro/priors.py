@@ -1,0 +1,250 @@
+r"""A diffusion prior = noise schedule + denoiser + codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.codecs import Codec, IdentityCodec
+from vipaint_pyro.denoisers import Denoiser, GaussianDenoiser, GuidedDenoiser, denoiser_for
+from vipaint_pyro.kernels import forward_step, like, posterior_std, reverse_step
+from vipaint_pyro.schedules import CLEAN, NoiseSchedule
+
+__all__ = ["DiffusionPrior", "GaussianPrior"]
+
+
+class DiffusionPrior:
+    """A pre-trained diffusion model as a prior over images.
+
+    Args:
+        schedule: its noise levels.
+        denoiser: (z_t, t) -> E[z_0 | z_t].
+        latent_shape: (C, H, W) of z.
+        codec: between latents and images; by default the latents are the image.
+        num_classes: how many classes the network knows, the null class not counted; None for an
+            unconditional network.
+        null_class: the class that stands for "no label", where there is one.
+        class_names: a name per class, for people.
+    """
+
+    def __init__(
+        self,
+        schedule: NoiseSchedule,
+        denoiser: Denoiser,
+        latent_shape: Sequence[int],
+        codec: Codec | None = None,
+        *,
+        num_classes: int | None = None,
+        null_class: int | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.denoiser = denoiser
+        self.latent_shape = tuple(latent_shape)
+        self.codec = codec or IdentityCodec()
+        self.num_classes = num_classes
+        self.null_class = null_class
+        self.class_names = tuple(class_names) if class_names else None
+        self._labels: Tensor | None = None
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str, **options) -> DiffusionPrior:
+        """A built-in prior by name, a diffusers folder, or a hub id.
+
+        Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
+        ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...), and raises its
+        errors.
+        """
+        from vipaint_pyro.loading import load_components
+
+        return cls.from_components(**load_components(name_or_path, **options))
+
+    @classmethod
+    def from_components(
+        cls, unet, scheduler, null_class: int | None = None, class_names: Sequence[str] | None = None
+    ) -> DiffusionPrior:
+        """A pixel-space prior from a ``UNet2DModel`` and the scheduler it was trained with.
+
+        Raises:
+            ValueError: where the two do not describe a diffusion model of square images, or the
+                null class is none of the network's.
+        """
+        config = unet.config
+        size = config.sample_size
+        if size is None:
+            raise ValueError(
+                "the network's config has no sample_size, so the size of its images is unknown; "
+                "write it into unet/config.json"
+            )
+        height, width = (size, size) if isinstance(size, int) else size
+        if config.out_channels not in (config.in_channels, 2 * config.in_channels):
+            raise ValueError(
+                f"a network from {config.in_channels} to {config.out_channels} channels is no "
+                "denoiser: it must give as many channels as it takes (or twice, with variances)"
+            )
+        classes = config.num_class_embeds
+        if null_class is not None:
+            if not classes or not 0 <= null_class < classes:
+                raise ValueError(f"null_class {null_class} is none of the network's {classes} classes")
+            classes -= 1
+        schedule = NoiseSchedule.from_scheduler(scheduler)
+        return cls(
+            schedule,
+            denoiser_for(unet, scheduler, schedule),
+            (config.in_channels, height, width),
+            num_classes=classes,
+            null_class=null_class,
+            class_names=class_names,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is, and with it every z."""
+        return self.denoiser.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The network's precision, and that of every z."""
+        return self.denoiser.dtype
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        return self.latent_shape
+
+    @property
+    def class_labels(self) -> Tensor | None:
+        """The labels this prior was conditioned on, with shape (N,), or None."""
+        return self._labels
+
+    def conditioned(
+        self, class_labels: Sequence[int | None] | Tensor | None, guidance_scale: float = 1.0
+    ) -> DiffusionPrior:
+        """This prior given a class label per image.
+
+        Args:
+            class_labels: N whole numbers; None stands for "no label" (the null class).
+            guidance_scale: the weight w of classifier-free guidance, used alike in fitting and
+                in sampling; 1 = the conditional model.
+
+        Raises:
+            ValueError: for a label the network does not know, no label where it needs one, or
+                guidance without a null class.
+        """
+        if self.num_classes is None:
+            if class_labels is not None and any(c is not None for c in class_labels):
+                raise ValueError("this prior is unconditional: it takes no class labels")
+            return self
+        if class_labels is None:
+            class_labels = [None]
+        labels = [c if c is None else int(c) for c in class_labels]
+        if self.null_class is None and None in labels:
+            raise ValueError(
+                f"this prior has no null class, so each image needs a label 0 ... {self.num_classes - 1}"
+            )
+        labels = [self.null_class if c is None else c for c in labels]
+        known = set(range(self.num_classes)) | ({self.null_class} - {None})
+        wrong = [c for c in labels if c not in known]
+        if wrong:
+            names = f" ({', '.join(self.class_names)})" if self.class_names else ""
+            raise ValueError(f"unknown class label {wrong[0]}: known are 0 ... {self.num_classes - 1}{names}")
+        denoiser = self.denoiser
+        if guidance_scale != 1:
+            if self.null_class is None:
+                raise ValueError("classifier-free guidance needs a network with a null class")
+            denoiser = GuidedDenoiser(denoiser, self.null_class, guidance_scale)
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__, denoiser=denoiser)
+        new._labels = torch.tensor(labels, device=self.device)
+        return new
+
+    def denoise(self, z: Tensor, t: int | Tensor) -> Tensor:
+        """E[z_0 | z_t = z].
+
+        Args:
+            z: with shape (*, N, C, H, W), N images, any further batch axes on the left.
+            t: a time, or whole times with a shape that broadcasts against (*, N).
+
+        Returns:
+            A tensor of z's shape.
+        """
+        batch = z.shape[:-3]
+        times = torch.as_tensor(t, device="cpu").expand(batch).reshape(-1)
+        labels = None if self._labels is None else self._labels.expand(batch).reshape(-1)
+        if self.num_classes is not None and labels is None:
+            labels = self.conditioned(None)._labels.expand(len(times))
+        return self.denoiser(z.reshape(-1, *z.shape[-3:]), times, labels).reshape(z.shape)
+
+    def reverse(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean, with z_t's shape, and standard deviation of the prior's reverse step p(z_s | z_t).
+
+        ``z0`` may carry :meth:`denoise` of the same z_t, where it is known already.
+        """
+        z0 = self.denoise(z_t, t) if z0 is None else z0
+        c_0, c_t, std = reverse_step(self.schedule, t, s, eta)
+        return like(c_0, z_t) * z0 + like(c_t, z_t) * z_t, like(std, z_t).to(z_t.device)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images in [-1, 1] of latents z_0 with shape (*, C, H, W)."""
+        x = self.codec.decode(z.reshape(-1, *z.shape[-3:]))
+        return x.reshape(*z.shape[:-3], *x.shape[-3:])
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Latents z_0 of images with shape (*, C, H, W) in [-1, 1]."""
+        z = self.codec.encode(x.reshape(-1, *x.shape[-3:]))
+        return z.reshape(*x.shape[:-3], *z.shape[-3:])
+
+    def times(self, start: int, stop: int, num_steps: int) -> list[int]:
+        """At most ``num_steps`` + 1 distinct times from ``start`` down to ``stop``, evenly spaced."""
+        steps = min(num_steps, start - stop)
+        return [round(start + (stop - start) * k / steps) for k in range(steps + 1)] if steps else [start]
+
+    def sample(self, z: Tensor, start: int, stop: int = CLEAN, num_steps: int = 50) -> Tensor:
+        """Ancestral sampling of z_stop given z_start = z, on evenly spaced times."""
+        times = self.times(start, stop, num_steps)
+        for t, s in zip(times, times[1:]):
+            mean, std = self.reverse(z, t, s)
+            z = mean + std * torch.randn_like(z)
+        return z
+
+
+class GaussianPrior(DiffusionPrior):
+    """Pixels that are independently N(mean, std^2), with the exact denoiser and reverse kernel.
+
+    Every quantity of VIPaint has a closed form under it, so the tests measure against the truth.
+
+    Args:
+        mean: with shape (C, H, W), in image units.
+        std: with the same shape, positive.
+        schedule: the noise levels.
+    """
+
+    def __init__(self, mean: Tensor, std: Tensor, schedule: NoiseSchedule) -> None:
+        super().__init__(schedule, GaussianDenoiser(mean, std, schedule), mean.shape)
+        self.mean, self.std = mean, std
+
+    def reverse(self, z_t, t, s, eta=1.0, z0=None):
+        """The exact p(z_s | z_t): the DDPM step, widened by what z_t leaves unknown about z_0.
+
+        Raises:
+            ValueError: for eta other than 1, since the exact kernel is the ancestral one.
+        """
+        if eta != 1:
+            raise ValueError("a Gaussian prior knows the exact (ancestral) reverse kernel: eta is 1")
+        mean, _ = super().reverse(z_t, t, s, 1.0, z0)
+        t, s = torch.as_tensor(t), torch.as_tensor(s)
+        _, v = forward_step(self.schedule, s, t)
+        gain = self.schedule.alpha(s) * v / self.schedule.sigma(t) ** 2
+        variance = like(posterior_std(self.schedule, t, s) ** 2, z_t) + like(
+            gain**2, z_t
+        ) * self.denoiser.variance(t, z_t)
+        return mean, variance.sqrt()
+
+    def marginal(self, t: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of p(z_t), with shape (C, H, W)."""
+        alpha, sigma = float(self.schedule.alpha(t)), float(self.schedule.sigma(t))
+        return alpha * self.mean, (alpha**2 * self.std**2 + sigma**2).sqrt()

@@ -1,0 +1,134 @@
+r"""Noise schedules: t -> (alpha_t, sigma_t), so that z_t = alpha_t z_0 + sigma_t eps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["CLEAN", "NoiseSchedule"]
+
+#: The time of the clean image: alpha = 1, sigma = 0.
+CLEAN = -1
+
+
+class NoiseSchedule:
+    r"""The noise levels of a diffusion model on its discrete times t = 0 ... T-1.
+
+    Time ``CLEAN`` = -1 stands for the clean image (alpha = 1, sigma = 0). The tables live on the
+    CPU in float64 whatever the network's device and precision: v_ts = sigma_t^2 - a_ts^2 sigma_s^2
+    of two neighbouring levels is a difference of nearly equal numbers.
+
+    Args:
+        alpha: :math:`\alpha_t` of every time, with shape (T,), positive except perhaps the last.
+        sigma: :math:`\sigma_t` of every time, with shape (T,), increasing and positive.
+        terminal_std: standard deviation of p(z_{T-1}), taken as a centred Gaussian: 1 for
+            variance-preserving schedules, sigma_{T-1} for variance-exploding ones.
+
+    Raises:
+        ValueError: where the tables are not a noise schedule.
+    """
+
+    def __init__(self, alpha: Tensor, sigma: Tensor, terminal_std: float = 1.0) -> None:
+        alpha = torch.as_tensor(alpha, dtype=torch.float64, device="cpu")
+        sigma = torch.as_tensor(sigma, dtype=torch.float64, device="cpu")
+        if alpha.ndim != 1 or alpha.shape != sigma.shape or len(alpha) < 2:
+            raise ValueError(
+                "alpha and sigma are two tables of one length of at least 2, but have shapes "
+                f"{tuple(alpha.shape)} and {tuple(sigma.shape)}"
+            )
+        ratio = alpha / sigma
+        if not (sigma > 0).all() or not (alpha >= 0).all() or not (ratio.diff() < 0).all():
+            raise ValueError(
+                "alpha_t / sigma_t must fall strictly from t = 0 to the last time, with sigma_t > 0 "
+                "and alpha_t >= 0: these tables are not those of a forward diffusion"
+            )
+        # The clean level is appended, so that index -1 is time -1.
+        self._alpha = torch.cat([alpha, alpha.new_ones(1)])
+        self._sigma = torch.cat([sigma, sigma.new_zeros(1)])
+        self.terminal_std = float(terminal_std)
+
+    def __repr__(self) -> str:
+        return f"NoiseSchedule(T={self.num_timesteps}, terminal_std={self.terminal_std:g})"
+
+    @classmethod
+    def from_scheduler(cls, scheduler) -> NoiseSchedule:
+        """The schedule that a diffusers scheduler was configured with.
+
+        Discrete variance-preserving schedulers are read from their ``alphas_cumprod`` (whatever
+        the betas came from), EDM and VE ones from the sigmas that their config describes.
+
+        Raises:
+            ValueError: for a scheduler of another kind.
+        """
+        config = scheduler.config
+        name = type(scheduler).__name__
+        if name.startswith("EDM"):
+            steps = config.num_train_timesteps
+            ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+            low, high = float(config.sigma_min), float(config.sigma_max)
+            if config.sigma_schedule == "exponential":
+                sigma = low * (high / low) ** ramp
+            else:
+                a, b = low ** (1 / config.rho), high ** (1 / config.rho)
+                sigma = (a + ramp * (b - a)) ** config.rho
+            return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        if name == "ScoreSdeVeScheduler":
+            steps = config.num_train_timesteps
+            low, high = float(config.sigma_min), float(config.sigma_max)
+            sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64)
+            return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        if getattr(scheduler, "alphas_cumprod", None) is not None:
+            abar = scheduler.alphas_cumprod.double().cpu()
+            return cls(abar.sqrt(), (1 - abar).sqrt())
+        raise ValueError(
+            f"{name} has neither alphas_cumprod nor EDM/VE sigmas, so its noise levels are unknown; "
+            "load the prior with the scheduler that it was trained with (DDPMScheduler, "
+            "DDIMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler ...)"
+        )
+
+    @property
+    def num_timesteps(self) -> int:
+        """T: the times are 0 ... T-1."""
+        return len(self._alpha) - 1
+
+    @property
+    def last(self) -> int:
+        """The noisiest time, T-1."""
+        return self.num_timesteps - 1
+
+    def alpha(self, t: int | Tensor) -> Tensor:
+        r""":math:`\alpha_t`, float64 on the CPU, with the shape of t."""
+        return self._alpha[t]
+
+    def sigma(self, t: int | Tensor) -> Tensor:
+        r""":math:`\sigma_t`, float64 on the CPU, with the shape of t."""
+        return self._sigma[t]
+
+    def log_snr(self, t: int | Tensor) -> Tensor:
+        r""":math:`\log(\alpha_t^2 / \sigma_t^2)`, float64 on the CPU, with the shape of t."""
+        return 2 * (self.alpha(t).log() - self.sigma(t).log())
+
+    def time_of_ratio(self, ratio: float) -> int:
+        r"""The time whose :math:`\sigma_t / \alpha_t` is nearest to ``ratio`` on the log scale.
+
+        This carries a choice of noise levels from one schedule to another.
+        """
+        levels = -0.5 * self.log_snr(torch.arange(self.num_timesteps))
+        return int((levels - torch.tensor(ratio, dtype=torch.float64).log()).abs().argmin())
+
+    def check_timesteps(self, timesteps: Sequence[int]) -> tuple[int, ...]:
+        """The posterior's timesteps T_e > ... > T_s as a tuple of ints.
+
+        Raises:
+            ValueError: where they are empty, not whole, outside 0 ... T-1 or not descending.
+        """
+        times = tuple(timesteps)
+        if not times or not all(isinstance(t, int) and not isinstance(t, bool) for t in times):
+            raise ValueError(f"timesteps are one or more whole numbers, but are {times}")
+        if min(times) < 0 or max(times) > self.last:
+            raise ValueError(f"timesteps {times} must lie in 0 ... {self.last}")
+        if any(s >= t for t, s in zip(times, times[1:])):
+            raise ValueError(f"timesteps {times} must fall, from T_e (noisiest) to T_s: sort them")
+        return times
