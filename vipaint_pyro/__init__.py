@@ -1,3 +1,29 @@
 """VIPaint as probabilistic programs: diffusion models as Pyro models, posteriors as Pyro guides."""
 
+from importlib import import_module
+
 __version__ = "0.1.0"
+
+# Imported when first asked for, so that `import vipaint_pyro` and `vipaint --help` stay light.
+_EXPORTS = {
+    "DiffusionPrior": "vipaint_pyro.priors",
+    "FitResult": "vipaint_pyro.inference",
+    "NoiseSchedule": "vipaint_pyro.schedules",
+    "NonFiniteError": "vipaint_pyro.inference",
+    "VIPaintOutput": "vipaint_pyro.pipeline",
+    "VIPaintPipeline": "vipaint_pyro.pipeline",
+    "fit": "vipaint_pyro.inference",
+    "refine": "vipaint_pyro.refinement",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str):
+    if name in _EXPORTS:
+        return getattr(import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS})

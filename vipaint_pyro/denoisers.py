@@ -63,12 +63,14 @@ class _NetworkDenoiser:
 
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.network.parameters()).dtype
+        """Of z: the network's, but at least float32. A half-precision fit would round its steps away."""
+        return torch.promote_types(next(self.network.parameters()).dtype, torch.float32)
 
     def output(self, z: Tensor, time: Tensor, class_labels: Tensor | None) -> Tensor:
         """The network's own output; a learned variance in further channels is left out."""
         given = {} if class_labels is None else {"class_labels": class_labels}
-        return self.network(z, time.to(z.device), **given).sample[:, : z.shape[1]]
+        x = z.to(next(self.network.parameters()).dtype)
+        return self.network(x, time.to(z.device), **given).sample[:, : z.shape[1]].to(z.dtype)
 
     def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
         z0 = self.predict(z, t, class_labels)

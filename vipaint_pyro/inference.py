@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyro
-import pyro.poutine as poutine
 import torch
+from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise, isolated
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 

@@ -10,7 +10,11 @@ from torch import Tensor
 __all__ = ["rotated_window"]
 
 
-def rotated_window(size: tuple[int, int], generator: torch.Generator | None = None) -> Tensor:
+def rotated_window(
+    size: tuple[int, int],
+    generator: torch.Generator | None = None,
+    angle: float | None = None,
+) -> Tensor:
     """Half of the image hidden: one side of a line through the centre at a random whole angle.
 
     The paper's "rotated window" (methods of VIPaint, arXiv:2411.18929, section 5): a half-plane
@@ -20,12 +24,15 @@ def rotated_window(size: tuple[int, int], generator: torch.Generator | None = No
     Args:
         size: (H, W).
         generator: of the angle; None takes the global random state.
+        angle: in degrees, instead of a random one; 0 hides the lower half, 90 the left one.
 
     Returns:
         A bool tensor (1, H, W), True where observed.
     """
     height, width = size
-    angle = math.radians(torch.randint(360, (), generator=generator).item())
+    if angle is None:
+        angle = torch.randint(360, (), generator=generator).item()
+    angle = math.radians(angle)
     rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
     columns = torch.arange(width, dtype=torch.float64)[None] - (width - 1) / 2
     across = rows * math.cos(angle) - columns * math.sin(angle)

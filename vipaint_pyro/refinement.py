@@ -8,64 +8,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.kernels import reverse_step
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.schedules import CLEAN
 
-__all__ = ["DPS", "MomentMatched", "refine"]
+__all__ = ["DPS", "refine"]
 
 
 @dataclass(frozen=True)
 class DPS:
-    r"""The published step: :math:`z_s \leftarrow z_s - \zeta \nabla_{z_t} \lVert y - A\hat x(z_t)\rVert_2`.
+    r"""The pull towards the measurement, :math:`z_s \leftarrow z_s - \zeta \nabla_{z_t} \lVert y - A\hat x(z_t)\rVert_2`.
 
     Chung et al. (arXiv:2209.14687), algorithm 1, with the norm of each sample for itself. A step of
-    fixed size pulls less in total when there are fewer steps.
+    fixed size pulls less in total when there are fewer steps, and when it is longer than what is
+    left to correct it overshoots; ``limit`` cuts it to the residual, :math:`\min(\zeta, \lVert
+    y - A\hat x\rVert_2)`, so that it can be long without leaving noise behind.
 
     Args:
-        zeta: step size.
+        zeta: step size, at least 0; 0 is plain sampling of the prior.
+        limit: whether a step may not be longer than the residual; False is as published.
     """
 
     zeta: float = 0.5
+    limit: bool = False
 
-    def loss(self, residual: Tensor, sigma_over_alpha: Tensor) -> Tensor:
+    def __call__(self, z: Tensor, residual: Tensor) -> Tensor:
+        """The shift of z_s, with z's shape; ``residual`` (*, N, C', H', W') depends on ``z`` = z_t."""
         # The norm has no gradient at 0, where there is nothing left to correct.
-        return residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
-
-    def size(self, prior: DiffusionPrior, t: int, s: int) -> float:
-        return self.zeta
-
-
-@dataclass(frozen=True)
-class MomentMatched:
-    r"""Tweedie's correction of the reverse mean by the score of a widened Gaussian likelihood.
-
-    .. math:: \hat z_0 \leftarrow \hat z_0 + \zeta \frac{\sigma_t^2}{\alpha_t} \nabla_{z_t}
-              \log N\big(y; A\hat x(z_t), (b^2 + r_t^2) I\big), \quad
-              r_t^2 = \frac{\sigma_t^2}{\sigma_t^2 + \alpha_t^2}
-
-    r_t is what a unit-variance pixel leaves unknown at level t (Song et al., PiGDM, ICLR 2023, eq. 8).
-    The pull in total does not depend on the number of steps.
-
-    Args:
-        zeta: strength; 1 is the formula.
-        scale: b, the noise of y in units of images in [-1, 1].
-        data_std: of a pixel under the prior, which scales r_t.
-    """
-
-    zeta: float = 1.0
-    scale: float = 0.05
-    data_std: float = 1.0
-
-    def loss(self, residual: Tensor, sigma_over_alpha: Tensor) -> Tensor:
-        r2 = self.data_std**2 * sigma_over_alpha**2 / (sigma_over_alpha**2 + self.data_std**2)
-        return residual.pow(2).sum((-3, -2, -1)) / (2 * (self.scale**2 + float(r2)))
-
-    def size(self, prior: DiffusionPrior, t: int, s: int) -> float:
-        c_0, _, _ = reverse_step(prior.schedule, t, s)
-        return self.zeta * float(c_0 * prior.schedule.sigma(t) ** 2 / prior.schedule.alpha(t))
+        norm = residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
+        # Each sample's norm sees its own z alone: the gradient of the sum is theirs.
+        (gradient,) = torch.autograd.grad(norm.sum(), z)
+        size = norm.detach().clamp_max(self.zeta) if self.limit else torch.full_like(norm, self.zeta)
+        return -size[..., None, None, None] * gradient
 
 
 def refine(
@@ -77,9 +52,9 @@ def refine(
     *,
     num_steps: int = 100,
     eta: float = 1.0,
-    step: DPS | MomentMatched | None = None,
+    step: Callable[[Tensor, Tensor], Tensor] | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, int, Tensor], None] | None = None,
+    callback: Callable[[int, int, Tensor, Tensor], Tensor | None] | None = None,
 ) -> Tensor:
     """Draw the image given z_start = z, pulled towards the measurement.
 
@@ -94,7 +69,8 @@ def refine(
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
         step: the pull; by default :class:`DPS`.
         generator: one, or a list with one per image; None takes the global state.
-        callback: called as ``callback(i, t, z0)`` with the prediction at each step.
+        callback: called after each step as ``callback(i, t, z, z0)`` with the new z and the
+            prediction at time t; a tensor it returns replaces z.
 
     Returns:
         Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
@@ -120,17 +96,15 @@ def refine(
             else:
                 x = prior.decode(z0)
                 residual = torch.where(operator.observed, y - operator(x), 0)
-                ratio = prior.schedule.sigma(t) / prior.schedule.alpha(t)
-                loss = step.loss(residual, ratio)
-                # Each sample's loss sees its own z alone: the gradient of the sum is theirs.
-                (gradient,) = torch.autograd.grad(loss.sum(), z)
+                shift = step(z, residual)
                 xi = noise.normal(z.shape, z.ndim - 4, z)
-                z = (mean + std * xi - step.size(prior, t, s) * gradient).detach()
+                z = (mean + std * xi + shift).detach()
             if not torch.isfinite(z).all():
                 raise FloatingPointError(
                     f"a sample is no longer finite at refinement step {i} (time {t}); "
                     "lower the step size zeta"
                 )
             if callback is not None:
-                callback(i, t, z0.detach())
+                replaced = callback(i, t, z, z0.detach())
+                z = z if replaced is None else replaced
     return prior.decode(z)

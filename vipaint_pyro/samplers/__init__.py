@@ -1,0 +1,7 @@
+"""Samplers: a prior and a measurement in, images out. One file per method."""
+
+from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.vipaint import VIPaintSampler
+
+__all__ = ["DPSSampler", "Samples", "VIPaintSampler"]

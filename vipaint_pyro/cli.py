@@ -1,0 +1,194 @@
+"""The command line. Heavy imports happen inside the commands, so that --help answers at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+__all__ = ["main"]
+
+
+class _Times(click.ParamType):
+    name = "T_e,...,T_s"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no comma-separated list of whole times, like 550,500,450,400")
+
+
+def _settings(command):
+    """The options that every fitting command takes, in the sampler's own words."""
+    options = [
+        click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
+        click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
+        click.option("--levels", type=click.Choice(["2", "4"]), default="4", show_default=True, help="VIPaint-2 or -4, where --timesteps are not given."),
+        click.option("--beta", type=float, help="Weight of the KL terms in the bound."),
+        click.option("--noise-scale", type=float, help="b of the Laplace likelihood, in units of [-1, 1]."),
+        click.option("--fit-steps", type=int, help="Gradient steps of the fit."),
+        click.option("--refinement-steps", type=int, help="DPS steps from T_s to the image."),
+        click.option("--zeta", type=float, help="DPS step size."),
+        click.option("--eta", type=float, help="Of the DDIM kernel; 1 is ancestral."),
+        click.option("--loss", type=click.Choice(["trace", "mean-field"]), help="Trace_ELBO or TraceMeanField_ELBO."),
+        click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
+        click.option("--seed", default=0, show_default=True, type=int),
+        click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder."),
+        click.option("--quiet", is_flag=True, help="No progress bars."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_SAMPLER = ("beta", "noise_scale", "fit_steps", "refinement_steps", "zeta", "eta", "loss")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vipaint-pyro")
+def main() -> None:
+    """Fill holes in pictures with draws from a variational posterior under a diffusion prior."""
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("mask", type=click.Path(path_type=Path))
+@click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id.")
+@click.option("--label", help="Class of the image, by number or name. Default: none.")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder. Default: vipaint-<image>.")
+@_settings
+def inpaint(image: Path, mask: Path, prior: str, label: str | None, out: Path | None, **options) -> None:
+    """Fill the white part of MASK in IMAGE.
+
+    Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
+    guide, the terms of the bound, the fitted guide and run.json to the output folder.
+    """
+    out = out or Path(f"vipaint-{image.stem}")
+    with _reporting():
+        from vipaint_pyro.images import read_image
+
+        pictures = read_image(image), read_image(mask)
+        _run(pictures, prior, label, out, options, {"image": str(image), "mask": str(mask)})
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), default="vipaint-demo", show_default=True)
+@_settings
+def demo(out: Path, **options) -> None:
+    """Fill half of a Fashion-MNIST test picture, and show the truth beside it."""
+    with _reporting():
+        from importlib.resources import files
+
+        from vipaint_pyro.images import read_image
+
+        folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
+        pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
+        label = (folder / "label.txt").read_text().split()[0]
+        facts = {"image": "Fashion-MNIST test image (assets/demo)"}
+        _run(pictures, "fashion-mnist", label, out, options, facts, truth=True)
+
+
+@main.command()
+def priors() -> None:
+    """List the built-in priors, and what else can be loaded."""
+    from vipaint_pyro.loading import BUILT_IN
+
+    click.echo("Built in:")
+    for name, line in BUILT_IN.items():
+        click.echo(f"  {name:16s} {line}")
+    click.echo(
+        "\nAlso, by folder or hub id: any pixel-space diffusers model with a UNet2DModel and a scheduler\n"
+        "(epsilon, v or sample prediction; discrete, EDM or VE noise levels), with safetensors weights."
+    )
+
+
+class _reporting:
+    """Turn the errors a user can mend into one line and exit status 1."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError)):
+            raise click.ClickException(str(error)) from error
+
+
+def _label(text: str | None, pipe) -> int | None:
+    names = [n.lower() for n in pipe.config.class_names or ()]
+    if text is None:
+        return None
+    if text.lower() in names:
+        return names.index(text.lower())
+    if text.isdecimal():
+        return int(text)
+    known = f"; known are {', '.join(names)}" if names else "; give its number"
+    raise ValueError(f"unknown class label {text!r}{known}")
+
+
+def _run(pictures, prior: str, label: str | None, out: Path, options: dict, facts: dict, truth=False):
+    from vipaint_pyro.results import Run, check_folder, write_run
+
+    check_folder(out, options["overwrite"])
+    import diffusers
+    import torch
+
+    from vipaint_pyro.images import to_observed, to_unit
+    from vipaint_pyro.pipeline import VIPaintPipeline
+    from vipaint_pyro.samplers import VIPaintSampler
+    from vipaint_pyro.samplers.vipaint import timesteps_for
+
+    diffusers.utils.logging.disable_progress_bar()
+    pipe = VIPaintPipeline.from_pretrained(prior)
+    try:
+        pipe.to(torch.device(options["device"]))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
+    pipe.set_progress_bar_config(disable=options["quiet"])
+    image, mask = pictures
+    unit = to_unit(image, pipe.prior.image_shape)
+    observed = to_observed(mask, 1, pipe.prior.image_shape[1:])
+    number = _label(label, pipe)
+    pipe.prior.conditioned([number] if pipe.prior.num_classes else None, options["guidance_scale"])
+
+    chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
+    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"]))
+    sampler = replace(VIPaintSampler(timesteps=times), **chosen)
+    click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")
+    output = pipe(
+        image,
+        mask,
+        class_labels=number,
+        guidance_scale=options["guidance_scale"],
+        num_samples=options["samples"],
+        generator=torch.Generator().manual_seed(options["seed"]),
+        output_type="pt",
+        **{f: getattr(sampler, f) for f in ("timesteps", *_SAMPLER)},
+    )
+    facts = {
+        **facts,
+        "prior": prior,
+        "label": number,
+        "guidance_scale": options["guidance_scale"],
+        "seed": options["seed"],
+    }
+    if truth:
+        facts["to_the_truth"] = _metrics(output, unit)
+    write_run(out, Run(unit[0], observed[0], output, sampler, facts, truth))
+    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+
+
+def _metrics(output, unit) -> dict:
+    from vipaint_pyro.metrics import LPIPS, psnr
+
+    lpips, target = LPIPS(), unit * 2 - 1
+    result = {}
+    for name, images in (("composite", output.images), ("raw", output.predictions)):
+        x = images * 2 - 1
+        result[f"lpips_alex_{name}"] = [round(v, 4) for v in lpips(x, target).tolist()]
+        result[f"psnr_db_{name}"] = [round(v, 2) for v in psnr(x, target).tolist()]
+    return result

@@ -1,0 +1,259 @@
+r"""VIPaint as a diffusers pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin, UNet2DModel
+from diffusers.utils import BaseOutput
+from torch import Tensor
+
+from vipaint_pyro.guides import Guide
+from vipaint_pyro.images import compose, to_observed, to_output, to_unit
+from vipaint_pyro.inference import FitResult
+from vipaint_pyro.loading import load_components, quiet_loading, resolve
+from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.samplers import Samples, VIPaintSampler
+
+__all__ = ["VIPaintOutput", "VIPaintPipeline"]
+
+
+@dataclass
+class VIPaintOutput(BaseOutput):
+    """What the pipeline returns.
+
+    Attributes:
+        images: the completions with the observed pixels put back, bit-identical; image by image,
+            ``num_samples`` each: a list of PIL images, an array (N*S, H, W, C) or a tensor
+            (N*S, C, H, W), both in [0, 1].
+        predictions: the same without putting the observed pixels back.
+        guide: the fitted guide.
+        trace: the fit's losses and terms, or None where a fitted guide was given.
+        samples: everything the sampler returned (predictions per level, calls, seconds).
+    """
+
+    images: object
+    predictions: object
+    guide: Guide
+    trace: FitResult | None
+    samples: Samples
+
+
+class VIPaintPipeline(DiffusionPipeline):
+    """Fill the masked part of an image with draws from a variational posterior.
+
+    Args:
+        unet: the diffusion model's network, in pixel space.
+        scheduler: the scheduler it was trained with: its noise levels and prediction type.
+        null_class: the class that stands for "no label", where the network has one.
+        class_names: a name per class, for people.
+    """
+
+    model_cpu_offload_seq = "unet"
+    _callback_tensor_inputs = ["latents"]
+
+    def __init__(
+        self,
+        unet: UNet2DModel,
+        scheduler: SchedulerMixin,
+        null_class: int | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_modules(unet=unet, scheduler=scheduler)
+        self.register_to_config(null_class=null_class, class_names=class_names)
+        self._num_timesteps = 0
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> VIPaintPipeline:
+        """Load a prior: the name of a built-in one, a diffusers folder, or a hub id.
+
+        Args:
+            pretrained_model_name_or_path: see :func:`vipaint_pyro.loading.resolve`.
+            kwargs: what ``DiffusionPipeline.from_pretrained`` takes (``dtype``, ``variant``,
+                ``revision``, ``cache_dir``, ``local_files_only``, components ...), and
+                ``null_class`` and ``class_names``. Weights are read from safetensors only.
+
+        Raises:
+            ValueError, OSError: where it is no prior that can be loaded; says why.
+        """
+        if kwargs.pop("use_safetensors", True) is not True:
+            raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
+        hub = ("cache_dir", "revision", "local_files_only", "token", "proxies", "force_download", "variant")
+        options = {k: kwargs.pop(k) for k in hub if k in kwargs}
+        folder = resolve(pretrained_model_name_or_path, **options)
+        if not (folder / "model_index.json").is_file():
+            return cls(**load_components(folder, **kwargs, **options))
+        if "variant" in options:
+            kwargs["variant"] = options["variant"]
+        return super().from_pretrained(str(folder), use_safetensors=True, **quiet_loading(kwargs))
+
+    @property
+    def prior(self) -> DiffusionPrior:
+        """The diffusion prior of this pipeline's components, not yet conditioned on labels."""
+        return DiffusionPrior.from_components(
+            self.unet, self.scheduler, self.config.null_class, self.config.class_names
+        )
+
+    @property
+    def num_timesteps(self) -> int:
+        """How many refinement steps the last call made."""
+        return self._num_timesteps
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image,
+        mask_image,
+        *,
+        class_labels: int | Sequence[int | None] | None = None,
+        guidance_scale: float = 1.0,
+        num_samples: int = 8,
+        num_inference_steps: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        guide: Guide | None = None,
+        fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
+        callback_on_step_end: Callable | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        **settings,
+    ) -> VIPaintOutput | tuple:
+        """Fit VIPaint's guide to the known pixels and draw completions.
+
+        Args:
+            image: PIL image, array (H, W, C) or tensor (C, H, W), 8-bit or floating in [0, 1]; one,
+                a list or a batch.
+            mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
+            class_labels: a label for all images or one each; None = no label.
+            guidance_scale: weight of classifier-free guidance, in the fit and in the refinement.
+            num_samples: completions per image.
+            num_inference_steps: refinement steps.
+            generator: one for all images, or a list with one per image, which makes each image's
+                result independent of its neighbours. None takes the global random state.
+            output_type: ``"pil"``, ``"np"`` or ``"pt"``.
+            return_dict: False gives the tuple (images, predictions, guide, trace, samples).
+            guide: a guide fitted before, to draw from without fitting again.
+            fit_callback: ``(step, loss, terms)`` after each step of the fit.
+            callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
+                refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced.
+            callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``.
+            settings: the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler` (``timesteps``,
+                ``beta``, ``fit_steps`` ...).
+
+        Returns:
+            A :class:`VIPaintOutput`.
+
+        Raises:
+            ValueError, TypeError: for anything that cannot be, before any computing.
+            FloatingPointError: where a number stops being finite.
+        """
+        sampler = self._sampler(settings, num_inference_steps)
+        if output_type not in ("pil", "np", "pt"):
+            raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
+        if num_samples < 1:
+            raise ValueError(f"num_samples is at least 1, but is {num_samples}")
+        unknown = [n for n in callback_on_step_end_tensor_inputs if n not in self._callback_tensor_inputs]
+        if unknown:
+            raise ValueError(f"callbacks can have {self._callback_tensor_inputs}, not {unknown}")
+
+        prior = self.prior
+        unit = to_unit(image, prior.image_shape)
+        observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
+        if class_labels is None or isinstance(class_labels, int):
+            class_labels = [class_labels] * len(unit) if prior.num_classes else class_labels
+        conditioned = prior.conditioned(class_labels, guidance_scale)
+        operator = Inpainting(observed.to(prior.device))
+        sampler.model(conditioned, operator)  # checks the settings
+        NoiseStreams(generator, len(unit))  # checks the generators
+
+        y = operator.adjoint((unit * 2 - 1).to(prior.device, prior.dtype))
+        self._num_timesteps = sampler.refinement_steps
+        with torch.enable_grad(), self._progress(sampler, guide is None) as (on_fit, on_refine):
+
+            def after_fit(step, loss, terms):
+                on_fit(terms)
+                if fit_callback is not None:
+                    fit_callback(step, loss, terms)
+
+            def after_refinement(step, t, z, z0):
+                on_refine()
+                if callback_on_step_end is None:
+                    return None
+                given = {"latents": z} if "latents" in callback_on_step_end_tensor_inputs else {}
+                result = callback_on_step_end(self, step, t, given) or {}
+                return result.get("latents")
+
+            with isolated() if generator is not None else nullcontext():
+                samples = sampler(
+                    conditioned,
+                    operator,
+                    y,
+                    num_samples,
+                    generator,
+                    fit_callback=after_fit,
+                    refine_callback=after_refinement,
+                    guide=guide,
+                )
+        self.maybe_free_model_hooks()
+        x = samples.images.detach().cpu()
+        composite = compose(x, unit.cpu(), observed.cpu())
+        images, predictions = (
+            to_output(v.transpose(0, 1).flatten(0, 1), output_type)
+            for v in (composite, (x / 2 + 0.5).clamp(0, 1))
+        )
+        output = VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
+        return output if return_dict else output.to_tuple()
+
+    @staticmethod
+    def _sampler(settings: dict, num_inference_steps: int | None) -> VIPaintSampler:
+        known = {f.name for f in fields(VIPaintSampler)}
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        if settings.get("timesteps") is not None:
+            settings = {**settings, "timesteps": tuple(settings["timesteps"])}
+        sampler = VIPaintSampler(**settings)
+        if num_inference_steps is not None:
+            if "refinement_steps" in settings:
+                raise TypeError("num_inference_steps and refinement_steps are the same: give one")
+            sampler = replace(sampler, refinement_steps=num_inference_steps)
+        return sampler
+
+    def _progress(self, sampler: VIPaintSampler, fits: bool):
+        return _Bars(self, sampler, fits)
+
+
+class _Bars:
+    """Two progress bars, one per phase, under ``set_progress_bar_config``."""
+
+    def __init__(self, pipe: DiffusionPipeline, sampler: VIPaintSampler, fits: bool) -> None:
+        self._pipe, self._totals = pipe, {"refine": sampler.refinement_steps}
+        if fits:
+            self._totals = {"fit": sampler.fit_steps, **self._totals}
+        self._open: dict = {}
+
+    def _bar(self, name: str):
+        if name not in self._open:
+            self._open[name] = self._pipe.progress_bar(total=self._totals[name])
+            self._open[name].set_description(name)
+        return self._open[name]
+
+    def __enter__(self):
+        def on_fit(terms):
+            bar = self._bar("fit")
+            total = sum(float(term.mean()) for term in terms.values())
+            bar.set_postfix_str(f"-bound {total:.3f} nats/dim", refresh=False)
+            bar.update()
+
+        return on_fit, lambda: self._bar("refine").update()
+
+    def __exit__(self, *error):
+        for bar in self._open.values():
+            bar.close()

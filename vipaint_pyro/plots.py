@@ -1,0 +1,85 @@
+"""Pictures of a run: labelled grids, the levels of the guide, the bound, the spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import torch
+from torch import Tensor
+
+from vipaint_pyro.images import to_output
+
+__all__ = ["bound_figure", "grid", "observed_picture", "spread_figure"]
+
+_PAPER, _INK = (255, 255, 255), (40, 40, 40)
+_HOLE = (203, 170, 228)
+
+
+def observed_picture(unit: Tensor, observed: Tensor) -> PIL.Image.Image:
+    """The image (C, H, W) in [0, 1] with its hidden pixels in lilac, a colour no grey has."""
+    rgb = unit.expand(3, -1, -1)
+    hole = torch.tensor(_HOLE).reshape(3, 1, 1).to(rgb) / 255
+    return to_output(torch.where(observed, rgb, hole)[None], "pil")[0]
+
+
+def grid(
+    rows: Sequence[Sequence[PIL.Image.Image]],
+    columns: Sequence[str],
+    side: int = 112,
+) -> PIL.Image.Image:
+    """Rows of pictures, enlarged to ``side`` pixels without smoothing, under a label per column."""
+    gap, top = 6, 22
+    width = len(columns) * (side + gap) + gap
+    sheet = PIL.Image.new("RGB", (width, top + len(rows) * (side + gap) + gap), _PAPER)
+    pen = PIL.ImageDraw.Draw(sheet)
+    font = PIL.ImageFont.load_default(size=13)
+    for i, label in enumerate(columns):
+        x = gap + i * (side + gap) + side / 2
+        pen.text((x, top / 2 + 2), label, fill=_INK, font=font, anchor="mm")
+    for r, row in enumerate(rows):
+        for i, picture in enumerate(row):
+            big = picture.convert("RGB").resize((side, side), PIL.Image.Resampling.NEAREST)
+            sheet.paste(big, (gap + i * (side + gap), top + r * (side + gap)))
+    return sheet
+
+
+def _figure(width: float, height: float):
+    from matplotlib.figure import Figure  # no pyplot: no global state, no window
+
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+
+
+def bound_figure(terms: dict[str, Tensor], names: dict[str, str]):
+    """The terms of minus the bound over the steps of the fit, in nats per dimension.
+
+    Args:
+        terms: site -> (steps,).
+        names: site -> its legend; sites without one are left out.
+    """
+    figure = _figure(7, 4)
+    axes = figure.subplots()
+    shown = [n for n in names if n in terms]
+    axes.plot(sum(terms[n] for n in shown), color="black", lw=2, label="minus the bound")
+    for name in shown:
+        axes.plot(terms[name], lw=1.2, label=names[name])
+    axes.axhline(0, color="0.8", lw=0.8, zorder=0)
+    axes.set(xlabel="step", ylabel="nats per dimension", title="Terms of the bound")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def spread_figure(mean: Tensor, std: Tensor):
+    """Per-pixel posterior mean and standard deviation, (H, W) each, in [0, 1]."""
+    figure = _figure(7, 3.2)
+    left, right = figure.subplots(1, 2)
+    left.imshow(mean, cmap="gray", vmin=0, vmax=1)
+    left.set_title("posterior mean")
+    picture = right.imshow(std, cmap="magma", vmin=0)
+    right.set_title("posterior standard deviation")
+    figure.colorbar(picture, ax=right, label="in [0, 1] units")
+    for axes in (left, right):
+        axes.set_axis_off()
+    return figure

@@ -1,0 +1,166 @@
+"""What a run leaves on disk: a folder of pictures, the fitted guide and run.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.images import to_output
+from vipaint_pyro.inference import FitResult
+from vipaint_pyro.pipeline import VIPaintOutput
+from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
+from vipaint_pyro.samplers import VIPaintSampler
+
+__all__ = ["Run", "check_folder", "write_run"]
+
+_PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips", "pillow")
+
+
+@dataclass
+class Run:
+    """One image, what was asked of it and what came out.
+
+    Attributes:
+        unit: the image (C, H, W) in [0, 1]; hidden pixels are shown only if it is the truth.
+        observed: (1, H, W).
+        output: of the pipeline with ``output_type="pt"``, for this image alone.
+        sampler: the settings, with the timesteps filled in.
+        facts: anything else that run.json should say (paths, seed, label, metrics ...).
+        is_truth: whether the hidden pixels of ``unit`` are the true ones.
+    """
+
+    unit: Tensor
+    observed: Tensor
+    output: VIPaintOutput
+    sampler: VIPaintSampler
+    facts: dict
+    is_truth: bool = False
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raise ValueError where writing a run to ``folder`` would mix with or replace something.
+
+    An earlier run (a folder with run.json) may be replaced with ``overwrite``; other content never.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output {folder} exists and is no folder; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "run.json").is_file():
+            raise ValueError(f"output folder {folder} has other content; choose another --out")
+        if not overwrite:
+            raise ValueError(
+                f"output folder {folder} holds an earlier run; choose another --out, or replace it with --overwrite"
+            )
+    parent = folder.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(f"output folder {folder} cannot be made: {parent} is not writable")
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A scratch folder that takes the place of ``folder`` once the block has ended well."""
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    try:
+        yield scratch
+        scratch.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write a run's files, all or none.
+
+    ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
+    ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
+    ``spread.png``, ``bound.png``, ``guide.safetensors`` and ``run.json``.
+    """
+    from safetensors.torch import save_file
+
+    samples = torch.as_tensor(run.output.images)
+    count = len(samples)
+    mean = samples.mean(0)
+    std = samples.std(0) if count > 1 else torch.zeros_like(mean)
+    white = float(std.max()) or 1.0
+    with _replacing(folder) as out:
+        observed = observed_picture(run.unit, run.observed)
+        observed.save(out / "observed.png")
+        for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions))):
+            for i, picture in enumerate(to_output(batch, "pil")):
+                picture.save(out / f"{kind}-{i:02d}.png")
+        for name, x in (("mean", mean), ("std", std / white)):
+            to_output(x[None], "pil")[0].save(out / f"{name}.png")
+        _grid(run, observed, samples, mean).save(out / "grid.png")
+        _levels(run, observed, samples).save(out / "levels.png")
+        spread_figure(mean.mean(0), std.mean(0)).savefig(out / "spread.png")
+        fit = run.output.trace
+        if fit is not None:
+            bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
+        state = {k: v.detach().cpu().contiguous() for k, v in run.output.guide.state_dict().items()}
+        save_file(state, out / "guide.safetensors")
+        (out / "run.json").write_text(json.dumps(_facts(run, count, white), indent=2) + "\n")
+
+
+def _grid(run: Run, observed, samples: Tensor, mean: Tensor):
+    first = [observed] + to_output(torch.cat([samples, mean[None]]), "pil")
+    labels = ["observed", *[f"sample {i}" for i in range(len(samples))], "mean"]
+    if run.is_truth:
+        first.insert(0, to_output(run.unit[None], "pil")[0])
+        labels.insert(0, "truth")
+    return grid([first], labels)
+
+
+def _levels(run: Run, observed, samples: Tensor):
+    """E[x | z_t] of the first samples at each timestep, and after refinement (paper Fig. 1)."""
+    levels = run.output.samples.levels
+    rows = []
+    for i in range(min(4, len(samples))):
+        stages = [(x[i, 0].cpu() / 2 + 0.5).clamp(0, 1) for x in levels.values()]
+        rows.append([observed, *to_output(torch.stack([*stages, samples[i]]), "pil")])
+    return grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
+
+
+def _bound(fit: FitResult, sampler: VIPaintSampler) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Terms summed as the paper names them: reconstruction, hierarchical KLs, KL above T_e."""
+    terms = {name: term.mean(1) for name, term in fit.terms.items()}
+    above = [n for n in ("z_t", "z_s") if n in terms]
+    top = sampler.timesteps[0]
+    levels = {f"z_{s}": f"KL at {s}" for s in sampler.timesteps[1:]}
+    above += [n for n in terms if n.startswith("z_") and n not in levels and n not in above]
+    merged = {n: terms[n] for n in ("y", *levels) if n in terms}
+    if above:
+        merged["above"] = sum(terms[n] for n in above)
+    return merged, {"y": "reconstruction", **levels, "above": f"KL at {top} and above"}
+
+
+def _facts(run: Run, count: int, white: float) -> dict:
+    merged, names = _bound(run.output.trace, run.sampler) if run.output.trace else ({}, {})
+    return {
+        **run.facts,
+        "settings": asdict(run.sampler),
+        "num_samples": count,
+        "hidden_fraction": float((~run.observed).float().mean()),
+        "seconds": run.output.samples.seconds,
+        "denoiser_calls": run.output.samples.calls,
+        "bound_terms_nats_per_dim": {names[n]: [float(v) for v in merged[n]] for n in merged},
+        "std_white": white,
+        "versions": {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()},
+        "device": str(run.output.samples.images.device),
+    }
