@@ -2,7 +2,9 @@ r"""Fitting a guide to measurements: Pyro's SVI, with a guard and a record of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyro
@@ -12,7 +14,7 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise, isolated
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
@@ -50,29 +52,38 @@ class FitResult:
     terms: dict[str, Tensor] = field(default_factory=dict)
 
 
-def _record(program: Callable, traces: dict, name: str) -> Callable:
-    """The same program, its trace kept under ``name``."""
+@contextmanager
+def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.Trace]]]:
+    """Collect the (model, guide) traces that an ELBO makes, their densities computed already."""
+    pairs: list[tuple[poutine.Trace, poutine.Trace]] = []
+    get_trace = loss._get_trace
 
-    def recorded(*args, **kwargs):
-        with poutine.trace() as tracer:
-            result = program(*args, **kwargs)
-        traces[name] = tracer.trace
-        return result
+    def kept(*args, **kwargs):
+        pair = get_trace(*args, **kwargs)
+        pairs.append(pair)
+        return pair
 
-    return recorded
+    loss._get_trace = kept
+    try:
+        yield pairs
+    finally:
+        del loss._get_trace
 
 
-def _terms(traces: dict[str, poutine.Trace], num_images: int) -> dict[str, Tensor]:
-    """-(log p - log q) of every site with a density, per image, summed over all other axes."""
+def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
+    """-(log p - log q) of every site with a density, per image, summed and then divided."""
     terms: dict[str, Tensor] = {}
-    for sign, trace in ((1, traces["guide"]), (-1, traces["model"])):
-        trace.compute_log_prob(lambda _, site: type(site["fn"]).__name__ not in ("_Subsample", "Delta"))
-        for name, site in trace.nodes.items():
-            log_prob = site.get("log_prob")
-            if log_prob is None or not log_prob.ndim or log_prob.shape[-1] != num_images:
-                continue
-            value = sign * log_prob.detach().reshape(-1, num_images).sum(0)
-            terms[name] = terms[name] + value if name in terms else value
+    for model_trace, guide_trace in pairs:
+        plates = {f.name for s in model_trace.nodes.values() for f in s.get("cond_indep_stack", ())}
+        for sign, trace in ((1, guide_trace), (-1, model_trace)):
+            for name, site in trace.nodes.items():
+                # Plates' own sites and deterministic ones have no density.
+                if site["type"] != "sample" or name in plates or site["infer"].get("_deterministic"):
+                    continue
+                log_prob = site["log_prob"].detach()
+                if log_prob.shape[-1:] == (num_images,):
+                    value = sign / divisor * log_prob.reshape(-1, num_images).sum(0)
+                    terms[name] = terms[name] + value if name in terms else value
     return terms
 
 
@@ -124,23 +135,23 @@ def fit(
     noise = PerImageNoise(NoiseStreams(generator, num_images))
     dims = y[0].numel() if not hasattr(model, "prior") else torch.Size(model.prior.latent_shape).numel()
     loss = loss or default_loss()
-    traces: dict[str, poutine.Trace] = {}
-    svi = SVI(
-        _record(model, traces, "model"),
-        _record(guide, traces, "guide"),
-        optim or default_optimizer(guide),
-        loss,
-    )
+    svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
     for step in range(num_steps):
-        with poutine.trace(param_only=True) as params, noise:
-            value = svi.loss_and_grads(svi.model, svi.guide, y)
+        with (
+            poutine.trace(param_only=True) as params,
+            _recording(loss) as pairs,
+            noise,
+            warnings.catch_warnings(),
+        ):
+            # Pyro warns of a NaN and goes on; _check stops instead.
+            warnings.filterwarnings("ignore", "Encountered", UserWarning)
+            value = svi.loss_and_grads(model, guide, y)
         parameters = {
             name: site["value"].unconstrained() for name, site in params.trace.nodes.items()
         }
-        chains = loss.num_particles if loss.vectorize_particles else 1
-        terms = {k: v / (dims * chains) for k, v in _terms(traces, num_images).items()}
+        terms = _terms(pairs, num_images, loss.num_particles * dims)
         _check(step, value, terms, parameters)
         svi.optim(parameters.values())
         zero_grads(parameters.values())

@@ -1,0 +1,173 @@
+"""E[z_0 | z_t] of every parameterisation, against diffusers' own schedulers."""
+
+import pytest
+import torch
+from diffusers import DDPMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, UNet2DModel
+
+from tests.conftest import float64_tables, tiny_unet
+from vipaint_pyro.denoisers import GaussianDenoiser, GuidedDenoiser, denoiser_for
+from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.schedules import NoiseSchedule
+
+Z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+
+def own_prediction(scheduler, unet, t):
+    """pred_original_sample of the scheduler's own step."""
+    with torch.no_grad():
+        return scheduler.step(unet(Z, t).sample, t, Z).pred_original_sample
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("betas", ["linear", "scaled_linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("t", [0, 400, 950])
+@pytest.mark.parametrize("clip", [False, True])
+def test_prediction_is_the_schedulers(prediction, betas, t, clip):
+    scheduler = float64_tables(
+        DDPMScheduler(prediction_type=prediction, beta_schedule=betas, clip_sample=clip, clip_sample_range=0.7)
+    )
+    unet = tiny_unet().double()
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    torch.testing.assert_close(prior.denoise(Z, t), own_prediction(scheduler, unet, t), rtol=1e-6, atol=1e-7)
+
+
+def test_clipping_lets_the_gradient_through():
+    unet = tiny_unet().double()
+    scheduler = DDPMScheduler(clip_sample=True, clip_sample_range=0.01)
+    clipped = DiffusionPrior.from_components(unet, scheduler)
+    free = DiffusionPrior.from_components(unet, DDPMScheduler(clip_sample=False))
+    gradients = []
+    for prior in (clipped, free):
+        z = Z.clone().requires_grad_()
+        gradients.append(torch.autograd.grad(prior.denoise(z, 300).sum(), z)[0])
+    assert clipped.denoise(Z, 300).abs().max() <= 0.01 + 1e-12
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_edm_prediction_is_the_schedulers(prediction):
+    scheduler = EDMEulerScheduler(prediction_type=prediction)
+    unet = tiny_unet().double()
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    scheduler.set_timesteps(1000)
+    for index in (100, 600, 990):
+        sigma, time = scheduler.sigmas[index].double(), scheduler.timesteps[index]
+        scheduler._step_index = None
+        with torch.no_grad():
+            out = unet(scheduler.scale_model_input(Z, time), time.double()).sample
+        own = scheduler.step(out, time, Z).pred_original_sample
+        t = 999 - index
+        torch.testing.assert_close(prior.schedule.sigma(t), sigma, rtol=1e-5, atol=0)
+        torch.testing.assert_close(prior.denoise(Z, t), own, rtol=1e-4, atol=1e-4 * float(sigma))
+
+
+def test_ve_score_network_removes_the_noise_it_is_told_of():
+    unet = UNet2DModel(
+        sample_size=8, in_channels=1, out_channels=1, block_out_channels=(4, 8), layers_per_block=1,
+        norm_num_groups=4, down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"), time_embedding_type="fourier",
+    ).double().eval()  # fmt: skip
+    scheduler = ScoreSdeVeScheduler(num_train_timesteps=100, sigma_max=50)
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    t = 60
+    sigma = scheduler.discrete_sigmas[t].double()
+    with torch.no_grad():
+        score = unet(Z, sigma.expand(2)).sample
+    torch.testing.assert_close(prior.denoise(Z, t), Z + sigma**2 * score, rtol=1e-5, atol=1e-5)
+
+
+def test_gaussian_denoiser_is_the_conditional_mean(schedule):
+    # Regression of z_0 on z_t over draws, pixel by pixel.
+    mean, std = torch.tensor([[[0.3, -0.5]]]).double(), torch.tensor([[[0.4, 1.1]]]).double()
+    denoiser = GaussianDenoiser(mean, std, schedule)
+    t = 450
+    x = mean + std * torch.randn(200_000, 1, 1, 2).double()
+    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+    z = alpha * x + sigma * torch.randn_like(x)
+    slope = ((x - x.mean(0)) * (z - z.mean(0))).mean(0) / z.var(0)
+    probe = torch.tensor([[[1.0, -2.0]]]).double()
+    fitted = x.mean(0) + slope * (probe - z.mean(0))
+    torch.testing.assert_close(denoiser(probe[None], torch.tensor([t]))[0], fitted, rtol=0.02, atol=0.02)
+    residual = (x - denoiser(z, torch.tensor(t).expand(len(z)))).var(0)
+    torch.testing.assert_close(denoiser.variance(torch.tensor(t), z), residual, rtol=0.02, atol=0)
+
+
+def test_guidance_is_the_formula(network_prior):
+    labels = [2, None]
+    base = network_prior.conditioned(labels).denoise(Z, 500)
+    null = network_prior.conditioned([None, None]).denoise(Z, 500)
+    guided = network_prior.conditioned(labels, guidance_scale=2.5).denoise(Z, 500)
+    torch.testing.assert_close(guided, null + 2.5 * (base - null))
+    torch.testing.assert_close(network_prior.conditioned(labels, 0.0).denoise(Z, 500), null)
+    assert isinstance(network_prior.conditioned(labels, 2.0).denoiser, GuidedDenoiser)
+
+
+def test_labels_go_to_their_images(network_prior):
+    z = Z[:1].expand(3, 2, 1, 8, 8)  # three samples of two images, all alike
+    both = network_prior.conditioned([0, 3]).denoise(z, 400)
+    for i, label in enumerate((0, 3)):
+        alone = network_prior.conditioned([label]).denoise(Z[:1], 400)[0]
+        for s in range(3):
+            torch.testing.assert_close(both[s, i], alone)
+    assert not torch.allclose(both[:, 0], both[:, 1])
+
+
+def test_times_go_to_their_levels(network_prior):
+    prior = network_prior.conditioned([1, 2])
+    z = torch.randn(3, 2, 1, 8, 8).double()
+    t = torch.tensor([[100], [500], [900]])
+    mixed = prior.denoise(z, t)
+    for k, time in enumerate((100, 500, 900)):
+        torch.testing.assert_close(mixed[k], prior.denoise(z[k], time))
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_a_half_precision_network_works_on_float32_latents(half):
+    prior = DiffusionPrior.from_components(tiny_unet().to(half), DDPMScheduler(clip_sample=False))
+    assert prior.dtype == torch.float32
+    full = DiffusionPrior.from_components(tiny_unet(), DDPMScheduler(clip_sample=False))
+    ours, exact = prior.denoise(Z.float(), 200), full.denoise(Z.float(), 200)
+    assert ours.dtype == torch.float32 and (ours - exact).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "labels, scale, words",
+    [
+        ([7], 1.0, "unknown class label 7"),
+        ([-1], 1.0, "unknown class label -1"),
+    ],
+)
+def test_labels_that_are_not_known(network_prior, labels, scale, words):
+    with pytest.raises(ValueError, match=words):
+        network_prior.conditioned(labels, scale)
+
+
+def test_networks_without_a_null_class():
+    prior = DiffusionPrior.from_components(tiny_unet(classes=3), DDPMScheduler(clip_sample=False))
+    with pytest.raises(ValueError, match="no null class, so each image needs a label 0 ... 2"):
+        prior.conditioned([None])
+    with pytest.raises(ValueError, match="guidance needs a network with a null class"):
+        prior.conditioned([0], guidance_scale=2.0)
+    unconditional = DiffusionPrior.from_components(tiny_unet(), DDPMScheduler(clip_sample=False))
+    with pytest.raises(ValueError, match="unconditional: it takes no class labels"):
+        unconditional.conditioned([0])
+
+
+def test_zero_signal_and_epsilon_do_not_go_together():
+    scheduler = DDPMScheduler(rescale_betas_zero_snr=True, clip_sample=False)
+    with pytest.raises(ValueError, match="zero signal"):
+        denoiser_for(tiny_unet(), scheduler, NoiseSchedule.from_scheduler(scheduler))
+
+
+def test_components_that_are_no_prior():
+    scheduler = DDPMScheduler(clip_sample=False)
+    with pytest.raises(ValueError, match="no denoiser"):
+        unet = UNet2DModel(
+            sample_size=8, in_channels=2, out_channels=1, block_out_channels=(4, 8), norm_num_groups=4,
+            down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+        )  # fmt: skip
+        DiffusionPrior.from_components(unet, scheduler)
+    with pytest.raises(ValueError, match="no sample_size"):
+        DiffusionPrior.from_components(tiny_unet(size=None), scheduler)
+    with pytest.raises(ValueError, match="none of the network's"):
+        DiffusionPrior.from_components(tiny_unet(classes=3), scheduler, null_class=3)

@@ -1,0 +1,122 @@
+"""fit(): guards, seeds, independence of neighbours, and the record of the bound."""
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference import NonFiniteError, fit
+from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.operators import Inpainting
+
+TIMES = (700, 500, 300)
+
+
+def setup(prior, n=1, likelihood=None, shape=(1, 2, 3), **options):
+    generator = torch.Generator().manual_seed(5)
+    observed = torch.rand(n, *shape, generator=generator) < 0.5
+    y = torch.rand(n, *shape, generator=generator).double() * observed
+    model = DiffusionModel(prior, Inpainting(observed), TIMES, likelihood, **options)
+    return model, HierarchicalGuide(model, y), y
+
+
+def params(guide):
+    return {k: v.clone() for k, v in guide.state_dict().items()}
+
+
+class _BadAfter:
+    """A Gaussian likelihood that turns bad, in its value or in its gradient, at the n-th call."""
+
+    def __init__(self, n, where):
+        self.n, self.where, self.calls = n, where, 0
+
+    def __call__(self, loc):
+        self.calls += 1
+        if self.calls > self.n and self.where == "value":
+            loc = loc * float("nan")
+        if self.calls > self.n and self.where == "gradient":
+            # Its value is zero, its gradient 0 * inf.
+            loc = loc + 0 * (loc - loc.detach()).abs().sqrt()
+        return dist.Normal(loc, 0.1, validate_args=False)
+
+
+@pytest.mark.parametrize("where, name", [("value", "y"), ("gradient", "mu_700")])
+def test_what_is_not_finite_stops_with_the_last_good_parameters(gaussian, where, name):
+    model, guide, y = setup(gaussian, likelihood=_BadAfter(3, where))
+    seen = []
+    with pytest.raises(NonFiniteError) as caught:
+        fit(model, guide, y, num_steps=10, callback=lambda *_: seen.append(params(guide)))
+    assert caught.value.step == 3 and caught.value.name.endswith(name)
+    assert "step 3" in str(caught.value) and name in str(caught.value)
+    assert len(seen) == 3
+    for k, v in guide.state_dict().items():
+        assert torch.equal(v, seen[-1][k]) and torch.isfinite(v).all()
+
+
+def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):
+    results = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        before = torch.get_rng_state()
+        model, guide, y = setup(network_prior.conditioned([0, 1]), 2, shape=(1, 8, 8))
+        before = torch.get_rng_state()
+        fit(model, guide, y, num_steps=3, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(torch.get_rng_state(), before)
+        results.append(params(guide))
+    for k, v in results[0].items():
+        assert torch.equal(v, results[1][k])
+
+
+def test_another_seed_is_another_fit(gaussian):
+    results = []
+    for seed in (0, 1):
+        model, guide, y = setup(gaussian)
+        fit(model, guide, y, num_steps=3, generator=torch.Generator().manual_seed(seed))
+        results.append(guide.mu_700.detach())
+    assert not torch.equal(*results)
+
+
+@pytest.mark.parametrize("loss", [Trace_ELBO, TraceMeanField_ELBO])
+def test_images_of_a_batch_are_fitted_each_for_itself(network_prior, loss):
+    generators = [torch.Generator().manual_seed(k) for k in range(3)]
+    elbo = loss(2, vectorize_particles=True, max_plate_nesting=3)
+    model, guide, y = setup(network_prior.conditioned([0, 1, 2]), 3, shape=(1, 8, 8))
+    fit(model, guide, y, num_steps=6, generator=generators, loss=elbo)
+    for i in range(3):
+        single = DiffusionModel(
+            network_prior.conditioned([i]), Inpainting(model.operator.observed[i : i + 1]), TIMES
+        )
+        alone = HierarchicalGuide(single, y[i : i + 1])
+        fit(single, alone, y[i : i + 1], num_steps=6, generator=[torch.Generator().manual_seed(i)], loss=elbo)
+        for k, v in alone.state_dict().items():
+            torch.testing.assert_close(v[0], guide.state_dict()[k][i], rtol=1e-6, atol=1e-8)
+
+
+def test_terms_add_up_to_the_loss(gaussian):
+    model, guide, y = setup(gaussian, 2, Gaussian(0.2), beta=2.0)
+    result = fit(model, guide, y, num_steps=4)
+    total = sum(term.sum(1) for term in result.terms.values()) * 6
+    torch.testing.assert_close(total, torch.tensor(result.losses, dtype=torch.float64), rtol=1e-9, atol=1e-9)
+    assert set(result.terms) == {"z_999", "z_700", "z_t", "z_s", "z_500", "z_300", "y"}
+    assert result.terms["y"].shape == (4, 2) and not result.terms["z_700"].any()
+
+
+def test_stratified_antithetic_draws_leave_the_bound_unbiased(gaussian):
+    # The loss fit() records at rate 0 has the mean of plain Trace_ELBO, with a smaller spread.
+    model, guide, y = setup(gaussian, likelihood=Gaussian(0.3))
+    rate0 = pyro.optim.Adam({"lr": 0.0})
+    elbo = Trace_ELBO(4, vectorize_particles=True, max_plate_nesting=3)
+    ours = torch.tensor(fit(model, guide, y, num_steps=400, optim=rate0, loss=elbo).losses)
+    plain = torch.tensor([elbo.loss(model, guide, y) for _ in range(400)])
+    gap = ours.mean() - plain.mean()
+    assert gap.abs() < 4 * ((ours.var() + plain.var()) / 400).sqrt()
+    assert ours.std() < 0.7 * plain.std()
+
+
+def test_steps_must_be_positive(gaussian):
+    model, guide, y = setup(gaussian)
+    with pytest.raises(ValueError, match="at least 1"):
+        fit(model, guide, y, num_steps=0)

@@ -1,0 +1,64 @@
+"""Noise streams and the effect handler that feeds them to a guide."""
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro import poutine
+
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise, isolated
+
+
+def test_each_image_has_its_own_stream():
+    like = torch.zeros((), dtype=torch.float64)
+    generators = [torch.Generator().manual_seed(k) for k in (5, 6)]
+    both = NoiseStreams(generators, 2).normal((3, 2, 4), 1, like)
+    alone = NoiseStreams([torch.Generator().manual_seed(6)], 1).normal((3, 1, 4), 1, like)
+    assert torch.equal(both[:, 1:], alone) and both.dtype == torch.float64
+
+
+@pytest.mark.parametrize("bad", [0, "seed", [0, 1]])
+def test_a_seed_is_no_generator(bad):
+    with pytest.raises(TypeError, match="manual_seed"):
+        NoiseStreams(bad, 2)
+
+
+def test_one_generator_per_image():
+    with pytest.raises(ValueError, match="3 generators for 2 images"):
+        NoiseStreams([torch.Generator() for _ in range(3)], 2)
+
+
+def test_noise_levels_are_stratified_and_uniform():
+    counts = torch.zeros(10)
+    handler = PerImageNoise(NoiseStreams(None, 1))
+    for _ in range(4000):
+        with handler, poutine.trace() as tracer:
+            with pyro.plate("levels", 10, subsample_size=5, dim=-1):
+                pass
+        index = tracer.trace.nodes["levels"]["value"]
+        assert (index // 2 == torch.arange(5)).all()  # one from each part
+        counts[index] += 1
+    assert ((counts / 4000 - 0.5).abs() < 0.04).all()
+
+
+def test_draws_come_in_antithetic_pairs():
+    with PerImageNoise(NoiseStreams(torch.Generator().manual_seed(0), 4)):
+        with pyro.plate("images", 4, dim=-1), pyro.plate("draws", 2, dim=-3):
+            z = pyro.sample("z", dist.Normal(torch.full((1, 1, 4), 3.0), 2.0))
+    assert z.shape == (2, 1, 4)
+    torch.testing.assert_close(z.mean(0), torch.full((1, 4), 3.0))
+    assert z.std() > 0.5
+
+
+def test_other_distributions_are_left_to_pyro():
+    with PerImageNoise(NoiseStreams(None, 2)), pyro.plate("images", 2, dim=-1):
+        assert (pyro.sample("z", dist.Exponential(torch.ones(2))) > 0).all()
+
+
+def test_isolated_restores_the_global_state():
+    before = torch.get_rng_state()
+    with isolated(3):
+        first = torch.rand(2)
+    assert torch.equal(torch.get_rng_state(), before)
+    with isolated(3):
+        assert torch.equal(torch.rand(2), first)

@@ -1,0 +1,141 @@
+"""DPS refinement: against diffusers' samplers, and its pull against the analytic gradient."""
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+
+from tests.conftest import float64_tables, tiny_unet
+from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.refinement import DPS, refine
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_no_pull_is_the_schedulers_ancestral_sampling(prediction):
+    scheduler = float64_tables(
+        DDPMScheduler(prediction_type=prediction, clip_sample=False, beta_schedule="scaled_linear")
+    )
+    unet = tiny_unet().double()
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    z = torch.randn(3, 1, 8, 8, generator=seeded(1), dtype=torch.float64)
+    times = prior.times(600, -1, 6)[:-1]
+    scheduler.set_timesteps(timesteps=times)
+    own, generator = z, seeded(2)
+    with torch.no_grad():
+        for t in times:
+            own = scheduler.step(unet(own, t).sample, t, own, generator=generator).prev_sample
+
+    operator = Inpainting(torch.ones(3, 1, 8, 8, dtype=torch.bool))
+    y = torch.zeros(3, 1, 8, 8).double()
+    ours = refine(prior, operator, y, z[None], 600, num_steps=6, step=DPS(0.0), generator=seeded(2))[0]
+    torch.testing.assert_close(ours, own, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.6])
+def test_no_pull_is_the_schedulers_ddim(eta):
+    scheduler = float64_tables(DDIMScheduler(clip_sample=False))
+    unet = tiny_unet().double()
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    z = torch.randn(2, 1, 8, 8, generator=seeded(1), dtype=torch.float64)
+    scheduler.set_timesteps(10)  # 900, 800 ... 0
+    own, generator = z, seeded(2)
+    with torch.no_grad():
+        for t in scheduler.timesteps[3:].tolist():
+            own = scheduler.step(unet(own, t).sample, t, own, eta=eta, generator=generator).prev_sample
+    prior.times = lambda start, stop, steps: [600, 500, 400, 300, 200, 100, 0, -1]
+    operator = Inpainting(torch.ones(2, 1, 8, 8, dtype=torch.bool))
+    y = torch.zeros(2, 1, 8, 8).double()
+    ours = refine(
+        prior, operator, y, z[None], 600, num_steps=7, eta=eta, step=DPS(0.0), generator=seeded(2)
+    )[0]
+    torch.testing.assert_close(ours, own, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("limit", [False, True])
+def test_the_pull_is_the_gradient_of_each_samples_own_norm(gaussian, limit):
+    # For a Gaussian prior the Jacobian of E[x | z_t] is diagonal and known.
+    t, zeta = 400, 0.7
+    observed = torch.tensor([[True, False, True], [True, True, False]]).reshape(1, 1, 2, 3)
+    z = torch.randn(4, 1, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.rand(1, 1, 2, 3).double()
+    residual = torch.where(observed, y - gaussian.denoise(z, t), 0)
+    shift = DPS(zeta, limit)(z, residual)
+    alpha, sigma = float(gaussian.schedule.alpha(t)), float(gaussian.schedule.sigma(t))
+    jacobian = alpha * gaussian.std**2 / (alpha**2 * gaussian.std**2 + sigma**2)
+    for i in range(4):
+        r = residual[i].detach()
+        size = min(zeta, r.norm().item()) if limit else zeta
+        torch.testing.assert_close(shift[i], size * jacobian * r / r.norm())
+
+
+def test_a_limited_step_lands_on_the_measurement():
+    z = torch.tensor([0.3, -0.2]).double().reshape(1, 1, 1, 1, 2).requires_grad_()
+    y = torch.tensor([0.5, 0.1]).double().reshape(1, 1, 1, 2)
+    torch.testing.assert_close(z + DPS(10.0, limit=True)(z, y - z), y[None])
+
+
+def test_samples_and_images_do_not_see_each_other(network_prior):
+    prior = network_prior.conditioned([0, 3])
+    observed = torch.rand(2, 1, 8, 8) < 0.5
+    y = torch.rand(2, 1, 8, 8).double() * observed
+    z = torch.randn(3, 2, 1, 8, 8).double()
+
+    def run(images, samples):
+        p = network_prior.conditioned([[0, 3][i] for i in images])
+        return refine(
+            p, Inpainting(observed[images]), y[images], z[samples][:, images], 500,
+            num_steps=5, eta=0.0, step=DPS(2.0, limit=True),
+        )  # fmt: skip
+
+    together = run([0, 1], [0, 1, 2])
+    for i in (0, 1):
+        for s in (0, 1, 2):
+            torch.testing.assert_close(run([i], [s])[0, 0], together[s, i], rtol=1e-9, atol=1e-11)
+    assert prior.class_labels.tolist() == [0, 3]
+
+
+def test_the_measurement_is_met(gaussian):
+    # With a strong pull the observed pixels of a Gaussian prior end at y.
+    observed = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
+    y = torch.where(observed, 0.8, 0.0).double()
+    z = torch.randn(50, 1, 1, 2, 3).double()
+    x = refine(gaussian, Inpainting(observed), y, z, 999, num_steps=100, step=DPS(1.0, limit=True))
+    error = (x - y)[observed.expand_as(x)].abs().mean()
+    far = refine(gaussian, Inpainting(observed), y, z, 999, num_steps=100, step=DPS(0.0))
+    assert error < 0.05 < 0.4 < (far - y)[observed.expand_as(x)].abs().mean()
+
+
+def test_a_callback_may_replace_z(gaussian):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    y = torch.zeros(1, 1, 2, 3).double()
+    seen = []
+
+    def last_to_zero(i, t, z, z0):
+        seen.append(t)
+        return torch.zeros_like(z) if i == 4 else None
+
+    z = torch.randn(1, 1, 1, 2, 3).double()
+    x = refine(gaussian, operator, y, z, 499, num_steps=5, callback=last_to_zero)
+    assert seen == [499, 399, 299, 199, 99] and not x.any()
+
+
+def test_not_finite_names_step_and_time(gaussian):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    y = torch.full((1, 1, 2, 3), float("inf")).double()
+    z = torch.randn(1, 1, 1, 2, 3).double()
+    with pytest.raises(FloatingPointError, match=r"refinement step 0 \(time 300\)"):
+        refine(gaussian, operator, y, z, 300, num_steps=5)
+
+
+@pytest.mark.parametrize("options, words", [({"num_steps": 0}, "at least 1"), ({"start": 1000}, "must lie in")])
+def test_options_that_cannot_be(gaussian, options, words):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    y = torch.zeros(1, 1, 2, 3).double()
+    with pytest.raises(ValueError, match=words):
+        refine(gaussian, operator, y, y[None], **{"start": 300, **options})
+
+
