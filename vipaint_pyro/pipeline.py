@@ -171,6 +171,8 @@ class VIPaintPipeline(DiffusionPipeline):
         conditioned = prior.conditioned(class_labels, guidance_scale)
         operator = Inpainting(observed.to(prior.device))
         sampler.model(conditioned, operator)  # checks the settings
+        if guide is not None and not callable(guide):
+            raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
         NoiseStreams(generator, len(unit))  # checks the generators
 
         y = operator.adjoint((unit * 2 - 1).to(prior.device, prior.dtype))

@@ -62,9 +62,9 @@ def bound_figure(terms: dict[str, Tensor], names: dict[str, str]):
     figure = _figure(7, 4)
     axes = figure.subplots()
     shown = [n for n in names if n in terms]
-    axes.plot(sum(terms[n] for n in shown), color="black", lw=2, label="minus the bound")
+    axes.plot(sum(terms[n] for n in shown).numpy(), color="black", lw=2, label="minus the bound")
     for name in shown:
-        axes.plot(terms[name], lw=1.2, label=names[name])
+        axes.plot(terms[name].numpy(), lw=1.2, label=names[name])
     axes.axhline(0, color="0.8", lw=0.8, zorder=0)
     axes.set(xlabel="step", ylabel="nats per dimension", title="Terms of the bound")
     axes.legend(fontsize=8)
@@ -75,9 +75,9 @@ def spread_figure(mean: Tensor, std: Tensor):
     """Per-pixel posterior mean and standard deviation, (H, W) each, in [0, 1]."""
     figure = _figure(7, 3.2)
     left, right = figure.subplots(1, 2)
-    left.imshow(mean, cmap="gray", vmin=0, vmax=1)
+    left.imshow(mean.numpy(), cmap="gray", vmin=0, vmax=1)
     left.set_title("posterior mean")
-    picture = right.imshow(std, cmap="magma", vmin=0)
+    picture = right.imshow(std.numpy(), cmap="magma", vmin=0)
     right.set_title("posterior standard deviation")
     figure.colorbar(picture, ax=right, label="in [0, 1] units")
     for axes in (left, right):

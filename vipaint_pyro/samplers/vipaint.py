@@ -108,6 +108,8 @@ class VIPaintSampler:
             raise ValueError(f"loss is one of {', '.join(LOSSES)}, not {self.loss!r}")
         if not self.noise_scale > 0:
             raise ValueError(f"noise_scale is positive, but is {self.noise_scale}")
+        if not self.zeta >= 0:
+            raise ValueError(f"zeta is a step size of at least 0, but is {self.zeta}")
         for name in ("fit_steps", "num_chains", "refinement_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, but is {getattr(self, name)}")

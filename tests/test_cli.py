@@ -1,0 +1,181 @@
+"""The command line: what it writes, what it says, and that it answers at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner
+from diffusers import DDPMScheduler
+from safetensors.torch import load_file
+
+from tests.conftest import tiny_unet
+from vipaint_pyro.cli import main
+from vipaint_pyro.pipeline import VIPaintPipeline
+
+FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a tiny prior, an image and a mask that fit it."""
+    monkeypatch.chdir(tmp_path)
+    pipe = VIPaintPipeline(
+        tiny_unet(classes=3), DDPMScheduler(clip_sample=False), null_class=2, class_names=["cat", "dog"]
+    )
+    pipe.save_pretrained("prior")
+    rng = np.random.default_rng(0)
+    PIL.Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save("image.png")
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:6, 1:4] = 255
+    PIL.Image.fromarray(mask).save("mask.png")
+    return tmp_path
+
+
+def vipaint(*args):
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def inpaint(*args, image="image.png", mask="mask.png", prior="prior"):
+    return vipaint("inpaint", image, mask, "--prior", prior, *FEW, *args)
+
+
+def test_writes_everything_it_promises(here):
+    result = inpaint("--label", "dog", "--seed", "3", "--timesteps", "700,500,300", "--out", "result")
+    assert result.exit_code == 0, result.output
+    assert "18.8 % of the pixels will be filled" in result.output
+    assert {p.name for p in (here / "result").iterdir()} == {
+        "observed.png", "sample-00.png", "sample-01.png", "prediction-00.png", "prediction-01.png",
+        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "bound.png",
+        "guide.safetensors", "run.json",
+    }  # fmt: skip
+    facts = json.loads((here / "result" / "run.json").read_text())
+    assert facts["label"] == 1 and facts["seed"] == 3
+    assert facts["settings"]["timesteps"] == [700, 500, 300] and facts["settings"]["fit_steps"] == 2
+    assert facts["denoiser_calls"]["fit"] == 2 * facts["settings"]["num_chains"] * (
+        facts["settings"]["num_levels"] + 3
+    )
+    assert len(facts["bound_terms_nats_per_dim"]["reconstruction"]) == 2
+    assert set(facts["seconds"]) == {"fit", "refinement"} and facts["versions"]["torch"]
+    assert "mu_700_unconstrained" in load_file(str(here / "result" / "guide.safetensors"))
+    image, mask = (np.asarray(PIL.Image.open(n)) for n in ("image.png", "mask.png"))
+    sample = np.asarray(PIL.Image.open("result/sample-00.png"))
+    np.testing.assert_array_equal(sample[mask == 0], image[mask == 0])
+
+
+def test_same_seed_same_pictures(here):
+    for out in ("a", "b"):
+        assert inpaint("--out", out).exit_code == 0
+    assert (here / "a" / "sample-01.png").read_bytes() == (here / "b" / "sample-01.png").read_bytes()
+
+
+def test_an_earlier_run_is_only_replaced_when_asked(here):
+    assert inpaint().exit_code == 0
+    assert (here / "vipaint-image").is_dir()
+    again = inpaint()
+    assert again.exit_code == 1 and "holds an earlier run" in again.output
+    assert inpaint("--overwrite", "--samples", "1").exit_code == 0
+    assert not (here / "vipaint-image" / "sample-01.png").exists()
+
+
+def spoil(what):
+    if what == "text image":
+        Path("image.png").write_text("hello")
+        return {}
+    if what == "animated":
+        frames = [PIL.Image.new("L", (8, 8), k * 90) for k in range(3)]
+        frames[0].save("moving.webp", save_all=True, append_images=frames[1:])
+        return {"image": "moving.webp"}
+    if what == "mask size":
+        PIL.Image.new("L", (9, 8), 0).save("mask.png")
+        return {}
+    if what in ("white", "black"):
+        PIL.Image.new("L", (8, 8), 255 if what == "white" else 0).save("mask.png")
+        return {}
+    if what == "image size":
+        PIL.Image.new("L", (16, 8)).save("image.png")
+        return {}
+    if what == "colour":
+        PIL.Image.new("RGB", (8, 8), (200, 0, 0)).save("image.png")
+        return {}
+    raise KeyError(what)
+
+
+@pytest.mark.parametrize(
+    "what, args, words",
+    [
+        ("text image", [], "no picture in one of the formats"),
+        ("animated", [], "animated"),
+        ("mask size", [], "mask is 9x8, but the image 8x8"),
+        ("white", [], "white everywhere"),
+        ("black", [], "black everywhere"),
+        ("image size", [], "16x8 with 1 channel"),
+        ("colour", [], "in colour"),
+        (None, ["--label", "cow"], "unknown class label 'cow'; known are cat, dog"),
+        (None, ["--label", "7"], "unknown class label 7"),
+        (None, ["--out", "image.png"], "is no folder"),
+        (None, ["--out", "."], "has other content"),
+        (None, ["--timesteps", "400,500"], "must fall"),
+        (None, ["--timesteps", "5000,400"], "must lie in"),
+        (None, ["--timesteps", "high,low"], "comma-separated"),
+        (None, ["--beta", "0"], "positive"),
+        (None, ["--eta", "2"], "eta lies in"),
+        (None, ["--zeta", "-1"], "zeta"),
+        (None, ["--fit-steps", "0"], "at least 1"),
+        (None, ["--samples", "0"], "--samples"),
+        (None, ["--loss", "renyi"], "--loss"),
+        (None, ["--device", "warp"], "device 'warp' cannot be used"),
+    ],
+)
+def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch, what, args, words):
+    def no_network(*args, **kwargs):
+        raise AssertionError("the network was called")
+
+    monkeypatch.setattr("vipaint_pyro.denoisers._NetworkDenoiser.__call__", no_network)
+    before = set(here.rglob("*"))
+    result = inpaint(*args, **(spoil(what) if what else {}))
+    made = {p for p in set(here.rglob("*")) - before if p.name != "moving.webp"}
+    assert result.exit_code in (1, 2) and words in result.output, result.output
+    assert "Traceback" not in result.output and not made
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"image": "none.png"}, "none.png: no such file"),
+        ({"mask": "none.png"}, "none.png: no such file"),
+        ({"prior": "fashion"}, "unknown prior 'fashion'"),
+        ({"prior": "image.png"}, "is a file"),
+    ],
+)
+def test_missing_things(here, arguments, words):
+    result = inpaint(**arguments)
+    assert result.exit_code == 1 and words in result.output
+
+
+def test_priors_lists_what_is_built_in():
+    result = vipaint("priors")
+    assert result.exit_code == 0 and "fashion-mnist" in result.output and "UNet2DModel" in result.output
+
+
+def test_demo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = vipaint("demo", *FEW)
+    assert result.exit_code == 0, result.output
+    assert "50.0 % of the pixels" in result.output
+    facts = json.loads((tmp_path / "vipaint-demo" / "run.json").read_text())
+    assert facts["prior"] == "fashion-mnist" and facts["label"] == 9
+    assert len(facts["to_the_truth"]["lpips_alex_composite"]) == 2
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from click.testing import CliRunner; from vipaint_pyro.cli import main;"
+        "r = CliRunner().invoke(main, ['inpaint', '--help']); assert r.exit_code == 0, r.output;"
+        "heavy = {'torch', 'pyro', 'diffusers', 'lpips', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

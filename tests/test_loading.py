@@ -1,0 +1,191 @@
+"""Priors by name, folder and hub id: the real path on small pipelines saved to a folder."""
+
+import json
+
+import diffusers
+import pytest
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+from tests.conftest import tiny_unet
+from vipaint_pyro.loading import BUILT_IN, load_components, resolve
+from vipaint_pyro.pipeline import VIPaintPipeline
+from vipaint_pyro.priors import DiffusionPrior
+
+Z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    folder = tmp_path / "prior"
+    DDPMPipeline(tiny_unet(), DDPMScheduler(clip_sample=False)).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        diffusers.DDPMScheduler(prediction_type="v_prediction", beta_schedule="squaredcos_cap_v2", clip_sample=False),
+        diffusers.DDIMScheduler(prediction_type="sample", beta_schedule="scaled_linear"),
+        diffusers.PNDMScheduler(trained_betas=[0.0001 * k for k in range(1, 101)]),
+        diffusers.EDMEulerScheduler(sigma_max=40.0),
+    ],
+    ids=lambda s: type(s).__name__,
+)
+def test_what_was_saved_is_what_is_loaded(tmp_path, scheduler):
+    unet = tiny_unet()
+    DDPMPipeline(unet, scheduler).save_pretrained(tmp_path)
+    direct = DiffusionPrior.from_components(unet, scheduler)
+    for loaded in (DiffusionPrior.from_pretrained(tmp_path), VIPaintPipeline.from_pretrained(tmp_path).prior):
+        assert loaded.schedule.num_timesteps == direct.schedule.num_timesteps
+        torch.testing.assert_close(loaded.denoise(Z, 70), direct.denoise(Z, 70))
+
+
+def test_bare_components_and_the_oldest_flat_layout(saved):
+    expected = DiffusionPrior.from_pretrained(saved).denoise(Z, 300)
+    (saved / "model_index.json").unlink()
+    torch.testing.assert_close(DiffusionPrior.from_pretrained(saved).denoise(Z, 300), expected)
+    torch.testing.assert_close(VIPaintPipeline.from_pretrained(saved).prior.denoise(Z, 300), expected)
+    for part in ("unet", "scheduler"):
+        for path in (saved / part).iterdir():
+            path.rename(saved / path.name)
+        (saved / part).rmdir()
+    torch.testing.assert_close(DiffusionPrior.from_pretrained(saved).denoise(Z, 300), expected)
+
+
+def test_precision_and_null_class(tmp_path):
+    pipe = VIPaintPipeline(tiny_unet(classes=5), DDPMScheduler(clip_sample=False), null_class=4)
+    pipe.save_pretrained(tmp_path)
+    prior = DiffusionPrior.from_pretrained(tmp_path, dtype=torch.float64)
+    assert prior.dtype == torch.float64 and prior.null_class == 4 and prior.num_classes == 4
+    assert DiffusionPrior.from_pretrained(tmp_path, torch_dtype=torch.float16).dtype == torch.float32
+    assert DiffusionPrior.from_pretrained(tmp_path, null_class=0).null_class == 0
+    assert VIPaintPipeline.from_pretrained(tmp_path, dtype=torch.float64).unet.dtype == torch.float64
+    assert VIPaintPipeline.from_pretrained(tmp_path).config.null_class == 4
+
+
+def test_the_built_in_prior_denoises():
+    # A picture of its own training distribution, noised a little, comes back nearly clean.
+    from importlib.resources import files
+
+    from vipaint_pyro.images import read_image, to_unit
+
+    assert set(BUILT_IN) == {"fashion-mnist"}
+    prior = DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])
+    picture = read_image(str(files("vipaint_pyro") / "assets" / "demo" / "image.png"))
+    x = to_unit(picture, prior.image_shape) * 2 - 1
+    t = prior.schedule.time_of_ratio(0.5)
+    alpha, sigma = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
+    z = alpha * x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        error = (prior.denoise(z, t) - x).pow(2).mean().sqrt()
+    assert error < 0.15 < (z / alpha - x).pow(2).mean().sqrt()
+    assert prior.class_names[9] == "ankle boot" and prior.null_class == 10
+
+
+def rewrite(path, **changes):
+    config = json.loads(path.read_text())
+    config.update(changes)
+    path.write_text(json.dumps(config))
+
+
+def test_pickles_are_refused_with_the_way_to_convert_them(saved):
+    UNet2DModel.from_pretrained(saved / "unet").save_pretrained(saved / "unet", safe_serialization=False)
+    (saved / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    for load in (DiffusionPrior.from_pretrained, VIPaintPipeline.from_pretrained):
+        with pytest.raises(ValueError, match=r"pickle \(diffusion_pytorch_model.bin\).*save_pretrained"):
+            load(saved)
+    for load in (DiffusionPrior.from_pretrained, VIPaintPipeline.from_pretrained):
+        with pytest.raises(ValueError, match="always True"):
+            load(saved, use_safetensors=False)
+
+
+def test_a_pickle_is_never_opened(saved):
+    marker = saved / "opened"
+
+    class Bomb:
+        def __reduce__(self):
+            return (marker.write_text, ("boom",))
+
+    import pickle
+
+    (saved / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (saved / "unet" / "diffusion_pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="pickle"):
+        DiffusionPrior.from_pretrained(saved)
+    assert not marker.exists()
+
+
+def damage(what):
+    def apply(folder):
+        unet, scheduler = folder / "unet", folder / "scheduler"
+        weights = unet / "diffusion_pytorch_model.safetensors"
+        if what == "no weights":
+            weights.unlink()
+        elif what == "truncated":
+            weights.write_bytes(weights.read_bytes()[:500])
+        elif what == "no config":
+            (unet / "config.json").unlink()
+        elif what == "no scheduler":
+            (scheduler / "scheduler_config.json").unlink()
+        elif what == "broken json":
+            (unet / "config.json").write_text("{")
+        elif what == "json list":
+            (unet / "config.json").write_text("[]")
+        elif what == "other network":
+            rewrite(unet / "config.json", _class_name="Transformer2DModel")
+        elif what == "other shapes":
+            rewrite(unet / "config.json", block_out_channels=[8, 8])
+        elif what == "unknown scheduler":
+            rewrite(scheduler / "scheduler_config.json", _class_name="NewScheduler")
+        elif what == "unknown prediction":
+            rewrite(scheduler / "scheduler_config.json", prediction_type="flow")
+        elif what == "latent":
+            rewrite(folder / "model_index.json", vae=["diffusers", "AutoencoderKL"])
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "what, words",
+    [
+        ("no weights", "holds no weights"),
+        ("truncated", "cannot be loaded"),
+        ("no config", "config.json is missing"),
+        ("no scheduler", "scheduler_config.json is missing"),
+        ("broken json", "cannot be read as JSON"),
+        ("json list", "holds no JSON object"),
+        ("other network", "Transformer2DModel"),
+        ("other shapes", "cannot be loaded"),
+        ("unknown scheduler", "'NewScheduler', unknown"),
+        ("unknown prediction", "'flow'"),
+        ("latent", "latent diffusion model"),
+    ],
+)
+def test_damaged_folders(saved, what, words):
+    damage(what)(saved)
+    with pytest.raises(ValueError, match=words):
+        DiffusionPrior.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("name", ["fashion-mnst", "/nowhere/at/all", "./prior", "a/b/c", ""])
+def test_unknown_names(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="neither built in|no diffusion prior"):
+        resolve(name)
+
+
+def test_a_file_is_no_prior(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    with pytest.raises(ValueError, match="is a file; give the folder"):
+        resolve(tmp_path / "model.safetensors")
+
+
+def test_a_hub_id_that_is_not_there_offline(tmp_path):
+    with pytest.raises(OSError, match="no folder here, and the hub did not give it"):
+        resolve("nobody/nothing", cache_dir=str(tmp_path), local_files_only=True)
+
+
+def test_unknown_options():
+    with pytest.raises(ValueError, match="unknown option 'dtypes'"):
+        load_components("fashion-mnist", dtypes=torch.float16)

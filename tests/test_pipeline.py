@@ -1,0 +1,268 @@
+"""VIPaintPipeline as a diffusers pipeline: what diffusers' own common tests ask of one."""
+
+import inspect
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
+
+from tests.conftest import tiny_unet
+from vipaint_pyro.pipeline import VIPaintOutput, VIPaintPipeline
+
+FEW = {"fit_steps": 2, "num_chains": 2, "num_levels": 2, "num_inference_steps": 3, "num_samples": 2}
+MASK = np.zeros((8, 8), dtype=np.uint8)
+MASK[2:7, 1:4] = 255
+
+
+def picture(seed=0, channels=1):
+    array = np.random.default_rng(seed).integers(0, 256, (8, 8, channels), dtype=np.uint8)
+    return PIL.Image.fromarray(array[..., 0] if channels == 1 else array)
+
+
+@pytest.fixture
+def pipe():
+    return quiet(
+        VIPaintPipeline(
+            tiny_unet(classes=5), DDPMScheduler(clip_sample=False), null_class=4, class_names=list("abcd")
+        )
+    )
+
+
+def quiet(pipe):
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def run(pipe, image=None, mask=MASK, generator=None, **options):
+    return pipe(
+        picture() if image is None else image,
+        mask_image=mask,
+        generator=generator or seeded(),
+        **{"output_type": "pt", **FEW, **options},
+    )
+
+
+def test_is_a_diffusion_pipeline_with_the_usual_names(pipe):
+    assert isinstance(pipe, DiffusionPipeline)
+    names = set(inspect.signature(pipe.__call__).parameters)
+    assert {
+        "image", "mask_image", "num_inference_steps", "generator", "output_type", "return_dict",
+        "callback_on_step_end", "callback_on_step_end_tensor_inputs",
+    } <= names  # fmt: skip
+    assert set(pipe.components) == {"unet", "scheduler"}
+    assert all(np.array(v is not None) for v in pipe.components.values())
+
+
+def test_output_types_agree(pipe):
+    pt = run(pipe).images
+    array = run(pipe, output_type="np").images
+    pil = run(pipe, output_type="pil").images
+    assert pt.shape == (2, 1, 8, 8) and array.shape == (2, 8, 8, 1) and len(pil) == 2
+    np.testing.assert_array_equal(pt.permute(0, 2, 3, 1).numpy(), array)
+    np.testing.assert_array_equal((array[..., 0] * 255).round(), np.stack([np.asarray(p) for p in pil]))
+
+
+def test_tuple_and_output_object(pipe):
+    output = run(pipe)
+    as_tuple = run(pipe, return_dict=False)
+    assert isinstance(output, VIPaintOutput) and isinstance(as_tuple, tuple)
+    assert torch.equal(output.images, as_tuple[0]) and torch.equal(output.images, output["images"])
+    assert len(output.trace.losses) == 2
+
+
+def test_observed_pixels_come_back_bit_for_bit(pipe):
+    image = picture(3)
+    output = run(pipe, image, output_type="pil")
+    keep = MASK == 0
+    for sample in output.images:
+        np.testing.assert_array_equal(np.asarray(sample)[keep], np.asarray(image)[keep])
+    raw = np.stack([np.asarray(p) for p in output.predictions])
+    assert (raw[:, keep] != np.asarray(image)[keep]).any()
+    np.testing.assert_array_equal(raw[0][~keep], np.asarray(output.images[0])[~keep])
+
+
+def test_same_generator_same_bits_and_the_global_state_is_left(pipe):
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    first = run(pipe).images
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(99)
+    assert torch.equal(run(pipe).images, first)
+    assert not torch.equal(run(pipe, generator=seeded(1)).images, first)
+
+
+def test_without_a_generator_the_global_seed_decides(pipe):
+    results = []
+    for _ in range(2):
+        torch.manual_seed(4)
+        results.append(pipe(picture(), MASK, output_type="pt", **FEW).images)
+    assert torch.equal(*results)
+    assert not torch.equal(pipe(picture(), MASK, output_type="pt", **FEW).images, results[0])
+
+
+def test_a_batch_of_four_is_four_batches_of_one(pipe):
+    masks = [np.roll(MASK, k, axis=1) for k in range(4)]
+    images = [picture(k) for k in range(4)]
+    labels = [0, None, 2, 3]
+    together = run(pipe, images, masks, [seeded(k) for k in range(4)], class_labels=labels)
+    for k in range(4):
+        alone = run(pipe, images[k], masks[k], [seeded(k)], class_labels=labels[k])
+        torch.testing.assert_close(together.images[2 * k : 2 * k + 2], alone.images, rtol=0, atol=1e-4)
+        single = run(pipe, images[k], masks[k], seeded(k), class_labels=labels[k])
+        torch.testing.assert_close(single.images, alone.images, rtol=0, atol=1e-4)
+
+
+def test_labels_and_guidance_change_the_result(pipe):
+    results = [
+        run(pipe, class_labels=c, guidance_scale=w).images for c, w in ((None, 1), (1, 1), (2, 1), (1, 3))
+    ]
+    for i, a in enumerate(results):
+        for b in results[:i]:
+            assert not torch.equal(a, b)
+
+
+def test_save_and_load_give_the_same_images(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    loaded = quiet(VIPaintPipeline.from_pretrained(tmp_path))
+    assert torch.equal(run(loaded, class_labels=2).images, run(pipe, class_labels=2).images)
+    assert list(loaded.config.class_names) == list("abcd")
+    assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_variants(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path, variant="fp16")
+    loaded = quiet(VIPaintPipeline.from_pretrained(tmp_path, variant="fp16"))
+    assert torch.equal(run(loaded).images, run(pipe).images)
+
+
+def test_from_pipe_and_components_share_the_network(pipe):
+    other = DDPMPipeline(tiny_unet(), DDPMScheduler(clip_sample=False))
+    mine = quiet(VIPaintPipeline.from_pipe(other))
+    assert mine.unet is other.unet
+    assert run(mine).images.shape == (2, 1, 8, 8)
+    again = quiet(VIPaintPipeline(**pipe.components, null_class=4))
+    assert torch.equal(run(again, class_labels=1).images, run(pipe, class_labels=1).images)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_dtypes(pipe, dtype):
+    output = run(pipe.to(dtype))
+    assert pipe.unet.dtype == dtype
+    assert output.samples.images.dtype == torch.promote_types(dtype, torch.float32)
+    assert all(p.dtype == output.samples.images.dtype for p in output.guide.parameters())
+    assert torch.isfinite(output.predictions).all() and output.predictions.std() > 0.05
+
+
+def test_attention_slicing_changes_nothing(pipe):
+    exact = run(pipe).images
+    pipe.enable_attention_slicing(slice_size=1)
+    torch.testing.assert_close(run(pipe).images, exact, rtol=0, atol=1e-4)
+    pipe.disable_attention_slicing()
+
+
+def test_callbacks_see_every_step_and_may_change_the_latents(pipe):
+    seen, fitted = [], []
+
+    def callback(p, step, timestep, kwargs):
+        assert p is pipe
+        seen.append((step, timestep, tuple(kwargs["latents"].shape)))
+        if step == p.num_timesteps - 1:
+            kwargs["latents"] = torch.zeros_like(kwargs["latents"])
+        return kwargs
+
+    output = run(
+        pipe,
+        callback_on_step_end=callback,
+        callback_on_step_end_tensor_inputs=["latents"],
+        fit_callback=lambda step, loss, terms: fitted.append(step),
+    )
+    assert [s[0] for s in seen] == [0, 1, 2] and all(s[2] == (2, 1, 1, 8, 8) for s in seen)
+    assert seen[0][1] > seen[1][1] > seen[2][1]
+    assert fitted == [0, 1]
+    assert (output.predictions == 0.5).all()  # 0 in [-1, 1]
+    with pytest.raises(ValueError, match="callbacks can have"):
+        run(pipe, callback_on_step_end_tensor_inputs=["prompt"])
+
+
+def test_a_fitted_guide_can_be_drawn_from_again(pipe):
+    first = run(pipe)
+    again = run(pipe, guide=first.guide, num_samples=5)
+    assert again.images.shape[0] == 5 and again.trace is None
+    assert "fit" not in again.samples.calls
+
+
+def test_colour(pipe):
+    colour = quiet(VIPaintPipeline(tiny_unet(channels=3), DDPMScheduler(clip_sample=False)))
+    assert run(colour, picture(channels=3)).images.shape == (2, 3, 8, 8)
+
+
+def test_progress_bars(pipe, capsys):
+    pipe.set_progress_bar_config(disable=False)
+    run(pipe)
+    err = capsys.readouterr().err
+    assert "fit" in err and "refine" in err and "3/3" in err
+
+
+def test_calls_are_counted(pipe):
+    samples = run(pipe, timesteps=(700, 500, 300)).samples
+    assert samples.calls == {"fit": 2 * 2 * (2 + 3), "refinement": 2 * (2 + 3)}
+
+
+def test_every_level_is_shown(pipe):
+    samples = run(pipe, timesteps=(700, 500, 300)).samples
+    assert list(samples.levels) == [700, 500, 300]
+    assert samples.levels[500].shape == (2, 1, 1, 8, 8)
+
+
+BAD = [
+    ({"output_type": "latent"}, ValueError, "output_type"),
+    ({"num_samples": 0}, ValueError, "num_samples"),
+    ({"num_inference_steps": 0}, ValueError, "at least 1"),
+    ({"fit_steps": 0}, ValueError, "at least 1"),
+    ({"num_chains": 0}, ValueError, "at least 1"),
+    ({"num_levels": 0}, ValueError, "at least 1"),
+    ({"timesteps": (400, 500)}, ValueError, "must fall"),
+    ({"timesteps": (1000,)}, ValueError, "must lie in"),
+    ({"beta": -1.0}, ValueError, "positive"),
+    ({"eta": 0.0}, ValueError, "eta lies in"),
+    ({"noise_scale": 0.0}, ValueError, "noise_scale is positive"),
+    ({"zeta": -0.5}, ValueError, "zeta"),
+    ({"loss": "elbo"}, ValueError, "loss is one of"),
+    ({"class_labels": 9}, ValueError, "unknown class label"),
+    ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 images"),
+    ({"strength": 0.5}, TypeError, "unknown setting 'strength'"),
+    ({"refinement_steps": 5}, TypeError, "give one"),
+    ({"generator": 0}, TypeError, "manual_seed"),
+    ({"generator": [seeded(), seeded()]}, ValueError, "2 generators for 1 images"),
+    ({"mask": np.ones((8, 8))}, ValueError, "white everywhere"),
+    ({"mask": np.zeros((8, 8))}, ValueError, "black everywhere"),
+    ({"mask": np.zeros((8, 9))}, ValueError, "mask is 9x8"),
+    ({"image": picture(channels=3)}, ValueError, "in colour"),
+    ({"image": np.zeros((4, 4))}, ValueError, "takes 8x8"),
+    ({"guide": "fitted"}, TypeError, "guide"),
+]
+
+
+@pytest.mark.parametrize("options, error, words", BAD)
+def test_what_cannot_be_is_said_before_any_computing(pipe, options, error, words):
+    def no_network(*args, **kwargs):
+        raise AssertionError("the network was called")
+
+    pipe.unet.forward = no_network
+    options = dict(options)
+    with pytest.raises(error, match=words):
+        pipe(
+            **{
+                "image": picture(),
+                "mask_image": options.pop("mask", MASK),
+                "generator": seeded(),
+                **FEW,
+                **options,
+            }
+        )
