@@ -21,6 +21,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.loading import quiet_loading
 
 NO_LABEL = 10
 SHOES = torch.tensor([5, 7, 9])  # sandal, sneaker, ankle boot: all point the same way, never flipped
@@ -125,16 +126,17 @@ def load_checkpoint(out, unet, optimizer, generator):
 @click.option("--lr", default=1e-3, show_default=True, help="Peak; falls to zero along a cosine.")
 @click.option("--ema", default=0.999, show_default=True)
 @click.option("--checkpoint-every", default=100, show_default=True)
+@click.option("--stop-at", default=None, type=int, help="Stop after this many steps of --steps, to go on later.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--smoke", is_flag=True, help="Three steps of a batch of four: does it run?")
-def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, seed, smoke):
+def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, stop_at, seed, smoke):
     if smoke:
         steps, batch_size, checkpoint_every = 3, 4, 2
     out.mkdir(parents=True, exist_ok=True)
     images, labels = fashion_mnist("train", data)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    unet = UNet2DModel.from_pretrained(Path(init) / "unet").float() if init else new_unet()
+    unet = UNet2DModel.from_pretrained(Path(init) / "unet", **quiet_loading({})).float() if init else new_unet()
     unet.train()
     scheduler = new_scheduler()
     optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=0.0)
@@ -143,7 +145,7 @@ def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, seed, sm
     if (out / "checkpoint.safetensors").exists():
         average, step, losses = load_checkpoint(out, unet, optimizer, generator)
         click.echo(f"resumed at step {step}")
-    while step < steps:
+    while step < min(steps, stop_at or steps):
         warm = min(1.0, (step + 1) / 100)
         now = lr * warm * 0.5 * (1 + torch.cos(torch.tensor(step / steps * torch.pi)).item())
         for group in optimizer.param_groups:
@@ -161,7 +163,7 @@ def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, seed, sm
         for k, v in unet.state_dict().items():
             average[k].lerp_(v.detach(), 1 - decay)
         losses.append(loss.item())
-        if step % checkpoint_every == 0 or step == steps:
+        if step % checkpoint_every == 0 or step in (steps, stop_at):
             save_checkpoint(out, unet, average, optimizer, generator, step, losses)
             recent = losses[-checkpoint_every:]
             click.echo(f"step {step}  loss {sum(recent) / len(recent):.4f}")

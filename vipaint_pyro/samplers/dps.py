@@ -25,11 +25,14 @@ class DPSSampler:
     Args:
         num_steps: evenly spaced steps from T to the clean image.
         zeta: step size, on the norm of each sample's own residual.
+        limit: whether a step may not be longer than the residual; see
+            :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
     """
 
     num_steps: int = 400
     zeta: float = 0.5
+    limit: bool = False
     eta: float = 1.0
 
     def __call__(
@@ -54,7 +57,7 @@ class DPSSampler:
             prior.schedule.last,
             num_steps=self.num_steps,
             eta=self.eta,
-            step=DPS(self.zeta),
+            step=DPS(self.zeta, self.limit),
             generator=generator,
             callback=refine_callback,
         )

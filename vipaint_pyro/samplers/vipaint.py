@@ -84,6 +84,8 @@ class VIPaintSampler:
         loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
         refinement_steps: from T_s to the clean image.
         zeta: DPS step size of the refinement.
+        limit: whether a step may not be longer than the residual; see
+            :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
     """
 
@@ -95,7 +97,8 @@ class VIPaintSampler:
     num_levels: int = 4
     loss: str = "trace"
     refinement_steps: int = 100
-    zeta: float = 0.5
+    zeta: float = 2.0
+    limit: bool = True
     eta: float = 1.0
 
     def model(self, prior: DiffusionPrior, operator: Operator) -> DiffusionModel:
@@ -173,7 +176,7 @@ class VIPaintSampler:
         last = model.timesteps[-1]
         images = refine(
             prior, operator, y, z[last], last,
-            num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta),
+            num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit),
             generator=generator, callback=refine_callback,
         )  # fmt: skip
         steps = len(prior.times(last, -1, self.refinement_steps)) - 1

@@ -1,0 +1,21 @@
+# make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test
+demo: .venv/demo
+	$(BIN)/vipaint demo --overwrite
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+.venv/demo: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/test: .venv/demo
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@

@@ -1,0 +1,62 @@
+"""VIPaint as a plain Pyro script: a model, a guide, SVI, and nothing around them.
+
+    python examples/01_svi_script.py
+    python examples/01_svi_script.py --smoke
+"""
+
+from __future__ import annotations
+
+import click
+import pyro
+import torch
+from pyro.infer import SVI, Trace_ELBO
+
+from vipaint_pyro import DiffusionPrior, refine
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.images import to_output
+from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.plots import grid, observed_picture
+from vipaint_pyro.samplers.vipaint import draw
+
+
+def demo_image() -> torch.Tensor:
+    from importlib.resources import files
+
+    from vipaint_pyro.images import read_image, to_unit
+
+    picture = read_image(str(files("vipaint_pyro") / "assets" / "demo" / "image.png"))
+    return to_unit(picture, (1, 28, 28)) * 2 - 1
+
+
+@click.command(help=__doc__)
+@click.option("--num-steps", default=50, show_default=True)
+@click.option("--out", default="vipaint-svi.png", show_default=True)
+@click.option("--smoke", is_flag=True, help="A few steps: does it run?")
+def main(num_steps: int, out: str, smoke: bool) -> None:
+    num_steps, refinement_steps = (10, 5) if smoke else (num_steps, 100)
+    pyro.set_rng_seed(0)
+    x = demo_image()
+    observed = rotated_window((28, 28), angle=60)[None]
+    y = x * observed
+
+    prior = DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])  # an ankle boot
+    model = DiffusionModel(prior, Inpainting(observed), timesteps=(800, 700, 600, 500), beta=1.0)
+    guide = HierarchicalGuide(model, y)
+    svi = SVI(model, guide, pyro.optim.ClippedAdam({"lr": 0.05}), Trace_ELBO())
+    losses = [svi.step(y) for _ in range(num_steps)]
+
+    z = draw(model, guide, num_samples=6)[500]
+    samples = refine(prior, model.operator, y, z, 500, num_steps=refinement_steps)[:, 0]
+
+    unit = x[0] / 2 + 0.5
+    pictures = to_output(torch.cat([x, samples]).clamp(-1, 1) / 2 + 0.5, "pil")
+    pictures.insert(1, observed_picture(unit, observed[0]))
+    grid([pictures], ["truth", "observed", *[f"sample {i}" for i in range(6)]]).save(out)
+    click.echo(f"-ELBO {losses[0]:.0f} -> {losses[-1]:.0f} nats; wrote {out}")
+    assert sum(losses[-5:]) < sum(losses[:5])
+
+
+if __name__ == "__main__":
+    main()

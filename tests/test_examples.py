@@ -1,0 +1,78 @@
+"""Every example runs (with --smoke), and none is forgotten."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+FOLDER = Path(__file__).parent.parent / "examples"
+NEEDS_DATA = {"02_completion_quality.py", "train_fashion_mnist.py"}
+EXAMPLES = {
+    "01_svi_script.py": ["--out", "svi.png"],
+    "02_completion_quality.py": ["--out", "quality"],
+    "03_overhead.py": [],
+    "train_fashion_mnist.py": ["--out", "prior"],
+}
+
+
+def test_every_example_is_listed():
+    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A Fashion-MNIST of twelve random images, in its own file format."""
+    import gzip
+    import random
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    random.seed(0)
+    for split in ("train", "t10k"):
+        pixels = bytes(random.randrange(256) for _ in range(12 * 784))
+        header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (12, 28, 28))
+        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pixels))
+        header = bytes([0, 0, 8, 1]) + (12).to_bytes(4, "big")
+        labels = bytes(k % 10 for k in range(12))
+        (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels))
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_example_runs(name, tmp_path, data):
+    arguments = [*EXAMPLES[name], "--smoke"]
+    if name in NEEDS_DATA:
+        arguments += ["--data", str(data)]
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / name), *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_training_goes_on_where_it_was(tmp_path, data):
+    """Two halves give the weights of one whole, bit for bit."""
+    from safetensors.torch import load_file
+
+    def train(out, *more):
+        command = [sys.executable, str(FOLDER / "train_fashion_mnist.py"), "--data", str(data)]
+        command += ["--out", str(tmp_path / out), "--batch-size", "4", "--checkpoint-every", "2", *more]
+        subprocess.run(command, check=True, capture_output=True)
+        return load_file(str(tmp_path / out / "checkpoint.safetensors"))
+
+    whole = train("whole", "--steps", "4")
+    train("halves", "--steps", "4", "--stop-at", "2")
+    halves = train("halves", "--steps", "4")
+    assert whole.keys() == halves.keys()
+    for k, v in whole.items():
+        assert (v == halves[k]).all(), k
+
+
+def test_the_data_sets_own_reader_says_what_is_missing(tmp_path):
+    from vipaint_pyro.datasets import fashion_mnist
+
+    with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist"):
+        fashion_mnist("train", tmp_path)
+    with pytest.raises(ValueError, match="'train' or 'test'"):
+        fashion_mnist("valid", tmp_path)
