@@ -197,6 +197,19 @@ def test_a_fitted_guide_can_be_drawn_from_again(pipe):
     assert "fit" not in again.samples.calls
 
 
+def test_a_guide_that_draws_from_pyro_leaves_the_global_state_too(pipe):
+    guide = run(pipe).guide
+
+    def restless(y=None):
+        torch.rand(3)
+        return guide(y)
+
+    before = torch.get_rng_state()
+    first = run(pipe, guide=restless).images
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(run(pipe, guide=restless).images, first)
+
+
 def test_colour(pipe):
     colour = quiet(VIPaintPipeline(tiny_unet(channels=3), DDPMScheduler(clip_sample=False)))
     assert run(colour, picture(channels=3)).images.shape == (2, 3, 8, 8)

@@ -109,6 +109,13 @@ def test_the_measurement_is_met(gaussian):
     assert error < 0.05 < 0.4 < (far - y)[observed.expand_as(x)].abs().mean()
 
 
+def test_the_last_step_is_the_prediction_itself(gaussian):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    z = torch.randn(1, 1, 1, 2, 3).double()
+    x = refine(gaussian, operator, torch.ones(1, 1, 2, 3).double(), z, 5, num_steps=1, step=DPS(9.0))
+    torch.testing.assert_close(x, gaussian.denoise(z, 5))
+
+
 def test_a_callback_may_replace_z(gaussian):
     operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
     y = torch.zeros(1, 1, 2, 3).double()

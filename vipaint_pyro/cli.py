@@ -31,8 +31,11 @@ def _settings(command):
         click.option("--beta", type=float, help="Weight of the KL terms in the bound."),
         click.option("--noise-scale", type=float, help="b of the Laplace likelihood, in units of [-1, 1]."),
         click.option("--fit-steps", type=int, help="Gradient steps of the fit."),
+        click.option("--num-chains", type=int, help="Monte Carlo chains per step of the fit."),
+        click.option("--num-levels", type=int, help="Transitions above T_e per chain and step."),
         click.option("--refinement-steps", type=int, help="DPS steps from T_s to the image."),
         click.option("--zeta", type=float, help="DPS step size."),
+        click.option("--limit/--no-limit", default=None, help="Whether a DPS step may not be longer than the residual."),
         click.option("--eta", type=float, help="Of the DDIM kernel; 1 is ancestral."),
         click.option("--loss", type=click.Choice(["trace", "mean-field"]), help="Trace_ELBO or TraceMeanField_ELBO."),
         click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
@@ -46,7 +49,7 @@ def _settings(command):
     return command
 
 
-_SAMPLER = ("beta", "noise_scale", "fit_steps", "refinement_steps", "zeta", "eta", "loss")
+_SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

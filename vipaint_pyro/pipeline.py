@@ -192,7 +192,10 @@ class VIPaintPipeline(DiffusionPipeline):
                 result = callback_on_step_end(self, step, t, given) or {}
                 return result.get("latents")
 
-            with isolated() if generator is not None else nullcontext():
+            # A given guide may draw from other distributions than Gaussians, which Pyro takes from
+            # the global state.
+            first = generator[0] if isinstance(generator, (list, tuple)) else generator
+            with isolated(first.initial_seed()) if first is not None else nullcontext():
                 samples = sampler(
                     conditioned,
                     operator,

@@ -152,6 +152,17 @@ def test_a_copy_and_a_checkpoint_carry_the_fit(gaussian):
     }
 
 
+def test_below_the_top_it_mixes_the_priors_step_with_a_free_mean(gaussian):
+    # Eq. 12: gamma m^p(z_t) + (1 - gamma) alpha_s mu_s, with alpha once.
+    model, guide = pair(gaussian, (500, 100))
+    set_param(guide, "gamma_100", torch.tensor(0.3).double())
+    set_param(guide, "mu_100", torch.full((1, 1, 2, 3), 0.7).double())
+    trace = poutine.trace(guide).get_trace(Y)
+    prior_mean, _ = gaussian.reverse(trace.nodes["z_500"]["value"], 500, 100)
+    expected = 0.3 * prior_mean + 0.7 * float(gaussian.schedule.alpha(100)) * 0.7
+    torch.testing.assert_close(trace.nodes["z_100"]["fn"].base_dist.loc, expected)
+
+
 def test_starts_at_the_encoded_observation(gaussian):
     _, guide = pair(gaussian, (500, 100))
     assert torch.equal(guide.mu_500.detach(), Y * OBSERVED)

@@ -58,6 +58,16 @@ def test_prior_predictive_has_the_prior_moments(gaussian):
     assert ((z.std(0) / std - 1).abs() < 4 / math.sqrt(2 * len(z))).all()
 
 
+def test_predictive_with_a_guide_draws_images(gaussian):
+    model = DiffusionModel(gaussian, half(2), TIMES)
+    guide = HierarchicalGuide(model, torch.zeros(2, 1, 2, 3).double())
+    for parallel in (False, True):
+        draws = Predictive(model, guide=guide, num_samples=7, parallel=parallel)()
+        assert draws["x"].reshape(7, 2, 1, 2, 3).std(0).min() > 0
+        x = gaussian.denoise(draws["z_300"], 300)
+        torch.testing.assert_close(draws["x"].reshape(x.shape), x)
+
+
 def test_condition_and_block_and_replay(gaussian):
     model = DiffusionModel(gaussian, half(), TIMES)
     y = torch.full((1, 1, 2, 3), 0.3).double()
