@@ -54,7 +54,7 @@ class DiffusionModel:
         prior: the diffusion model; condition it on class labels first.
         operator: the measurement; its ``observed`` has shape (N, C, H, W).
         timesteps: T_e > ... > T_s, whole times of the prior's schedule.
-        likelihood: of the observed entries, by default Laplace with b = 0.1.
+        likelihood: of the observed entries, by default Laplace with b = 1.
         beta: weight of every latent site, through ``poutine.scale``; 1 is the evidence bound.
         eta: of the DDIM kernel between the timesteps, in (0, 1]; 1 is ancestral. (Above T_e the
             kernel is always the ancestral one, the reverse of the forward process.)

@@ -77,7 +77,9 @@ class VIPaintSampler:
     Args:
         timesteps: T_e > ... > T_s; None takes the prior's times at the ratios :data:`RATIOS`.
         beta: weight of the latent sites in the bound.
-        noise_scale: b of the Laplace likelihood, in units of [-1, 1].
+        noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
+            prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
+            away from the prior to match pixels that the refinement matches anyway.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
@@ -91,10 +93,10 @@ class VIPaintSampler:
 
     timesteps: tuple[int, ...] | None = None
     beta: float = 1.0
-    noise_scale: float = 0.1
+    noise_scale: float = 1.0
     fit_steps: int = 50
-    num_chains: int = 4
-    num_levels: int = 4
+    num_chains: int = 2
+    num_levels: int = 2
     loss: str = "trace"
     refinement_steps: int = 100
     zeta: float = 2.0
