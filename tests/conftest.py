@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pyro
 import pytest
 import torch
@@ -9,6 +11,26 @@ from diffusers import DDPMScheduler, UNet2DModel
 
 from vipaint_pyro.priors import DiffusionPrior, GaussianPrior
 from vipaint_pyro.schedules import NoiseSchedule
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--slow", choices=("none", "sample", "all"), default="sample",
+        help="which tests marked slow to run: none, a seeded sample of them, or all",
+    )  # fmt: skip
+    parser.addoption("--slow-seed", type=int, default=0, help="seed of the sample of slow tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Deselect the slow tests that --slow leaves out; a sample is a fifth of them."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    choice = config.getoption("--slow")
+    keep = {"none": 0, "sample": -(-len(slow) // 5), "all": len(slow)}[choice]
+    kept = random.Random(config.getoption("--slow-seed")).sample(slow, keep)
+    left_out = [item for item in slow if item not in kept]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

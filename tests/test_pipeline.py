@@ -192,9 +192,17 @@ def test_callbacks_see_every_step_and_may_change_the_latents(pipe):
 
 def test_a_fitted_guide_can_be_drawn_from_again(pipe):
     first = run(pipe)
+    with pytest.raises(ValueError, match=r"fitted to 1 image\(s\) at timesteps .* here are 1 at \(500, 100\)"):
+        run(pipe, guide=first.guide, timesteps=(500, 100))
     again = run(pipe, guide=first.guide, num_samples=5)
     assert again.images.shape[0] == 5 and again.trace is None
     assert "fit" not in again.samples.calls
+
+
+def test_labels_for_a_prior_without_classes():
+    plain = quiet(VIPaintPipeline(tiny_unet(), DDPMScheduler(clip_sample=False)))
+    with pytest.raises(ValueError, match="takes no class labels"):
+        run(plain, class_labels=1)
 
 
 def test_a_guide_that_draws_from_pyro_leaves_the_global_state_too(pipe):

@@ -156,7 +156,8 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     unit = to_unit(image, pipe.prior.image_shape)
     observed = to_observed(mask, 1, pipe.prior.image_shape[1:])
     number = _label(label, pipe)
-    pipe.prior.conditioned([number] if pipe.prior.num_classes else None, options["guidance_scale"])
+    labelled = number is not None or pipe.prior.num_classes
+    pipe.prior.conditioned([number] if labelled else None, options["guidance_scale"])
 
     chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
     times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"]))

@@ -6,6 +6,7 @@ library branches on it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import torch
@@ -40,7 +41,7 @@ class Denoiser(Protocol):
     def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor: ...
 
 
-class _NetworkDenoiser:
+class _NetworkDenoiser(ABC):
     """Shared by the parameterisations: a frozen diffusers network and its schedule.
 
     Args:
@@ -78,8 +79,9 @@ class _NetworkDenoiser:
             z0 = z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
         return z0
 
+    @abstractmethod
     def predict(self, z: Tensor, t: Tensor, class_labels: Tensor | None) -> Tensor:
-        raise NotImplementedError
+        """z0_hat from the network's output, before any clipping."""
 
     def _levels(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         return like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)

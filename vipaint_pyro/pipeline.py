@@ -16,6 +16,7 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, to_observed, to_output, to_unit
 from vipaint_pyro.inference import FitResult
 from vipaint_pyro.loading import load_components, quiet_loading, resolve
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams, isolated
@@ -166,13 +167,13 @@ class VIPaintPipeline(DiffusionPipeline):
         prior = self.prior
         unit = to_unit(image, prior.image_shape)
         observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
-        if class_labels is None or isinstance(class_labels, int):
-            class_labels = [class_labels] * len(unit) if prior.num_classes else class_labels
+        if isinstance(class_labels, int) or (class_labels is None and prior.num_classes):
+            class_labels = [class_labels] * len(unit)
         conditioned = prior.conditioned(class_labels, guidance_scale)
         operator = Inpainting(observed.to(prior.device))
-        sampler.model(conditioned, operator)  # checks the settings
-        if guide is not None and not callable(guide):
-            raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
+        model = sampler.model(conditioned, operator)  # checks the settings
+        if guide is not None:
+            _check_guide(guide, model)
         NoiseStreams(generator, len(unit))  # checks the generators
 
         y = operator.adjoint((unit * 2 - 1).to(prior.device, prior.dtype))
@@ -233,6 +234,18 @@ class VIPaintPipeline(DiffusionPipeline):
 
     def _progress(self, sampler: VIPaintSampler, fits: bool):
         return _Bars(self, sampler, fits)
+
+
+def _check_guide(guide: Guide, model: DiffusionModel) -> None:
+    """Raise where a given guide cannot stand for one that would be fitted here."""
+    if not callable(guide):
+        raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
+    own = getattr(guide, "model", model)
+    if own.timesteps != model.timesteps or own.num_images != model.num_images:
+        raise ValueError(
+            f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
+            f"{model.num_images} at {model.timesteps}; give the same timesteps and images"
+        )
 
 
 class _Bars:

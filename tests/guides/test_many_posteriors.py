@@ -1,0 +1,57 @@
+"""The fitted guide against the exact posterior over many random Gaussian problems."""
+
+import pyro
+import pytest
+import torch
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+
+from tests.conftest import standard_error
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference import fit
+from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.priors import GaussianPrior
+from vipaint_pyro.samplers.vipaint import draw
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_prior_mask_and_noise(schedule, seed):
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(low, high, shape=(1, 2, 4)):
+        return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
+
+    prior = GaussianPrior(uniform(-0.8, 0.8), uniform(0.25, 1.0), schedule)
+    observed = torch.rand(1, 1, 2, 4, generator=generator) < 0.5
+    observed[..., 0, 0], observed[..., 1, 3] = True, False
+    scale = float(uniform(0.25, 0.6, ()))
+    y = uniform(-1, 1, (1, 1, 2, 4)) * observed
+    top = int(uniform(400, 900, ()))
+    timesteps = (top, top // 2, 5)
+
+    model = DiffusionModel(prior, Inpainting(observed), timesteps, Gaussian(scale), num_levels=8)
+    guide = HierarchicalGuide(model, y)
+    loss = TraceMeanField_ELBO(16, vectorize_particles=True, max_plate_nesting=3)
+    for lr, steps in ((0.05, 400), (0.01, 300)):
+        optim = pyro.optim.Adam({"lr": lr, "betas": (0.9, 0.99)})
+        fit(model, guide, y, num_steps=steps, optim=optim, loss=loss, generator=generator)
+
+    precision = prior.std**-2 + torch.where(observed[0], scale**-2, 0.0)
+    mean = (prior.mean / prior.std**2 + torch.where(observed[0], y[0] / scale**2, 0.0)) / precision
+    normal = torch.distributions.Normal(prior.mean, (prior.std**2 + scale**2).sqrt())
+    evidence = normal.log_prob(y[0])[observed[0]].sum()
+
+    z = draw(model, guide, 40_000, generator)[5][:, 0]
+    alpha, sigma = float(schedule.alpha(5)), float(schedule.sigma(5))
+    std = (alpha**2 / precision + sigma**2).sqrt()
+    assert ((z.mean(0) - alpha * mean).abs() < 0.1 * std).all()
+    ratio = z.var(0) / std**2
+    assert ((ratio > 0.9) & (ratio < 1.1)).all(), ratio
+
+    elbo = Trace_ELBO(500, vectorize_particles=True, max_plate_nesting=3)
+    bounds = -torch.tensor([elbo.loss(model, guide, y) for _ in range(40)]).double()
+    assert bounds.mean() < evidence + 3 * standard_error(bounds)
+    assert bounds.mean() > evidence - 0.4
