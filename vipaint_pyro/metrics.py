@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+import warnings
 from importlib.resources import files
 from pathlib import Path
 
@@ -41,7 +41,9 @@ class LPIPS(nn.Module):
         weights = weights or os.environ.get(f"VIPAINT_LPIPS_{net.upper()}")
         if weights is None and net == "alex":
             weights = files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors"
-        self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
+        with warnings.catch_warnings():  # lpips calls torchvision by an older spelling
+            warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+            self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
         if weights is not None:
             self._load(Path(str(weights)))
         self.requires_grad_(False).eval()
@@ -78,12 +80,6 @@ class LPIPS(nn.Module):
         if short < 64:
             x = nn.functional.interpolate(x, scale_factor=64 / short, mode="bilinear", align_corners=False)
         return x
-
-
-@lru_cache(maxsize=2)
-def shared_lpips(net: str = "alex") -> LPIPS:
-    """One :class:`LPIPS` per network and process."""
-    return LPIPS(net)
 
 
 def psnr(x: Tensor, truth: Tensor) -> Tensor:
