@@ -9,9 +9,9 @@ import pyro.distributions as dist
 import torch
 from pyro.nn import PyroModule
 from torch import Tensor
+from vipaint_pyro.models.diffusion import DiffusionModel, site
 
 from vipaint_pyro.kernels import Bridge
-from vipaint_pyro.models.diffusion import DiffusionModel, site
 
 __all__ = ["Guide"]
 

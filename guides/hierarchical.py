@@ -8,10 +8,10 @@ import torch
 from pyro.distributions import constraints
 from pyro.nn import PyroParam
 from torch import Tensor
-
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.models.diffusion import DiffusionModel, site
+
+from vipaint_pyro.kernels import posterior_std
 
 __all__ = ["HierarchicalGuide"]
 

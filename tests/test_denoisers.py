@@ -5,7 +5,8 @@ import torch
 from diffusers import DDPMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, UNet2DModel
 
 from tests.conftest import float64_tables, tiny_unet
-from vipaint_pyro.denoisers import GaussianDenoiser, GuidedDenoiser, denoiser_for
+from vipaint_pyro.denoisers import GuidedDenoiser, denoiser_for
+from vipaint_pyro.gaussian import GaussianDenoiser
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import NoiseSchedule
 

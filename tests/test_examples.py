@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 FOLDER = Path(__file__).parent.parent / "examples"
 NEEDS_DATA = {"02_completion_quality.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {

@@ -19,7 +19,6 @@ __all__ = [
     "Denoiser",
     "EDMDenoiser",
     "EpsilonDenoiser",
-    "GaussianDenoiser",
     "GuidedDenoiser",
     "SampleDenoiser",
     "ScoreDenoiser",
@@ -173,39 +172,6 @@ class GuidedDenoiser:
         both = self.denoiser(torch.cat([z, z]), torch.cat([t, t]), torch.cat([null, class_labels]))
         unconditional, conditional = both.chunk(2)
         return unconditional + self.weight * (conditional - unconditional)
-
-
-class GaussianDenoiser:
-    r"""The exact denoiser of pixels that are independently N(mean, std^2): the oracle of the tests.
-
-    .. math:: E[z_0 | z_t] = m + \frac{\alpha_t s^2}{\alpha_t^2 s^2 + \sigma_t^2} (z_t - \alpha_t m)
-
-    Args:
-        mean: m, with shape (C, H, W).
-        std: s > 0, with the same shape.
-        schedule: the noise levels.
-    """
-
-    def __init__(self, mean: Tensor, std: Tensor, schedule: NoiseSchedule) -> None:
-        self.mean, self.std, self.schedule = mean, std, schedule
-
-    @property
-    def device(self) -> torch.device:
-        return self.mean.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.mean.dtype
-
-    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
-        alpha, sigma = like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)
-        gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
-        return self.mean + gain * (z - alpha * self.mean)
-
-    def variance(self, t: Tensor, z: Tensor) -> Tensor:
-        r"""Var[z_0 | z_t] = :math:`s^2\sigma_t^2 / (\alpha_t^2 s^2 + \sigma_t^2)`."""
-        alpha, sigma = like(self.schedule.alpha(t), z), like(self.schedule.sigma(t), z)
-        return self.std**2 * sigma**2 / (alpha**2 * self.std**2 + sigma**2)
 
 
 def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Denoiser:

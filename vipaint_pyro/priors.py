@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.codecs import Codec, IdentityCodec
-from vipaint_pyro.denoisers import Denoiser, GaussianDenoiser, GuidedDenoiser, denoiser_for
-from vipaint_pyro.kernels import forward_step, like, posterior_std, reverse_step
+from vipaint_pyro.denoisers import Denoiser, GuidedDenoiser, denoiser_for
+from vipaint_pyro.kernels import like, reverse_step
 from vipaint_pyro.schedules import CLEAN, NoiseSchedule
 
-__all__ = ["DiffusionPrior", "GaussianPrior"]
+__all__ = ["DiffusionPrior"]
 
 
 class DiffusionPrior:
@@ -210,41 +210,3 @@ class DiffusionPrior:
             mean, std = self.reverse(z, t, s)
             z = mean + std * torch.randn_like(z)
         return z
-
-
-class GaussianPrior(DiffusionPrior):
-    """Pixels that are independently N(mean, std^2), with the exact denoiser and reverse kernel.
-
-    Every quantity of VIPaint has a closed form under it, so the tests measure against the truth.
-
-    Args:
-        mean: with shape (C, H, W), in image units.
-        std: with the same shape, positive.
-        schedule: the noise levels.
-    """
-
-    def __init__(self, mean: Tensor, std: Tensor, schedule: NoiseSchedule) -> None:
-        super().__init__(schedule, GaussianDenoiser(mean, std, schedule), mean.shape)
-        self.mean, self.std = mean, std
-
-    def reverse(self, z_t, t, s, eta=1.0, z0=None):
-        """The exact p(z_s | z_t): the DDPM step, widened by what z_t leaves unknown about z_0.
-
-        Raises:
-            ValueError: for eta other than 1, since the exact kernel is the ancestral one.
-        """
-        if eta != 1:
-            raise ValueError("a Gaussian prior knows the exact (ancestral) reverse kernel: eta is 1")
-        mean, _ = super().reverse(z_t, t, s, 1.0, z0)
-        t, s = torch.as_tensor(t), torch.as_tensor(s)
-        _, v = forward_step(self.schedule, s, t)
-        gain = self.schedule.alpha(s) * v / self.schedule.sigma(t) ** 2
-        variance = like(posterior_std(self.schedule, t, s) ** 2, z_t) + like(
-            gain**2, z_t
-        ) * self.denoiser.variance(t, z_t)
-        return mean, variance.sqrt()
-
-    def marginal(self, t: int) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of p(z_t), with shape (C, H, W)."""
-        alpha, sigma = float(self.schedule.alpha(t)), float(self.schedule.sigma(t))
-        return alpha * self.mean, (alpha**2 * self.std**2 + sigma**2).sqrt()

@@ -119,7 +119,7 @@ def write_run(folder: Path, run: Run) -> None:
 
 
 def _grid(run: Run, observed, samples: Tensor, mean: Tensor):
-    first = [observed] + to_output(torch.cat([samples, mean[None]]), "pil")
+    first = [observed, *to_output(torch.cat([samples, mean[None]]), "pil")]
     labels = ["observed", *[f"sample {i}" for i in range(len(samples))], "mean"]
     if run.is_truth:
         first.insert(0, to_output(run.unit[None], "pil")[0])

@@ -9,12 +9,12 @@ import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 from torch.distributions import kl_divergence
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
-from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
-from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
@@ -154,7 +154,7 @@ def test_a_copy_and_a_checkpoint_carry_the_fit(gaussian):
 
 def test_below_the_top_it_mixes_the_priors_step_with_a_free_mean(gaussian):
     # Eq. 12: gamma m^p(z_t) + (1 - gamma) alpha_s mu_s, with alpha once.
-    model, guide = pair(gaussian, (500, 100))
+    _, guide = pair(gaussian, (500, 100))
     set_param(guide, "gamma_100", torch.tensor(0.3).double())
     set_param(guide, "mu_100", torch.full((1, 1, 2, 3), 0.7).double())
     trace = poutine.trace(guide).get_trace(Y)
