@@ -114,7 +114,14 @@ def spoil(what):
         ("black", [], "black everywhere"),
         ("image size", [], "16x8 with 1 channel"),
         ("colour", [], "in colour"),
-        (None, ["--label", "cow"], "unknown class label 'cow'; known are cat, dog"),
+        (None, ["--label", "cow"], "unknown class label 'cow': give a number 0 ... 1, or one of cat, dog"),
+        (None, ["--label", "2"], "leave --label out"),
+        (None, ["--guidance", "3"], "needs a class label to guide towards"),
+        (None, ["--guidance", "nan", "--label", "0"], "finite weight"),
+        (None, ["--timesteps", "500,400", "--levels", "2"], "leave --levels out"),
+        (None, ["--refinement-steps", "700"], "at most"),
+        (None, ["--device", "meta"], "device 'meta' cannot be used"),
+        (None, ["--out", "/proc/none"], "is not writable"),
         (None, ["--label", "7"], "unknown class label 7"),
         (None, ["--out", "image.png"], "is no folder"),
         (None, ["--out", "."], "has other content"),
@@ -147,6 +154,7 @@ def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch
     [
         ({"image": "none.png"}, "none.png: no such file"),
         ({"mask": "none.png"}, "none.png: no such file"),
+        ({"image": "."}, "is a folder"),
         ({"prior": "fashion"}, "unknown prior 'fashion'"),
         ({"prior": "image.png"}, "is a file"),
     ],
@@ -169,6 +177,16 @@ def test_demo(tmp_path, monkeypatch):
     facts = json.loads((tmp_path / "vipaint-demo" / "run.json").read_text())
     assert facts["prior"] == "fashion-mnist" and facts["label"] == 9
     assert len(facts["to_the_truth"]["lpips_alex_composite"]) == 2
+
+
+def test_help_states_the_true_defaults():
+    from vipaint_pyro.cli import _SAMPLER
+    from vipaint_pyro.samplers import VIPaintSampler
+
+    options = {o.name: o for o in main.commands["inpaint"].params}
+    for name in _SAMPLER:
+        stated, true = options[name].show_default, getattr(VIPaintSampler, name)
+        assert stated == ("limit" if true is True else str(true)), name
 
 
 def test_help_imports_nothing_heavy():

@@ -98,7 +98,9 @@ BAD_IMAGES = [
     (lambda: to_observed(np.ones((3, 4)), 1, (3, 4)), ValueError, "white everywhere"),
     (lambda: to_observed(np.zeros((3, 4)), 1, (3, 4)), ValueError, "black everywhere"),
     (lambda: to_observed(np.zeros((3, 4, 3)), 1, (3, 4)), ValueError, "one channel"),
-    (lambda: to_observed(PIL.Image.new("RGB", (4, 3), (255, 0, 0)), 1, (3, 4)), ValueError, "in colour"),
+    (lambda: to_observed(PIL.Image.new("RGB", (4, 3), (255, 0, 0)), 1, (3, 4)), ValueError, "mask cannot be used.*in colour"),
+    (lambda: to_observed(GREY // 255 + np.eye(3, 4, dtype=np.uint8), 1, (3, 4)), ValueError, "255 in 8 bits"),
+    (lambda: to_observed(None, 1, (3, 4)), TypeError, "mask cannot be used"),
 ]
 
 
@@ -126,7 +128,7 @@ def test_files(tmp_path):
     frames[0].save(moving, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="animated"):
         read_image(moving)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="is a folder"):
         read_image(tmp_path)
 
 

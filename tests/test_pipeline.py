@@ -118,6 +118,10 @@ def test_a_batch_of_four_is_four_batches_of_one(pipe):
         torch.testing.assert_close(single.images, alone.images, rtol=0, atol=1e-4)
 
 
+def test_labels_by_name(pipe):
+    assert torch.equal(run(pipe, class_labels="C").images, run(pipe, class_labels=2).images)
+
+
 def test_labels_and_guidance_change_the_result(pipe):
     results = [
         run(pipe, class_labels=c, guidance_scale=w).images for c, w in ((None, 1), (1, 1), (2, 1), (1, 3))
@@ -256,6 +260,12 @@ BAD = [
     ({"zeta": -0.5}, ValueError, "zeta"),
     ({"loss": "elbo"}, ValueError, "loss is one of"),
     ({"class_labels": 9}, ValueError, "unknown class label"),
+    ({"class_labels": 1.5}, ValueError, "unknown class label 1.5"),
+    ({"class_labels": "boot"}, ValueError, "or one of a, b, c, d"),
+    ({"num_samples": 2.5}, ValueError, "whole number"),
+    ({"class_labels": 1, "guidance_scale": float("nan")}, ValueError, "finite weight"),
+    ({"class_labels": 1, "guidance_scale": -1.0}, ValueError, "finite weight"),
+    ({"num_inference_steps": 900}, ValueError, "at most"),
     ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 images"),
     ({"strength": 0.5}, TypeError, "unknown setting 'strength'"),
     ({"refinement_steps": 5}, TypeError, "give one"),

@@ -27,17 +27,17 @@ def _settings(command):
     options = [
         click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
         click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
-        click.option("--levels", type=click.Choice(["2", "4"]), default="4", show_default=True, help="VIPaint-2 or -4, where --timesteps are not given."),
-        click.option("--beta", type=float, help="Weight of the KL terms in the bound."),
-        click.option("--noise-scale", type=float, help="b of the Laplace likelihood, in units of [-1, 1]."),
-        click.option("--fit-steps", type=int, help="Gradient steps of the fit."),
-        click.option("--num-chains", type=int, help="Monte Carlo chains per step of the fit."),
-        click.option("--num-levels", type=int, help="Transitions above T_e per chain and step."),
-        click.option("--refinement-steps", type=int, help="DPS steps from T_s to the image."),
-        click.option("--zeta", type=float, help="DPS step size."),
-        click.option("--limit/--no-limit", default=None, help="Whether a DPS step may not be longer than the residual."),
-        click.option("--eta", type=float, help="Of the DDIM kernel; 1 is ancestral."),
-        click.option("--loss", type=click.Choice(["trace", "mean-field"]), help="Trace_ELBO or TraceMeanField_ELBO."),
+        click.option("--levels", type=click.Choice(["2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
+        click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
+        click.option("--noise-scale", type=float, show_default="1.0", help="b of the Laplace likelihood, in units of [-1, 1]."),
+        click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
+        click.option("--num-chains", type=int, show_default="2", help="Monte Carlo chains per step of the fit."),
+        click.option("--num-levels", type=int, show_default="2", help="Transitions above T_e per chain and step."),
+        click.option("--refinement-steps", type=int, show_default="100", help="DPS steps from T_s to the image."),
+        click.option("--zeta", type=float, show_default="2.0", help="DPS step size."),
+        click.option("--limit/--no-limit", default=None, show_default="limit", help="Whether a DPS step may not be longer than the residual."),
+        click.option("--eta", type=float, show_default="1.0", help="Of the DDIM kernel; 1 is ancestral."),
+        click.option("--loss", type=click.Choice(["trace", "mean-field"]), show_default="trace", help="Trace_ELBO or TraceMeanField_ELBO."),
         click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
         click.option("--seed", default=0, show_default=True, type=int),
@@ -121,16 +121,12 @@ class _reporting:
             raise click.ClickException(str(error)) from error
 
 
-def _label(text: str | None, pipe) -> int | None:
-    names = [n.lower() for n in pipe.config.class_names or ()]
-    if text is None:
-        return None
-    if text.lower() in names:
-        return names.index(text.lower())
-    if text.isdecimal():
-        return int(text)
-    known = f"; known are {', '.join(names)}" if names else "; give its number"
-    raise ValueError(f"unknown class label {text!r}{known}")
+def _label(text: str | None, prior) -> int | str | None:
+    """The label as the prior takes it; the null class is asked for by leaving --label out."""
+    label = int(text) if text is not None and text.isdecimal() else text
+    if label is not None and label == prior.null_class:
+        raise ValueError(f"class {label} stands for no label: leave --label out")
+    return label
 
 
 def _run(pictures, prior: str, label: str | None, out: Path, options: dict, facts: dict, truth=False):
@@ -141,6 +137,7 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     import torch
 
     from vipaint_pyro.images import to_observed, to_unit
+    from vipaint_pyro.operators import Inpainting
     from vipaint_pyro.pipeline import VIPaintPipeline
     from vipaint_pyro.samplers import VIPaintSampler
     from vipaint_pyro.samplers.vipaint import timesteps_for
@@ -148,6 +145,8 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     diffusers.utils.logging.disable_progress_bar()
     pipe = VIPaintPipeline.from_pretrained(prior)
     try:
+        if options["device"].startswith("meta"):
+            raise RuntimeError("it computes nothing")
         pipe.to(torch.device(options["device"]))
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
@@ -155,13 +154,18 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     image, mask = pictures
     unit = to_unit(image, pipe.prior.image_shape)
     observed = to_observed(mask, 1, pipe.prior.image_shape[1:])
-    number = _label(label, pipe)
+    number = _label(label, pipe.prior)
     labelled = number is not None or pipe.prior.num_classes
-    pipe.prior.conditioned([number] if labelled else None, options["guidance_scale"])
+    conditioned = pipe.prior.conditioned([number] if labelled else None, options["guidance_scale"])
+    if number is not None:
+        number = int(conditioned.class_labels[0])
 
     chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
-    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"]))
+    if options["timesteps"] and options["levels"]:
+        raise ValueError("--timesteps say how many levels there are: leave --levels out")
+    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"] or 4))
     sampler = replace(VIPaintSampler(timesteps=times), **chosen)
+    sampler.model(conditioned, Inpainting(observed))  # checks the settings
     click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")
     output = pipe(
         image,

@@ -29,6 +29,8 @@ def read_image(path: str | Path) -> PIL.Image.Image:
             more than 2^24 pixels.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the picture's file")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
@@ -174,9 +176,12 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
     for mask in listed:
         if isinstance(mask, torch.Tensor) and mask.ndim == 2:
             mask = mask[None]
-        if isinstance(mask, PIL.Image.Image):
-            mask = mask.convert("RGB") if mask.mode in ("P", "1", "L", "RGB") else mask
-        x = _one_to_unit(mask, 1)
+        try:
+            x = _one_to_unit(mask, 1)
+        except (ValueError, TypeError) as error:
+            raise type(error)(
+                f"the mask cannot be used (white = to be filled, black = keep): {error}"
+            ) from error
         if x.shape[0] != 1:
             raise ValueError(f"a mask has one channel, not {x.shape[0]}")
         if tuple(x.shape[1:]) != tuple(size):
@@ -187,11 +192,13 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
         hidden = x >= 0.5
         if hidden.all():
             raise ValueError(
-                "the mask is white everywhere, so no pixel is known; black marks the pixels to keep"
+                "the mask is white everywhere (no value is below half of the range), so no pixel is known; "
+                "black marks the pixels to keep"
             )
         if not hidden.any():
             raise ValueError(
-                "the mask is black everywhere, so there is nothing to fill; white marks the pixels to fill"
+                "the mask is black everywhere (no value reaches half of the range), so there is nothing to "
+                "fill; white, 255 in 8 bits and 1.0 in floating point, marks the pixels to fill"
             )
         observed.append(~hidden)
     return torch.stack(observed * (num_images if len(observed) == 1 else 1))

@@ -113,7 +113,7 @@ class VIPaintPipeline(DiffusionPipeline):
         image,
         mask_image,
         *,
-        class_labels: int | Sequence[int | None] | None = None,
+        class_labels: int | str | Sequence[int | str | None] | None = None,
         guidance_scale: float = 1.0,
         num_samples: int = 8,
         num_inference_steps: int | None = None,
@@ -132,7 +132,7 @@ class VIPaintPipeline(DiffusionPipeline):
             image: PIL image, array (H, W, C) or tensor (C, H, W), 8-bit or floating in [0, 1]; one,
                 a list or a batch.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
-            class_labels: a label for all images or one each; None = no label.
+            class_labels: a label, by number or name, for all images or one each; None = no label.
             guidance_scale: weight of classifier-free guidance, in the fit and in the refinement.
             num_samples: completions per image.
             num_inference_steps: refinement steps.
@@ -158,8 +158,8 @@ class VIPaintPipeline(DiffusionPipeline):
         sampler = self._sampler(settings, num_inference_steps)
         if output_type not in ("pil", "np", "pt"):
             raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
-        if num_samples < 1:
-            raise ValueError(f"num_samples is at least 1, but is {num_samples}")
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(f"num_samples is a whole number of at least 1, but is {num_samples}")
         unknown = [n for n in callback_on_step_end_tensor_inputs if n not in self._callback_tensor_inputs]
         if unknown:
             raise ValueError(f"callbacks can have {self._callback_tensor_inputs}, not {unknown}")
@@ -167,7 +167,7 @@ class VIPaintPipeline(DiffusionPipeline):
         prior = self.prior
         unit = to_unit(image, prior.image_shape)
         observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
-        if isinstance(class_labels, int) or (class_labels is None and prior.num_classes):
+        if isinstance(class_labels, (int, float, str)) or (class_labels is None and prior.num_classes):
             class_labels = [class_labels] * len(unit)
         conditioned = prior.conditioned(class_labels, guidance_scale)
         operator = Inpainting(observed.to(prior.device))
@@ -259,6 +259,8 @@ class _Bars:
 
     def _bar(self, name: str):
         if name not in self._open:
+            for bar in self._open.values():  # one phase ends where the next begins
+                bar.close()
             self._open[name] = self._pipe.progress_bar(total=self._totals[name])
             self._open[name].set_description(name)
         return self._open[name]

@@ -67,6 +67,7 @@ def bound_figure(terms: dict[str, Tensor], names: dict[str, str]):
         axes.plot(terms[name].numpy(), lw=1.2, label=names[name])
     axes.axhline(0, color="0.8", lw=0.8, zorder=0)
     axes.set(xlabel="step", ylabel="nats per dimension", title="Terms of the bound")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=8)
     return figure
 

@@ -2,6 +2,8 @@ r"""A diffusion prior = noise schedule + denoiser + codec."""
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Sequence
 
 import torch
@@ -125,7 +127,7 @@ class DiffusionPrior:
         """This prior given a class label per image.
 
         Args:
-            class_labels: N whole numbers; None stands for "no label" (the null class).
+            class_labels: N numbers or names; None stands for "no label" (the null class).
             guidance_scale: the weight w of classifier-free guidance, used alike in fitting and
                 in sampling; 1 = the conditional model.
 
@@ -133,13 +135,17 @@ class DiffusionPrior:
             ValueError: for a label the network does not know, no label where it needs one, or
                 guidance without a null class.
         """
+        if not math.isfinite(guidance_scale) or guidance_scale < 0:
+            raise ValueError(f"guidance_scale is a finite weight of at least 0, but is {guidance_scale}")
         if self.num_classes is None:
+            if guidance_scale != 1:
+                raise ValueError("this prior is unconditional: there is nothing to guide, leave guidance_scale at 1")
             if class_labels is not None and any(c is not None for c in class_labels):
                 raise ValueError("this prior is unconditional: it takes no class labels")
             return self
         if class_labels is None:
             class_labels = [None]
-        labels = [c if c is None else int(c) for c in class_labels]
+        labels = [self._number(c) for c in class_labels]
         if self.null_class is None and None in labels:
             raise ValueError(
                 f"this prior has no null class, so each image needs a label 0 ... {self.num_classes - 1}"
@@ -154,11 +160,25 @@ class DiffusionPrior:
         if guidance_scale != 1:
             if self.null_class is None:
                 raise ValueError("classifier-free guidance needs a network with a null class")
+            if set(labels) == {self.null_class}:
+                raise ValueError("classifier-free guidance needs a class label to guide towards")
             denoiser = GuidedDenoiser(denoiser, self.null_class, guidance_scale)
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__, denoiser=denoiser)
         new._labels = torch.tensor(labels, device=self.device)
         return new
+
+    def _number(self, label) -> int | None:
+        """A label by number, by name (capitals do not matter), or None."""
+        if label is None or (isinstance(label, numbers.Integral) and not isinstance(label, bool)):
+            return label if label is None else int(label)
+        if isinstance(label, Tensor) and label.ndim == 0 and not label.is_floating_point():
+            return int(label)
+        names = [n.lower() for n in self.class_names or ()]
+        if isinstance(label, str) and label.strip().lower() in names:
+            return names.index(label.strip().lower())
+        known = f", or one of {', '.join(names)}" if names else ""
+        raise ValueError(f"unknown class label {label!r}: give a number 0 ... {self.num_classes - 1}{known}")
 
     def denoise(self, z: Tensor, t: int | Tensor) -> Tensor:
         """E[z_0 | z_t = z].

@@ -64,7 +64,7 @@ def refine(
         y: with shape (N, C', H', W'), 0 where not observed.
         z: with shape (*, N, C, H, W), any samples on the left.
         start: the time of z, T_s after a fit or the last time for plain DPS from noise.
-        num_steps: evenly spaced steps from start to the clean image (at most start + 1); each
+        num_steps: evenly spaced steps from start to the clean image (at most start + 1 of them); each
             costs one forward and one backward call of the network, the last none backward.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
         step: the pull; by default :class:`DPS`.
@@ -83,6 +83,8 @@ def refine(
         raise ValueError(f"num_steps is at least 1, but is {num_steps}")
     if not 0 <= start <= prior.schedule.last:
         raise ValueError(f"start {start} must lie in 0 ... {prior.schedule.last}")
+    if num_steps > start + 1:
+        raise ValueError(f"from time {start} there are at most {start + 1} steps to the clean image, not {num_steps}")
     step = step or DPS()
     noise = NoiseStreams(generator, z.shape[-4])
     times = prior.times(start, CLEAN, num_steps)

@@ -65,8 +65,10 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     parent = folder.absolute().parent
     while not parent.exists():
         parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ValueError(f"output folder {folder} cannot be made: {parent} is not writable")
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".vipaint.", dir=parent))
+    except OSError as error:
+        raise ValueError(f"output folder {folder} cannot be made: {parent} is not writable") from error
 
 
 @contextmanager
@@ -115,6 +117,7 @@ def write_run(folder: Path, run: Run) -> None:
             bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
         state = {k: v.detach().cpu().contiguous() for k, v in run.output.guide.state_dict().items()}
         save_file(state, out / "guide.safetensors")
+        (out / "guide.safetensors").chmod(0o644)
         (out / "run.json").write_text(json.dumps(_facts(run, count, white), indent=2) + "\n")
 
 

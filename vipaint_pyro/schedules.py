@@ -130,5 +130,5 @@ class NoiseSchedule:
         if min(times) < 0 or max(times) > self.last:
             raise ValueError(f"timesteps {times} must lie in 0 ... {self.last}")
         if any(s >= t for t, s in zip(times, times[1:])):
-            raise ValueError(f"timesteps {times} must fall, from T_e (noisiest) to T_s: sort them")
+            raise ValueError(f"timesteps {times} must fall from each to the next, from T_e (noisiest) to T_s")
         return times

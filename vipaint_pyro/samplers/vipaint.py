@@ -118,15 +118,22 @@ class VIPaintSampler:
         for name in ("fit_steps", "num_chains", "refinement_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, but is {getattr(self, name)}")
-        return DiffusionModel(
+        timesteps = timesteps_for(prior) if self.timesteps is None else self.timesteps
+        model = DiffusionModel(
             prior,
             operator,
-            timesteps_for(prior) if self.timesteps is None else self.timesteps,
+            timesteps,
             Laplace(self.noise_scale),
             beta=self.beta,
             eta=self.eta,
             num_levels=self.num_levels,
         )
+        if self.refinement_steps > timesteps[-1] + 1:
+            raise ValueError(
+                f"from T_s = {timesteps[-1]} there are at most {timesteps[-1] + 1} refinement steps, "
+                f"not {self.refinement_steps}"
+            )
+        return model
 
     def __call__(
         self,
