@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+
+# The tensors are tiny: threads would only wait for each other, the more so on a busy machine.
+# Set before torch is imported, and inherited by the examples.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pyro
 import pytest
