@@ -178,7 +178,7 @@ class VIPaintPipeline(DiffusionPipeline):
 
         y = operator.adjoint((unit * 2 - 1).to(prior.device, prior.dtype))
         self._num_timesteps = sampler.refinement_steps
-        with torch.enable_grad(), self._progress(sampler, guide is None) as (on_fit, on_refine):
+        with torch.enable_grad(), _Bars(self, sampler, guide is None) as (on_fit, on_refine):
 
             def after_fit(step, loss, terms):
                 on_fit(terms)
@@ -231,9 +231,6 @@ class VIPaintPipeline(DiffusionPipeline):
                 raise TypeError("num_inference_steps and refinement_steps are the same: give one")
             sampler = replace(sampler, refinement_steps=num_inference_steps)
         return sampler
-
-    def _progress(self, sampler: VIPaintSampler, fits: bool):
-        return _Bars(self, sampler, fits)
 
 
 def _check_guide(guide: Guide, model: DiffusionModel) -> None:

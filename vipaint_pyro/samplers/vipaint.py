@@ -61,13 +61,22 @@ def draw(
     Args:
         generator: one, or a list with one per image; None takes the global state.
     """
+    z, _ = _draw_and_predict(model, guide, num_samples, generator)
+    return z
+
+
+def _draw_and_predict(model, guide, num_samples, generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
+    own = getattr(guide, "model", model)
+    shape = (num_samples, model.num_images, *model.prior.latent_shape)
     # The plates of the program take the axes -1 to -3.
     with torch.no_grad(), noise, pyro.plate("samples", num_samples, dim=-4):
         trace = poutine.trace(guide).get_trace()
-    model.forget()
-    shape = (num_samples, model.num_images, *model.prior.latent_shape)
-    return {t: trace.nodes[site(t)]["value"].reshape(shape) for t in model.timesteps}
+        z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
+        z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
+    own.forget()
+    return {t: v.reshape(shape) for t, v in z.items()}, z0
 
 
 @dataclass(frozen=True)
@@ -179,15 +188,22 @@ class VIPaintSampler:
             seconds["fit"] = time.perf_counter() - start
 
         start = time.perf_counter()
-        z = draw(model, guide, num_samples, generator)
-        with torch.no_grad():
-            levels = {t: prior.decode(prior.denoise(z_t, t)) for t, z_t in z.items()}
+        z, predictions = _draw_and_predict(model, guide, num_samples, generator)
         last = model.timesteps[-1]
+
+        def keep_first(i, t, z_s, z0):
+            """The first prediction of the refinement is the one at T_s."""
+            if i == 0:
+                predictions[t] = z0
+            return refine_callback(i, t, z_s, z0) if refine_callback is not None else None
+
         images = refine(
             prior, operator, y, z[last], last,
             num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit),
-            generator=generator, callback=refine_callback,
+            generator=generator, callback=keep_first,
         )  # fmt: skip
+        with torch.no_grad():
+            levels = {t: prior.decode(z0) for t, z0 in predictions.items()}
         steps = len(prior.times(last, -1, self.refinement_steps)) - 1
         calls["refinement"] = num_samples * (len(model.timesteps) - 1 + steps)
         seconds["refinement"] = time.perf_counter() - start

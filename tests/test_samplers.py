@@ -1,0 +1,55 @@
+"""Samplers: what they count is what they do."""
+
+import pytest
+import torch
+
+from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
+
+
+class Counted:
+    """A denoiser that counts the z it is asked about."""
+
+    def __init__(self, denoiser):
+        self.denoiser, self.asked = denoiser, 0
+        self.device, self.dtype = denoiser.device, denoiser.dtype
+
+    def __call__(self, z, t, class_labels=None):
+        self.asked += len(z)
+        return self.denoiser(z, t, class_labels)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        VIPaintSampler((800, 600, 400), fit_steps=3, num_chains=2, num_levels=3, refinement_steps=5),
+        VIPaintSampler((999, 400), fit_steps=2, num_chains=1, refinement_steps=4, loss="mean-field"),
+        DPSSampler(num_steps=7),
+    ],
+)
+def test_calls_are_those_of_the_network(network_prior, sampler):
+    prior = network_prior.conditioned([0, 1])
+    prior.denoiser = Counted(prior.denoiser)
+    observed = rotated_window((8, 8), angle=30).expand(2, 1, 8, 8)
+    y = torch.rand(2, 1, 8, 8).double() * observed
+    samples = sampler(prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0))
+    assert 2 * sum(samples.calls.values()) == prior.denoiser.asked
+
+
+def test_levels_are_the_predictions_at_the_guides_draws(network_prior):
+    prior = network_prior.conditioned([0])
+    observed = rotated_window((8, 8), angle=30)[None]
+    y = torch.rand(1, 1, 8, 8).double() * observed
+    sampler = VIPaintSampler((800, 400), fit_steps=2, num_chains=1, refinement_steps=4)
+    samples = sampler(prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0))
+
+    from vipaint_pyro.samplers.vipaint import draw
+
+    z = draw(sampler.model(prior, Inpainting(observed)), samples.guide, 3, torch.Generator().manual_seed(5))
+    again = sampler(
+        prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(5), guide=samples.guide
+    )
+    assert list(again.levels) == [800, 400]
+    for t in (800, 400):
+        torch.testing.assert_close(again.levels[t], prior.denoise(z[t], t))
