@@ -2,5 +2,6 @@
 
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.guides.markov import MarkovGuide
 
-__all__ = ["Guide", "HierarchicalGuide"]
+__all__ = ["Guide", "HierarchicalGuide", "MarkovGuide"]

@@ -7,7 +7,8 @@ import itertools
 import pyro
 import pyro.distributions as dist
 import torch
-from pyro.nn import PyroModule
+from pyro.distributions import constraints
+from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 from vipaint_pyro.models.diffusion import DiffusionModel, site
 
@@ -50,6 +51,43 @@ class Guide(PyroModule):
     @property
     def model(self) -> DiffusionModel:
         return self._model[0]
+
+    # -- parameters, one per element and image ----------------------------------------------------
+
+    def encoded(self, y: Tensor) -> Tensor:
+        """The encoded adjoint of measurements y, with shape (N, C, H, W): where means start.
+
+        Raises:
+            ValueError: where y holds another number of images than the model.
+        """
+        model = self.model
+        if y.shape[0] != model.num_images:
+            raise ValueError(f"y holds {y.shape[0]} images, the model {model.num_images}")
+        with torch.no_grad():
+            prior = model.prior
+            return prior.encode(model.operator.adjoint(y.to(prior.device, prior.dtype)))
+
+    def real(self, name: str, start: Tensor) -> None:
+        """A real parameter with an event shape (C, H, W)."""
+        setattr(self, name, PyroParam(start.clone(), constraints.real, event_dim=3))
+
+    def positive(self, name: str, like: Tensor, value: Tensor | float) -> None:
+        """A positive parameter of this tensor's shape, the same value everywhere at the start."""
+        full = torch.full_like(like, float(value))
+        setattr(self, name, PyroParam(full, constraints.positive, event_dim=3))
+
+    def unit(self, name: str, like: Tensor, value: float) -> None:
+        """A parameter between 0 and 1 of this tensor's shape, the same value everywhere at the start."""
+        full = torch.full_like(like, value)
+        setattr(self, name, PyroParam(full, constraints.unit_interval, event_dim=3))
+
+    @staticmethod
+    def learning_rate(name: str) -> float:
+        """Adam's rate for a parameter by its name: means, log standard deviations, gamma logits."""
+        kind = name.rsplit(".", 1)[-1].split("_")[0]
+        return {"mu": 0.1, "tau": 0.02, "gamma": 0.05}.get(kind, 0.05)
+
+    # -- above T_e --------------------------------------------------------------------------------
 
     def bridge(self, mean: Tensor, std: Tensor) -> None:
         r"""The sites above T_e of a guide whose q(z_{T_e}) is N(mean, std^2).

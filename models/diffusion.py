@@ -162,6 +162,10 @@ class DiffusionModel:
         """Mean and standard deviation of p(z_s | z_t)."""
         return self.prior.reverse(z_t, t, s, self.eta, self.denoise(z_t, t))
 
+    def transition(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+        """p(z_s | z_t), a Gaussian or, where the prior knows it exactly, a mixture."""
+        return self.prior.transition(z_t, t, s, self.eta, self.denoise(z_t, t))
+
     # -- the program ----------------------------------------------------------------------------
 
     def __call__(self, y: Tensor | None = None) -> Tensor:
@@ -177,8 +181,7 @@ class DiffusionModel:
             with self.weight():
                 z = self._top()
                 for t, s in zip(self.timesteps, self.timesteps[1:]):
-                    mean, std = self.reverse(z, t, s)
-                    z = pyro.sample(site(s), dist.Normal(mean, std).to_event(3))
+                    z = pyro.sample(site(s), self.transition(z, t, s))
             x = self.prior.decode(self.denoise(z, self.timesteps[-1]))
             pyro.deterministic("x", x, event_dim=3)
             self._observe(x, y)
@@ -198,19 +201,25 @@ class DiffusionModel:
             a, v = forward_step(self.prior.schedule, e, s + 1)
             noised = dist.Normal(like(a, z) * z, like(v, z).sqrt())
             z_t = pyro.sample("z_t", noised.to_event(3).mask(False))
-            mean, std = self.prior.reverse(z_t, s + 1, s)
+            step = self.prior.transition(z_t, s + 1, s)
             with self.draws():
-                pyro.sample("z_s", dist.Normal(mean, std).to_event(3))
+                pyro.sample("z_s", step)
         return z
 
     def _terminal(self) -> dist.Distribution:
         prior = self.prior
+        known = prior.marginal(self.last)
+        if known is not None:
+            return known.expand((self.num_images,))
         zeros = torch.zeros(
             self.num_images, *prior.latent_shape, device=prior.device, dtype=prior.dtype
         )
         return dist.Normal(zeros, prior.schedule.terminal_std).to_event(3)
 
     def _marginal(self, start: Tensor | None) -> dist.Distribution:
+        known = self.prior.marginal(self.timesteps[0])
+        if known is not None and start is None:
+            return known.expand((self.num_images,))
         return DiffusionMarginal(
             self.prior,
             self.timesteps[0],

@@ -14,7 +14,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
-from vipaint_pyro.gaussian import GaussianPrior
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import NoiseSchedule
 

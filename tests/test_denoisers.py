@@ -6,7 +6,6 @@ from diffusers import DDPMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, UNe
 
 from tests.conftest import float64_tables, tiny_unet
 from vipaint_pyro.denoisers import GuidedDenoiser, denoiser_for
-from vipaint_pyro.gaussian import GaussianDenoiser
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import NoiseSchedule
 
@@ -75,22 +74,6 @@ def test_ve_score_network_removes_the_noise_it_is_told_of():
     with torch.no_grad():
         score = unet(Z, sigma.expand(2)).sample
     torch.testing.assert_close(prior.denoise(Z, t), Z + sigma**2 * score, rtol=1e-5, atol=1e-5)
-
-
-def test_gaussian_denoiser_is_the_conditional_mean(schedule):
-    # Regression of z_0 on z_t over draws, pixel by pixel.
-    mean, std = torch.tensor([[[0.3, -0.5]]]).double(), torch.tensor([[[0.4, 1.1]]]).double()
-    denoiser = GaussianDenoiser(mean, std, schedule)
-    t = 450
-    x = mean + std * torch.randn(200_000, 1, 1, 2).double()
-    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
-    z = alpha * x + sigma * torch.randn_like(x)
-    slope = ((x - x.mean(0)) * (z - z.mean(0))).mean(0) / z.var(0)
-    probe = torch.tensor([[[1.0, -2.0]]]).double()
-    fitted = x.mean(0) + slope * (probe - z.mean(0))
-    torch.testing.assert_close(denoiser(probe[None], torch.tensor([t]))[0], fitted, rtol=0.02, atol=0.02)
-    residual = (x - denoiser(z, torch.tensor(t).expand(len(z)))).var(0)
-    torch.testing.assert_close(denoiser.variance(torch.tensor(t), z), residual, rtol=0.02, atol=0)
 
 
 def test_guidance_is_the_formula(network_prior):

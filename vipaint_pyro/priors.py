@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Sequence
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
@@ -207,6 +208,17 @@ class DiffusionPrior:
         z0 = self.denoise(z_t, t) if z0 is None else z0
         c_0, c_t, std = reverse_step(self.schedule, t, s, eta)
         return like(c_0, z_t) * z0 + like(c_t, z_t) * z_t, like(std, z_t).to(z_t.device)
+
+    def transition(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> dist.Distribution:
+        """p(z_s | z_t) as a Pyro distribution with event shape (C, H, W): the Gaussian of :meth:`reverse`."""
+        mean, std = self.reverse(z_t, t, s, eta, z0)
+        return dist.Normal(mean, std).to_event(3)
+
+    def marginal(self, t: int) -> dist.Distribution | None:
+        """p(z_t) where it is known in closed form (:mod:`vipaint_pyro.exact`), else None."""
+        return None
 
     def decode(self, z: Tensor) -> Tensor:
         """Images in [-1, 1] of latents z_0 with shape (*, C, H, W)."""

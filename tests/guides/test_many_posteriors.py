@@ -8,7 +8,7 @@ from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
-from vipaint_pyro.gaussian import GaussianPrior
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.operators import Inpainting

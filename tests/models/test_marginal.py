@@ -12,7 +12,8 @@ from tests.conftest import standard_error
 def test_log_prob_is_exact_in_mean(gaussian, e):
     # With the exact reverse kernel the bound on log p(z_e) is tight, but for p(z_T) = N(0, 1).
     z = torch.tensor([[0.3, -0.2, 0.8], [-0.5, 0.1, 1.0]]).double().reshape(1, 1, 2, 3)
-    mean, std = gaussian.marginal(e)
+    marginal = gaussian.marginal(e)
+    mean, std = marginal.mean, marginal.stddev
     exact = dist.Normal(mean, std).log_prob(z).sum()
     marginal = DiffusionMarginal(gaussian, e, (1,), num_levels=8)
     draws = marginal.log_prob(z.expand(6000, *z.shape))
@@ -22,7 +23,8 @@ def test_log_prob_is_exact_in_mean(gaussian, e):
 
 def test_samples_have_the_marginal(gaussian):
     draws = DiffusionMarginal(gaussian, 400, (2,), num_steps=30).sample((4000,)).reshape(-1, 1, 2, 3)
-    mean, std = gaussian.marginal(400)
+    marginal = gaussian.marginal(400)
+    mean, std = marginal.mean, marginal.stddev
     assert ((draws.mean(0) - mean).abs() < 4 * standard_error(draws)).all()
     assert ((draws.std(0) / std - 1).abs() < 4 / (2 * len(draws)) ** 0.5).all()
 

@@ -1,0 +1,63 @@
+r"""Guides that are Markov chains from T_e down, as the model is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import pyro
+import pyro.distributions as dist
+from torch import Tensor
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.models.diffusion import site
+
+__all__ = ["MarkovGuide"]
+
+
+class MarkovGuide(Guide):
+    r"""A guide :math:`q(z_{T_e}) \prod_s q(z_s | z_t)` over neighbouring timesteps t > s.
+
+    A subclass makes its parameters in ``__init__`` and says what :meth:`top` and :meth:`kernel`
+    are. Where ``top`` is Gaussian (``dist.Normal(...).to_event(3)``) the guide runs on the bridge
+    form of the model, and on the marginal form; with any other distribution, on the latter only.
+    """
+
+    @abstractmethod
+    def top(self) -> dist.Distribution:
+        """q(z_{T_e}), with batch shape (N,) and event shape (C, H, W)."""
+
+    @abstractmethod
+    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+        """q(z_s | z_t) for z_t (*, N, C, H, W), with event shape (C, H, W).
+
+        ``self.model.reverse(z_t, t, s)`` is the prior's own step, its network call shared with
+        the model's.
+        """
+
+    def forward(self, y: Tensor | None = None) -> Tensor:
+        """Run the guide; y is not looked at, it is there since the model takes it.
+
+        Returns:
+            z_{T_s} with shape (*, N, C, H, W).
+
+        Raises:
+            ValueError: for a model in bridge form where q(z_{T_e}) is not Gaussian.
+        """
+        model = self.model
+        top = model.timesteps[0]
+        with model.images(), model.weight():
+            q_top = self.top()
+            if model.bridged:
+                normal = getattr(q_top, "base_dist", q_top)
+                if not isinstance(normal, dist.Normal):
+                    raise ValueError(
+                        f"{type(self).__name__} has no Gaussian q(z_{{T_e}}), so that what it is above T_e is "
+                        "not known in closed form: give it a model with form='marginal'"
+                    )
+                self.terminal(normal.loc, normal.scale)
+                z = pyro.sample(site(top), q_top.mask(False))
+                self.bridge(normal.loc, normal.scale)
+            else:
+                z = pyro.sample(site(top), q_top)
+            for t, s in zip(model.timesteps, model.timesteps[1:]):
+                z = pyro.sample(site(s), self.kernel(z, t, s))
+        return z
