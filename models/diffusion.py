@@ -13,7 +13,7 @@ from torch import Tensor
 from vipaint_pyro.models.marginal import DiffusionMarginal
 
 from vipaint_pyro.kernels import forward_step, like
-from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.likelihoods import Laplace, likelihood_at
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 
@@ -54,7 +54,8 @@ class DiffusionModel:
         prior: the diffusion model; condition it on class labels first.
         operator: the measurement; its ``observed`` has shape (N, C, H, W).
         timesteps: T_e > ... > T_s, whole times of the prior's schedule.
-        likelihood: of the observed entries, by default Laplace with b = 1.
+        likelihood: of the observed entries, by default Laplace with b = 1; one of
+            :mod:`vipaint_pyro.likelihoods`, or any callable from A x to a distribution.
         beta: weight of every latent site, through ``poutine.scale``; 1 is the evidence bound.
         eta: of the DDIM kernel between the timesteps, in (0, 1]; 1 is ancestral. (Above T_e the
             kernel is always the ancestral one, the reverse of the forward process.)
@@ -151,8 +152,13 @@ class DiffusionModel:
             if known is z and tuple(rest) == key:
                 return z0
         z0 = self.prior.denoise(z, t)
-        self._predictions = [*self._predictions[1 - len(self.timesteps) :], (z, *key, z0)]
+        self.remember(z, t, z0)
         return z0
+
+    def remember(self, z: Tensor, t: int, z0: Tensor) -> None:
+        """Tell :meth:`denoise` the prediction for this very tensor, where the caller has made it."""
+        key = (z._version, t, torch.is_grad_enabled())
+        self._predictions = [*self._predictions[1 - len(self.timesteps) :], (z, *key, z0)]
 
     def forget(self) -> None:
         """Free what :meth:`denoise` remembers of the last call."""
@@ -182,9 +188,10 @@ class DiffusionModel:
                 z = self._top()
                 for t, s in zip(self.timesteps, self.timesteps[1:]):
                     z = pyro.sample(site(s), self.transition(z, t, s))
-            x = self.prior.decode(self.denoise(z, self.timesteps[-1]))
+            z0 = self.denoise(z, self.timesteps[-1])
+            x = self.prior.decode(z0)
             pyro.deterministic("x", x, event_dim=3)
-            self._observe(x, y)
+            self._observe(z, z0, x, y)
         return x
 
     def _top(self) -> Tensor:
@@ -229,12 +236,9 @@ class DiffusionModel:
             start,
         )
 
-    def _observe(self, x: Tensor, y: Tensor | None) -> None:
-        observed = self.operator.observed
-        likelihood = self.likelihood(self.operator(x))
-        if y is not None and y.shape != likelihood.batch_shape[-4:]:
-            raise ValueError(
-                f"y has shape {tuple(y.shape)}, but the operator measures "
-                f"{tuple(likelihood.batch_shape[-4:])}"
-            )
-        pyro.sample("y", likelihood.mask(observed).to_event(3), obs=y)
+    def _observe(self, z: Tensor, z0: Tensor, x: Tensor, y: Tensor | None) -> None:
+        seen = likelihood_at(self.likelihood, self.prior, self.operator, z, self.timesteps[-1], z0, x)
+        shape = (*seen.batch_shape[-1:], *seen.event_shape)
+        if y is not None and y.shape != shape:
+            raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
+        pyro.sample("y", seen, obs=y)

@@ -1,4 +1,8 @@
-"""Likelihoods of the observed pixels, p(y | A x), as Pyro distributions."""
+r"""Likelihoods of the observed pixels as Pyro distributions.
+
+A plug-in likelihood is p(y | A x), and stands in for p(y | z_t) at x = E[x | z_t]. A likelihood with a
+method ``given`` is one of z_t itself, and knows what the prediction leaves open.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ from dataclasses import dataclass
 import pyro.distributions as dist
 from torch import Tensor
 
-__all__ = ["Gaussian", "Laplace"]
+from vipaint_pyro.operators import Operator
+from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.schedules import CLEAN
+
+__all__ = ["ExactGaussian", "Gaussian", "Laplace", "MomentMatched", "likelihood_at"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,65 @@ class Gaussian:
     """Independent Gaussian noise.
 
     Args:
-        scale: its standard deviation > 0, in units of images in [-1, 1].
+        scale: its standard deviation > 0, in units of images in [-1, 1]; a tensor that broadcasts
+            against y gives each image its own.
     """
 
-    scale: float = 0.1
+    scale: float | Tensor = 0.1
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Normal(loc, self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class MomentMatched(Gaussian):
+    r"""Gaussian noise in y, and at level t the spread of x given z_t with it.
+
+    :math:`N(A E[x|z_t], \sigma_y^2 I + A\,\mathrm{Cov}[x|z_t] A^T)`; see
+    :meth:`vipaint_pyro.DiffusionPrior.measured`. On the clean image it is :class:`Gaussian`.
+
+    Args:
+        scale: sigma_y > 0, the noise of the measurement alone.
+    """
+
+    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
+        """p(y | z_t) with event shape (C', H', W')."""
+        return prior.measured(operator, self.scale, z, t, z0)
+
+
+@dataclass(frozen=True, eq=False)
+class ExactGaussian(Gaussian):
+    """Gaussian noise in y, and the exact p(y | z_t) of a prior from :mod:`vipaint_pyro.exact`.
+
+    With it the bound of a fit is one on the true log p(y).
+
+    Args:
+        scale: sigma_y > 0, the noise of the measurement alone.
+    """
+
+    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
+        """p(y | z_t) with event shape (C', H', W').
+
+        Raises:
+            TypeError: for a prior that does not know it.
+        """
+        if not hasattr(prior, "exactly_measured"):
+            raise TypeError("the exact likelihood needs a prior of vipaint_pyro.exact; take MomentMatched")
+        return prior.exactly_measured(operator, self.scale, z, t)
+
+
+def likelihood_at(
+    likelihood, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor, x: Tensor | None = None
+) -> dist.Distribution:
+    """The distribution of y that a likelihood sees at z_t, with event shape (C', H', W').
+
+    Args:
+        likelihood: plug-in, or with a method ``given``.
+        z: z_t with shape (*, N, C, H, W); the clean image at t = ``CLEAN``.
+        z0: E[z_0 | z_t], of the same shape.
+        x: z0 decoded, where it is known already.
+    """
+    if t != CLEAN and hasattr(likelihood, "given"):
+        return likelihood.given(prior, operator, z, t, z0)
+    x = prior.decode(z0) if x is None else x
+    return likelihood(operator(x)).mask(operator.observed).to_event(3)

@@ -13,6 +13,7 @@ from torch import Tensor
 from vipaint_pyro.codecs import Codec, IdentityCodec
 from vipaint_pyro.denoisers import Denoiser, GuidedDenoiser, denoiser_for
 from vipaint_pyro.kernels import like, reverse_step
+from vipaint_pyro.operators import Operator
 from vipaint_pyro.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior"]
@@ -219,6 +220,49 @@ class DiffusionPrior:
     def marginal(self, t: int) -> dist.Distribution | None:
         """p(z_t) where it is known in closed form (:mod:`vipaint_pyro.exact`), else None."""
         return None
+
+    #: Whether p(x | z_t, y) can be drawn under Gaussian noise; see :mod:`vipaint_pyro.exact`.
+    knows_the_clean_image = False
+
+    def measured(
+        self, operator: Operator, scale: Tensor | float, z: Tensor, t: int, z0: Tensor | None = None
+    ) -> dist.Distribution:
+        r"""p(y | z_t) for Gaussian noise of standard deviation ``scale``, matched in its first two moments.
+
+        .. math:: y | z_t \approx N\big(A\hat x(z_t),\; \sigma_y^2 I + A\,\mathrm{Cov}[x | z_t]\,A^T\big), \quad
+                  \mathrm{Cov}[z_0 | z_t] = \frac{\sigma_t^2}{\alpha_t}\,\nabla_{z_t} E[z_0 | z_t]
+
+        Of the covariance a network's prior gives the diagonal, and of that the row sums that TMPD
+        (Boys et al., arXiv:2310.06721) puts in its place: one backward pass, itself not differentiated.
+
+        Args:
+            operator: the measurement.
+            scale: sigma_y, one number or a tensor that broadcasts against y.
+            z: z_t with shape (*, N, C, H, W); t: its time.
+            z0: :meth:`denoise` of the same z, with its graph, where it is known already.
+
+        Returns:
+            A distribution over y with event shape (C', H', W'); what is not observed counts for nothing.
+
+        Raises:
+            ValueError: for a latent prior, whose decoder is not linear.
+        """
+        if not isinstance(self.codec, IdentityCodec):
+            raise ValueError("the moment-matched likelihood is for pixel priors: a decoder is not linear")
+        if t == CLEAN:
+            return dist.Normal(operator(z), scale).mask(operator.observed).to_event(3)
+        with torch.enable_grad():
+            if z0 is None or not z0.requires_grad:
+                z = z.detach().requires_grad_()
+                graph = self.denoise(z, t)
+                z0 = graph if z0 is None else z0
+            else:
+                graph = z0
+            ones = operator.adjoint(operator.observed.to(z.dtype)).expand_as(z)
+            (rows,) = torch.autograd.grad(graph, z, ones, retain_graph=True)
+        gain = float(self.schedule.sigma(t) ** 2 / self.schedule.alpha(t))
+        variance = operator(gain * rows).clamp_min(0) + torch.as_tensor(scale, dtype=z.dtype, device=z.device) ** 2
+        return dist.Normal(operator(z0), variance.sqrt()).mask(operator.observed).to_event(3)
 
     def decode(self, z: Tensor) -> Tensor:
         """Images in [-1, 1] of latents z_0 with shape (*, C, H, W)."""

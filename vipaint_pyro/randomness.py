@@ -52,6 +52,12 @@ class NoiseStreams:
         part[dim] = 1
         return torch.cat([self._draw(part, g, like) for g in self._many], dim)
 
+    def uniform(self, like: Tensor) -> Tensor:
+        """One number per image, uniform on [0, 1), with shape (N,)."""
+        many = self._many or [self._one] * self.num_images
+        drawn = [torch.rand((), generator=g, device="cpu" if g is None else g.device) for g in many]
+        return torch.stack([u.to(like.device, like.dtype) for u in drawn])
+
     @staticmethod
     def _draw(shape, generator, like):
         device = like.device if generator is None else generator.device

@@ -88,6 +88,24 @@ class NoiseSchedule:
             "DDIMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler ...)"
         )
 
+    @classmethod
+    def variance_preserving(cls, num_timesteps: int = 1000, low: float = 1e-4, high: float = 0.02) -> NoiseSchedule:
+        """DDPM's linear betas from ``low`` to ``high`` (Ho et al., arXiv:2006.11239, section 4)."""
+        abar = torch.cumprod(1 - torch.linspace(low, high, num_timesteps, dtype=torch.float64), 0)
+        return cls(abar.sqrt(), (1 - abar).sqrt())
+
+    @classmethod
+    def variance_exploding(cls, num_timesteps: int = 1000, low: float = 0.01, high: float = 100.0) -> NoiseSchedule:
+        """alpha = 1, and sigma growing by equal factors (Song et al., arXiv:2011.13456, section 3.4)."""
+        sigma = low * (high / low) ** torch.linspace(0, 1, num_timesteps, dtype=torch.float64)
+        return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+
+    @classmethod
+    def rectified_flow(cls, num_timesteps: int = 1000) -> NoiseSchedule:
+        """alpha = 1 - sigma, sigma = 1/T, 2/T, ..., 1 (Liu et al., arXiv:2209.03003, eq. 1)."""
+        sigma = torch.arange(1, num_timesteps + 1, dtype=torch.float64) / num_timesteps
+        return cls(1 - sigma, sigma)
+
     @property
     def num_timesteps(self) -> int:
         """T: the times are 0 ... T-1."""

@@ -11,14 +11,18 @@ Formulas, for component k with mean :math:`\mu_k` and covariance :math:`\Sigma_k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from vipaint_pyro.exact.measurement import Measurement
 from vipaint_pyro.exact.mixture import Components, GaussianMixture
+from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.kernels import forward_step
+from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import CLEAN, NoiseSchedule
 
@@ -110,6 +114,10 @@ class GaussianMixturePrior(DiffusionPrior):
 
     def marginal(self, t: int) -> dist.Distribution:
         """p(z_t), with event shape (C, H, W); p(x) at t = ``CLEAN``."""
+        return self.mixture(t)
+
+    def mixture(self, t: int) -> GaussianMixture:
+        """:meth:`marginal`, as a mixture also where it has but one component."""
         alpha, variance = self._noised(t)
         c = self.components
         scale = alpha.expand_as(c.eigenvalues)
@@ -140,6 +148,35 @@ class GaussianMixturePrior(DiffusionPrior):
         _check_eta(eta)
         mean, _ = super().reverse(z_t, t, s, 1.0, z0)
         return mean, self._kernel(z_t, t, s).variance.sqrt()
+
+    def measured(self, operator, scale, z, t, z0=None) -> dist.Distribution:
+        r"""The Gaussian with the exact mean and covariance of y given z_t."""
+        mean, covariance = self.exactly_measured(operator, scale, z, t).moment_matched()
+        return _Vector(mean, covariance, operator.observed.shape[1:])
+
+    def exactly_measured(self, operator: Operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution:
+        """The exact p(y | z_t), a mixture, for Gaussian noise of standard deviation ``scale``."""
+        return self._measurement(operator, scale)(self.posterior(z, t))
+
+    @property
+    def knows_the_clean_image(self) -> bool:
+        return self.kernel == "exact"
+
+    def complete(
+        self, z: Tensor, t: int, operator: Operator, scale: Tensor | float, y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A draw of p(x | z_t, y) for each z (*, N, C, H, W), and log p(y | z_t) with shape (*, N)."""
+        posterior = ExactPosterior(self.exactly_measured(operator, scale, z, t), y)
+        return posterior.sample(1)[0], posterior.log_evidence
+
+    def _measurement(self, operator: Operator, scale: Tensor | float) -> Measurement:
+        """The operator's matrix, made once for the many levels it is used at."""
+        known = self.__dict__.get("_last_measurement")
+        if known is None or known[0] is not operator or known[1] is not scale:
+            like = self.components.means
+            known = (operator, scale, Measurement(operator, scale, self.latent_shape, like))
+            self.__dict__["_last_measurement"] = known
+        return known[2]
 
     # -- the formulas -------------------------------------------------------------------------------
 
@@ -239,6 +276,26 @@ class DatasetPrior(GaussianMixturePrior):
             raise ValueError(f"std is the positive width of each image's Gaussian, but is {std}")
         weights = images.new_ones(len(images)) if weights is None else weights
         super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)
+
+
+class _Vector(dist.MultivariateNormal):
+    """A Gaussian over y flattened, with event shape (C', H', W')."""
+
+    def __init__(self, mean: Tensor, covariance: Tensor, event_shape) -> None:
+        super().__init__(mean, covariance, validate_args=False)
+        self._event_shape = torch.Size(event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        L = self._unbroadcasted_scale_tril
+        e = torch.linalg.solve_triangular(L, (value.flatten(-3) - self.loc)[..., None], upper=False)[..., 0]
+        log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return -0.5 * (e**2).sum(-1) - log_det - 0.5 * e.shape[-1] * math.log(2 * math.pi)
+
+    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+        shape = torch.Size(sample_shape) + self.loc.shape
+        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        flat = self.loc + (self._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
+        return flat.reshape(*flat.shape[:-1], *self.event_shape)
 
 
 def _check_eta(eta: float) -> None:

@@ -1,0 +1,240 @@
+r"""Sequential Monte Carlo from T_e to the image: the guide proposes, the model weighs.
+
+Targets are :math:`\pi_t(z_{T_e}, \dots, z_t) \propto p(z_{T_e}) \prod p(z_s | z_t)\, p(y | z_t)`, at T_e and
+the guide's timesteps proposed by the guide's own kernels, below T_s by the prior's step twisted towards
+the measurement, :math:`N(m + \varsigma^2 \nabla_{z_t} \log p(y | z_t), \varsigma^2)` (TDS; Wu et al.,
+arXiv:2306.17775, algorithm 1). The last target is the posterior of the image, and the product of the
+mean weights an unbiased estimate of p(y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.likelihoods import Gaussian, likelihood_at
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.proposals import draw_path, log_marginal, log_path_density
+from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.schedules import CLEAN
+
+__all__ = ["Particles", "effective_sample_size", "run_smc", "systematic"]
+
+
+@dataclass
+class Particles:
+    """What a run leaves behind.
+
+    Attributes:
+        images: (S, N, C, H, W), equally weighted, about [-1, 1].
+        log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
+        ess: effective sample size over S after each step, before resampling, (steps, N).
+        resampled: which steps resampled, (steps, N).
+        ancestors: how many different draws of z_{T_e} the images go back to, (N,).
+    """
+
+    images: Tensor
+    log_evidence: Tensor | None
+    ess: Tensor
+    resampled: Tensor
+    ancestors: Tensor
+
+
+def effective_sample_size(log_weights: Tensor) -> Tensor:
+    r""":math:`(\sum w)^2 / \sum w^2` over the first axis of (S, N)."""
+    return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
+
+
+def systematic(log_weights: Tensor, u: Tensor) -> Tensor:
+    """Indices (S, N) of systematic resampling; u (N,) is uniform on [0, 1)."""
+    size = len(log_weights)
+    edges = log_weights.softmax(0).cumsum(0)
+    points = (torch.arange(size, device=edges.device, dtype=edges.dtype)[:, None] + u) / size
+    index = torch.searchsorted(edges.T.contiguous(), points.T.contiguous()).T
+    return index.clamp_max(size - 1)
+
+
+class _Cloud:
+    """S particles per image: their place, prediction, likelihood (and its pull), and weights."""
+
+    def __init__(self, model, y, likelihood, streams, threshold, weigh) -> None:
+        self.model, self.y, self.likelihood, self.streams = model, y, likelihood, streams
+        self.threshold, self.weigh = threshold, weigh
+        self.ess, self.resampled = [], []
+        self.log_evidence = 0.0
+
+    def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
+        """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
+        before = getattr(self, "log_likelihood", 0.0)
+        self._look(z, t, twist)
+        if not self.weigh:
+            return
+        if not hasattr(self, "log_weights"):
+            self.log_weights = torch.zeros_like(self.log_likelihood)
+            self.origin = torch.arange(len(z), device=z.device)[:, None].expand(z.shape[:2])
+        self.log_weights = self.log_weights + increment + self.log_likelihood - before
+        self._resample()
+
+    def _look(self, z: Tensor, t: int, twist: bool) -> None:
+        model, self.t = self.model, t
+        with torch.set_grad_enabled(twist):
+            z = z.detach().requires_grad_(twist)
+            z0 = z if t == CLEAN else model.prior.denoise(z, t)
+            seen = likelihood_at(self.likelihood, model.prior, model.operator, z, t, z0)
+            log_likelihood = seen.log_prob(self.y)
+            if twist:
+                (self.pull,) = torch.autograd.grad(log_likelihood.sum(), z)
+        self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
+
+    def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
+        """A draw of q; of a Gaussian from each image's own stream."""
+        normal = getattr(q, "base_dist", q)
+        if isinstance(normal, dist.Normal):
+            shape = (*sample_shape, *normal.loc.shape)
+            return normal.loc + normal.scale * self.streams.normal(shape, len(shape) - 4, normal.loc)
+        return q.sample(torch.Size(sample_shape))
+
+    def _resample(self, always: bool = False) -> None:
+        size = len(self.z)
+        ess = effective_sample_size(self.log_weights)
+        chosen = torch.ones_like(ess, dtype=torch.bool) if always else ess < self.threshold * size
+        self.ess.append(ess / size)
+        self.resampled.append(chosen)
+        if not chosen.any():
+            return
+        index = systematic(self.log_weights, self.streams.uniform(self.log_weights))
+        index = torch.where(chosen, index, torch.arange(size, device=index.device)[:, None])
+        mean = self.log_weights.logsumexp(0) - torch.log(ess.new_tensor(float(size)))
+        self.log_evidence = self.log_evidence + torch.where(chosen, mean, 0)
+        self.log_weights = torch.where(chosen, 0, self.log_weights)
+        columns = torch.arange(index.shape[1], device=index.device)
+        for name in ("z", "z0", "log_likelihood", "pull", "origin"):
+            if hasattr(self, name):
+                setattr(self, name, getattr(self, name)[index, columns])
+
+    def finish(self) -> Particles:
+        n = self.z.shape[1]
+        if not self.weigh:
+            none = torch.zeros(0, n)
+            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z)))
+        if (self.log_weights != self.log_weights[:1]).any():
+            self._resample(always=True)
+        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T])
+        return Particles(self.z, self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors)
+
+
+@torch.no_grad()
+def run_smc(
+    model: DiffusionModel,
+    guide: Callable,
+    y: Tensor,
+    num_particles: int,
+    *,
+    num_steps: int = 50,
+    marginal_steps: int = 25,
+    threshold: float = 0.5,
+    likelihood: Callable | None = None,
+    weigh: bool = True,
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    callback: Callable[[int, int, Tensor], None] | None = None,
+) -> Particles:
+    """Draw images given y, the fitted guide proposing and the model weighing.
+
+    A :class:`~vipaint_pyro.guides.MarkovGuide` is followed level by level; of any other guide whole
+    paths are drawn and weighed at T_s.
+
+    Args:
+        model: of the guide: its prior, operator, timesteps and eta.
+        guide: fitted.
+        y: (N, C', H', W'), 0 where not observed.
+        num_particles: S per image.
+        num_steps: twisted steps from T_s to the clean image, one forward and one backward call each.
+        marginal_steps: calls to estimate p(z_{T_e}), where the prior does not know it.
+        threshold: particles are resampled (systematically) where the effective sample size falls
+            below this fraction of S.
+        likelihood: at every level, by default the model's; on the clean image, of y given A x.
+        weigh: False draws the same proposals without weights or resampling.
+        generator: one, or a list with one per image; None takes the global state.
+        callback: called after each move as ``callback(step, t, z)``.
+
+    Raises:
+        ValueError: for fewer than two particles, a threshold outside [0, 1], or too many steps.
+        FloatingPointError: where no particle has a finite weight.
+    """
+    prior, times = model.prior, model.timesteps
+    if num_particles < 2 or not 0 <= threshold <= 1:
+        raise ValueError(f"there are two or more particles and a threshold in [0, 1], not {num_particles} and {threshold}")
+    if not 1 <= num_steps <= times[-1] + 1:
+        raise ValueError(f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}")
+    y = y.to(prior.device, prior.dtype)
+    streams = NoiseStreams(generator, model.num_images)
+    cloud = _Cloud(model, y, likelihood or model.likelihood, streams, threshold, weigh)
+    below = prior.times(times[-1], CLEAN, num_steps)
+    guided = _guided(cloud, guide, num_particles, marginal_steps, generator)
+    twisted = (_twisted(cloud, t, s) for t, s in zip(below, below[1:]))
+    for step, (z, t, increment) in enumerate(chain(guided, twisted)):
+        cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
+        _check(cloud, step, t)
+        if callback is not None:
+            callback(step, t, cloud.z)
+    model.forget()
+    result = cloud.finish()
+    result.images = prior.decode(result.images)
+    return result
+
+
+def _guided(cloud, guide, num_particles, marginal_steps, generator) -> Iterator[tuple[Tensor, int, Tensor | float]]:
+    """The moves down to T_s as (z, t, log p - log q); each is made where the one before has resampled."""
+    model, prior, times = cloud.model, cloud.model.prior, cloud.model.timesteps
+    if not isinstance(guide, MarkovGuide):
+        path = draw_path(model, guide, num_particles, generator)
+        increment = 0.0
+        if cloud.weigh:
+            increment = log_path_density(model, path, marginal_steps, cloud.streams) - path.log_q
+        yield path.z[times[-1]], times[-1], increment
+        return
+    q = guide.top()
+    z = cloud.draw(q, (num_particles,))
+    increment = 0.0
+    if cloud.weigh:
+        increment = log_marginal(prior, z, times[0], marginal_steps, cloud.streams) - q.log_prob(z)
+    yield z, times[0], increment
+    for t, s in zip(times, times[1:]):
+        model.remember(cloud.z, t, cloud.z0)
+        q = guide.kernel(cloud.z, t, s)
+        z = cloud.draw(q)
+        increment = model.transition(cloud.z, t, s).log_prob(z) - q.log_prob(z) if cloud.weigh else 0.0
+        yield z, s, increment
+
+
+def _twisted(cloud: _Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]:
+    """The prior's step from t to s, moved towards the measurement."""
+    model, prior = cloud.model, cloud.model.prior
+    if s == CLEAN and isinstance(cloud.likelihood, Gaussian) and prior.knows_the_clean_image:
+        # p(x | z_t, y) itself, so that p / q is p(y | z_t) / p(y | x).
+        x, log_seen = prior.complete(cloud.z, t, model.operator, cloud.likelihood.scale, cloud.y)
+        clean = likelihood_at(cloud.likelihood, prior, model.operator, x, CLEAN, x)
+        return x, s, log_seen - clean.log_prob(cloud.y)
+    mean, std = prior.reverse(cloud.z, t, s, model.eta, cloud.z0)
+    if s == CLEAN and not std.any():
+        return mean, s, 0.0
+    q = dist.Normal(mean + std**2 * cloud.pull, std).to_event(3)
+    z = cloud.draw(q)
+    if not cloud.weigh:
+        return z, s, 0.0
+    return z, s, prior.transition(cloud.z, t, s, model.eta, cloud.z0).log_prob(z) - q.log_prob(z)
+
+
+def _check(cloud: _Cloud, step: int, t: int) -> None:
+    """Raise where a particle or all the weights of an image stop being finite."""
+    if not torch.isfinite(cloud.z).all() or (cloud.weigh and not torch.isfinite(cloud.log_weights.logsumexp(0)).all()):
+        raise FloatingPointError(
+            f"no particle has a finite place and weight at step {step} (time {t}): the guide does not reach the "
+            "posterior there; fit it longer, or use more particles"
+        )
