@@ -76,7 +76,11 @@ def draw_path(
                 f"{type(guide).__name__} draws {n} images together, so that none has weights of its own: "
                 "fit one image at a time"
             )
-    return Path({t: trace.nodes[site(t)]["value"].reshape(shape) for t in model.timesteps}, log_q)
+    path = Path({t: trace.nodes[site(t)]["value"].reshape(shape) for t in model.timesteps}, log_q)
+    for drawn, _, t, _, z0 in list(model._predictions):
+        if t in path.z and drawn is trace.nodes[site(t)]["value"]:
+            model.remember(path.z[t], t, z0.reshape(shape))
+    return path
 
 
 def _has_auxiliary(trace) -> bool:

@@ -9,6 +9,7 @@ mean weights an unbiased estimate of p(y).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -35,7 +36,7 @@ class Particles:
         images: (S, N, C, H, W), equally weighted, about [-1, 1].
         log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
         ess: effective sample size over S after each step, before resampling, (steps, N).
-        resampled: which steps resampled, (steps, N).
+        resampled: which steps resampled, (steps, N); the last one where weights were left.
         ancestors: how many different draws of z_{T_e} the images go back to, (N,).
     """
 
@@ -56,7 +57,7 @@ def systematic(log_weights: Tensor, u: Tensor) -> Tensor:
     size = len(log_weights)
     edges = log_weights.softmax(0).cumsum(0)
     points = (torch.arange(size, device=edges.device, dtype=edges.dtype)[:, None] + u) / size
-    index = torch.searchsorted(edges.T.contiguous(), points.T.contiguous()).T
+    index = torch.searchsorted(edges.T.contiguous(), points.T.contiguous(), right=True).T
     return index.clamp_max(size - 1)
 
 
@@ -67,7 +68,6 @@ class _Cloud:
         self.model, self.y, self.likelihood, self.streams = model, y, likelihood, streams
         self.threshold, self.weigh = threshold, weigh
         self.ess, self.resampled = [], []
-        self.log_evidence = 0.0
 
     def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
         """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
@@ -77,6 +77,7 @@ class _Cloud:
             return
         if not hasattr(self, "log_weights"):
             self.log_weights = torch.zeros_like(self.log_likelihood)
+            self.log_evidence = torch.zeros_like(self.log_likelihood[0])
             self.origin = torch.arange(len(z), device=z.device)[:, None].expand(z.shape[:2])
         self.log_weights = self.log_weights + increment + self.log_likelihood - before
         self._resample()
@@ -100,17 +101,22 @@ class _Cloud:
             return normal.loc + normal.scale * self.streams.normal(shape, len(shape) - 4, normal.loc)
         return q.sample(torch.Size(sample_shape))
 
-    def _resample(self, always: bool = False) -> None:
+    def _resample(self) -> None:
+        """Resample the images whose effective sample size is low."""
         size = len(self.z)
         ess = effective_sample_size(self.log_weights)
-        chosen = torch.ones_like(ess, dtype=torch.bool) if always else ess < self.threshold * size
         self.ess.append(ess / size)
-        self.resampled.append(chosen)
-        if not chosen.any():
+        self.resampled.append(ess < self.threshold * size)
+        self._replace(self.resampled[-1])
+
+    def _replace(self, chosen: Tensor) -> None:
+        """Put the mean of the chosen images' weights into the evidence, and draw their particles anew."""
+        u, size = self.streams.uniform(self.log_weights), len(self.z)
+        if not chosen.any():  # u is drawn all the same: no stream may depend on the neighbours
             return
-        index = systematic(self.log_weights, self.streams.uniform(self.log_weights))
+        index = systematic(self.log_weights, u)
         index = torch.where(chosen, index, torch.arange(size, device=index.device)[:, None])
-        mean = self.log_weights.logsumexp(0) - torch.log(ess.new_tensor(float(size)))
+        mean = self.log_weights.logsumexp(0) - math.log(size)
         self.log_evidence = self.log_evidence + torch.where(chosen, mean, 0)
         self.log_weights = torch.where(chosen, 0, self.log_weights)
         columns = torch.arange(index.shape[1], device=index.device)
@@ -123,8 +129,9 @@ class _Cloud:
         if not self.weigh:
             none = torch.zeros(0, n)
             return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z)))
-        if (self.log_weights != self.log_weights[:1]).any():
-            self._resample(always=True)
+        left = (self.log_weights != 0).any(0)
+        self._replace(left)
+        self.resampled[-1] = self.resampled[-1] | left
         ancestors = torch.tensor([len(column.unique()) for column in self.origin.T])
         return Particles(self.z, self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors)
 
@@ -218,7 +225,7 @@ def _twisted(cloud: _Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float
     model, prior = cloud.model, cloud.model.prior
     if s == CLEAN and isinstance(cloud.likelihood, Gaussian) and prior.knows_the_clean_image:
         # p(x | z_t, y) itself, so that p / q is p(y | z_t) / p(y | x).
-        x, log_seen = prior.complete(cloud.z, t, model.operator, cloud.likelihood.scale, cloud.y)
+        x, log_seen = prior.complete(cloud.z, t, model.operator, cloud.likelihood.scale, cloud.y, cloud.streams)
         clean = likelihood_at(cloud.likelihood, prior, model.operator, x, CLEAN, x)
         return x, s, log_seen - clean.log_prob(cloud.y)
     mean, std = prior.reverse(cloud.z, t, s, model.eta, cloud.z0)

@@ -34,12 +34,14 @@ class Measurement:
     """
 
     def __init__(self, operator: Operator, scale: Tensor | float, image_shape, like: Tensor) -> None:
-        self.observed = operator.observed
-        self.matrix = as_matrix(operator, image_shape, like)
+        matrix = as_matrix(operator, image_shape, like)
+        channels = matrix.shape[1] // operator.observed[0, 0].numel()
+        self.observed = operator.observed.expand(-1, channels, -1, -1)  # a mask of one channel is that of all
         scale = torch.as_tensor(scale, dtype=like.dtype, device=like.device)
         # An entry that is not observed has A = 0 and y = 0; this variance makes its density 1.
         unseen = torch.full((), 1 / (2 * math.pi), dtype=like.dtype, device=like.device)
         self.noise = torch.where(self.observed, scale**2, unseen).flatten(1)
+        self.matrix = matrix.expand(len(self.noise), -1, -1)
 
     def __call__(self, mixture: GaussianMixture) -> MixtureMeasurement:
         """The distribution of y for x distributed as ``mixture``, with batch shape (*, N)."""
@@ -105,7 +107,7 @@ class MixtureMeasurement(dist.TorchDistribution):
 
     @torch.no_grad()
     def sample(self, sample_shape=torch.Size()) -> Tensor:
-        x = self.mixture.sample(sample_shape)
+        x = self.mixture.expand(self.batch_shape).sample(sample_shape)
         y = (self.measurement.matrix @ x.flatten(-3)[..., None])[..., 0]
         y = y + self.measurement.noise.sqrt() * torch.randn_like(y)
         y = torch.where(self.measurement.observed.flatten(1), y, 0)

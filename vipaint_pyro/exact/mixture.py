@@ -14,6 +14,8 @@ import torch
 from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.randomness import NoiseStreams
+
 __all__ = ["Components", "GaussianMixture"]
 
 
@@ -170,15 +172,22 @@ class GaussianMixture(dist.TorchDistribution):
         x = self.components.unrotate(x, k)
         return x.reshape(*x.shape[:-1], *self.event_shape)
 
-    def sample_in_basis(self, sample_shape=torch.Size(), generator=None) -> tuple[Tensor, Tensor]:
+    def sample_in_basis(self, sample_shape=torch.Size(), streams: NoiseStreams | None = None) -> tuple[Tensor, Tensor]:
         """Draws (*, D), each in the basis of its component, and the components k (*)."""
-        c = self.components
+        c, streams = self.components, streams or NoiseStreams(None, 1)
         shape = torch.Size(sample_shape) + self.batch_shape
-        weights = self.log_weights.exp().expand(*shape, len(c)).reshape(-1, len(c))
-        k = torch.multinomial(weights, 1, generator=generator).reshape(shape)
-        noise = torch.randn(*shape, c.means.shape[1], generator=generator, dtype=c.means.dtype, device=c.means.device)
+        u = torch.special.ndtr(streams.normal(shape, len(shape) - 1, c.means))
+        k = self._component(u)
+        noise = streams.normal((*shape, c.means.shape[1]), len(shape) - 1, c.means)
         scale, shift, variance = self.of(k)
         return scale * c.means[k] + shift + variance.sqrt() * noise, k
+
+    def _component(self, u: Tensor) -> Tensor:
+        """Components k by the inverse of their distribution function, for uniform u (*, batch)."""
+        steps = self.log_weights.exp().cumsum(-1).expand(*self.batch_shape, -1).contiguous()
+        own = u.reshape(-1, *self.batch_shape).movedim(0, -1) * steps[..., -1:]
+        k = torch.searchsorted(steps, own.contiguous(), right=True).clamp_max(len(self.components) - 1)
+        return k.movedim(-1, 0).reshape(u.shape)
 
     def of(self, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scale, shift and variance of component k (*), each broadcasting against (*, D)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from vipaint_pyro.exact.measurement import Measurement, MixtureMeasurement
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.schedules import CLEAN
 
 __all__ = ["ExactPosterior", "exact_posterior"]
@@ -75,24 +78,34 @@ class ExactPosterior:
         return self.prior.log_responsibilities(x)
 
     @torch.no_grad()
-    def sample(self, num_samples: int, generator: torch.Generator | None = None, chunk: int = 4096) -> Tensor:
+    def sample(
+        self,
+        num_samples: int,
+        generator: torch.Generator | Sequence[torch.Generator] | NoiseStreams | None = None,
+        chunk: int = 4096,
+    ) -> Tensor:
         r"""Draws (S, *, N, C, H, W), each a draw of its component bent to the measurement.
 
         :math:`x = x' + C_k A^T S_k^{-1}(y - A x' - e)` with x' from component k and e from the noise
         has the posterior's distribution (Matheron's rule), without a D x D matrix.
-        """
-        parts = [self._sample(min(chunk, num_samples - i), generator) for i in range(0, num_samples, chunk)]
-        return torch.cat(parts)
 
-    def _sample(self, num_samples: int, generator) -> Tensor:
+        Args:
+            num_samples: S.
+            generator: one, or a list with one per image; None takes the global state.
+            chunk: how many draws are made at a time.
+        """
+        streams = generator if isinstance(generator, NoiseStreams) else NoiseStreams(generator, len(self.y))
+        return torch.cat([self._sample(min(chunk, num_samples - i), streams) for i in range(0, num_samples, chunk)])
+
+    def _sample(self, num_samples: int, streams: NoiseStreams) -> Tensor:
         seen, c = self.seen, self.prior.components
         weights = seen.log_responsibilities(self.y)
         chosen = GaussianMixture(
             c, weights, self.prior.scale, self.prior.shift, self.prior.variance_, self.prior.event_shape
         )
-        x, k = chosen.sample_in_basis((num_samples,), generator)
+        x, k = chosen.sample_in_basis((num_samples,), streams)
         noise = seen.measurement.noise
-        e = noise.sqrt() * torch.randn(*x.shape[:-1], noise.shape[-1], generator=generator, dtype=x.dtype, device=x.device)
+        e = noise.sqrt() * streams.normal((*x.shape[:-1], noise.shape[-1]), x.ndim - 2, x)
         _, _, variance = self.prior.of(k)
         if c.shared:
             B, L = seen.projected, seen.cholesky

@@ -24,6 +24,7 @@ from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.kernels import forward_step
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["KERNELS", "DatasetPrior", "GaussianMixturePrior", "GaussianPrior"]
@@ -95,7 +96,8 @@ class GaussianMixturePrior(DiffusionPrior):
         shape = means.shape[1:] if means.ndim == 4 else (1, 1, means.shape[1])
         flat = means.flatten(1)
         weights = torch.as_tensor(weights, dtype=means.dtype, device=means.device)
-        if weights.ndim not in (1, 2) or weights.shape[-1] != len(means) or not (weights > 0).all():
+        positive = (weights > 0).all() and torch.isfinite(weights).all()
+        if weights.ndim not in (1, 2) or weights.shape[-1] != len(means) or not positive:
             raise ValueError(
                 f"weights are positive, with shape ({len(means)},) or (N, {len(means)}), but have {tuple(weights.shape)}"
             )
@@ -151,8 +153,8 @@ class GaussianMixturePrior(DiffusionPrior):
 
     def measured(self, operator, scale, z, t, z0=None) -> dist.Distribution:
         r"""The Gaussian with the exact mean and covariance of y given z_t."""
-        mean, covariance = self.exactly_measured(operator, scale, z, t).moment_matched()
-        return _Vector(mean, covariance, operator.observed.shape[1:])
+        seen = self.exactly_measured(operator, scale, z, t)
+        return _Vector(*seen.moment_matched(), seen.measurement.observed)
 
     def exactly_measured(self, operator: Operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution:
         """The exact p(y | z_t), a mixture, for Gaussian noise of standard deviation ``scale``."""
@@ -163,11 +165,17 @@ class GaussianMixturePrior(DiffusionPrior):
         return self.kernel == "exact"
 
     def complete(
-        self, z: Tensor, t: int, operator: Operator, scale: Tensor | float, y: Tensor
+        self,
+        z: Tensor,
+        t: int,
+        operator: Operator,
+        scale: Tensor | float,
+        y: Tensor,
+        streams: NoiseStreams | None = None,
     ) -> tuple[Tensor, Tensor]:
         """A draw of p(x | z_t, y) for each z (*, N, C, H, W), and log p(y | z_t) with shape (*, N)."""
         posterior = ExactPosterior(self.exactly_measured(operator, scale, z, t), y)
-        return posterior.sample(1)[0], posterior.log_evidence
+        return posterior.sample(1, streams)[0], posterior.log_evidence
 
     def _measurement(self, operator: Operator, scale: Tensor | float) -> Measurement:
         """The operator's matrix, made once for the many levels it is used at."""
@@ -196,15 +204,26 @@ class GaussianMixturePrior(DiffusionPrior):
         c = self.components
         alpha_t, V_t = self._noised(t)
         alpha_s, V_s = self._noised(s)
-        scale = alpha_t.expand_as(V_t)
-        at_t = GaussianMixture(c, self.log_weights, scale, torch.zeros_like(V_t), V_t, self.latent_shape)
-        log_r = at_t.log_responsibilities(z_t)
+        log_r = self._log_responsibilities(z_t, t, alpha_t, V_t)
         # V(s) - a^2 V(s)^2 / V(t) = V(s) v_ts / V(t), without the difference of nearly equal numbers.
         a, v = (self._like(x, V_t) for x in forward_step(self.schedule, torch.as_tensor(s), torch.as_tensor(t)))
         gain = a * V_s / V_t
         return GaussianMixture(
             c, log_r, alpha_s - gain * alpha_t, gain * c.rotate(z_t.flatten(-3)), V_s * v / V_t, self.latent_shape
         )
+
+    def _log_responsibilities(self, z: Tensor, t: int | Tensor, alpha: Tensor, V: Tensor) -> Tensor:
+        """log r_k(z_t), kept for the denoiser, kernel and likelihood that are asked for at the same z."""
+        graph = z.requires_grad and torch.is_grad_enabled()  # a graph lasts for one backward pass: it is not kept
+        known = None if graph else self.__dict__.get("_last_responsibilities")
+        if known is None or known[0] is not z or known[1] is not t or known[2] != z._version:
+            at_t = GaussianMixture(
+                self.components, self.log_weights, alpha.expand_as(V), torch.zeros_like(V), V, self.latent_shape
+            )
+            known = (z, t, z._version, at_t.log_responsibilities(z))
+            if not graph:
+                self.__dict__["_last_responsibilities"] = known
+        return known[3]
 
 
 class GaussianPrior(GaussianMixturePrior):
@@ -279,15 +298,30 @@ class DatasetPrior(GaussianMixturePrior):
 
 
 class _Vector(dist.MultivariateNormal):
-    """A Gaussian over y flattened, with event shape (C', H', W')."""
+    """A Gaussian over y flattened, with event shape (C', H', W'); what is not observed is not looked at."""
 
-    def __init__(self, mean: Tensor, covariance: Tensor, event_shape) -> None:
+    def __init__(self, mean: Tensor, covariance: Tensor, observed: Tensor) -> None:
         super().__init__(mean, covariance, validate_args=False)
-        self._event_shape = torch.Size(event_shape)
+        self.observed = observed
+        self._event_shape = observed.shape[1:]
+
+    def expand(self, batch_shape, _instance=None):
+        size = self.loc.shape[-1]
+        mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
+        return _Vector(mean, covariance, self.observed)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc.reshape(*self.loc.shape[:-1], *self.event_shape)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.covariance_matrix.diagonal(dim1=-2, dim2=-1).reshape(self.mean.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         L = self._unbroadcasted_scale_tril
-        e = torch.linalg.solve_triangular(L, (value.flatten(-3) - self.loc)[..., None], upper=False)[..., 0]
+        y = torch.where(self.observed, value, 0).flatten(-3)
+        e = torch.linalg.solve_triangular(L, (y - self.loc)[..., None], upper=False)[..., 0]
         log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return -0.5 * (e**2).sum(-1) - log_det - 0.5 * e.shape[-1] * math.log(2 * math.pi)
 
@@ -295,7 +329,7 @@ class _Vector(dist.MultivariateNormal):
         shape = torch.Size(sample_shape) + self.loc.shape
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         flat = self.loc + (self._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
-        return flat.reshape(*flat.shape[:-1], *self.event_shape)
+        return torch.where(self.observed, flat.reshape(*flat.shape[:-1], *self.event_shape), 0)
 
 
 def _check_eta(eta: float) -> None:

@@ -54,6 +54,7 @@ class Problems:
 
     def __getitem__(self, i: int) -> Problems:
         """One of them, as a set of one."""
+        i = range(len(self))[i]
         p, k = self.prior, slice(i, i + 1)
         weights = p.weights[k] if p.weights.ndim == 2 else p.weights
         c = p.components
