@@ -110,7 +110,8 @@ def test_row_sums(schedule, kind):
 
 def test_negative_row_sums_leave_the_noise():
     prior, truth = make("full", SCHEDULES["vp"])
-    operator, z = Matrix(torch.tensor([[1.0, 0, 0, 0], [-3.0, 0, 0, 0]]).double().expand(2, 2, 4), SHAPE), random(2, *SHAPE)
+    A = torch.tensor([[1.0, 0, 0, 0], [-3.0, 0, 0, 0]]).double()
+    operator, z = Matrix(A.expand(2, 2, 4), SHAPE), random(2, *SHAPE)
     (m, _), law = seen(truth, prior.schedule, z, operator, 0.0), at(MomentMatched(0.3), network(prior), operator, z)
     assert m.covariance.sum(-1)[0] < 0 < m.covariance.sum(-1)[1]
     assert law.base_dist.base_dist.variance[0, 0, 0, 0].item() == pytest.approx(0.09)
@@ -166,7 +167,8 @@ def test_on_the_clean_image_only_noise_is_left(likelihood):
     kind = torch.distributions.Laplace if isinstance(likelihood, Laplace) else Normal
     expected = torch.where(MASK, kind(x, 0.3).log_prob(y), 0).sum((-3, -2, -1))
     close(law.log_prob(y), expected)
-    close(network(prior).measured(Inpainting(MASK), 0.3, x, CLEAN).log_prob(y), Normal(x, 0.3).log_prob(y).mul(MASK).sum((-3, -2, -1)))
+    by_network = network(prior).measured(Inpainting(MASK), 0.3, x, CLEAN)
+    close(by_network.log_prob(y), Normal(x, 0.3).log_prob(y).mul(MASK).sum((-3, -2, -1)))
 
 
 def test_a_plug_in_likelihood_sees_the_decoded_prediction():
@@ -217,8 +219,9 @@ def test_in_the_program(kind, likelihood):
     close(trace.nodes["y"]["log_prob"][1, 0, 0].detach(), expected)
     # Chains that share one z are told apart by the plate alone: the likelihood is expanded to it.
     delta = {f"z_{t}": trace.nodes[f"z_{t}"]["value"][1, 0, 0] for t in (700, T)}
+    program = poutine.condition(DiffusionModel(prior, operator, (700, T), likelihood, form="marginal"), delta)
     with pyro.plate("chains", 3, dim=-4):
-        again = poutine.trace(poutine.condition(DiffusionModel(prior, operator, (700, T), likelihood, form="marginal"), delta)).get_trace(y)
+        again = poutine.trace(program).get_trace(y)
     again.compute_log_prob()
     close(again.nodes["y"]["log_prob"].detach().expand(3, 1, 1, 2)[2, 0, 0], expected)
     assert poutine.trace(model).get_trace().nodes["y"]["value"].shape == y.shape

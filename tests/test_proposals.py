@@ -252,7 +252,8 @@ def test_at_the_last_time_nothing_is_estimated():
 
 
 def test_estimates_of_one_image_do_not_see_the_others():
-    prior = Hidden(torch.zeros(1, 1, 2).double(), torch.full((1, 1, 2), 0.5).double(), SCHEDULES["vp"], kernel="gaussian")
+    one = torch.ones(1, 1, 2, dtype=torch.float64)
+    prior = Hidden(0 * one, one / 2, SCHEDULES["vp"], kernel="gaussian")
     z = torch.randn(5, 2, 1, 1, 2, dtype=torch.float64)
     both = log_marginal(prior, z, 300, 5, NoiseStreams([torch.Generator().manual_seed(k) for k in (1, 2)], 2))
     alone = log_marginal(prior, z[:, 1:], 300, 5, NoiseStreams([torch.Generator().manual_seed(2)], 1))
@@ -304,7 +305,8 @@ def test_with_an_estimated_marginal_too():
     prior, y = Hidden(mean, std, schedule), torch.tensor([0.3, 0.0, -0.5]).double().reshape(1, 1, 1, 3)
     known = GaussianPrior(mean, std, schedule)
     operator = Inpainting(torch.tensor([True, False, True]).reshape(1, 1, 1, 3))
-    path = draw_path(m := DiffusionModel(known, operator, (700, 100), ExactGaussian(scale)), ExactConditionals(m, y, scale), 9)
+    open_model = DiffusionModel(known, operator, (700, 100), ExactGaussian(scale))
+    path = draw_path(open_model, ExactConditionals(open_model, y, scale), 9)
     model = DiffusionModel(prior, operator, (700, 100), ExactGaussian(scale))
     log_w = log_importance_weights(model, path, y, num_steps=6, generator=torch.Generator().manual_seed(0))
     close(log_w, evidence(known, scale, operator, y).expand(9, 1), 0, 1e-7)

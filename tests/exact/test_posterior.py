@@ -130,9 +130,8 @@ def test_given_both_a_noisy_image_and_a_measurement(kind):
 
 
 def test_log_prob_integrates_to_one():
-    prior = GaussianMixturePrior(
-        torch.tensor([0.4, 0.6]), torch.tensor([[-1.0, 0.3], [1.0, -0.5]]).double(), VP, variances=torch.tensor([0.2, 0.5])
-    )
+    means, variances = torch.tensor([[-1.0, 0.3], [1.0, -0.5]]).double(), torch.tensor([0.2, 0.5])
+    prior = GaussianMixturePrior(torch.tensor([0.4, 0.6]), means, VP, variances=variances)
     posterior = exact_posterior(
         prior, Matrix(torch.tensor([[1.0, 0.5]]).double()), torch.full((1, 1, 1, 1), 0.3).double(), 0.2
     )

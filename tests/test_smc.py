@@ -1,0 +1,366 @@
+"""Sequential Monte Carlo where p(y) and p(x | y) are known (float64).
+
+The images of a batch are independent runs: 1000 images measured alike are 1000 runs of the filter. The
+estimate of p(y), and its product with the mean of any f over the images, are unbiased whatever the number of
+particles: E[Z_hat] = p(y) and E[Z_hat mean f(x)] = p(y) E[f(x) | y].
+"""
+
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import autoguide
+from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
+from vipaint_pyro.models import DiffusionModel
+
+from tests.conftest import standard_error
+from tests.exact.brute_force import SCHEDULES, close
+from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
+from vipaint_pyro.counting import count_calls
+from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched
+from vipaint_pyro.operators import Inpainting, Matrix
+from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.smc import effective_sample_size, run_smc, systematic
+
+RUNS = 1000
+A = torch.tensor([[1.0, 0.5]], dtype=torch.float64)
+SCALE = 0.4
+
+
+class Prior(MarkovGuide):
+    """The model's prior as a guide, which has not seen y."""
+
+    def top(self):
+        return self.model.prior.marginal(self.model.timesteps[0]).expand((self.model.num_images,))
+
+    def kernel(self, z_t, t, s):
+        return self.model.transition(z_t, t, s)
+
+
+def filter_of(prior, likelihood, runs=RUNS, value=0.3, ratios=(3.0, 1.5, 0.8), **options):
+    """A model of many images measured alike, and a guide for it that has not been fitted."""
+    y = torch.full((runs, 1, 1, 1), value, dtype=torch.float64)
+    times = tuple(prior.schedule.time_of_ratio(r) for r in ratios)
+    model = DiffusionModel(prior, Matrix(A.expand(runs, 1, 2)), times, likelihood, **{"form": "marginal", **options})
+    return model, HierarchicalGuide(model, y, gamma=0.9, std_scale=1.2), y
+
+
+def unbiased(ratio, expected=1.0):
+    """Whether runs average to what they should, up to 4 standard errors, themselves small."""
+    error = standard_error(ratio)
+    assert (error < 0.08 * abs(expected) + 0.02).all(), error
+    return ((ratio.mean(0) - expected).abs() < 4 * error).all()
+
+
+def agrees(particles, posterior):
+    """Whether evidence, mean, second moments and weights of the modes are those of the posterior."""
+    z = (particles.log_evidence - posterior.log_evidence).exp()
+    ok = [unbiased(z)]
+    x = particles.images.flatten(2)
+    exact = posterior.mean[0].flatten()
+    ok.append(unbiased(z[:, None] * x.mean(0), exact))
+    ok.append(unbiased(z[:, None] * (x**2).mean(0), posterior.variance[0].flatten() + exact**2))
+    shares = posterior.log_responsibilities(particles.images).exp()
+    ok.append(unbiased(z[:, None] * shares.mean(0), posterior.weights[0]))
+    return all(ok)
+
+
+# -- parts --------------------------------------------------------------------------------------------
+
+
+def test_effective_sample_size():
+    w = torch.tensor([[1.0, 1, 4, 0], [1, 0, 2, 0], [1, 0, 2, 5]]).double()
+    expected = torch.tensor([3, 1, 64 / 24, 1], dtype=torch.float64)
+    close(effective_sample_size(w.log()), expected)
+    close(effective_sample_size(w.log() - 5000), expected)
+
+
+def test_systematic_is_within_one_of_its_share():
+    log_weights = torch.randn(50, 400, dtype=torch.float64) * 3
+    index = systematic(log_weights, torch.rand(400, dtype=torch.float64))
+    counts = torch.zeros(50, 400, dtype=torch.float64).scatter_add_(0, index, torch.ones(50, 400).double())
+    share = 50 * log_weights.softmax(0)
+    assert index.shape == (50, 400) and ((counts - share).abs() < 1 + 1e-9).all()
+
+
+def test_systematic_is_unbiased():
+    weights = torch.tensor([0.05, 0.35, 0.0, 0.21, 0.39], dtype=torch.float64)
+    u = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    index = systematic(weights.log()[:, None].expand(5, 100_000), u)
+    counts = torch.stack([(index == k).sum(0).double().mean() for k in range(5)])
+    close(counts, 5 * weights, 0, 1e-4)
+
+
+@pytest.mark.parametrize("u", [0.0, 1e-12, 1 - 1e-12])
+def test_systematic_takes_nothing_without_weight(u):
+    weights = torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0], dtype=torch.float64)
+    index = systematic(weights.log()[:, None], torch.tensor([u], dtype=torch.float64))
+    assert set(index.flatten().tolist()) <= {1, 3}
+
+
+def test_systematic_by_hand():
+    # Points .1, .35, .6, .85 on the steps .2, .7, .7, 1.
+    weights = torch.tensor([[0.2], [0.5], [0.0], [0.3]], dtype=torch.float64)
+    assert systematic(weights.log(), torch.tensor([0.4]).double()).flatten().tolist() == [0, 1, 1, 3]
+
+
+# -- the evidence and the posterior -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("likelihood", [ExactGaussian(SCALE), MomentMatched(SCALE), Gaussian(1.0)])
+@pytest.mark.parametrize("threshold", [0.0, 0.8, 1.0])
+def test_evidence_and_posterior(threshold, likelihood):
+    # Whatever p(y | z_t) is on the way, it is undone in the end.
+    prior = plane(SCHEDULES["vp"])
+    model, guide, y = filter_of(prior, likelihood)
+    particles = run_smc(model, guide, y, 16, num_steps=4, threshold=threshold)
+    posterior = exact_posterior(prior, model.operator, y, likelihood.scale)
+    assert particles.images.shape == (16, RUNS, 1, 1, 2) and particles.log_evidence.shape == (RUNS,)
+    assert agrees(particles, posterior)
+    # Three levels, three steps below them, and the clean image.
+    assert particles.ess.shape == particles.resampled.shape == (7, RUNS)
+    assert (particles.ess <= 1 + 1e-9).all() and (particles.ess >= 1 / 16 - 1e-9).all()
+    moves = particles.resampled[:-1]
+    assert torch.equal(moves, particles.ess[:-1] < threshold)
+    assert not moves.any() if threshold == 0 else moves.all() if threshold == 1 else 0.02 < moves.double().mean() < 0.98
+    assert particles.ancestors.shape == (RUNS,) and (particles.ancestors >= 1).all()
+    # Where p(y | z_t) is exact the clean image, drawn given y, changes no weight.
+    if isinstance(likelihood, ExactGaussian):
+        close(particles.ess[-1][~moves[-1]], particles.ess[-2][~moves[-1]])
+        close(particles.ess[-1][moves[-1]], torch.ones(int(moves[-1].sum())).double())
+    else:
+        assert particles.resampled[-1].all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule(name):
+    prior = plane(SCHEDULES[name])
+    model, guide, y = filter_of(prior, MomentMatched(SCALE), value=-0.9)
+    particles = run_smc(model, guide, y, 16, num_steps=4)
+    assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
+
+
+def test_the_twisted_step_to_the_clean_image():
+    # Under Laplace noise the clean image is proposed by a Gaussian too: p(y) by quadrature.
+    means = torch.tensor([-1.0, 0.6], dtype=torch.float64)
+    weights, std = torch.tensor([0.4, 0.6], dtype=torch.float64), 0.5
+    prior = GaussianMixturePrior(weights, means[:, None], SCHEDULES["vp"], variances=std**2)
+    y = torch.full((RUNS, 1, 1, 1), 0.2, dtype=torch.float64)
+    times = tuple(prior.schedule.time_of_ratio(r) for r in (2.0, 0.8))
+    ones = torch.ones(RUNS, 1, 1, 1, dtype=torch.bool)
+    model = DiffusionModel(prior, Inpainting(ones), times, Laplace(0.3), form="marginal")
+    guide = HierarchicalGuide(model, y, gamma=0.9, std_scale=1.2)
+    particles = run_smc(model, guide, y, 16, num_steps=12)
+    x = torch.linspace(-8, 8, 8001, dtype=torch.float64)
+    joint = prior.marginal(CLEAN).log_prob(x.reshape(-1, 1, 1, 1)).exp()
+    joint = joint * torch.distributions.Laplace(x, 0.3).log_prob(torch.tensor(0.2)).exp() * 0.002
+    z = particles.log_evidence.exp() / joint.sum()
+    assert unbiased(z)
+    images = particles.images.flatten(1)
+    assert unbiased(z * images.mean(0), (joint * x).sum() / joint.sum())
+    assert unbiased(z * (images**2).mean(0), (joint * x**2).sum() / joint.sum())
+    # The clean image has weights of its own here, since the likelihood plugged in was another.
+    assert (particles.ess[-1] < 0.99).any()
+
+
+@pytest.mark.slow
+def test_a_guide_that_is_no_chain():
+    prior = plane(SCHEDULES["vp"])
+    model, _, y = filter_of(prior, ExactGaussian(SCALE), ratios=(3.0, 1.0), runs=2 * RUNS)
+    start = torch.zeros(2 * RUNS, 1, 1, 2, dtype=torch.float64)
+    guide = autoguide.AutoNormal(model, init_scale=0.8, init_loc_fn=lambda site: start.clone())
+    guide(y)
+    particles = run_smc(model, guide, y, 32, num_steps=3)
+    assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
+    # The path is weighed as a whole, at T_s.
+    assert particles.ess.shape == (4, 2 * RUNS)
+
+
+def test_a_guide_whose_kernels_are_mixtures():
+    prior = plane(SCHEDULES["vp"])
+    model, _, y = filter_of(prior, MomentMatched(SCALE))
+    particles = run_smc(model, Prior(model), y, 16, num_steps=3)
+    assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
+
+
+@pytest.mark.parametrize("form", ["bridge", "marginal"])
+def test_exact_conditionals_need_no_resampling(gaussian, form):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (700, 400, 100), ExactGaussian(SCALE), form=form)
+    guide = ExactConditionals(model, Y, SCALE)
+    particles = run_smc(model, guide, Y, 50, num_steps=1)
+    close(particles.log_evidence, evidence(gaussian, SCALE), 0, 1e-8)
+    close(particles.ess, torch.ones(4, 2).double())
+    assert not particles.resampled[:-1].any() and particles.ancestors.tolist() == [50, 50]
+
+
+@pytest.mark.parametrize("weigh", [True, False])
+def test_exact_conditionals_draw_the_posterior(gaussian, weigh):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (700, 100), ExactGaussian(SCALE))
+    particles = run_smc(model, ExactConditionals(model, Y, SCALE), Y, 8000, num_steps=1, weigh=weigh)
+    posterior = exact_posterior(gaussian, model.operator, Y, SCALE)
+    x = particles.images
+    assert ((x.mean(0) - posterior.mean).abs() < 4 * standard_error(x)).all()
+    assert ((x.var(0) / posterior.variance - 1).abs() < 4.5 * (2 / 8000) ** 0.5).all()
+
+
+def test_equal_weights_count_too():
+    # The prior as the guide and a likelihood that does not look: every weight is the same number.
+    one = torch.ones(1, 1, 2, dtype=torch.float64)
+    prior = GaussianPrior(0 * one, one, SCHEDULES["vp"], kernel="gaussian")
+    model = DiffusionModel(
+        prior, Inpainting(torch.ones(3, 1, 1, 2).bool()), (700, 300), lambda x: dist.Normal(0 * x, 1.0), form="marginal"
+    )
+    y = torch.tensor([0.0, 1.0, 2.0]).double().reshape(3, 1, 1, 1).expand(3, 1, 1, 2)
+    particles = run_smc(model, Prior(model), y, 10, num_steps=2)
+    close(particles.log_evidence, torch.distributions.Normal(0.0, 1.0).log_prob(y).sum((-3, -2, -1)))
+    assert particles.ess.shape == (4, 3) and particles.ancestors.tolist() == [10] * 3
+
+
+# -- without weights, on a network's prior, and one image at a time ------------------------------------
+
+
+def test_without_weights():
+    prior = plane(SCHEDULES["vp"])
+    model, guide, y = filter_of(prior, ExactGaussian(SCALE), runs=3)
+    places = []
+    particles = run_smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z: places.append((t, z)))
+    assert particles.log_evidence is None and particles.ess.shape == particles.resampled.shape == (0, 3)
+    assert particles.ancestors.tolist() == [4000] * 3
+    # The guide's own law at T_e, and its kernel from each particle's own place.
+    top, times = guide.top(), model.timesteps
+    assert ((places[0][1].mean(0) - top.mean).abs() < 4.5 * top.stddev / 4000**0.5).all()
+    kernel = guide.kernel(places[0][1], times[0], times[1])
+    noise = ((places[1][1] - kernel.mean) / kernel.stddev).detach()
+    assert noise.mean(0).abs().max() < 4.5 / 4000**0.5 and (noise.var(0) - 1).abs().max() < 4.5 * (2 / 4000) ** 0.5
+    # Below T_s the prior's step, moved by its variance times the pull of the measurement.
+    (t, z_t), (s, z_s) = places[2], places[3]
+    z_t = z_t.requires_grad_()
+    seen = prior.exactly_measured(model.operator, SCALE, z_t, t).log_prob(y)
+    (pull,) = torch.autograd.grad(seen.sum(), z_t)
+    mean, std = prior.reverse(z_t, t, s)
+    noise = ((z_s - mean - std**2 * pull) / std).detach()
+    assert noise.mean(0).abs().max() < 4.5 / 4000**0.5 and (noise.var(0) - 1).abs().max() < 4.5 * (2 / 4000) ** 0.5
+    assert pull.abs().max() > 0.1
+    # The clean image is drawn given z_t and y.
+    (t, z_t), (s, x) = places[-2], places[-1]
+    posterior = ExactPosterior(prior.exactly_measured(model.operator, SCALE, z_t, t), y)
+    noise = (x - posterior.mean) / posterior.variance.sqrt()
+    assert s == CLEAN and (noise.mean(0).abs() < 4.5 * standard_error(noise)).all()
+    assert (((noise**2).mean(0) - 1).abs() < 4.5 * standard_error(noise**2)).all()
+
+
+def test_a_networks_prior_ends_in_its_prediction(network_prior):
+    prior = network_prior.conditioned([1])
+    observed = torch.rand(2, 1, 8, 8) < 0.5
+    model = DiffusionModel(prior, Inpainting(observed), (600, 300), Gaussian(0.5), eta=0.5)
+    y = torch.where(observed, torch.randn(2, 1, 8, 8).double(), 0)
+    guide = HierarchicalGuide(model, y)
+    places = []
+    with count_calls(prior) as calls:
+        particles = run_smc(
+            model, guide, y, 3, num_steps=5, marginal_steps=4, callback=lambda i, t, z: places.append((t, z))
+        )
+    assert [t for t, _ in places] == [600, 300, *prior.times(300, CLEAN, 5)[1:]]
+    # A step of eta 0.5 to the clean image has no noise: it is the prediction.
+    t, z = places[-2]
+    assert particles.images.shape == (3, 2, 1, 8, 8) and torch.isfinite(particles.log_evidence).all()
+    last = prior.denoise(z, t)
+    nearest = (places[-1][1][:, None] - last).abs().amax((-3, -2, -1)).amin(1)
+    assert nearest.max() < 1e-8
+    # T_e, T_s and the four levels below it, and the estimate of p(z_{T_e}).
+    assert calls.total == 3 * 2 * (6 + 4)
+    assert not model._predictions
+
+
+def test_eta_is_the_models():
+    schedule = SCHEDULES["vp"]
+    prior = plane(schedule, kernel="gaussian")
+    model, guide, y = filter_of(prior, ExactGaussian(SCALE), runs=2, eta=0.3)
+    places = []
+    run_smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z: places.append((t, z)))
+    (t, z_t), (s, z_s) = places[2], places[3]
+    z_t = z_t.requires_grad_()
+    (pull,) = torch.autograd.grad(prior.exactly_measured(model.operator, SCALE, z_t, t).log_prob(y).sum(), z_t)
+    mean, std = prior.reverse(z_t, t, s, 0.3)
+    noise = ((z_s - mean - std**2 * pull) / std).detach()
+    assert noise.mean(0).abs().max() < 4.5 / 4000**0.5 and (noise.var(0) - 1).abs().max() < 4.5 * (2 / 4000) ** 0.5
+
+
+def seeds(*numbers):
+    return [torch.Generator().manual_seed(k) for k in numbers]
+
+
+@pytest.mark.parametrize("likelihood", [ExactGaussian(0.3), Laplace(0.3)])
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_one_image_does_not_see_its_neighbours(likelihood, threshold):
+    prior = plane(SCHEDULES["vp"])
+    y = torch.tensor([-1.5, 0.1, 2.5]).double().reshape(3, 1, 1, 1)
+    times = (700, 400, 200)
+
+    def run(k, generators):
+        model = DiffusionModel(prior, Matrix(A.expand(len(y[k]), 1, 2)), times, likelihood, form="marginal")
+        guide = HierarchicalGuide(model, y[k])
+        return run_smc(model, guide, y[k], 12, num_steps=5, generator=generators, threshold=threshold)
+
+    state = torch.get_rng_state()
+    together = run(slice(None), seeds(1, 2, 3))
+    assert torch.equal(torch.get_rng_state(), state)
+    # That it would be seen: some image was resampled where another was not.
+    assert (together.resampled[:-1].any(1) & ~together.resampled[:-1].all(1)).any()
+    for i in range(3):
+        alone = run(slice(i, i + 1), seeds(i + 1))
+        close(together.images[:, i : i + 1], alone.images)
+        close(together.log_evidence[i : i + 1], alone.log_evidence)
+        close(together.ess[:, i : i + 1], alone.ess)
+    again = run(slice(None), seeds(1, 2, 3))
+    assert torch.equal(again.images, together.images)
+    other = run(slice(None), seeds(1, 2, 4))
+    assert torch.equal(other.images[:, :2], together.images[:, :2])
+    assert not torch.equal(other.images[:, 2], together.images[:, 2])
+
+
+def test_images_of_a_latent_prior_are_decoded():
+    class Decoder:
+        def encode(self, x):
+            return x / 2
+
+        def decode(self, z):
+            return 2 * z
+
+    known = plane(SCHEDULES["vp"])
+    prior = DiffusionPrior(known.schedule, known.denoiser, (1, 1, 2), Decoder())
+    model = DiffusionModel(prior, Inpainting(torch.ones(2, 1, 1, 2).bool()), (600, 300), Gaussian(0.5))
+    y = torch.zeros(2, 1, 1, 2, dtype=torch.float64)
+    places = []
+    guide = HierarchicalGuide(model, y)
+    particles = run_smc(model, guide, y, 5, num_steps=3, weigh=False, callback=lambda i, t, z: places.append(z))
+    assert torch.equal(particles.images, 2 * places[-1])
+
+
+# -- refusals -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"num_particles": 1}, "two or more particles and a threshold in"),
+        ({"num_particles": 4, "threshold": 1.5}, "not 4 and 1.5"),
+        ({"num_particles": 4, "threshold": -0.1}, "not 4 and -0.1"),
+        ({"num_particles": 4, "num_steps": 0}, "there are 1 to 101 steps to the clean image, not 0"),
+        ({"num_particles": 4, "num_steps": 102}, "from T_s = 100 there are 1 to 101 steps to the clean image, not 102"),
+        ({"num_particles": 4, "generator": seeds(1)}, "1 generators for 2 images"),
+    ],
+)
+def test_refuses(gaussian, options, message):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
+    with pytest.raises(ValueError, match=message):
+        run_smc(model, HierarchicalGuide(model, Y), Y, **options)
+
+
+def test_says_where_no_particle_is_left(gaussian):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
+    y = 1e200 * OBSERVED.double()
+    with pytest.raises(FloatingPointError, match=r"no particle has a finite place and weight at step 0 \(time 500\)"):
+        run_smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
