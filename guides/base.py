@@ -3,6 +3,7 @@ r"""What every guide over diffusion latents shares."""
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
 
 import pyro
 import pyro.distributions as dist
@@ -39,13 +40,16 @@ class Guide(PyroModule):
         return f"{cls.__name__}_{next(_numbers)}"
 
     def __deepcopy__(self, memo):
-        """A copy with parameters of its own, for the same model."""
+        """A copy with parameters of its own and a name of its own, for the same model."""
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
+        memo[id(self.model)] = self.model
         Guide.__init__(copy, self.model)
-        for name, (constraint, event_dim) in self._pyro_params.items():
-            value = getattr(self, name).detach().clone()
-            setattr(copy, name, pyro.nn.PyroParam(value, constraint, event_dim))
+        memo[id(self._pyro_context)] = copy._pyro_context
+        own = ("_model", "_pyro_name", "_pyro_context")
+        copy.__dict__.update({k: deepcopy(v, memo) for k, v in self.__dict__.items() if k not in own})
+        # Submodules take the new name into theirs, or both copies would share entries of the store.
+        copy._pyro_set_supermodule(copy._pyro_name, copy._pyro_context)
         return copy
 
     @property

@@ -1,0 +1,190 @@
+r"""Pyro's AutoGuides by name, started and weighted as the other guides are."""
+
+from __future__ import annotations
+
+import torch
+from pyro import poutine
+from pyro.infer import autoguide
+from pyro.infer.autoguide import AutoMessenger
+from torch import Tensor
+from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.models.diffusion import DiffusionModel, site
+
+from vipaint_pyro.kernels import posterior_std
+from vipaint_pyro.randomness import isolated
+
+__all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide", "finish"]
+
+#: The AutoGuides there are, and what each assumes of the posterior over all levels.
+AUTO_GUIDES = {
+    "AutoNormal": "independent entries, one Gaussian per level",
+    "AutoDelta": "a point, the most probable latents; no bound",
+    "AutoDiagonalNormal": "independent entries, as one long vector",
+    "AutoMultivariateNormal": "a full covariance over all entries, levels and images",
+    "AutoLowRankMultivariateNormal": "a covariance of low rank plus a diagonal",
+    "AutoGaussian": "a Gaussian with the model's own conditional independences",
+    "AutoStructured": "a Gaussian per level, linear in the levels it depends on",
+    "AutoIAFNormal": "an inverse autoregressive flow over one long vector",
+    "AutoLaplaceApproximation": "a point, and on finish() a Gaussian with the curvature there",
+    "AutoNormalMessenger": "independent entries, one Gaussian per level",
+    "AutoHierarchicalNormalMessenger": "the model's own mean, weighted, plus a free one",
+    "AutoRegressiveMessenger": "the model's own step, scaled and shifted; for exact priors",
+}
+
+#: Those that Pyro exports and that cannot serve here, and why.
+NO_AUTO_GUIDES = {
+    "AutoGuide": "it is the base class of the others",
+    "AutoContinuous": "it is the base class of those that flatten",
+    "AutoMessenger": "it is the base class of the messengers",
+    "AutoGuideList": "it is a list of guides for parts of a model: build it from pyro.infer.autoguide yourself",
+    "AutoCallable": "it wraps a guide you have written: write a Guide instead",
+    "AutoDiscreteParallel": "it is for discrete latents, and z is continuous",
+    "AutoNormalizingFlow": "it needs a transform: take 'flow' or 'AutoIAFNormal'",
+}
+
+
+class PyroAutoGuide(Guide):
+    r"""An AutoGuide of :mod:`pyro.infer.autoguide` over the latents of a diffusion model.
+
+    It starts where the other guides do: at alpha_t times the encoded adjoint of y, with standard
+    deviation sigma_{T_e} at T_e and a fraction of the prior's own one below (``AutoRegressiveMessenger``
+    and ``AutoHierarchicalNormalMessenger`` at the same mixture of this with the prior's step that the
+    hierarchical guide starts from). Its sites carry the model's weight beta, which AutoGuides would leave at 1.
+
+    Pyro flattens all images into one vector for most of these guides: the images of a batch then share one
+    optimisation and, where there is a covariance, one posterior.
+
+    Args:
+        model: the model in its marginal form.
+        y: measurements (N, C', H', W'), 0 where not observed.
+        name: one of :data:`AUTO_GUIDES`.
+        gamma: how much of the prior's step the two messengers named above start with.
+        std_scale: as in :class:`~vipaint_pyro.guides.HierarchicalGuide`.
+        seed: of what an AutoGuide draws for its start; the global state is left alone.
+        **options: of the AutoGuide, such as ``rank``, ``hidden_dim`` or ``conditionals``.
+
+    Raises:
+        ValueError: for an unknown name, a model in bridge form, or where y does not fit it; for
+            ``AutoRegressiveMessenger``, where the prior has no closed p(z_{T_e}).
+    """
+
+    def __init__(
+        self,
+        model: DiffusionModel,
+        y: Tensor,
+        name: str,
+        *,
+        gamma: float = 0.88,
+        std_scale: float = 0.7,
+        seed: int = 0,
+        **options,
+    ) -> None:
+        if name not in AUTO_GUIDES:
+            reason = NO_AUTO_GUIDES.get(name, f"there are {', '.join(AUTO_GUIDES)}")
+            raise ValueError(f"{name} is no guide for a diffusion model: {reason}")
+        if model.bridged:
+            raise ValueError(f"{name} does not know q above T_e in closed form: give it a model with form='marginal'")
+        if (
+            name == "AutoRegressiveMessenger"
+            and model.num_transitions
+            and model.prior.marginal(model.timesteps[0]) is None
+        ):
+            raise ValueError(
+                f"{name} scales and shifts p(z_{{T_e}}), of which this prior knows no density: it has no bound"
+            )
+        super().__init__(model)
+        self.kind, self._y = name, y
+        encoded, schedule = self.encoded(y), model.prior.schedule
+        loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
+        std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}
+        for t, s in zip(model.timesteps, model.timesteps[1:]):
+            std[s] = std_scale * float(posterior_std(schedule, t, s))
+
+        options["init_loc_fn"] = lambda msg: loc[int(msg["name"][2:])].clone()
+        if name == "AutoRegressiveMessenger":
+            options["init_scale"] = gamma
+        elif name == "AutoHierarchicalNormalMessenger":
+            options |= {"init_weight": gamma, "hierarchical_sites": [site(t) for t in model.timesteps[1:]]}
+        elif name == "AutoIAFNormal":
+            del options["init_loc_fn"]
+        with isolated(seed), torch.no_grad(), poutine.block(), default_tensors(model.prior):
+            self.auto = getattr(autoguide, name)(model, **options)
+            if name == "AutoIAFNormal":
+                place_flow(self.auto, flatten(loc), flatten({t: torch.full_like(encoded, v) for t, v in std.items()}))
+            self(y)
+            self._start(loc, std, gamma)
+        model.forget()
+
+    def _start(self, loc: dict[int, Tensor], std: dict[int, float], gamma: float) -> None:
+        """Give every level the width, and the weighted messenger the mean, that Pyro's options cannot."""
+        auto, kind = self.auto, self.kind
+        if kind == "AutoRegressiveMessenger":
+            return
+        if kind in ("AutoDiagonalNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal"):
+            scale = flatten({t: torch.full_like(loc[t], v) for t, v in std.items()})
+            # Half of the variance is that of the low rank part.
+            auto.scale = scale * (0.5**0.5 if kind == "AutoLowRankMultivariateNormal" else 1.0)
+        elif hasattr(auto, "scales"):
+            for t, v in std.items():
+                setattr(auto.scales, site(t), torch.full_like(getattr(auto.scales, site(t)), v))
+        if kind == "AutoHierarchicalNormalMessenger":
+            for t in self.model.timesteps[1:]:
+                known = getattr(auto.locs, site(t))
+                setattr(auto.locs, site(t), ((1 - gamma) * loc[t]).reshape(known.shape))
+
+    @staticmethod
+    def learning_rate(name: str) -> float:
+        """Adam's rate for a parameter by its name: means, widths, and all that couples entries."""
+        parts = set(name.split("."))
+        return 0.05 if parts & {"loc", "locs"} else 0.02 if parts & {"scale", "scales", "weights"} else 5e-3
+
+    def forward(self, y: Tensor | None = None) -> Tensor:
+        """Run the guide; y is not looked at, it is there since the model takes it.
+
+        Returns:
+            z_{T_s} with shape (*, N, C, H, W).
+        """
+        messenger = isinstance(self.auto, AutoMessenger)
+        # A messenger runs the model itself: under its weight, and with its measurement.
+        weight = poutine.scale(scale=1.0 if messenger else self.model.beta)
+        with default_tensors(self.model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
+            return self.auto(self._y)[site(self.model.timesteps[-1])]
+
+    def __deepcopy__(self, memo):
+        """A copy with parameters of its own and a name of its own, for the same model."""
+        kept, trace = self.auto._model, getattr(self.auto, "prototype_trace", None)
+        memo[id(trace)] = trace
+        with torch.no_grad(), poutine.block(), isolated():
+            self(self._y)  # so that flows remember no graph, which cannot be copied
+        twin = super().__deepcopy__(memo)
+        # Copying an AutoGuide takes its model away, from both.
+        self.auto._model = twin.auto._model = kept
+        return twin
+
+    def finish(self) -> PyroAutoGuide:
+        """The Laplace approximation at the point fitted, for ``AutoLaplaceApproximation``; else itself.
+
+        It costs a backward pass per entry of the latents, and a matrix of them squared: for small ones.
+
+        Raises:
+            ValueError: where the point is no maximum.
+        """
+        if self.kind != "AutoLaplaceApproximation":
+            return self
+        done = PyroAutoGuide.__new__(PyroAutoGuide)
+        Guide.__init__(done, self.model)
+        done.kind, done._y = "AutoMultivariateNormal", self._y
+        try:
+            with default_tensors(self.model.prior), poutine.block():
+                done.auto = self.auto.laplace_approximation(self._y)
+        except torch.linalg.LinAlgError as error:
+            raise ValueError("the latents fitted are at no maximum yet: fit for longer, then finish") from error
+        # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
+        done.auto.scale *= self.model.beta**0.5
+        return done
+
+
+def finish(guide: Guide) -> Guide:
+    """The guide to draw from once fitted: another one for ``AutoLaplaceApproximation``, else itself."""
+    return guide.finish() if hasattr(guide, "finish") else guide

@@ -1,0 +1,98 @@
+r"""Guides by name, so that a table of them is a loop over words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+from vipaint_pyro.guides.auto import AUTO_GUIDES, NO_AUTO_GUIDES, PyroAutoGuide
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.flow import FlowGuide
+from vipaint_pyro.guides.gaussian import GaussianGuide
+from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
+from vipaint_pyro.guides.mean_field import MeanFieldGuide
+from vipaint_pyro.guides.mixture import MixtureGuide
+from vipaint_pyro.models.diffusion import DiffusionModel
+
+__all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a guide, and the model that it is for.
+
+    Args:
+        name: the word for it.
+        summary: what it is, in half a line.
+        build: from the model, the measurements y and keyword settings to a guide.
+        form: of the :class:`~vipaint_pyro.models.DiffusionModel`: ``"bridge"`` where q(z_{T_e}) is
+            Gaussian (such a guide runs on the marginal form too), else ``"marginal"``.
+        levels: how many timesteps it takes; None for any number.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Guide]
+    form: str = "bridge"
+    levels: int | None = None
+
+
+#: The guides by name. A guide of your own joins them by ``GUIDES["name"] = Recipe("name", ...)``.
+GUIDES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        Recipe("hierarchical", "VIPaint's: a Gaussian at T_e, the prior's step mixed below it", HierarchicalGuide),
+        Recipe(
+            "hierarchical-x0", "VIPaint's for SD 3.5: the prior's step, from a shifted prediction", HierarchicalX0Guide
+        ),
+        Recipe("gaussian", "one Gaussian at one level", GaussianGuide, levels=1),
+        Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),
+        Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
+        Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
+        *(
+            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal")
+            for name, summary in AUTO_GUIDES.items()
+        ),
+    )
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises:
+        ValueError: for a name there is none of, with those that there are.
+    """
+    if name in GUIDES:
+        return GUIDES[name]
+    if name in NO_AUTO_GUIDES:
+        raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
+    by_lower = {known.lower(): known for known in GUIDES}
+    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), by_lower, n=1)
+    hint = f"did you mean {by_lower[near[0]]!r}? " if near else ""
+    raise ValueError(f"no guide is called {name!r}: {hint}There are {', '.join(GUIDES)}")
+
+
+def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide:
+    """A guide by name, ready to fit.
+
+    Args:
+        name: one of :data:`GUIDES`.
+        model: of the form, and of as many timesteps, as ``recipe(name)`` says.
+        y: measurements (N, C', H', W'), 0 where not observed.
+        **settings: of the guide's constructor.
+
+    Raises:
+        ValueError: for an unknown name, or a model that the guide is not for.
+        TypeError: for a setting that the guide does not have.
+    """
+    r = recipe(name)
+    if r.levels is not None and len(model.timesteps) != r.levels:
+        raise ValueError(f"the guide {name!r} is for {r.levels} timestep(s), but the model has {model.timesteps}")
+    if r.form == "marginal" and getattr(model, "bridged", False):
+        raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
+    return r.build(model, y, **settings)
