@@ -94,7 +94,7 @@ class PyroAutoGuide(Guide):
                 f"{name} scales and shifts p(z_{{T_e}}), of which this prior knows no density: it has no bound"
             )
         super().__init__(model)
-        self.kind, self._y = name, y
+        self.kind, self._y = name, y.to(model.prior.device, model.prior.dtype)
         encoded, schedule = self.encoded(y), model.prior.schedule
         loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
         std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}

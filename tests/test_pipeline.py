@@ -276,7 +276,7 @@ BAD = [
     ({"mask": np.zeros((8, 9))}, ValueError, "mask is 9x8"),
     ({"image": picture(channels=3)}, ValueError, "in colour"),
     ({"image": np.zeros((4, 4))}, ValueError, "takes 8x8"),
-    ({"guide": "fitted"}, TypeError, "guide"),
+    ({"guide": "fitted"}, ValueError, "no guide is called"),
 ]
 
 

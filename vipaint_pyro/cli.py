@@ -27,7 +27,7 @@ def _settings(command):
     options = [
         click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
         click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
-        click.option("--levels", type=click.Choice(["2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
+        click.option("--levels", type=click.Choice(["1", "2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
         click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
         click.option("--noise-scale", type=float, show_default="1.0", help="b of the Laplace likelihood, in units of [-1, 1]."),
         click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
@@ -38,6 +38,10 @@ def _settings(command):
         click.option("--limit/--no-limit", default=None, show_default="limit", help="Whether a DPS step may not be longer than the residual."),
         click.option("--eta", type=float, show_default="1.0", help="Of the DDIM kernel; 1 is ancestral."),
         click.option("--loss", type=click.Choice(["trace", "mean-field"]), show_default="trace", help="Trace_ELBO or TraceMeanField_ELBO."),
+        click.option("--guide", "guide_name", show_default="hierarchical", help="Which guide is fitted; vipaint guides lists them."),
+        click.option("--correct", type=click.Choice(["none", "psis", "smc"]), show_default="none", help="Weigh the guide's draws: importance weights, or sequential Monte Carlo."),
+        click.option("--num-particles", type=int, show_default="64", help="Of a correction."),
+        click.option("--measurement-scale", type=float, show_default="0.05", help="Noise in the image that --correct smc takes, in units of [-1, 1]."),
         click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
         click.option("--seed", default=0, show_default=True, type=int),
@@ -49,7 +53,7 @@ def _settings(command):
     return command
 
 
-_SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss")
+_SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss", "guide_name", "correct", "num_particles", "measurement_scale")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -110,6 +114,58 @@ def priors() -> None:
     )
 
 
+@main.command()
+def guides() -> None:
+    """List the guides that --guide takes."""
+    from vipaint_pyro.guides.registry import GUIDES
+
+    for name, known in GUIDES.items():
+        click.echo(f"  {name:30s} {known.summary}")
+
+
+@main.command()
+@click.argument("methods", nargs=-1)
+@click.option("--cell", "cells", multiple=True, metavar="D,D_Y", help="Dimensions and measurements, like 8,1; may be repeated. Default: 8,1 8,2 80,1 80,2.")
+@click.option("--out", type=click.Path(path_type=Path), default="vipaint-exact", show_default=True, help="Where a run is kept, and goes on.")
+@click.option("--samples", default=2000, show_default=True, type=click.IntRange(100))
+@click.option("--fit-steps", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--steps", default=90, show_default=True, type=click.IntRange(1), help="From T_s to x.")
+@click.option("--beta", default=1.0, show_default=True)
+@click.option("--likelihood", type=click.Choice(["moment-matched", "exact", "plug-in"]), default="moment-matched", show_default=True, help="Seen at the levels while sampling.")
+@click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
+@click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
+def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, problems, tune) -> None:
+    """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
+
+    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; dps; and the rows that say
+    what the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, all of these with the
+    hierarchical guide.
+    """
+    with _reporting():
+        from vipaint_pyro.exact.methods import CALIBRATION, Lab
+        from vipaint_pyro.exact.table import plot_table, run_table, write_table
+
+        chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
+        hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
+        methods = methods or (*CALIBRATION, "dps", *hierarchical)
+        lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood)
+        seeds = range(20, 20 + problems) if tune else range(problems)
+        run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
+        click.echo(write_table(out))
+        plot_table(out).savefig(out / "table.png", dpi=110)
+        click.echo(f"wrote {out}/table.md, table.csv and table.png")
+
+
+def _cell(text: str) -> tuple[int, int]:
+    try:
+        d, d_y = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"a cell is two whole numbers, like 8,1, but is {text!r}") from None
+    if d < 2 or d % 2 or not 1 <= d_y <= d:
+        raise ValueError(f"in a cell D,D_Y d is even and 1 <= d_y <= d, but it is {text!r}")
+    return d, d_y
+
+
 class _reporting:
     """Turn the errors a user can mend into one line and exit status 1."""
 
@@ -136,6 +192,7 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     import diffusers
     import torch
 
+    from vipaint_pyro.guides.registry import recipe
     from vipaint_pyro.images import to_observed, to_unit
     from vipaint_pyro.operators import Inpainting
     from vipaint_pyro.pipeline import VIPaintPipeline
@@ -163,7 +220,8 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
     if options["timesteps"] and options["levels"]:
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"] or 4))
+    fixed = recipe(options["guide_name"] or "hierarchical").levels
+    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"] or fixed or 4))
     sampler = replace(VIPaintSampler(timesteps=times), **chosen)
     sampler.model(conditioned, Inpainting(observed))  # checks the settings
     click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")

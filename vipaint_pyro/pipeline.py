@@ -120,7 +120,7 @@ class VIPaintPipeline(DiffusionPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
-        guide: Guide | None = None,
+        guide: Guide | str | None = None,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -140,7 +140,8 @@ class VIPaintPipeline(DiffusionPipeline):
                 result independent of its neighbours. None takes the global random state.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``.
             return_dict: False gives the tuple (images, predictions, guide, trace, samples).
-            guide: a guide fitted before, to draw from without fitting again.
+            guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
+                fitted before, to draw from without fitting again.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced.
@@ -155,6 +156,8 @@ class VIPaintPipeline(DiffusionPipeline):
             ValueError, TypeError: for anything that cannot be, before any computing.
             FloatingPointError: where a number stops being finite.
         """
+        if isinstance(guide, str):
+            settings, guide = {**settings, "guide_name": guide}, None
         sampler = self._sampler(settings, num_inference_steps)
         if output_type not in ("pil", "np", "pt"):
             raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")

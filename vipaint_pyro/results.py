@@ -162,6 +162,7 @@ def _facts(run: Run, count: int, white: float) -> dict:
         "hidden_fraction": float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,
         "denoiser_calls": run.output.samples.calls,
+        "correction": run.output.samples.diagnostics,
         "bound_terms_nats_per_dim": {names[n]: [float(v) for v in merged[n]] for n in merged},
         "std_white": white,
         "versions": {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()},

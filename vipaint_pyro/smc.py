@@ -52,13 +52,13 @@ def effective_sample_size(log_weights: Tensor) -> Tensor:
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
-def systematic(log_weights: Tensor, u: Tensor) -> Tensor:
-    """Indices (S, N) of systematic resampling; u (N,) is uniform on [0, 1)."""
-    size = len(log_weights)
+def systematic(log_weights: Tensor, u: Tensor, num: int | None = None) -> Tensor:
+    """Indices (num, N) of systematic resampling of (S, N), by default S of them; u (N,) is uniform on [0, 1)."""
+    num = num or len(log_weights)
     edges = log_weights.softmax(0).cumsum(0)
-    points = (torch.arange(size, device=edges.device, dtype=edges.dtype)[:, None] + u) / size
+    points = (torch.arange(num, device=edges.device, dtype=edges.dtype)[:, None] + u) / num
     index = torch.searchsorted(edges.T.contiguous(), points.T.contiguous(), right=True).T
-    return index.clamp_max(size - 1)
+    return index.clamp_max(len(log_weights) - 1)
 
 
 class _Cloud:
@@ -148,6 +148,7 @@ def run_smc(
     threshold: float = 0.5,
     likelihood: Callable | None = None,
     weigh: bool = True,
+    start: Tensor | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
     callback: Callable[[int, int, Tensor], None] | None = None,
 ) -> Particles:
@@ -167,11 +168,13 @@ def run_smc(
             below this fraction of S.
         likelihood: at every level, by default the model's; on the clean image, of y given A x.
         weigh: False draws the same proposals without weights or resampling.
+        start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each move as ``callback(step, t, z)``.
 
     Raises:
-        ValueError: for fewer than two particles, a threshold outside [0, 1], or too many steps.
+        ValueError: for fewer than two particles, a threshold outside [0, 1], too many steps, or weights
+            asked for particles that come with none.
         FloatingPointError: where no particle has a finite weight.
     """
     prior, times = model.prior, model.timesteps
@@ -179,11 +182,15 @@ def run_smc(
         raise ValueError(f"there are two or more particles and a threshold in [0, 1], not {num_particles} and {threshold}")
     if not 1 <= num_steps <= times[-1] + 1:
         raise ValueError(f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}")
+    if start is not None and weigh:
+        raise ValueError("particles that start at T_s come without weights: give weigh=False")
     y = y.to(prior.device, prior.dtype)
     streams = NoiseStreams(generator, model.num_images)
     cloud = _Cloud(model, y, likelihood or model.likelihood, streams, threshold, weigh)
     below = prior.times(times[-1], CLEAN, num_steps)
     guided = _guided(cloud, guide, num_particles, marginal_steps, generator)
+    if start is not None:
+        guided = iter([(start, times[-1], 0.0)])
     twisted = (_twisted(cloud, t, s) for t, s in zip(below, below[1:]))
     for step, (z, t, increment) in enumerate(chain(guided, twisted)):
         cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])

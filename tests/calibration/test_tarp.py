@@ -1,6 +1,7 @@
 """TARP by hand, against sbi, on a conjugate Gaussian and on wrong ones."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -73,6 +74,7 @@ def test_exact_posterior_is_calibrated():
         r = tarp(x, samples, references)
         assert r.p_value > 0.05 and r.verdict.startswith("calibrated (p = ")
         assert r.coverage.expected.tolist() == [0.5, 0.8, 0.9] and r.coverage.p_value > 0.05
+        torch.testing.assert_close(r.coverage.coverage.double(), r.ecp[[50, 80, 90]])
 
 
 def test_prior_passes_unless_the_references_know_the_data():
@@ -89,6 +91,7 @@ def test_either_test_rejects():
     assert r.ranks[:2].tolist() == [1, 2] and r.p_value == 2 * r.dispersion_p_value
     r = tarp(truths, torch.zeros(200, 4, 1), torch.zeros_like(truths))
     assert r.verdict.startswith("not calibrated, biased or misshapen (p = ") and r.p_value == 2 * r.ks_p_value
+    assert "misshapen" in replace(r, dispersion_p_value=0.03).verdict  # two tests: 0.03 is not enough
 
 
 def test_point_mass_at_the_truth_ties():

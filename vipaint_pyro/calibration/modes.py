@@ -81,8 +81,7 @@ def expected_total_variation(weights: Tensor, num_draws: Tensor) -> Tensor:
     m = (n * weights).floor() + 1
     log_choose = torch.lgamma(n + 1) - torch.lgamma(m + 1) - torch.lgamma(n - m + 1)
     log_power = torch.xlogy(m, weights) + torch.xlogy(n - m + 1, 1 - weights)
-    # m = n + 1 only where w = 1, whose deviation is zero.
-    deviation = torch.where(m > n, 0, 2 * m * (log_choose + log_power).exp())
+    deviation = 2 * m * (log_choose + log_power).exp()  # 0 where w = 1, as then m = n + 1
     return (deviation / n).sum(-1) / 2
 
 

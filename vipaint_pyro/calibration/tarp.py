@@ -121,9 +121,9 @@ def tarp(
     near, far = ((x - references[:, None]).square().sum(-1) for x in (truths[:, None], samples))
     ranks = random_ranks(near, far[..., None], generator)[:, 0].cpu()
     alpha, ecp = ecdf(ranks, draws)
-    # What a rank r adds to the area is the number of grid points above max(r, L/2).
+    # A rank adds one over L + 1 to the area for each point of the upper half of the grid that lies above it.
     first = int((alpha < 0.5).sum())
-    scores = (draws + 2 - torch.arange(1, draws + 2).clamp_min(first)).double() / (draws + 1)
+    scores = -torch.arange(1, draws + 2).clamp_min(first).double() / (draws + 1)
     scores -= scores.mean()
     area, error = mean_score(ranks, scores)
     dispersion, dispersion_p = bias_and_dispersion(ranks, draws)[2:]

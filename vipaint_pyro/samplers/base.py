@@ -24,6 +24,8 @@ class Samples:
         fit: the fit's record, where there was one.
         levels: E[z_0 | z_t], decoded, at each timestep of the guide's draws: t -> (S, N, C, H, W).
         seconds: phase -> seconds.
+        diagnostics: of a correction, one number per image each: ``log_evidence``, and ``k_hat`` and
+            ``ess`` (psis) or ``smallest_ess`` and ``ancestors`` (smc).
     """
 
     images: Tensor
@@ -32,3 +34,4 @@ class Samples:
     fit: FitResult | None = None
     levels: dict[int, Tensor] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    diagnostics: dict[str, list[float]] = field(default_factory=dict)

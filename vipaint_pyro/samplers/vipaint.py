@@ -16,31 +16,40 @@ from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import Tensor
 
-from vipaint_pyro.guides import Guide, HierarchicalGuide
+from vipaint_pyro.calibration import psis
+from vipaint_pyro.codecs import IdentityCodec
+from vipaint_pyro.counting import count_calls
+from vipaint_pyro.guides import Guide
+from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.likelihoods import Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 from vipaint_pyro.refinement import DPS, refine
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.smc import run_smc, systematic
 
-__all__ = ["LOSSES", "VIPaintSampler", "draw", "timesteps_for"]
+__all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler", "draw", "timesteps_for"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": Trace_ELBO, "mean-field": TraceMeanField_ELBO}
 
 #: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
-RATIOS = {2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
+RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
+
+#: What may be done about a guide that is not the posterior.
+CORRECTIONS = ("none", "psis", "smc")
 
 
 def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
     """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios.
 
     Args:
-        levels: K, 2 or 4.
+        levels: K, 1, 2 or 4.
 
     Raises:
         ValueError: for another K; choose the timesteps yourself then.
@@ -98,6 +107,14 @@ class VIPaintSampler:
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
+        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`.
+        correct: ``"psis"`` draws ``num_particles`` from the guide and resamples them by their smoothed
+            importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
+            down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
+        num_particles: of a correction, per image; no fewer than samples.
+        measurement_scale: sigma of the noise in y that ``"smc"`` takes, in units of [-1, 1]; what the
+            prediction leaves open is added to it level by level
+            (:class:`~vipaint_pyro.likelihoods.MomentMatched`).
     """
 
     timesteps: tuple[int, ...] | None = None
@@ -111,6 +128,10 @@ class VIPaintSampler:
     zeta: float = 2.0
     limit: bool = True
     eta: float = 1.0
+    guide_name: str = "hierarchical"
+    correct: str = "none"
+    num_particles: int = 64
+    measurement_scale: float = 0.05
 
     def model(self, prior: DiffusionPrior, operator: Operator) -> DiffusionModel:
         """The Pyro model these settings describe.
@@ -124,10 +145,21 @@ class VIPaintSampler:
             raise ValueError(f"noise_scale is positive, but is {self.noise_scale}")
         if not self.zeta >= 0:
             raise ValueError(f"zeta is a step size of at least 0, but is {self.zeta}")
-        for name in ("fit_steps", "num_chains", "refinement_steps"):
+        if self.correct not in CORRECTIONS:
+            raise ValueError(f"correct is one of {', '.join(CORRECTIONS)}, not {self.correct!r}")
+        if not self.measurement_scale > 0:
+            raise ValueError(f"measurement_scale is positive, but is {self.measurement_scale}")
+        named = recipe(self.guide_name)
+        if self.correct == "smc" and not isinstance(prior.codec, IdentityCodec):
+            raise ValueError("correct='smc' is for pixel priors: its likelihood sees through no decoder")
+        for name in ("fit_steps", "num_chains", "refinement_steps", "num_particles"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, but is {getattr(self, name)}")
-        timesteps = timesteps_for(prior) if self.timesteps is None else self.timesteps
+        timesteps = timesteps_for(prior, named.levels or 4) if self.timesteps is None else self.timesteps
+        if named.levels is not None and len(timesteps) != named.levels:
+            raise ValueError(
+                f"the guide {self.guide_name!r} takes {named.levels} timestep(s), not {len(timesteps)}: {timesteps}"
+            )
         model = DiffusionModel(
             prior,
             operator,
@@ -136,6 +168,7 @@ class VIPaintSampler:
             beta=self.beta,
             eta=self.eta,
             num_levels=self.num_levels,
+            form=named.form,
         )
         if self.refinement_steps > timesteps[-1] + 1:
             raise ValueError(
@@ -171,40 +204,89 @@ class VIPaintSampler:
             NonFiniteError, FloatingPointError: where a number stops being finite.
         """
         model = self.model(prior, operator)
+        if self.correct != "none" and self.num_particles < num_samples:
+            raise ValueError(f"{num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles")
         y = y.to(prior.device, prior.dtype)
         seconds, record, calls = {}, None, {}
         start = time.perf_counter()
         if guide is None:
-            guide = HierarchicalGuide(model, y)
+            guide = make_guide(self.guide_name, model, y)
             loss = LOSSES[self.loss](
                 num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3
             )
-            record = fit(
-                model, guide, y,
-                num_steps=self.fit_steps, loss=loss, generator=generator, callback=fit_callback,
-            )  # fmt: skip
-            above = min(self.num_levels, model.num_transitions)
-            calls["fit"] = self.fit_steps * self.num_chains * (above + len(model.timesteps))
+            with count_calls(prior) as counted:
+                record = fit(
+                    model, guide, y,
+                    num_steps=self.fit_steps, loss=loss, generator=generator, callback=fit_callback,
+                )  # fmt: skip
+            calls["fit"] = counted.total // model.num_images
             seconds["fit"] = time.perf_counter() - start
 
         start = time.perf_counter()
-        z, predictions = _draw_and_predict(model, guide, num_samples, generator)
-        last = model.timesteps[-1]
+        with count_calls(prior) as counted:
+            if self.correct == "smc":
+                images, levels, diagnostics = self._smc(model, guide, y, num_samples, generator, refine_callback)
+            else:
+                images, levels, diagnostics = self._refined(model, guide, y, num_samples, generator, refine_callback)
+        calls["refinement"] = counted.total // model.num_images
+        seconds["refinement"] = time.perf_counter() - start
+        return Samples(images, calls, guide, record, levels, seconds, diagnostics)
+
+    def _refined(self, model, guide, y, num_samples, generator, callback):
+        """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
+        prior, last, diagnostics = model.prior, model.timesteps[-1], {}
+        if self.correct == "psis":
+            z, predictions, diagnostics = _resampled(model, guide, y, self.num_particles, num_samples, generator)
+        else:
+            z, predictions = _draw_and_predict(model, guide, num_samples, generator)
 
         def keep_first(i, t, z_s, z0):
             """The first prediction of the refinement is the one at T_s."""
             if i == 0:
                 predictions[t] = z0
-            return refine_callback(i, t, z_s, z0) if refine_callback is not None else None
+            return callback(i, t, z_s, z0) if callback is not None else None
 
         images = refine(
-            prior, operator, y, z[last], last,
+            prior, model.operator, y, z[last], last,
             num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit),
             generator=generator, callback=keep_first,
         )  # fmt: skip
         with torch.no_grad():
-            levels = {t: prior.decode(z0) for t, z0 in predictions.items()}
-        steps = len(prior.times(last, -1, self.refinement_steps)) - 1
-        calls["refinement"] = num_samples * (len(model.timesteps) - 1 + steps)
-        seconds["refinement"] = time.perf_counter() - start
-        return Samples(images, calls, guide, record, levels, seconds)
+            return images, {t: prior.decode(z0) for t, z0 in predictions.items()}, diagnostics
+
+    def _smc(self, model, guide, y, num_samples, generator, callback):
+        """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for."""
+
+        def moved(step, t, z):
+            if callback is not None and t < model.timesteps[-1]:
+                callback(step - len(model.timesteps), t, z, z)
+
+        particles = run_smc(
+            model, guide, y, self.num_particles,
+            num_steps=self.refinement_steps, likelihood=MomentMatched(self.measurement_scale),
+            generator=generator, callback=moved,
+        )  # fmt: skip
+        # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
+        chosen = torch.linspace(0, self.num_particles - 1, num_samples).round().long()
+        diagnostics = {
+            "log_evidence": particles.log_evidence.tolist(),
+            "smallest_ess": particles.ess.min(0).values.tolist(),
+            "ancestors": particles.ancestors.tolist(),
+        }
+        return particles.images[chosen], {}, diagnostics
+
+
+def _resampled(model, guide, y, num_particles, num_samples, generator):
+    """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say."""
+    path = draw_path(model, guide, num_particles, generator)
+    log_w = log_importance_weights(model, path, y, generator=generator)
+    weights = psis(log_w, dim=0)
+    u = NoiseStreams(generator, model.num_images).uniform(log_w)
+    index = systematic(weights.smoothed, u, num_samples)
+    columns = torch.arange(model.num_images, device=index.device)
+    with torch.no_grad():
+        predictions = {t: model.denoise(path.z[t], t)[index, columns] for t in model.timesteps[:-1]}
+    model.forget()
+    diagnostics = {n: getattr(weights, n).tolist() for n in ("k_hat", "ess")}
+    diagnostics["log_evidence"] = weights.log_mean.tolist()
+    return {t: z[index, columns] for t, z in path.z.items()}, predictions, diagnostics

@@ -1,0 +1,226 @@
+r"""Methods by name, each drawing from the posterior of the benchmark's problems."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.calibration import psis
+from vipaint_pyro.counting import count_calls
+from vipaint_pyro.exact.problems import Problems
+from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
+from vipaint_pyro.inference import fit
+from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, MomentMatched
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.proposals import draw_path, log_importance_weights
+from vipaint_pyro.randomness import isolated
+from vipaint_pyro.samplers import DPSSampler
+from vipaint_pyro.smc import run_smc, systematic
+
+__all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
+
+CORRECTIONS = ("none", "psis", "smc")
+LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
+
+#: What the distances mean: rows that know the truth, and return parts of it.
+CALIBRATION = ("exact", "moment-gaussian", "one-mode", "delta", "prior")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One configuration for every cell of the table.
+
+    Args:
+        ratios: noise-to-signal ratios sigma/alpha of the guide's timesteps. The first has to be high
+            enough for the modes to have merged; a guide of one level takes the first.
+        fit_steps: gradient steps.
+        steps: twisted steps from T_s to x.
+        samples: per problem.
+        likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
+            always has the exact one, so that its bound is one on the true log p(y).
+        beta: of the fit.
+        dps_steps, dps_zeta: of the baseline DPS.
+    """
+
+    ratios: tuple[float, ...] = (100.0, 60.0, 40.0, 25.0)
+    fit_steps: int = 200
+    steps: int = 90
+    samples: int = 2000
+    likelihood: str = "moment-matched"
+    beta: float = 1.0
+    dps_steps: int = 100
+    dps_zeta: float = 0.2
+
+
+@dataclass
+class Draws:
+    """What a method returns for N problems.
+
+    Attributes:
+        x: (S, N, 1, 1, D).
+        log_evidence: its estimate of log p(y), (N,), or None.
+        bound: on log p(y), with its standard error: (N,) each, or None.
+        k_hat: Pareto k of the importance weights at T_s, (N,), or None.
+        fit_calls, calls: denoiser calls per problem of the fit, and per sample after it.
+        fit_seconds, seconds: for all N problems.
+    """
+
+    x: Tensor
+    log_evidence: Tensor | None = None
+    bound: tuple[Tensor, Tensor] | None = None
+    k_hat: Tensor | None = None
+    fit_calls: float = 0.0
+    calls: float = 0.0
+    fit_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
+    """Draw with a method by name: a calibration row, ``dps``, or a guide, as ``hierarchical`` or ``hierarchical+smc``.
+
+    Raises:
+        ValueError: for an unknown method, correction or likelihood.
+    """
+    check_name(name, lab)
+    with isolated(seed):
+        if name in CALIBRATION:
+            return Draws(_calibration(name, problems, lab.samples))
+        if name == "dps":
+            return _dps(problems, lab, seed)
+        guide, _, correction = name.partition("+")
+        return _guided(guide, correction or "none", problems, lab, seed)
+
+
+def check_name(name: str, lab: Lab) -> None:
+    """Raise ValueError where :func:`draw_named` does not know what to do."""
+    if lab.likelihood not in LIKELIHOODS:
+        raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}, not {lab.likelihood!r}")
+    if name in CALIBRATION or name == "dps":
+        return
+    guide, _, correction = name.partition("+")
+    if guide not in GUIDES:
+        raise ValueError(
+            f"unknown method {name!r}: there are {', '.join((*CALIBRATION, 'dps'))}, and the guides {', '.join(GUIDES)}, "
+            "each alone or with +psis or +smc"
+        )
+    if correction and correction not in CORRECTIONS:
+        raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
+
+
+def _calibration(name: str, problems: Problems, num: int) -> Tensor:
+    posterior = problems.posterior()
+    if name == "exact":
+        return posterior.sample(num)
+    if name == "prior":
+        return posterior.prior.sample((num,))
+    if name == "moment-gaussian":
+        return _moment_gaussian(problems, num)
+    best = posterior.weights.argmax(-1)
+    rows = torch.arange(len(problems))
+    mode = posterior.means[rows, best].reshape(1, len(problems), *problems.prior.latent_shape)
+    if name == "delta":
+        return mode.expand(num, *mode.shape[1:])
+    # One mode: a mixture whose other components weigh nothing.
+    only = torch.full_like(posterior.weights, 1e-300)
+    only[rows, best] = 1.0
+    alone = replace(problems, prior=_reweighted(problems, only))
+    return alone.posterior().sample(num)
+
+
+def _moment_gaussian(problems: Problems, num: int) -> Tensor:
+    """A single Gaussian with the posterior's exact mean and covariance."""
+    drawn = []
+    for i in range(len(problems)):
+        posterior = problems[i].posterior()
+        w, m = posterior.weights[0], posterior.means[0]
+        mean = w @ m
+        between = ((m - mean) * w[:, None]).mT @ (m - mean)
+        each = posterior.covariances[0]
+        within = (w[:, None, None] * each).sum(0) if len(each) > 1 else each[0]
+        L = torch.linalg.cholesky(within + between)
+        drawn.append(mean + torch.randn(num, len(mean), dtype=L.dtype, device=L.device) @ L.mT)
+    return torch.stack(drawn, 1).reshape(num, len(problems), *problems.prior.latent_shape)
+
+
+def _reweighted(problems: Problems, weights: Tensor):
+    prior = problems.prior
+    new = type(prior).__new__(type(prior))
+    new.__dict__.update(prior.__dict__, log_weights=weights.log().log_softmax(-1))
+    return new
+
+
+def _dps(problems: Problems, lab: Lab, seed: int) -> Draws:
+    start = time.perf_counter()
+    generator = torch.Generator().manual_seed(seed)
+    sampler = DPSSampler(num_steps=lab.dps_steps, zeta=lab.dps_zeta)
+    with count_calls(problems.prior) as calls:
+        x = sampler(problems.prior, problems.operator, problems.y, lab.samples, generator).images
+    per_sample = calls.total / lab.samples / len(problems)
+    return Draws(x, calls=per_sample, seconds=time.perf_counter() - start)
+
+
+def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
+    model, guide = _build(name, problems, lab)
+    if not isinstance(guide, MarkovGuide) and len(problems) > 1:
+        parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
+        return _joined(parts)
+    generator = torch.Generator().manual_seed(seed)
+    start = time.perf_counter()
+    with count_calls(problems.prior) as calls:
+        fit(model, guide, problems.y, num_steps=lab.fit_steps, generator=generator)
+    fit_calls, fit_seconds = calls.total / len(problems), time.perf_counter() - start
+
+    # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
+    with count_calls(problems.prior) as calls:
+        start = time.perf_counter()
+        path = draw_path(model, guide, lab.samples, generator)
+        log_w = log_importance_weights(model, path, problems.y)
+        weights = psis(log_w, dim=0)
+        used, seconds = calls.total, time.perf_counter() - start
+    bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5
+
+    seen = LIKELIHOODS[lab.likelihood](problems.sigma)
+    start = time.perf_counter()
+    begin, weigh = None, correction == "smc"
+    if correction == "psis":
+        index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype))
+        begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems))]
+    with count_calls(problems.prior) as calls:
+        particles = run_smc(
+            model, guide, problems.y, lab.samples,
+            num_steps=lab.steps, likelihood=seen, weigh=weigh, start=begin, generator=generator,
+        )  # fmt: skip
+    seconds = time.perf_counter() - start + (seconds if correction == "psis" else 0.0)
+    total = calls.total + (used if correction == "psis" else 0)
+    evidence = {"smc": particles.log_evidence, "psis": weights.log_mean, "none": None}[correction]
+    return Draws(
+        particles.images, evidence, bound, weights.k_hat, fit_calls,
+        total / lab.samples / len(problems), fit_seconds, seconds,
+    )  # fmt: skip
+
+
+def _build(name: str, problems: Problems, lab: Lab):
+    """Model and guide of one configuration."""
+    schedule, r = problems.prior.schedule, recipe(name)
+    times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
+    model = DiffusionModel(
+        problems.prior, problems.operator, times, ExactGaussian(problems.sigma), beta=lab.beta, form="marginal"
+    )
+    return model, make_guide(name, model, problems.y)
+
+
+def _joined(parts: list[Draws]) -> Draws:
+    """The draws of single problems as those of all."""
+
+    def cat(name, dim=0):
+        values = [getattr(p, name) for p in parts]
+        return None if values[0] is None else torch.cat(values, dim)
+
+    bound = tuple(torch.cat([p.bound[i] for p in parts]) for i in (0, 1))
+    mean = {n: sum(getattr(p, n) for p in parts) / len(parts) for n in ("fit_calls", "calls")}
+    total = {n: sum(getattr(p, n) for p in parts) for n in ("fit_seconds", "seconds")}
+    return Draws(cat("x", 1), cat("log_evidence"), bound, cat("k_hat"), **mean, **total)
