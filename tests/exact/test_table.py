@@ -1,0 +1,105 @@
+"""The benchmark's table: what its rows measure, and that a run goes on where it was."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from vipaint_pyro.cli import main
+from vipaint_pyro.exact import mixture_problems
+from vipaint_pyro.exact.methods import Draws, Lab, draw_named
+from vipaint_pyro.exact.table import CELLS, PUBLISHED, rows, run_table, score, write_table
+
+SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5)
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return mixture_problems(8, 2, range(2))
+
+
+def test_exact_draws_have_no_distance_but_the_floor(problems):
+    lab = Lab(samples=4000)
+    exact = score(problems, draw_named("exact", problems, lab), 50)
+    prior = score(problems, draw_named("prior", problems, lab), 50)
+    assert 0 < max(exact["sliced_w1"]) < 0.4 and min(prior["sliced_w1"]) > 2
+    assert max(exact["mode_tv"]) < 0.08 and min(prior["mode_tv"]) > 0.2
+
+
+def test_the_moment_gaussian_has_the_posteriors_moments(problems):
+    lab = Lab(samples=20_000)
+    x = draw_named("moment-gaussian", problems, lab).x
+    posterior = problems.posterior()
+    error = (posterior.variance / len(x)).sqrt()
+    assert ((x.mean(0) - posterior.mean).abs() < 5 * error).all()
+    torch.testing.assert_close(x.var(0), posterior.variance, rtol=0.06, atol=0)
+
+
+def test_one_mode_and_delta_are_the_heaviest_mode(problems):
+    posterior = problems.posterior()
+    best = posterior.weights.argmax(-1)
+    for name in ("one-mode", "delta"):
+        result = score(problems, draw_named(name, problems, SMALL), 20)
+        expected = 1 - posterior.weights.gather(-1, best[:, None])[:, 0]
+        torch.testing.assert_close(torch.tensor(result["mode_tv"]).double(), expected, rtol=0, atol=0.02)
+
+
+def test_evidence_and_bound_are_compared_with_the_truth(problems):
+    truth = problems.posterior().log_evidence
+    x = problems.posterior().sample(200)
+    bound = truth - 2.0, torch.full_like(truth, 0.5)
+    result = score(problems, Draws(x, log_evidence=truth + 0.25, bound=bound), 10)
+    assert result["log_evidence_error"] == pytest.approx([0.25, 0.25])
+    assert result["bound_gap"] == pytest.approx([2.0, 2.0]) and result["bound_z"] == pytest.approx([-4.0, -4.0])
+
+
+@pytest.mark.parametrize("name", ["hierarchical", "hierarchical+psis", "hierarchical+smc", "AutoNormal+smc", "dps"])
+def test_methods_say_what_they_cost(problems, name):
+    draws = draw_named(name, problems, SMALL)
+    assert draws.x.shape == (200, 2, 1, 1, 8) and torch.isfinite(draws.x).all()
+    # Four levels in the fit, four chains, three steps; below T_s six steps, and the levels above it.
+    assert draws.fit_calls == (0 if name == "dps" else 3 * 4 * 4)
+    assert (draws.log_evidence is None) == ("+" not in name)
+
+
+def test_a_run_goes_on_where_it_was(tmp_path):
+    run_table(["exact", "delta"], [(8, 1)], SMALL, tmp_path, seeds=range(2))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "cells").iterdir()}
+    run_table(["exact", "delta", "prior"], [(8, 1)], SMALL, tmp_path, seeds=range(2))
+    assert all(p.stat().st_mtime_ns == t for p, t in before.items())
+    assert {r["method"] for r in rows(tmp_path)} == {"exact", "delta", "prior", *(f"{n} (published)" for n in PUBLISHED)}
+    record = json.loads((tmp_path / "cells" / "delta-8-1.json").read_text())
+    w = torch.tensor(record["scores"]["sliced_w1"])
+    row = next(r for r in rows(tmp_path) if r["method"] == "delta")
+    assert row["sliced_w1"] == pytest.approx(float(w.mean()))
+    assert row["sliced_w1_ci"] == pytest.approx(1.96 * float(w.std(correction=0)) / 2**0.5)
+    assert "| 8, 1 | MCGDiff (published) | 1.43 ± 0.55 |" in write_table(tmp_path)
+    with pytest.raises(ValueError, match="other settings"):
+        run_table(["exact"], [(8, 1)], Lab(), tmp_path, seeds=range(2))
+
+
+def test_published_rows_belong_to_their_cells():
+    assert PUBLISHED["MCGDiff"][CELLS.index((80, 2))] == (0.67, 0.24)
+    assert PUBLISHED["DPS"][CELLS.index((800, 4))] == (5.51, 1.18)
+    assert PUBLISHED["DDRM"][CELLS.index((8, 4))] == (2.51, 1.29)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"),
+     (["exact", "--cell", "7,1"], "d is even"), (["exact", "--cell", "8"], "two whole numbers")],
+)  # fmt: skip
+def test_what_cannot_be_is_said_at_once(tmp_path, arguments, words):
+    done = CliRunner().invoke(main, ["exact", *arguments, "--out", str(tmp_path / "t")])
+    assert done.exit_code == 1 and words in done.output and not (tmp_path / "t").exists()
+
+
+def test_the_command_prints_the_table(tmp_path):
+    out = tmp_path / "table"
+    done = CliRunner().invoke(
+        main, ["exact", "exact", "delta", "--cell", "8,1", "--samples", "100", "--problems", "2", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert {"table.md", "table.csv", "table.png"} <= {p.name for p in out.iterdir()}
+    assert "| 8, 1 | delta |" in done.output
