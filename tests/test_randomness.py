@@ -62,3 +62,12 @@ def test_isolated_restores_the_global_state():
     assert torch.equal(torch.get_rng_state(), before)
     with isolated(3):
         assert torch.equal(torch.rand(2), first)
+
+
+def test_a_transformed_gaussian_is_left_to_pyro():
+    # Drawing its base and calling it z would be another distribution.
+    shifted = dist.TransformedDistribution(
+        dist.Normal(torch.zeros(1, 1, 1, 1), 1e-3).to_event(3), [dist.transforms.AffineTransform(5.0, 1.0, event_dim=3)]
+    )
+    with PerImageNoise(NoiseStreams(torch.Generator().manual_seed(0), 1)), pyro.plate("images", 1, dim=-1):
+        assert abs(float(pyro.sample("z", shifted)) - 5) < 0.1

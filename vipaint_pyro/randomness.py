@@ -93,7 +93,8 @@ class PerImageNoise(Messenger):
             msg["done"] = True
             return
         normal = fn
-        while hasattr(normal, "base_dist"):
+        # What a transform makes of a Gaussian is none.
+        while hasattr(normal, "base_dist") and not isinstance(normal, torch.distributions.TransformedDistribution):
             normal = normal.base_dist
         if isinstance(normal, torch.distributions.Normal):
             noise = self._noise(fn, msg["cond_indep_stack"], normal.loc)

@@ -11,7 +11,7 @@ from torch import Tensor
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact.problems import Problems
-from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.guides import MarkovGuide, finish
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, MomentMatched
@@ -172,6 +172,7 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     start = time.perf_counter()
     with count_calls(problems.prior) as calls:
         fit(model, guide, problems.y, num_steps=lab.fit_steps, generator=generator)
+    guide = finish(guide)
     fit_calls, fit_seconds = calls.total / len(problems), time.perf_counter() - start
 
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.

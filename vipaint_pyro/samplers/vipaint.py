@@ -19,7 +19,7 @@ from torch import Tensor
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.codecs import IdentityCodec
 from vipaint_pyro.counting import count_calls
-from vipaint_pyro.guides import Guide
+from vipaint_pyro.guides import Guide, finish
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Laplace, MomentMatched
@@ -219,6 +219,7 @@ class VIPaintSampler:
                     model, guide, y,
                     num_steps=self.fit_steps, loss=loss, generator=generator, callback=fit_callback,
                 )  # fmt: skip
+            guide = finish(guide)
             calls["fit"] = counted.total // model.num_images
             seconds["fit"] = time.perf_counter() - start
 
