@@ -9,6 +9,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
+from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.guides.registry import GUIDES, Recipe, make_guide, recipe
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MarkovGuide",
     "MeanFieldGuide",
     "MixtureGuide",
+    "REDDiffGuide",
     "PyroAutoGuide",
     "Recipe",
     "finish",

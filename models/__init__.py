@@ -2,5 +2,6 @@
 
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.marginal import DiffusionMarginal
+from vipaint_pyro.models.red_diff import REDDiffModel
 
-__all__ = ["DiffusionMarginal", "DiffusionModel"]
+__all__ = ["DiffusionMarginal", "DiffusionModel", "REDDiffModel"]

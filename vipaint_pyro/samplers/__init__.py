@@ -2,6 +2,7 @@
 
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.vipaint import VIPaintSampler
 
-__all__ = ["DPSSampler", "Samples", "VIPaintSampler"]
+__all__ = ["DPSSampler", "REDDiffSampler", "Samples", "VIPaintSampler"]
