@@ -9,6 +9,7 @@ from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.models import DiffusionModel
 
 from tests.exact.brute_force import SCHEDULES, SHAPE, close, each, make, random
+from vipaint_pyro.counting import count_calls
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched, likelihood_at
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors import DiffusionPrior
@@ -134,6 +135,9 @@ def test_gradients_reach_z_through_the_mean_alone():
     z = random(2, *SHAPE).requires_grad_()
     z0 = p.denoise(z, T)
     law = p.measured(operator, 0.3, z, T, z0)
+    with count_calls(p) as calls:
+        close(likelihood_at(MomentMatched(0.3), p, operator, z, T, z0).log_prob(y), law.log_prob(y))
+    assert calls.total == 0
     (gradient,) = torch.autograd.grad(law.log_prob(y).sum(), z)
     fixed = law.base_dist.base_dist.scale.detach()
     again = p.denoise(z, T)
@@ -167,7 +171,9 @@ def test_on_the_clean_image_only_noise_is_left(likelihood):
     kind = torch.distributions.Laplace if isinstance(likelihood, Laplace) else Normal
     expected = torch.where(MASK, kind(x, 0.3).log_prob(y), 0).sum((-3, -2, -1))
     close(law.log_prob(y), expected)
-    by_network = network(prior).measured(Inpainting(MASK), 0.3, x, CLEAN)
+    with count_calls(p := network(prior)) as calls:
+        by_network = p.measured(Inpainting(MASK), 0.3, x, CLEAN)
+    assert calls.total == 0  # a network knows no time of the clean image
     close(by_network.log_prob(y), Normal(x, 0.3).log_prob(y).mul(MASK).sum((-3, -2, -1)))
 
 

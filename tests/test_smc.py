@@ -20,6 +20,7 @@ from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPri
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.schedules import CLEAN
 from vipaint_pyro.smc import effective_sample_size, run_smc, systematic
 
@@ -103,6 +104,14 @@ def test_systematic_by_hand():
     # Points .1, .35, .6, .85 on the steps .2, .7, .7, 1.
     weights = torch.tensor([[0.2], [0.5], [0.0], [0.3]], dtype=torch.float64)
     assert systematic(weights.log(), torch.tensor([0.4]).double()).flatten().tolist() == [0, 1, 1, 3]
+
+
+def test_systematic_of_another_number():
+    weights = torch.rand(7, 300, dtype=torch.float64) ** 3
+    for num in (3, 20):
+        index = systematic(weights.log(), torch.rand(300, dtype=torch.float64), num)
+        counts = torch.zeros(7, 300, dtype=torch.float64).scatter_add_(0, index, torch.ones(num, 300).double())
+        assert index.shape == (num, 300) and ((counts - num * weights / weights.sum(0)).abs() < 1 + 1e-9).all()
 
 
 # -- the evidence and the posterior -------------------------------------------------------------------
@@ -251,13 +260,82 @@ def test_without_weights():
     assert (((noise**2).mean(0) - 1).abs() < 4.5 * standard_error(noise**2)).all()
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.8])
+def test_every_particle_is_pulled_from_where_it_stands(threshold, monkeypatch):
+    # After resampling too, its place, its prediction and its pull are of one particle.
+    prior = plane(SCHEDULES["vp"])
+    model, guide, y = filter_of(prior, MomentMatched(SCALE), runs=200)
+    noise, places = [], []
+    normal = NoiseStreams.normal
+    monkeypatch.setattr(NoiseStreams, "normal", lambda *given: noise.append(normal(*given)) or noise[-1])
+    particles = run_smc(
+        model, guide, y, 16, num_steps=4, threshold=threshold, callback=lambda i, t, z: places.append((t, z, noise[-1]))
+    )
+    for step in (3, 4, 5):
+        (t, z_t, _), (s, z_s, xi) = places[step - 1], places[step]
+        z_t = z_t.clone().requires_grad_()
+        seen = prior.measured(model.operator, SCALE, z_t, t).log_prob(y)
+        (pull,) = torch.autograd.grad(seen.sum(), z_t)
+        mean, std = (v.detach() for v in prior.reverse(z_t, t, s))
+        kept = ~particles.resampled[step]
+        assert kept.sum() > 20
+        close(z_s[:, kept], (mean + std**2 * pull + std * xi)[:, kept])
+    assert (particles.resampled[2] & ~particles.resampled[3]).any() == (threshold > 0)
+
+
+def test_ancestors_are_counted():
+    # From one level straight to the prediction: what goes back to one draw is one image.
+    prior = plane(SCHEDULES["vp"], kernel="gaussian")
+    model, guide, y = filter_of(prior, MomentMatched(SCALE), runs=50, ratios=(1.0,))
+    particles = run_smc(model, guide, y, 16, num_steps=1, threshold=1.0)
+    different = [len(particles.images[:, n].flatten(1).unique(dim=0)) for n in range(50)]
+    assert particles.ancestors.tolist() == different and 1 <= min(different) < max(different) < 16
+
+
+def test_another_likelihood_than_the_models():
+    prior = plane(SCHEDULES["vp"])
+    model, guide, y = filter_of(prior, Laplace())
+    particles = run_smc(model, guide, y, 16, num_steps=3, likelihood=MomentMatched(SCALE))
+    assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
+
+
+def test_particles_that_are_there_already():
+    prior = plane(SCHEDULES["vp"])
+    model, _, y = filter_of(prior, ExactGaussian(SCALE), runs=3)
+    t = model.timesteps[-1]
+    # Draws of p(z_{T_s} | y) become draws of p(x | y) in one step.
+    posterior = exact_posterior(prior, model.operator, y, SCALE)
+    x = posterior.sample(4000)
+    begin = float(prior.schedule.alpha(t)) * x + float(prior.schedule.sigma(t)) * torch.randn_like(x)
+    places = []
+    particles = run_smc(
+        model, None, y, 4000, num_steps=1, weigh=False, start=begin, callback=lambda i, t, z: places.append((i, t, z))
+    )
+    assert [p[:2] for p in places] == [(0, t), (1, CLEAN)] and torch.equal(places[0][2], begin)
+    assert particles.log_evidence is None
+    away = particles.images - posterior.mean
+    for v in (away, away**2 - posterior.variance):
+        assert (v.mean(0).abs() < 4.5 * standard_error(v)).all()
+    with pytest.raises(ValueError, match="come without weights: give weigh=False"):
+        run_smc(model, None, y, 4000, num_steps=1, start=begin)
+
+
 def test_a_networks_prior_ends_in_its_prediction(network_prior):
     prior = network_prior.conditioned([1])
     observed = torch.rand(2, 1, 8, 8) < 0.5
     model = DiffusionModel(prior, Inpainting(observed), (600, 300), Gaussian(0.5), eta=0.5)
     y = torch.where(observed, torch.randn(2, 1, 8, 8).double(), 0)
     guide = HierarchicalGuide(model, y)
-    places = []
+    places, graphs, denoiser = [], set(), prior.denoiser
+
+    class Spy:
+        dtype, device = denoiser.dtype, denoiser.device
+
+        def __call__(self, z, t, labels=None):
+            graphs.add((int(t[0]), torch.is_grad_enabled()))
+            return denoiser(z, t, labels)
+
+    prior.denoiser = Spy()
     with count_calls(prior) as calls:
         particles = run_smc(
             model, guide, y, 3, num_steps=5, marginal_steps=4, callback=lambda i, t, z: places.append((t, z))
@@ -272,6 +350,8 @@ def test_a_networks_prior_ends_in_its_prediction(network_prior):
     # T_e, T_s and the four levels below it, and the estimate of p(z_{T_e}).
     assert calls.total == 3 * 2 * (6 + 4)
     assert not model._predictions
+    # A graph is kept where the pull is needed, and nowhere above.
+    assert {t for t, graph in graphs if graph} == {300, *prior.times(300, CLEAN, 5)[1:-1]}
 
 
 def test_eta_is_the_models():
@@ -319,6 +399,15 @@ def test_one_image_does_not_see_its_neighbours(likelihood, threshold):
     other = run(slice(None), seeds(1, 2, 4))
     assert torch.equal(other.images[:, :2], together.images[:, :2])
     assert not torch.equal(other.images[:, 2], together.images[:, 2])
+
+
+def test_a_generator_for_a_guide_that_is_no_chain():
+    prior = plane(SCHEDULES["vp"])
+    model, _, y = filter_of(prior, ExactGaussian(SCALE), runs=2)
+    guide = autoguide.AutoNormal(model, init_scale=0.8, init_loc_fn=lambda site: torch.zeros(2, 1, 1, 2).double())
+    guide(y)
+    first, again = (run_smc(model, guide, y, 8, num_steps=3, generator=seeds(5, 6)) for _ in range(2))
+    assert torch.equal(first.images, again.images) and torch.equal(first.log_evidence, again.log_evidence)
 
 
 def test_images_of_a_latent_prior_are_decoded():
