@@ -29,8 +29,9 @@ class REDDiffGuide(Guide):
 
     Args:
         model: a :class:`~vipaint_pyro.models.REDDiffModel`.
-        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded adjoint
-            (published: the pseudo-inverse, the same for inpainting).
+        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at the multiple of their
+            adjoint that explains them best, encoded. Where A A^T is a multiple of the identity, as for
+            inpainting, that is the published start, the pseudo-inverse.
         std: fixed, at least 0; the published code has 0 (and 1e-4 as an option).
         init_std: standard deviation of the noise that is added to the start, for each restart its own.
             0, as published, starts all restarts at one place: they then part by the noise of the steps.
@@ -54,11 +55,20 @@ class REDDiffGuide(Guide):
             if not value >= 0:
                 raise ValueError(f"{name} is at least 0, but is {value}")
         self.std = float(std)
-        start = self.encoded(y)
+        start = self.encoded(self._scaled(y))
         start = start.expand(model.num_restarts, *start.shape)
         if init_std > 0:
             start = start + init_std * NoiseStreams(generator, model.num_images).normal(start.shape, 1, start)
         self.real("mu_0", start)
+
+    def _scaled(self, y: Tensor) -> Tensor:
+        """y times the c of its image that makes A (c A^T y) closest to y."""
+        operator, prior = self.model.operator, self.model.prior
+        y = y.to(prior.device, prior.dtype)
+        with torch.no_grad():
+            back = operator(operator.adjoint(y)) * operator.observed
+            c = (back * y).sum((-3, -2, -1)) / back.square().sum((-3, -2, -1)).clamp_min(1e-20)
+        return c[:, None, None, None] * y
 
     def __deepcopy__(self, memo):
         copy = super().__deepcopy__(memo)

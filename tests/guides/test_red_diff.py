@@ -13,7 +13,7 @@ from vipaint_pyro.models.red_diff import REDDiffModel
 
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.operators import Inpainting, Matrix
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
@@ -109,6 +109,16 @@ def test_starts(gaussian):
     jittered = REDDiffGuide(model, Y, init_std=0.5).mu_0.detach() - start
     assert abs(float(jittered.std()) / 0.5 - 1) < 4 / (2 * jittered.numel()) ** 0.5
     assert jittered.std(0).min() > 0.45
+
+
+def test_starts_at_the_pseudo_inverse(gaussian):
+    # Of measurements by multiples of orthonormal rows; the last saw nothing but zeros.
+    rows = torch.linalg.qr(torch.randn(6, 6).double())[0][:2]
+    matrix = torch.stack([3 * rows, -0.5 * rows, rows])
+    y = torch.tensor([[1.0, -2.0], [0.3, 0.4], [0.0, 0.0]]).double()[:, None, None]
+    start = REDDiffGuide(REDDiffModel(gaussian, Matrix(matrix, (1, 2, 3))), y).mu_0.detach()[0]
+    expected = torch.linalg.pinv(matrix) @ y.reshape(3, 2, 1)
+    torch.testing.assert_close(start, expected.reshape(3, 1, 2, 3))
 
 
 def test_a_point_or_a_gaussian(gaussian):
