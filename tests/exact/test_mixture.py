@@ -85,13 +85,24 @@ def test_a_draw_knows_its_component(kind):
 def test_components_by_the_inverse_distribution_function():
     weights = torch.tensor([[0.0, 0.2, 0.0, 0.8, 0.0], [0.5, 0.1, 0.1, 0.3, 0.0]], dtype=torch.float64)
     zero = torch.zeros(1, dtype=torch.float64)
-    mixture = GaussianMixture(
-        Components(torch.arange(5.0).double()[:, None], zero + 1), weights.log(), zero + 1, zero, zero + 1, (1, 1, 1)
-    )
+    components = Components(torch.arange(5.0).double()[:, None], zero + 1)
     u = torch.tensor([0.0, 0.1999, 0.2001, 0.55, 0.999, 1.0], dtype=torch.float64)
-    k = mixture._component(u[:, None].expand(6, 2))
-    assert k[:5].tolist() == [[1, 0], [1, 0], [3, 0], [3, 1], [3, 3]]
-    assert (k <= 4).all()
+    for off in (1.0, 1 - 1e-7, 1 + 1e-7):  # weights that do not quite add up
+        mixture = GaussianMixture(components, (off * weights).log(), zero + 1, zero, zero + 1, (1, 1, 1))
+        k = mixture._component(u[:, None].expand(6, 2))
+        assert k.tolist() == [[1, 0], [1, 0], [3, 0], [3, 1], [3, 3], [3, 3]]
+
+
+def test_weights_that_a_batch_of_places_shares():
+    shift = torch.tensor([[-100.0], [100.0]], dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64)
+    components = Components(torch.tensor([[-5.0], [5.0]], dtype=torch.float64), one)
+    mixture = GaussianMixture(components, torch.tensor([0.25, 0.75]).double().log(), one, shift, one, (1, 1, 1))
+    x = mixture.sample((4000,)).flatten(1)
+    assert mixture.batch_shape == (2,) and x.shape == (4000, 2)
+    assert ((x > shift[:, 0]).double().mean(0) - 0.75).abs().max() < 4 * (0.1875 / 4000) ** 0.5
+    close(mixture.mean.flatten(), shift[:, 0] + 2.5)
+    assert ((x.mean(0) - mixture.mean.flatten()).abs() < 4 * standard_error(x)).all()
 
 
 def test_expand_is_the_same_law():

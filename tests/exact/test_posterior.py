@@ -129,6 +129,14 @@ def test_given_both_a_noisy_image_and_a_measurement(kind):
         assert moments_agree(draws[:, n].flatten(1), m)
 
 
+def test_takes_the_priors_precision():
+    prior, _ = make("own full", VP)
+    y = random(2, *SHAPE, seed=21).float()
+    posterior = exact_posterior(prior, Inpainting(MASK), y, 0.4)
+    assert posterior.mean.dtype == posterior.sample(3).dtype == torch.float64
+    close(posterior.mean, exact_posterior(prior, Inpainting(MASK), y.double(), 0.4).mean)
+
+
 def test_log_prob_integrates_to_one():
     means, variances = torch.tensor([[-1.0, 0.3], [1.0, -0.5]]).double(), torch.tensor([0.2, 0.5])
     prior = GaussianMixturePrior(torch.tensor([0.4, 0.6]), means, VP, variances=variances)

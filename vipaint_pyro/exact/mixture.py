@@ -185,7 +185,8 @@ class GaussianMixture(dist.TorchDistribution):
     def _component(self, u: Tensor) -> Tensor:
         """Components k by the inverse of their distribution function, for uniform u (*, batch)."""
         steps = self.log_weights.exp().cumsum(-1).expand(*self.batch_shape, -1).contiguous()
-        own = u.reshape(-1, *self.batch_shape).movedim(0, -1) * steps[..., -1:]
+        u_below_one = u.clamp_max(1 - torch.finfo(u.dtype).eps)
+        own = u_below_one.reshape(-1, *self.batch_shape).movedim(0, -1) * steps[..., -1:]
         k = torch.searchsorted(steps, own.contiguous(), right=True).clamp_max(len(self.components) - 1)
         return k.movedim(-1, 0).reshape(u.shape)
 
