@@ -16,7 +16,7 @@ def test_hpd_by_hand():
     r = coverage(torch.tensor([0.0, -1.5, -9]), draws, levels=(0.2, 0.4, 0.5, 0.8))
     assert r.expected.tolist() == pytest.approx([0.2, 0.4, 0.6, 0.8])
     assert r.counts.tolist() == [1, 2, 2, 2] and r.num_problems == 3
-    torch.testing.assert_close(r.coverage, torch.tensor([1 / 3, 2 / 3, 2 / 3, 2 / 3]))
+    torch.testing.assert_close(r.coverage, torch.tensor([1, 2, 2, 2], dtype=torch.float64) / 3)
 
 
 def test_interval_by_hand():

@@ -70,6 +70,7 @@ def test_order_body_and_largest_weight_stay():
     assert (r.smoothed.max() - shift[body[0]]).item() <= raw.max().item() + 1e-12
     assert r.smoothed.logsumexp(0).item() == pytest.approx(0, abs=1e-12)
     assert not torch.allclose(shift, shift[body[0]].expand(4000))
+    assert r.ess.item() == pytest.approx(1 / r.smoothed.exp().square().sum().item())
 
 
 def test_threshold():

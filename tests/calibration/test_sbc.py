@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from scipy.stats import binom
 
 from tests.calibration.conjugate import conjugate
 from vipaint_pyro.calibration import SBCResult, sbc
+from vipaint_pyro.calibration.ranks import ks_band
 
 
 def result(ranks, num_draws):
@@ -100,6 +102,9 @@ def test_histogram():
     heights = torch.tensor([p.get_height() for p in ax.patches[:20]], dtype=torch.float64)
     torch.testing.assert_close(heights, torch.histc(ranks[:, 1].double(), 20, 0, 100) / 20)
     assert [p.get_width() for p in ax.patches[:20]] == [5] * 20 and ax.get_xlabel() == "rank of x1"
+    low, high = ax.patches[20:]  # 400 ranks, 20 bars of probability 1/20
+    assert low.get_data().values.tolist() == pytest.approx([binom.ppf(0.025, 400, 0.05) / 20] * 20)
+    assert high.get_data().values.tolist() == pytest.approx([binom.ppf(0.975, 400, 0.05) / 20] * 20)
     # 7 ranks: a bar for each. 23: 20 bars of one or two ranks, whose heights stay about 1.
     assert len(result(ranks % 7, 6).plot(kind="histogram").containers[0]) == 7
     bars = result(torch.arange(23).repeat(10)[:, None], 22).plot(kind="histogram").containers[0]
@@ -114,6 +119,8 @@ def test_ecdf_plot():
     ax = r.plot(given)
     assert ax is given and [line.get_label() for line in ax.lines] == ["x0", "x1"]
     assert ax.lines[0].get_ydata().tolist() == [0, 0.25, 0, -0.25, 0]
+    band = ax.patches[0].get_bbox()
+    assert (band.y0, band.y1) == (-ks_band(4), ks_band(4))
     assert ax.lines[1].get_xdata().tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert ax.lines[1].get_ydata().tolist() == [0, -0.25, 0, 0.25, 0]
 
@@ -125,6 +132,7 @@ def test_ecdf_plot():
         (torch.zeros(4, 1), torch.zeros(4, 5), r"samples has the shape \(P, L, Q\)"),
         (torch.zeros(4, 1), torch.zeros(4, 0, 1), "none of it zero"),
         (torch.zeros(4, 2), torch.zeros(4, 5, 1), "differ in P or Q"),
+        (torch.zeros(1, 2), torch.zeros(4, 5, 2), "differ in P or Q"),
         (torch.full((4, 1), torch.nan), torch.zeros(4, 5, 1), "truths has to be finite: 4 of its 4"),
         ([[0.0]], torch.zeros(4, 5, 1), "is a tensor .* not list"),
     ],

@@ -74,7 +74,7 @@ def test_exact_posterior_is_calibrated():
         r = tarp(x, samples, references)
         assert r.p_value > 0.05 and r.verdict.startswith("calibrated (p = ")
         assert r.coverage.expected.tolist() == [0.5, 0.8, 0.9] and r.coverage.p_value > 0.05
-        torch.testing.assert_close(r.coverage.coverage.double(), r.ecp[[50, 80, 90]])
+        torch.testing.assert_close(r.coverage.coverage, r.ecp[[50, 80, 90]])
 
 
 def test_prior_passes_unless_the_references_know_the_data():

@@ -46,7 +46,7 @@ class CoverageResult:
     @property
     def coverage(self) -> Tensor:
         """(*, A), the shares of problems whose region held the truth."""
-        return self.counts / self.num_problems
+        return self.counts.double() / self.num_problems
 
     @property
     def p_value(self) -> float:

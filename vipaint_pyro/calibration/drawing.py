@@ -41,8 +41,8 @@ def draw_histogram(ax, ranks: Tensor, num_draws: int, name: str):
     bins = min(20, num_draws + 1)
     # Bars hold whole numbers of ranks, so that their widths, and expectations, may differ.
     edges = torch.linspace(0, num_draws + 1, bins + 1, dtype=torch.float64).round().long()
-    share = edges.diff() / (num_draws + 1)
-    expected = len(ranks) * share.double()
+    share = edges.diff().double() / (num_draws + 1)
+    expected = len(ranks) * share
     slots = torch.bucketize(ranks.contiguous(), edges, right=True) - 1
     heights = torch.bincount(slots, minlength=bins) / expected
     ax.bar(edges[:-1].numpy(), heights.numpy(), edges.diff().numpy(), align="edge", edgecolor="white")

@@ -70,10 +70,10 @@ def stein_kernel(x: Tensor, score_x: Tensor, y: Tensor, score_y: Tensor, c: floa
     """
     dim = x.shape[1]
     r2 = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp_min(0)
-    q = c**2 + r2
+    k = (c**2 + r2).rsqrt()
     # s_x . (x - y) - s_y . (x - y) for all pairs, without an (N, M, D) tensor.
     slope = (score_x * x).sum(1)[:, None] - score_x @ y.T - x @ score_y.T + (score_y * y).sum(1)
-    return score_x @ score_y.T * q**-0.5 + (slope + dim) * q**-1.5 - 3 * r2 * q**-2.5
+    return score_x @ score_y.T * k + (slope + dim) * k**3 - 3 * r2 * k**5
 
 
 def ksd(samples: Tensor, scores: Tensor, c: float = 1.0) -> KSDResult:
