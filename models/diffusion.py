@@ -158,7 +158,7 @@ class DiffusionModel:
     def remember(self, z: Tensor, t: int, z0: Tensor) -> None:
         """Tell :meth:`denoise` the prediction for this very tensor, where the caller has made it."""
         key = (z._version, t, torch.is_grad_enabled())
-        self._predictions = [*self._predictions[1 - len(self.timesteps) :], (z, *key, z0)]
+        self._predictions = [*self._predictions, (z, *key, z0)][-len(self.timesteps) :]
 
     def forget(self) -> None:
         """Free what :meth:`denoise` remembers of the last call."""

@@ -21,7 +21,7 @@ from vipaint_pyro.schedules import NoiseSchedule
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--slow", choices=("none", "sample", "all"), default="none",
+        "--slow", choices=("none", "sample", "all"), default="sample",
         help="which tests marked slow to run: none, a seeded sample of them, or all",
     )  # fmt: skip
     parser.addoption("--slow-seed", type=int, default=0, help="seed of the sample of slow tests")
