@@ -60,3 +60,17 @@ def test_what_cannot_be_is_said(gaussian):
         sampler(guide_name="gaussian", timesteps=(700, 500)).model(gaussian, operator)
     with pytest.raises(ValueError, match="raise num_particles"):
         sampler(correct="smc", num_particles=2)(gaussian, operator, y, 3)
+
+
+def test_red_diff_is_the_sampler_of_its_own(gaussian):
+    from vipaint_pyro.samplers import REDDiffSampler
+
+    operator, y = problem(gaussian)
+    s = VIPaintSampler(guide_name="red-diff", fit_steps=30, noise_scale=0.5)
+    ours = s(gaussian, operator, y, 5, torch.Generator().manual_seed(3))
+    theirs = REDDiffSampler(num_steps=30, noise_scale=0.5)(gaussian, operator, y, 5, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(ours.images, theirs.images)
+    with pytest.raises(ValueError, match="'red-diff-v' has no beta"):
+        VIPaintSampler(guide_name="red-diff-v", beta=2.0).model(gaussian, operator)
+    with pytest.raises(ValueError, match="nothing to draw from"):
+        s(gaussian, operator, y, 5, guide=ours.guide)

@@ -220,8 +220,12 @@ def _run(pictures, prior: str, label: str | None, out: Path, options: dict, fact
     chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
     if options["timesteps"] and options["levels"]:
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    fixed = recipe(options["guide_name"] or "hierarchical").levels
-    times = options["timesteps"] or timesteps_for(pipe.prior, int(options["levels"] or fixed or 4))
+    kind = recipe(options["guide_name"] or "hierarchical")
+    if kind.form == "clean" and options["levels"]:
+        raise ValueError(f"the guide {kind.name!r} has no levels: leave --levels out")
+    times = options["timesteps"]
+    if times is None and kind.form != "clean":
+        times = timesteps_for(pipe.prior, int(options["levels"] or kind.levels or 4))
     sampler = replace(VIPaintSampler(timesteps=times), **chosen)
     sampler.model(conditioned, Inpainting(observed))  # checks the settings
     click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")

@@ -180,7 +180,7 @@ class VIPaintPipeline(DiffusionPipeline):
         NoiseStreams(generator, len(unit))  # checks the generators
 
         y = operator.adjoint((unit * 2 - 1).to(prior.device, prior.dtype))
-        self._num_timesteps = sampler.refinement_steps
+        self._num_timesteps = sampler.refinement_steps if sampler.has_levels else 0
         with torch.enable_grad(), _Bars(self, sampler, guide is None) as (on_fit, on_refine):
 
             def after_fit(step, loss, terms):
@@ -241,6 +241,8 @@ def _check_guide(guide: Guide, model: DiffusionModel) -> None:
     if not callable(guide):
         raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
     own = getattr(guide, "model", model)
+    if not hasattr(model, "timesteps") or not hasattr(own, "timesteps"):
+        raise ValueError("a guide of the clean image is its own answer: there is nothing to draw from it")
     if own.timesteps != model.timesteps or own.num_images != model.num_images:
         raise ValueError(
             f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "

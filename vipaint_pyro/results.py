@@ -143,6 +143,8 @@ def _levels(run: Run, observed, samples: Tensor):
 def _bound(fit: FitResult, sampler: VIPaintSampler) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Terms summed as the paper names them: reconstruction, hierarchical KLs, KL above T_e."""
     terms = {name: term.mean(1) for name, term in fit.terms.items()}
+    if not sampler.has_levels:
+        return terms, {"y": "reconstruction", "z_0": "regulariser"}
     above = [n for n in ("z_t", "z_s") if n in terms]
     top = sampler.timesteps[0]
     levels = {f"z_{s}": f"KL at {s}" for s in sampler.timesteps[1:]}

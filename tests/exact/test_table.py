@@ -11,7 +11,7 @@ from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.exact.methods import Draws, Lab, draw_named
 from vipaint_pyro.exact.table import CELLS, PUBLISHED, rows, run_table, score, write_table
 
-SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5)
+SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def test_evidence_and_bound_are_compared_with_the_truth(problems):
     assert result["bound_gap"] == pytest.approx([2.0, 2.0]) and result["bound_z"] == pytest.approx([-4.0, -4.0])
 
 
-@pytest.mark.parametrize("name", ["hierarchical", "hierarchical+psis", "hierarchical+smc", "AutoNormal+smc", "dps"])
+@pytest.mark.parametrize("name", ["hierarchical", "hierarchical+psis", "hierarchical+smc", "AutoNormal+smc", "dps", "red-diff"])
 def test_methods_say_what_they_cost(problems, name):
     draws = draw_named(name, problems, SMALL)
     assert draws.x.shape == (200, 2, 1, 1, 8) and torch.isfinite(draws.x).all()
     # Four levels in the fit, four chains, three steps; below T_s six steps, and the levels above it.
-    assert draws.fit_calls == (0 if name == "dps" else 3 * 4 * 4)
+    assert draws.fit_calls == (0 if name in ("dps", "red-diff") else 3 * 4 * 4)
     assert (draws.log_evidence is None) == ("+" not in name)
 
 
@@ -87,7 +87,7 @@ def test_published_rows_belong_to_their_cells():
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"),
+    [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"), (["red-diff+smc"], "is a point"),
      (["exact", "--cell", "7,1"], "d is even"), (["exact", "--cell", "8"], "two whole numbers")],
 )  # fmt: skip
 def test_what_cannot_be_is_said_at_once(tmp_path, arguments, words):

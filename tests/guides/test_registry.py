@@ -188,7 +188,7 @@ def test_settings_reach_the_guide_and_a_new_recipe_joins(gaussian, monkeypatch):
     monkeypatch.setitem(GUIDES, "mine", mine)
     assert make_guide("mine", model, Y).gamma_100.detach().unique().item() == pytest.approx(0.1)
     assert finish(guide) is guide
-    assert all(r.name == n and r.summary and r.form in ("bridge", "marginal") for n, r in GUIDES.items())
+    assert all(r.name == n and r.summary and r.form in ("bridge", "marginal", "clean") for n, r in GUIDES.items())
 
 
 def test_guides_with_gaussian_tops_run_on_both_forms(gaussian):

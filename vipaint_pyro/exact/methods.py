@@ -18,7 +18,7 @@ from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import isolated
-from vipaint_pyro.samplers import DPSSampler
+from vipaint_pyro.samplers import DPSSampler, REDDiffSampler
 from vipaint_pyro.smc import run_smc, systematic
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
@@ -44,6 +44,8 @@ class Lab:
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
         dps_steps, dps_zeta: of the baseline DPS.
+        red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
+            for 100 steps.
     """
 
     ratios: tuple[float, ...] = (100.0, 60.0, 40.0, 25.0)
@@ -54,6 +56,8 @@ class Lab:
     beta: float = 1.0
     dps_steps: int = 100
     dps_zeta: float = 0.2
+    red_diff_steps: int = 100
+    red_diff_lr: float = 0.5
 
 
 @dataclass
@@ -91,6 +95,8 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
             return Draws(_calibration(name, problems, lab.samples))
         if name == "dps":
             return _dps(problems, lab, seed)
+        if name in GUIDES and GUIDES[name].form == "clean":
+            return _red_diff(name, problems, lab, seed)
         guide, _, correction = name.partition("+")
         return _guided(guide, correction or "none", problems, lab, seed)
 
@@ -102,6 +108,8 @@ def check_name(name: str, lab: Lab) -> None:
     if name in CALIBRATION or name == "dps":
         return
     guide, _, correction = name.partition("+")
+    if guide in GUIDES and GUIDES[guide].form == "clean" and correction:
+        raise ValueError(f"{guide} is a point: it has no weights to correct it by")
     if guide not in GUIDES:
         raise ValueError(
             f"unknown method {name!r}: there are {', '.join((*CALIBRATION, 'dps'))}, and the guides {', '.join(GUIDES)}, "
@@ -159,6 +167,18 @@ def _dps(problems: Problems, lab: Lab, seed: int) -> Draws:
     sampler = DPSSampler(num_steps=lab.dps_steps, zeta=lab.dps_zeta)
     with count_calls(problems.prior) as calls:
         x = sampler(problems.prior, problems.operator, problems.y, lab.samples, generator).images
+    per_sample = calls.total / lab.samples / len(problems)
+    return Draws(x, calls=per_sample, seconds=time.perf_counter() - start)
+
+
+def _red_diff(name: str, problems: Problems, lab: Lab, seed: int) -> Draws:
+    """Restarts; the calls of each are those of its own optimisation."""
+    start = time.perf_counter()
+    sampler = REDDiffSampler(num_steps=lab.red_diff_steps, lr=lab.red_diff_lr, random_times=name == "red-diff-v")
+    with count_calls(problems.prior) as calls:
+        x = sampler(
+            problems.prior, problems.operator, problems.y, lab.samples, torch.Generator().manual_seed(seed)
+        ).images
     per_sample = calls.total / lab.samples / len(problems)
     return Draws(x, calls=per_sample, seconds=time.perf_counter() - start)
 

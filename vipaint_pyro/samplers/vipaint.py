@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pyro
 import torch
@@ -23,7 +23,7 @@ from vipaint_pyro.guides import Guide, finish
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Laplace, MomentMatched
-from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
@@ -31,6 +31,7 @@ from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 from vipaint_pyro.refinement import DPS, refine
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.smc import run_smc, systematic
 
 __all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler", "draw", "timesteps_for"]
@@ -107,7 +108,10 @@ class VIPaintSampler:
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
-        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`.
+        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. The guides of
+            the clean image, ``"red-diff"`` and ``"red-diff-v"``, have no levels and no refinement: of
+            the settings they take ``fit_steps`` and ``noise_scale`` (of a Gaussian), and every
+            sample is a restart (:class:`~vipaint_pyro.samplers.REDDiffSampler`).
         correct: ``"psis"`` draws ``num_particles`` from the guide and resamples them by their smoothed
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
@@ -133,12 +137,19 @@ class VIPaintSampler:
     num_particles: int = 64
     measurement_scale: float = 0.05
 
-    def model(self, prior: DiffusionPrior, operator: Operator) -> DiffusionModel:
+    @property
+    def has_levels(self) -> bool:
+        """Whether the guide is one over noise levels, to be refined, rather than over the clean image."""
+        return recipe(self.guide_name).form != "clean"
+
+    def model(self, prior: DiffusionPrior, operator: Operator) -> DiffusionModel | REDDiffModel:
         """The Pyro model these settings describe.
 
         Raises:
             ValueError: where they cannot be.
         """
+        if not self.has_levels:
+            return self._red_diff().model(prior, operator)
         if self.loss not in LOSSES:
             raise ValueError(f"loss is one of {', '.join(LOSSES)}, not {self.loss!r}")
         if not self.noise_scale > 0:
@@ -204,6 +215,10 @@ class VIPaintSampler:
             NonFiniteError, FloatingPointError: where a number stops being finite.
         """
         model = self.model(prior, operator)
+        if not self.has_levels:
+            if guide is not None:
+                raise ValueError(f"a fitted {self.guide_name} is its own answer: there is nothing to draw from it")
+            return self._red_diff()(prior, operator, y, num_samples, generator, fit_callback)
         if self.correct != "none" and self.num_particles < num_samples:
             raise ValueError(f"{num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles")
         y = y.to(prior.device, prior.dtype)
@@ -232,6 +247,20 @@ class VIPaintSampler:
         calls["refinement"] = counted.total // model.num_images
         seconds["refinement"] = time.perf_counter() - start
         return Samples(images, calls, guide, record, levels, seconds, diagnostics)
+
+    def _red_diff(self) -> REDDiffSampler:
+        """The same settings for a guide of the clean image.
+
+        Raises:
+            ValueError: for a setting that it does not have.
+        """
+        taken = ("guide_name", "fit_steps", "noise_scale")
+        useless = [f.name for f in fields(self) if f.name not in taken and getattr(self, f.name) != f.default]
+        if useless:
+            raise ValueError(f"the guide {self.guide_name!r} has no {useless[0]}: leave it out")
+        return REDDiffSampler(
+            num_steps=self.fit_steps, noise_scale=self.noise_scale, random_times=self.guide_name == "red-diff-v"
+        )
 
     def _refined(self, model, guide, y, num_samples, generator, callback):
         """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
