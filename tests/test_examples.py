@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {"02_completion_quality.py", "07_swapping_guides.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
     "03_overhead.py": [],
+    "07_swapping_guides.py": ["--out", "guides"],
+    "08_beta_levels.py": [],
+    "09_red_diff_collapse.py": [],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
 }
