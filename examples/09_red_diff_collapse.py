@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import click
 import torch
-from vipaint_pyro.samplers import REDDiffSampler
 
 from vipaint_pyro.calibration import ksd
 from vipaint_pyro.exact import stein_toy
+from vipaint_pyro.samplers import REDDiffSampler
 
 #: RMSE and KSD (standard deviation over noise draws), 500 samples; None where not published.
 PUBLISHED = {

@@ -15,6 +15,7 @@ EXAMPLES = {
     "07_swapping_guides.py": ["--out", "guides"],
     "08_beta_levels.py": [],
     "09_red_diff_collapse.py": [],
+    "10_calibration.py": [],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
 }
