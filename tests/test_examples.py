@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "07_swapping_guides.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
     "03_overhead.py": [],
+    "04_one_dimensional_mixture.py": [],
+    "05_dataset_prior.py": [],
+    "06_mini_vipaint.py": [],
     "07_swapping_guides.py": ["--out", "guides"],
     "08_beta_levels.py": [],
     "09_red_diff_collapse.py": [],
