@@ -26,7 +26,7 @@ class DiffusionMarginal(dist.TorchDistribution):
               - \sum_{n=2}^N KL(q(z_{t_{n-1}}|z_{t_n}, z_e)\,\|\,p(z_{t_{n-1}}|z_{t_n}))\Big]
 
     over every time between e and T; of the sum, ``num_levels`` stratified terms are drawn for each
-    image and chain.
+    image and chain, the large ones more often.
 
     Args:
         prior: the diffusion prior.
@@ -87,15 +87,30 @@ class DiffusionMarginal(dist.TorchDistribution):
         size = last - e - 1
         n = min(self.num_levels, size)
         if n:
-            kl = self._kl(z.expand(n, *z.shape), self._stratified(size, n, z.shape[:-3]))
-            bound = bound - size / n * kl.sum(0)
+            s, p = self._levels(size, n, z.shape[:-3])
+            kl = self._kl(z.expand(n, *z.shape), s)
+            bound = bound - (kl / p.to(kl)).mean(0)
         return bound
 
-    def _stratified(self, size: int, n: int, batch: torch.Size) -> Tensor:
-        """n times s in e+1 ... T-2 for each batch element, one from each n-th part."""
-        part = torch.arange(n).reshape(n, *[1] * len(batch))
-        u = (part / n + torch.rand(1, *batch)) % 1
-        return self.e + 1 + (u * size).long().clamp_max(size - 1)
+    def _levels(self, size: int, n: int, batch: torch.Size) -> tuple[Tensor, Tensor]:
+        r"""n times s in e+1 ... T-2 for each batch element, stratified, and the probability of each.
+
+        The KL of a step is :math:`\tfrac12 (r_s - r_{s+1})\,E\lVert z_e - \hat z_e\rVert^2`, r = a^2 / v being the
+        ratio of signal z_e to noise. For z_e of variance V that error is V / (1 + V r) per entry, so that the
+        terms go like log(1 + V r_s) - log(1 + V r_{s+1}): large just above e. Drawn in that proportion they vary
+        little.
+        """
+        schedule = self.prior.schedule
+        s = torch.arange(self.e + 1, self.e + 1 + size + 1)
+        a, v = forward_step(schedule, self.e, s)
+        V = schedule.alpha(self.e) ** 2 + schedule.sigma(self.e) ** 2  # for images of variance 1
+        p = -(V * a**2 / v).log1p().diff()
+        # Part of the weight is spread evenly, lest a step whose term is larger than that is hardly ever drawn.
+        p = 0.95 * p / p.sum() + 0.05 / size
+        part = torch.arange(n, dtype=p.dtype).reshape(n, *[1] * len(batch))
+        u = (part + torch.rand(1, *batch, dtype=p.dtype)) / n
+        index = torch.searchsorted(p.cumsum(0), u).clamp_max(size - 1)
+        return s[index], p[index]
 
     def _kl(self, z: Tensor, s: Tensor) -> Tensor:
         """KL(q(z_s | z_t, z_e) || p(z_s | z_t)) for t = s + 1, one draw of z_t each."""
