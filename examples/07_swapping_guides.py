@@ -36,7 +36,7 @@ from vipaint_pyro.samplers import VIPaintSampler
 
 DEFAULT = (
     "hierarchical", "hierarchical-x0", "gaussian", "mean-field", "mixture", "flow", "red-diff", "red-diff-v",
-    "AutoNormal", "AutoLowRankMultivariateNormal", "AutoIAFNormal",
+    "AutoNormal", "AutoLowRankMultivariateNormal",
 )  # fmt: skip
 
 
