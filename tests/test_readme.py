@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 def test_readme_python_blocks(monkeypatch):
     monkeypatch.chdir(ROOT)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     scope: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), scope)

@@ -132,9 +132,10 @@ def guides() -> None:
 @click.option("--steps", default=90, show_default=True, type=click.IntRange(1), help="From T_s to x.")
 @click.option("--beta", default=1.0, show_default=True)
 @click.option("--likelihood", type=click.Choice(["moment-matched", "exact", "plug-in"]), default="moment-matched", show_default=True, help="Seen at the levels while sampling.")
+@click.option("--kernel", type=click.Choice(["exact", "gaussian"]), default="exact", show_default=True, help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.")
 @click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
-def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, problems, tune) -> None:
+def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
     METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; dps; and the rows that say
@@ -148,7 +149,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, prob
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
         hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
         methods = methods or (*CALIBRATION, "dps", *hierarchical)
-        lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood)
+        lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
         seeds = range(20, 20 + problems) if tune else range(problems)
         run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         click.echo(write_table(out))

@@ -246,9 +246,15 @@ def _twisted(cloud: _Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float
 
 
 def _check(cloud: _Cloud, step: int, t: int) -> None:
-    """Raise where a particle or all the weights of an image stop being finite."""
-    if not torch.isfinite(cloud.z).all() or (cloud.weigh and not torch.isfinite(cloud.log_weights.logsumexp(0)).all()):
+    """Raise where a particle, what is known of it, or all the weights of an image stop being finite."""
+    known = [getattr(cloud, name) for name in ("z", "z0", "pull") if hasattr(cloud, name)]
+    if not all(torch.isfinite(v).all() for v in known):
         raise FloatingPointError(
-            f"no particle has a finite place and weight at step {step} (time {t}): the guide does not reach the "
-            "posterior there; fit it longer, or use more particles"
+            f"a particle is no longer finite at step {step} (time {t}): where the noise in y is small a plug-in likelihood "
+            "pulls too hard, take MomentMatched; or take more steps"
+        )
+    if cloud.weigh and not torch.isfinite(cloud.log_weights.logsumexp(0)).all():
+        raise FloatingPointError(
+            f"no particle has a finite weight at step {step} (time {t}): the guide does not reach the posterior there; "
+            "fit it longer, or use more particles"
         )

@@ -43,6 +43,7 @@ class Lab:
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
+        kernel: of the prior: ``"exact"``, or ``"gaussian"``, the step that a network's sampler takes.
         dps_steps, dps_zeta: of the baseline DPS.
         red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
             for 100 steps.
@@ -54,6 +55,7 @@ class Lab:
     samples: int = 2000
     likelihood: str = "moment-matched"
     beta: float = 1.0
+    kernel: str = "exact"
     dps_steps: int = 100
     dps_zeta: float = 0.2
     red_diff_steps: int = 100

@@ -96,7 +96,7 @@ def run_table(
             path = cells_folder / f"{name}-{d}-{d_y}.json"
             if path.exists():
                 continue
-            problems = problems or mixture_problems(d, d_y, seeds)
+            problems = problems or mixture_problems(d, d_y, seeds, kernel=lab.kernel)
             draws = draw_named(name, problems, lab)
             facts = {n: getattr(draws, n) for n in ("fit_calls", "calls", "fit_seconds", "seconds")}
             record = {"method": name, "cell": [d, d_y], "settings": settings, **facts, "scores": score(problems, draws)}
