@@ -1,0 +1,76 @@
+"""A diffusers folder, written all at once or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from diffusers import SchedulerMixin, __version__
+from torch import Tensor, nn
+
+__all__ = ["check_free", "on_meta", "write"]
+
+
+def on_meta(kind: type[nn.Module], settings: Mapping) -> nn.Module:
+    """A network without memory for its parameters."""
+    with torch.device("meta"):
+        return kind(**settings)
+
+
+def check_free(out: str | Path) -> Path:
+    """The path of a folder to be written.
+
+    Raises:
+        FileExistsError: where a file or a folder with something in it is there already.
+    """
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise FileExistsError(f"{out} exists already, and is not overwritten")
+    return out
+
+
+def write(
+    out: Path,
+    pipeline: str,
+    networks: Mapping[str, nn.Module],
+    weights: Mapping[str, Mapping[str, Tensor]],
+    scheduler: SchedulerMixin,
+    **entries,
+) -> Path:
+    """Write networks, scheduler and model_index.json as ``save_pretrained`` of a pipeline does.
+
+    Args:
+        out: the folder; see :func:`check_free`.
+        pipeline: name of the pipeline's class.
+        networks: by name, on the ``meta`` device; they are given their weights.
+        weights: their state dicts.
+        scheduler: saved as ``scheduler``.
+        entries: further entries of model_index.json.
+
+    Raises:
+        FileExistsError: as :func:`check_free`.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        folder = temporary / out.name
+        folder.mkdir()
+        index: dict = {"_class_name": pipeline, "_diffusers_version": __version__, **entries}
+        for name, network in networks.items():
+            network.load_state_dict(weights[name], assign=True)
+            network.save_pretrained(folder / name)
+        scheduler.save_pretrained(folder / "scheduler")
+        for name, part in {**networks, "scheduler": scheduler}.items():
+            module = type(part).__module__
+            index[name] = ["diffusers" if module.startswith("diffusers.") else module, type(part).__name__]
+        (folder / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+        if check_free(out).exists():
+            out.rmdir()
+        folder.rename(out)
+    finally:
+        shutil.rmtree(temporary)
+    return out
