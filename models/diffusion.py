@@ -97,9 +97,7 @@ class DiffusionModel:
         self.beta, self.eta, self.form = float(beta), float(eta), form
         self.num_levels, self.sampling_steps = num_levels, sampling_steps
         self.num_images = operator.observed.shape[0]
-        labels = prior.class_labels
-        if labels is not None and len(labels) not in (1, self.num_images):
-            raise ValueError(f"{len(labels)} class labels for {self.num_images} images")
+        prior.check_images(self.num_images)
         self._predictions: list[tuple[Tensor, int, int, bool, Tensor]] = []
 
     # -- what a guide needs to know -------------------------------------------------------------
@@ -237,8 +235,13 @@ class DiffusionModel:
         )
 
     def _observe(self, z: Tensor, z0: Tensor, x: Tensor, y: Tensor | None) -> None:
+        """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it."""
         seen = likelihood_at(self.likelihood, self.prior, self.operator, z, self.timesteps[-1], z0, x)
+        log_factor = getattr(seen, "log_factor", None)
+        seen = seen if log_factor is None else seen.base_dist
         shape = (*seen.batch_shape[-1:], *seen.event_shape)
         if y is not None and y.shape != shape:
             raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
-        pyro.sample("y", seen, obs=y)
+        y = pyro.sample("y", seen, obs=y)
+        if log_factor is not None:
+            pyro.factor("perceptual", log_factor(y))

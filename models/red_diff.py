@@ -223,9 +223,7 @@ class REDDiffModel:
             raise ValueError(f"restarts is at least 1, but is {restarts}")
         self.prior, self.operator = prior, operator
         self.num_images, self.num_restarts = operator.observed.shape[0], restarts
-        labels = prior.class_labels
-        if labels is not None and len(labels) not in (1, self.num_images):
-            raise ValueError(f"{len(labels)} class labels for {self.num_images} images")
+        prior.check_images(self.num_images)
         # Where no signal is left (alpha = 0), the published weights are infinite.
         top = schedule.last - (weight != "bound" and float(schedule.alpha(schedule.last)) == 0)
         self.times = tuple(prior.times(top, 0, num_steps - 1)) if num_steps > 1 else (top,)

@@ -72,8 +72,35 @@ def test_tables_that_are_no_schedule(alpha, sigma, words):
 
 
 def test_unknown_scheduler():
-    with pytest.raises(ValueError, match="FlowMatch.*noise levels are unknown"):
-        NoiseSchedule.from_scheduler(diffusers.FlowMatchEulerDiscreteScheduler())
+    with pytest.raises(ValueError, match="IPNDM.*noise levels are unknown"):
+        NoiseSchedule.from_scheduler(diffusers.IPNDMScheduler())
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_rectified_flow_is_the_schedulers(shift):
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    t = torch.arange(1000)
+    torch.testing.assert_close(schedule.sigma(t).flip(0), scheduler.sigmas.double(), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(schedule.alpha(t), 1 - schedule.sigma(t))
+    assert schedule.sigma(499) == shift * 0.5 / (1 + (shift - 1) * 0.5)  # its own formula, by hand
+
+
+@pytest.mark.parametrize("kind", ["exponential", "linear"])
+def test_rectified_flow_shifted_by_the_number_of_tokens(kind):
+    # 1024 tokens lie a fifth of the way from 256 to 4096: mu = .5 + (1.15 - .5) / 5 = .63.
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, time_shift_type=kind)
+    scheduler.set_timesteps(sigmas=[k / 1000 for k in range(1000, 0, -1)], mu=0.63)
+    schedule = NoiseSchedule.from_scheduler(scheduler, num_tokens=1024)
+    sigma = schedule.sigma(torch.arange(1000)).flip(0)
+    torch.testing.assert_close(sigma, scheduler.sigmas[:-1].double(), atol=1e-6, rtol=1e-6)
+    with pytest.raises(ValueError, match="give num_tokens"):
+        NoiseSchedule.from_scheduler(scheduler)
+
+
+def test_a_flow_that_is_not_known():
+    with pytest.raises(ValueError, match="use_karras_sigmas is not known"):
+        NoiseSchedule.from_scheduler(diffusers.FlowMatchEulerDiscreteScheduler(use_karras_sigmas=True))
 
 
 @pytest.mark.parametrize(

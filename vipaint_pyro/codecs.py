@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-__all__ = ["Codec", "IdentityCodec"]
+__all__ = ["Codec", "IdentityCodec", "KLCodec", "VQCodec", "codec_for", "latent_mask"]
 
 
 class Codec(Protocol):
-    """The contract: ``encode`` maps images (B, C, H, W) in [-1, 1] to latents, ``decode`` back."""
+    """The contract: ``encode`` maps images (B, C, H, W) in [-1, 1] to latents, ``decode`` back.
+
+    ``factor`` is f: an image has f times the height and the width of its latent. ``channels`` are those
+    of the images, None where they are the latent's own.
+    """
+
+    factor: int
+    channels: int | None
 
     def encode(self, x: Tensor) -> Tensor: ...
 
@@ -20,8 +28,92 @@ class Codec(Protocol):
 class IdentityCodec:
     """A pixel-space prior: the latents are the image."""
 
+    factor, channels = 1, None
+
     def encode(self, x: Tensor) -> Tensor:
         return x
 
     def decode(self, z: Tensor) -> Tensor:
         return z
+
+
+class _Autoencoder:
+    """Shared by the codecs of a frozen diffusers autoencoder.
+
+    Args:
+        network: the autoencoder; what it was told to do in slices or in tiles, it does. One that says
+            ``force_upcast`` and came in half precision computes in float32 from here on.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        config = network.config
+        if config.get("force_upcast", False) and network.dtype == torch.float16:
+            network.to(torch.float32)
+        self.network = network.requires_grad_(False).eval()
+        self.factor = 2 ** (len(config.block_out_channels) - 1)
+        self.channels = config.out_channels
+        self.scale = float(config.scaling_factor)
+        self.shift = float(config.get("shift_factor", None) or 0.0)
+
+    def _scaled(self, latent: Tensor, x: Tensor) -> Tensor:
+        return (latent.to(x.dtype) - self.shift) * self.scale
+
+    def decode(self, z: Tensor) -> Tensor:
+        latent = (z / self.scale + self.shift).to(self.network.dtype)
+        return self.network.decode(latent).sample.to(z.dtype)
+
+
+class KLCodec(_Autoencoder):
+    r"""``AutoencoderKL``: :math:`z_0 = (\mu(x) - \mathrm{shift}) \cdot \mathrm{scale}`, decoded by the inverse.
+
+    Encoded by the mean of its Gaussian posterior, without a draw: the guide has its own spread. Scale and
+    shift are ``scaling_factor`` and ``shift_factor`` of its config (Rombach et al., arXiv:2112.10752, D.1).
+    """
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self._scaled(self.network.encode(x.to(self.network.dtype)).latent_dist.mean, x)
+
+
+class VQCodec(_Autoencoder):
+    r"""``VQModel``: encoded without quantisation, quantised to the nearest code when decoded.
+
+    The gradient passes the quantisation straight through (van den Oord et al., arXiv:1711.00937, section
+    3.2), as latent diffusion's VQ interface has it: diffusion lives on the unquantised latents.
+    """
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self._scaled(self.network.encode(x.to(self.network.dtype)).latents, x)
+
+
+def codec_for(autoencoder: nn.Module | None) -> Codec:
+    """The codec of a diffusers autoencoder; the identity without one.
+
+    Raises:
+        ValueError: for an autoencoder of another kind.
+    """
+    if autoencoder is None:
+        return IdentityCodec()
+    name = type(autoencoder).__name__
+    if name == "AutoencoderKL":
+        return KLCodec(autoencoder)
+    if name == "VQModel":
+        if autoencoder.config.get("lookup_from_codebook", False) or autoencoder.config.norm_type != "group":
+            raise ValueError("this VQModel decodes indices of its codebook, not latents: it has no gradient")
+        return VQCodec(autoencoder)
+    raise ValueError(f"an autoencoder of the class {name} is not known here; known are AutoencoderKL and VQModel")
+
+
+def latent_mask(observed: Tensor, factor: int) -> Tensor:
+    """Which latent pixels are known: those all of whose ``factor`` x ``factor`` image pixels are (min-pooling).
+
+    The receptive field of an encoder is larger, so that known latents next to a hole still hear of it.
+
+    Args:
+        observed: bool (N, C, H, W); a latent pixel is known where every channel is.
+        factor: f of the codec.
+
+    Returns:
+        bool (N, 1, H / f, W / f).
+    """
+    hidden = (~observed).any(1, keepdim=True).float()
+    return nn.functional.max_pool2d(hidden, factor) == 0

@@ -7,18 +7,21 @@ library branches on it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.kernels import like
+from vipaint_pyro.networks import Condition, call_network
 from vipaint_pyro.schedules import NoiseSchedule
 
 __all__ = [
     "Denoiser",
     "EDMDenoiser",
     "EpsilonDenoiser",
+    "FlowDenoiser",
     "GuidedDenoiser",
     "SampleDenoiser",
     "ScoreDenoiser",
@@ -28,16 +31,17 @@ __all__ = [
 
 
 class Denoiser(Protocol):
-    """The contract: ``denoiser(z, t, class_labels)`` returns E[z_0 | z_t = z].
+    """The contract: ``denoiser(z, t, condition)`` returns E[z_0 | z_t = z].
 
-    ``z`` has shape (B, C, H, W), ``t`` holds whole times with shape (B,) on the CPU, and
-    ``class_labels`` whole numbers with shape (B,) or None. The result has z's shape.
+    ``z`` has shape (B, C, H, W), ``t`` holds whole times with shape (B,) on the CPU, and ``condition``
+    is None or tensors by name, each with a leading axis B: what the network takes beside z and its time
+    (``class_labels``, ``encoder_hidden_states`` ...). The result has z's shape.
     """
 
     device: torch.device
     dtype: torch.dtype
 
-    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor: ...
+    def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor: ...
 
 
 class _NetworkDenoiser(ABC):
@@ -66,20 +70,19 @@ class _NetworkDenoiser(ABC):
         """Of z: the network's, but at least float32. A half-precision fit would round its steps away."""
         return torch.promote_types(next(self.network.parameters()).dtype, torch.float32)
 
-    def output(self, z: Tensor, time: Tensor, class_labels: Tensor | None) -> Tensor:
+    def output(self, z: Tensor, time: Tensor, condition: Condition | None) -> Tensor:
         """The network's own output; a learned variance in further channels is left out."""
-        given = {} if class_labels is None else {"class_labels": class_labels}
         x = z.to(next(self.network.parameters()).dtype)
-        return self.network(x, time.to(z.device), **given).sample[:, : z.shape[1]].to(z.dtype)
+        return call_network(self.network, x, time.to(z.device), condition)[:, : z.shape[1]].to(z.dtype)
 
-    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
-        z0 = self.predict(z, t, class_labels)
+    def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
+        z0 = self.predict(z, t, condition)
         if self.clip is not None:
             z0 = z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
         return z0
 
     @abstractmethod
-    def predict(self, z: Tensor, t: Tensor, class_labels: Tensor | None) -> Tensor:
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         """z0_hat from the network's output, before any clipping."""
 
     def _levels(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,9 +92,9 @@ class _NetworkDenoiser(ABC):
 class EpsilonDenoiser(_NetworkDenoiser):
     r"""The network predicts the noise: :math:`\hat z_0 = (z_t - \sigma_t \hat\epsilon) / \alpha_t`."""
 
-    def predict(self, z, t, class_labels):
+    def predict(self, z, t, condition):
         alpha, sigma = self._levels(z, t)
-        return (z - sigma * self.output(z, t, class_labels)) / alpha
+        return (z - sigma * self.output(z, t, condition)) / alpha
 
 
 class VDenoiser(_NetworkDenoiser):
@@ -100,16 +103,16 @@ class VDenoiser(_NetworkDenoiser):
     Salimans and Ho (arXiv:2202.00512), appendix D; for variance-preserving schedules.
     """
 
-    def predict(self, z, t, class_labels):
+    def predict(self, z, t, condition):
         alpha, sigma = self._levels(z, t)
-        return alpha * z - sigma * self.output(z, t, class_labels)
+        return alpha * z - sigma * self.output(z, t, condition)
 
 
 class SampleDenoiser(_NetworkDenoiser):
     """The network predicts z_0 itself."""
 
-    def predict(self, z, t, class_labels):
-        return self.output(z, t, class_labels)
+    def predict(self, z, t, condition):
+        return self.output(z, t, condition)
 
 
 class ScoreDenoiser(_NetworkDenoiser):
@@ -118,9 +121,9 @@ class ScoreDenoiser(_NetworkDenoiser):
     Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
     """
 
-    def predict(self, z, t, class_labels):
+    def predict(self, z, t, condition):
         _, sigma = self._levels(z, t)
-        return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), class_labels)
+        return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), condition)
 
 
 class EDMDenoiser(_NetworkDenoiser):
@@ -133,11 +136,27 @@ class EDMDenoiser(_NetworkDenoiser):
         super().__init__(network, schedule, clip)
         self._scheduler = scheduler
 
-    def predict(self, z, t, class_labels):
+    def predict(self, z, t, condition):
         _, sigma = self._levels(z, t)
         time = self._scheduler.precondition_noise(self.schedule.sigma(t)).to(z.dtype)
-        f = self.output(self._scheduler.precondition_inputs(z, sigma), time, class_labels)
+        f = self.output(self._scheduler.precondition_inputs(z, sigma), time, condition)
         return self._scheduler.precondition_outputs(z, f, sigma)
+
+
+class FlowDenoiser(_NetworkDenoiser):
+    r"""Rectified flow: the network predicts :math:`v = \epsilon - z_0`, so that :math:`\hat z_0 = z_t - \sigma_t \hat v`.
+
+    Liu et al. (arXiv:2209.03003), eq. 1, with alpha = 1 - sigma; Esser et al. (arXiv:2403.03206) as diffusers
+    has it, whose networks take sigma in thousandths as time.
+    """
+
+    def __init__(self, network, schedule, num_train_timesteps=1000):
+        super().__init__(network, schedule)
+        self._unit = num_train_timesteps
+
+    def predict(self, z, t, condition):
+        _, sigma = self._levels(z, t)
+        return z - sigma * self.output(z, (self._unit * self.schedule.sigma(t)).to(z.dtype), condition)
 
 
 class GuidedDenoiser:
@@ -146,14 +165,15 @@ class GuidedDenoiser:
     Ho and Salimans (arXiv:2207.12598), in the form in which w = 1 is the conditional model and
     w = 0 the unconditional one. Linear in z0_hat as it is in eps, since both differ by a linear map.
 
+    Its condition holds two: ``"given"`` and ``"null"`` (no label, or the negative prompt), with the same names.
+
     Args:
-        denoiser: a class-conditional denoiser.
-        null_class: the class that stands for "no label".
+        denoiser: a conditional denoiser.
         weight: w; only one network call is made where it is 0 or 1.
     """
 
-    def __init__(self, denoiser: Denoiser, null_class: int, weight: float) -> None:
-        self.denoiser, self.null_class, self.weight = denoiser, null_class, float(weight)
+    def __init__(self, denoiser: Denoiser, weight: float) -> None:
+        self.denoiser, self.weight = denoiser, float(weight)
 
     @property
     def device(self) -> torch.device:
@@ -163,14 +183,12 @@ class GuidedDenoiser:
     def dtype(self) -> torch.dtype:
         return self.denoiser.dtype
 
-    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
-        if class_labels is None or self.weight == 1:
-            return self.denoiser(z, t, class_labels)
-        null = torch.full_like(class_labels, self.null_class)
-        if self.weight == 0:
-            return self.denoiser(z, t, null)
-        both = self.denoiser(torch.cat([z, z]), torch.cat([t, t]), torch.cat([null, class_labels]))
-        unconditional, conditional = both.chunk(2)
+    def __call__(self, z: Tensor, t: Tensor, condition: Mapping[str, Condition]) -> Tensor:
+        given, null = condition["given"], condition["null"]
+        if self.weight in (0, 1):
+            return self.denoiser(z, t, given if self.weight == 1 else null)
+        stacked = {name: torch.cat([null[name], given[name]]) for name in given}
+        unconditional, conditional = self.denoiser(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
         return unconditional + self.weight * (conditional - unconditional)
 
 
@@ -183,8 +201,12 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
     """
     config, name = scheduler.config, type(scheduler).__name__
     clip = float(config.get("clip_sample_range", 1.0)) if config.get("clip_sample", False) else None
+    if type(network).__name__ == "UNet2DConditionModel":
+        clip = None  # old Stable Diffusion folders leave the default on; diffusers' own pipeline turns it off
     if name.startswith("EDM"):
         return EDMDenoiser(network, schedule, scheduler, clip)
+    if name.startswith("FlowMatch"):
+        return FlowDenoiser(network, schedule, config.num_train_timesteps)
     if name == "ScoreSdeVeScheduler":
         return ScoreDenoiser(network, schedule, clip)
     kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}

@@ -7,7 +7,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["BUILT_IN", "load_components", "resolve"]
+__all__ = ["BUILT_IN", "load_components", "read_labels", "resolve"]
 
 #: Priors that ship with the package: name -> one line about it.
 BUILT_IN = {"fashion-mnist": "28x28 greyscale pictures of clothes, 10 classes and none; pixel space"}
@@ -17,7 +17,7 @@ _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "r
 
 
 def resolve(name_or_path: str | Path, **hub_options) -> Path:
-    """The folder of a prior, checked to hold a pixel-space diffusion model in safetensors.
+    """The folder of a prior, checked to hold a diffusion model that is known here, in safetensors.
 
     Args:
         name_or_path: a name of :data:`BUILT_IN`, a folder, or a hub id ``owner/name``.
@@ -72,35 +72,70 @@ def _part(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).is_dir() else folder
 
 
+#: The parts of a prior that hold weights, and the classes that each may be of.
+MODELS = {
+    "unet": ("UNet2DModel", "UNet2DConditionModel"),
+    "transformer": ("DiTTransformer2DModel", "Transformer2DModel", "SD3Transformer2DModel", "FluxTransformer2DModel"),
+    "vae": ("AutoencoderKL", "VQModel"),
+    "vqvae": ("AutoencoderKL", "VQModel"),
+    "class_embedder": ("ClassEmbedder",),
+}
+
+
+def _models(folder: Path) -> dict[str, Path]:
+    """The parts with weights that a folder has, and where each lies."""
+    present = {name: folder / name for name in MODELS if (folder / name).is_dir()}
+    if "unet" not in present and "transformer" not in present:
+        present["unet"] = folder  # the oldest hub models are flat
+    return present
+
+
 def _check(folder: Path) -> None:
-    """Raise ValueError where the folder is no pixel-space prior with safetensors weights."""
-    if (folder / "model_index.json").is_file():
-        index = _read_json(folder / "model_index.json")
-        latent = [n for n in ("vae", "vqvae", "movq") if n in index]
-        if latent:
-            raise ValueError(
-                f"{folder} is a latent diffusion model (it has a {latent[0]}); pixel-space priors "
-                "with a UNet2DModel and a scheduler can be loaded"
-            )
-    unet, scheduler = _part(folder, "unet"), _part(folder, "scheduler")
-    for path, what in ((unet / "config.json", "network"), (scheduler / "scheduler_config.json", "scheduler")):
+    """Raise ValueError where the folder is no prior with safetensors weights."""
+    index = _read_json(folder / "model_index.json") if (folder / "model_index.json").is_file() else {}
+    if "movq" in index or "prior" in index:
+        raise ValueError(f"{folder} is a {index.get('_class_name')}, a family of models that is not known here")
+    models, scheduler = _models(folder), _part(folder, "scheduler")
+    network = models.get("unet") or models["transformer"]
+    for path, what in ((network / "config.json", "network"), (scheduler / "scheduler_config.json", "scheduler")):
         if not path.is_file():
             raise ValueError(
                 f"{folder} is no diffusion prior: the {what}'s {path.relative_to(folder)} is missing. A "
-                "prior is a folder as diffusers' save_pretrained writes it, with unet/ and scheduler/"
+                "prior is a folder as diffusers' save_pretrained writes it, with unet/ (or transformer/) and scheduler/"
             )
-    kind = _read_json(unet / "config.json").get("_class_name", "UNet2DModel")
-    if kind != "UNet2DModel":
-        raise ValueError(f"the network in {unet} is a {kind}; a pixel-space prior has a UNet2DModel")
-    if not list(unet.glob("*.safetensors")):
-        pickles = sorted(p.name for p in unet.iterdir() if p.suffix in _PICKLES)
+    for name, part in models.items():
+        kind = _read_json(part / "config.json").get("_class_name", "UNet2DModel" if name == "unet" else None)
+        if kind not in MODELS[name]:
+            raise ValueError(f"the {name} in {part} is a {kind}; known here are {', '.join(MODELS[name])}")
+        _check_weights(part, kind)
+    for name in ("vae", "vqvae"):
+        if name in index and index[name][0] is not None and name not in models:
+            raise ValueError(f"{folder} is a latent diffusion model, but its {name}/ is missing")
+
+
+def _check_weights(part: Path, kind: str) -> None:
+    """Raise ValueError where a part's weights are no safetensors."""
+    if not list(part.glob("*.safetensors")):
+        pickles = sorted(p.name for p in part.iterdir() if p.suffix in _PICKLES)
         if pickles:
             raise ValueError(
-                f"{unet} holds its weights as a pickle ({pickles[0]}), which can run any code when it "
-                "is opened. If you trust its source, convert it once: UNet2DModel.from_pretrained("
-                f"{str(unet)!r}, use_safetensors=False).save_pretrained({str(unet)!r})"
+                f"{part} holds its weights as a pickle ({pickles[0]}), which can run any code when it "
+                f"is opened. If you trust its source, convert it once: {kind}.from_pretrained("
+                f"{str(part)!r}, use_safetensors=False).save_pretrained({str(part)!r})"
             )
-        raise ValueError(f"{unet} holds no weights: expected diffusion_pytorch_model.safetensors")
+        raise ValueError(f"{part} holds no weights: expected diffusion_pytorch_model.safetensors")
+
+
+def read_labels(folder: Path) -> dict:
+    """``null_class`` and ``class_names`` as the folder's model_index.json says; a DiT's ``id2label`` too."""
+    index = folder / "model_index.json"
+    given = _read_json(index) if index.is_file() else {}
+    known = {name: given.get(name) for name in ("null_class", "class_names")}
+    labels = given.get("id2label")
+    if known["class_names"] is None and isinstance(labels, dict):
+        # ImageNet's names are lists of synonyms, and two classes share a first one: "crane".
+        known["class_names"] = [labels[str(k)].split(",")[0].strip() for k in range(len(labels))]
+    return known
 
 
 def quiet_loading(options: dict) -> dict:
@@ -115,11 +150,11 @@ def load_components(name_or_path: str | Path, **options) -> dict:
 
     Args:
         name_or_path: as for :func:`resolve`.
-        options: ``dtype`` (or ``torch_dtype``) of the network, by default float32; ``null_class``
-            and ``class_names``, by default those of the folder's model_index.json; hub options.
+        options: ``dtype`` (or ``torch_dtype``) of the parts, by default float32; ``null_class`` and
+            ``class_names``, by default those of the folder's model_index.json; ``image_size``; hub options.
 
     Returns:
-        ``unet``, ``scheduler``, ``null_class`` and ``class_names``.
+        ``scheduler``, ``null_class``, ``class_names``, and of :data:`MODELS` what the folder has.
 
     Raises:
         ValueError: as :func:`resolve`, and for an unknown option or a scheduler that diffusers
@@ -130,26 +165,37 @@ def load_components(name_or_path: str | Path, **options) -> dict:
 
     hub = {k: options.pop(k) for k in _HUB_OPTIONS if k in options}
     dtype = options.pop("dtype", None) or options.pop("torch_dtype", None) or torch.float32
-    known = {k: options.pop(k) for k in ("null_class", "class_names") if k in options}
+    known = {k: options.pop(k) for k in ("null_class", "class_names", "image_size") if k in options}
     if options.pop("use_safetensors", True) is not True:
         raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
     if options:
         raise ValueError(f"unknown option {next(iter(options))!r} of a prior")
     folder = resolve(name_or_path, **hub)
-    index = folder / "model_index.json"
-    given = _read_json(index) if index.is_file() else {}
-    for name in ("null_class", "class_names"):
-        known.setdefault(name, given.get(name))
+    for name, value in read_labels(folder).items():
+        known.setdefault(name, value)
     config = _read_json(_part(folder, "scheduler") / "scheduler_config.json")
     kind = getattr(diffusers, str(config.get("_class_name")), None)
     if kind is None or not hasattr(kind, "from_config"):
         raise ValueError(f"{folder} names the scheduler {config.get('_class_name')!r}, unknown to diffusers")
+    parts = {
+        name: _load(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
+        for name, part in _models(folder).items()
+    }
+    return {**parts, "scheduler": kind.from_config(config), **known}
+
+
+def _load(name: str, part: Path, options: dict):
+    """One part with weights."""
+    import diffusers
+
+    default = "UNet2DModel" if name == "unet" else None
+    kind = _read_json(part / "config.json").get("_class_name", default)
+    if name == "class_embedder":
+        from vipaint_pyro.class_embedder import ClassEmbedder as model
+    else:
+        model = getattr(diffusers, kind)
     try:
-        unet = diffusers.UNet2DModel.from_pretrained(
-            _part(folder, "unet"),
-            use_safetensors=True,
-            **quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}),
-        )
+        return model.from_pretrained(part, use_safetensors=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"the network in {_part(folder, 'unet')} cannot be loaded: {error}") from error
-    return {"unet": unet, "scheduler": kind.from_config(config), **known}
+        what = "network" if name in ("unet", "transformer") else name
+        raise ValueError(f"the {what} in {part} cannot be loaded: {error}") from error

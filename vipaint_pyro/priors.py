@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.checkpoint import checkpoint
 
 from vipaint_pyro.codecs import Codec, IdentityCodec
-from vipaint_pyro.denoisers import Denoiser, GuidedDenoiser, denoiser_for
+from vipaint_pyro.denoisers import Denoiser, GuidedDenoiser
 from vipaint_pyro.kernels import like, reverse_step
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior"]
+
+
+def _check_scale(guidance_scale: float) -> None:
+    if not math.isfinite(guidance_scale) or guidance_scale < 0:
+        raise ValueError(f"guidance_scale is a finite weight of at least 0, but is {guidance_scale}")
 
 
 class DiffusionPrior:
@@ -31,6 +39,9 @@ class DiffusionPrior:
             unconditional network.
         null_class: the class that stands for "no label", where there is one.
         class_names: a name per class, for people.
+        class_embedder: from labels (B,) to the ``encoder_hidden_states`` of a network that attends to them.
+        needs: the names of the tensors that a text-conditional network takes; empty for any other.
+        guidance_embedded: whether the network takes the guidance scale as an input.
     """
 
     def __init__(
@@ -43,6 +54,9 @@ class DiffusionPrior:
         num_classes: int | None = None,
         null_class: int | None = None,
         class_names: Sequence[str] | None = None,
+        class_embedder: Callable[[Tensor], Tensor] | None = None,
+        needs: Sequence[str] = (),
+        guidance_embedded: bool = False,
     ) -> None:
         self.schedule = schedule
         self.denoiser = denoiser
@@ -51,6 +65,11 @@ class DiffusionPrior:
         self.num_classes = num_classes
         self.null_class = null_class
         self.class_names = tuple(class_names) if class_names else None
+        self.class_embedder = class_embedder
+        self.needs = tuple(needs)
+        self.guidance_embedded = guidance_embedded
+        self.checkpointing = False
+        self._condition: dict | None = None
         self._labels: Tensor | None = None
 
     @classmethod
@@ -59,49 +78,22 @@ class DiffusionPrior:
 
         Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
         ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...), and raises its
-        errors.
+        errors. The encoders of a text-conditional prior are left out: it is conditioned on
+        embeddings (:meth:`prompted`), or made by the pipeline from a prompt.
         """
         from vipaint_pyro.loading import load_components
 
         return cls.from_components(**load_components(name_or_path, **options))
 
     @classmethod
-    def from_components(
-        cls, unet, scheduler, null_class: int | None = None, class_names: Sequence[str] | None = None
-    ) -> DiffusionPrior:
-        """A pixel-space prior from a ``UNet2DModel`` and the scheduler it was trained with.
+    def from_components(cls, *components, **options) -> DiffusionPrior:
+        """A prior from a diffusers network, its scheduler, and what else there is.
 
-        Raises:
-            ValueError: where the two do not describe a diffusion model of square images, or the
-                null class is none of the network's.
+        The arguments and errors of :func:`vipaint_pyro.families.assemble`.
         """
-        config = unet.config
-        size = config.sample_size
-        if size is None:
-            raise ValueError(
-                "the network's config has no sample_size, so the size of its images is unknown; "
-                "write it into unet/config.json"
-            )
-        height, width = (size, size) if isinstance(size, int) else size
-        if config.out_channels not in (config.in_channels, 2 * config.in_channels):
-            raise ValueError(
-                f"a network from {config.in_channels} to {config.out_channels} channels is no "
-                "denoiser: it must give as many channels as it takes (or twice, with variances)"
-            )
-        classes = config.num_class_embeds
-        if null_class is not None:
-            if not classes or not 0 <= null_class < classes:
-                raise ValueError(f"null_class {null_class} is none of the network's {classes} classes")
-            classes -= 1
-        schedule = NoiseSchedule.from_scheduler(scheduler)
-        return cls(
-            schedule,
-            denoiser_for(unet, scheduler, schedule),
-            (config.in_channels, height, width),
-            num_classes=classes,
-            null_class=null_class,
-            class_names=class_names,
-        )
+        from vipaint_pyro.families import assemble
+
+        return cls(**assemble(*components, **options))
 
     @property
     def device(self) -> torch.device:
@@ -116,12 +108,18 @@ class DiffusionPrior:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images."""
-        return self.latent_shape
+        c, h, w = self.latent_shape
+        return (self.codec.channels or c, h * self.codec.factor, w * self.codec.factor)
 
     @property
     def class_labels(self) -> Tensor | None:
         """The labels this prior was conditioned on, with shape (N,), or None."""
         return self._labels
+
+    @property
+    def num_conditions(self) -> int | None:
+        """How many labels or prompts this prior was conditioned on; None for none."""
+        return None if self._condition is None else len(tree_leaves(self._condition)[0])
 
     def conditioned(
         self, class_labels: Sequence[int | None] | Tensor | None, guidance_scale: float = 1.0
@@ -137,8 +135,7 @@ class DiffusionPrior:
             ValueError: for a label the network does not know, no label where it needs one, or
                 guidance without a null class.
         """
-        if not math.isfinite(guidance_scale) or guidance_scale < 0:
-            raise ValueError(f"guidance_scale is a finite weight of at least 0, but is {guidance_scale}")
+        _check_scale(guidance_scale)
         if self.num_classes is None:
             if guidance_scale != 1:
                 raise ValueError("this prior is unconditional: there is nothing to guide, leave guidance_scale at 1")
@@ -156,18 +153,99 @@ class DiffusionPrior:
         known = set(range(self.num_classes)) | ({self.null_class} - {None})
         wrong = [c for c in labels if c not in known]
         if wrong:
-            names = f" ({', '.join(self.class_names)})" if self.class_names else ""
+            names = f" ({', '.join(self.class_names)})" if self.class_names and len(self.class_names) < 50 else ""
             raise ValueError(f"unknown class label {wrong[0]}: known are 0 ... {self.num_classes - 1}{names}")
-        denoiser = self.denoiser
+        numbers = torch.tensor(labels, device=self.device)
+        null = None
         if guidance_scale != 1:
             if self.null_class is None:
                 raise ValueError("classifier-free guidance needs a network with a null class")
             if set(labels) == {self.null_class}:
                 raise ValueError("classifier-free guidance needs a class label to guide towards")
-            denoiser = GuidedDenoiser(denoiser, self.null_class, guidance_scale)
-        new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__, denoiser=denoiser)
-        new._labels = torch.tensor(labels, device=self.device)
+            null = self._embedded(torch.full_like(numbers, self.null_class))
+        return self._given(self._embedded(numbers), null, guidance_scale, numbers)
+
+    def prompted(
+        self,
+        condition: Mapping[str, Tensor],
+        negative: Mapping[str, Tensor] | None = None,
+        guidance_scale: float = 1.0,
+    ) -> DiffusionPrior:
+        """This prior given what its network takes beside z and the time, one per image or one for all.
+
+        ``VIPaintPipeline.encode_prompt`` makes both from text.
+
+        Args:
+            condition: tensors by the network's own names, each (N, ...): :attr:`needs` lists them.
+            negative: the same for the negative (or the empty) prompt.
+            guidance_scale: the weight w of classifier-free guidance, in fitting and in sampling;
+                1 = the conditional model. Where the network takes it as an input (:attr:`guidance_embedded`),
+                it is given to it.
+
+        Raises:
+            ValueError: for other names, another number of entries, or guidance without ``negative``.
+        """
+        _check_scale(guidance_scale)
+        self._check_names(condition, "condition")
+        condition = self._placed(condition)
+        if self.guidance_embedded:
+            if negative is not None:
+                raise ValueError("this network takes the guidance scale as an input, and no negative prompt")
+            count = len(tree_leaves(condition)[0])
+            condition["guidance"] = torch.full((count,), float(guidance_scale), dtype=self.dtype, device=self.device)
+            return self._given(condition, None, 1.0)
+        if guidance_scale != 1:
+            if negative is None:
+                raise ValueError("classifier-free guidance needs the embeddings of a negative or an empty prompt")
+            self._check_names(negative, "negative")
+            negative = self._placed(negative)
+        return self._given(condition, negative, guidance_scale)
+
+    def _check_names(self, condition: Mapping[str, Tensor], what: str) -> None:
+        if not self.needs:
+            raise ValueError("this prior takes no text")
+        if set(condition) != set(self.needs):
+            raise ValueError(f"{what} holds {', '.join(sorted(condition))}, but the network takes {', '.join(self.needs)}")
+        counts = {len(v) for v in condition.values()}
+        if len(counts) != 1:
+            raise ValueError(f"the tensors of {what} are of {', '.join(map(str, sorted(counts)))} images: they must agree")
+
+    def _placed(self, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """On the network's device, in its own precision."""
+        precision = getattr(getattr(self.denoiser, "network", None), "dtype", self.dtype)
+        return {k: v.detach().to(self.device, precision) for k, v in condition.items()}
+
+    def _embedded(self, labels: Tensor) -> dict[str, Tensor]:
+        """What the network takes for class labels."""
+        if self.class_embedder is None:
+            return {"class_labels": labels}
+        with torch.no_grad():
+            return {"encoder_hidden_states": self.class_embedder(labels)}
+
+    def _given(self, condition: dict, null: dict | None, weight: float, labels: Tensor | None = None) -> DiffusionPrior:
+        new = copy(self)
+        new._labels, new._condition = labels, condition
+        if weight != 1:
+            count = len(tree_leaves(condition)[0])
+            null = {k: v.expand(count, *v.shape[1:]) for k, v in null.items()}
+            new._condition = {"given": condition, "null": null}
+            new.denoiser = GuidedDenoiser(self.denoiser, weight)
+        return new
+
+    def check_images(self, num_images: int) -> None:
+        """Raise ValueError where this prior was conditioned for another number of images."""
+        if self.num_conditions not in (None, 1, num_images):
+            what = "prompts" if self._labels is None else "class labels"
+            raise ValueError(f"{self.num_conditions} {what} for {num_images} images")
+
+    def checkpointed(self, checkpointing: bool = True) -> DiffusionPrior:
+        """This prior with gradient checkpointing: a backward pass calls the network again.
+
+        Nothing of a call is kept until then but its input, so that the memory of a fit does not grow with
+        its number of levels; the price is one more forward call of three.
+        """
+        new = copy(self)
+        new.checkpointing = checkpointing
         return new
 
     def _number(self, label) -> int | None:
@@ -179,7 +257,7 @@ class DiffusionPrior:
         names = [n.lower() for n in self.class_names or ()]
         if isinstance(label, str) and label.strip().lower() in names:
             return names.index(label.strip().lower())
-        known = f", or one of {', '.join(names)}" if names else ""
+        known = f", or one of {', '.join(names)}" if names and len(names) < 50 else ", or a name" if names else ""
         raise ValueError(f"unknown class label {label!r}: give a number 0 ... {self.num_classes - 1}{known}")
 
     def denoise(self, z: Tensor, t: int | Tensor) -> Tensor:
@@ -191,13 +269,26 @@ class DiffusionPrior:
 
         Returns:
             A tensor of z's shape.
+
+        Raises:
+            ValueError: for a prior that needs a label or a text and was given none.
         """
         batch = z.shape[:-3]
         times = torch.as_tensor(t, device="cpu").expand(batch).reshape(-1)
-        labels = None if self._labels is None else self._labels.expand(batch).reshape(-1)
-        if self.num_classes is not None and labels is None:
-            labels = self.conditioned(None)._labels.expand(len(times))
-        return self.denoiser(z.reshape(-1, *z.shape[-3:]), times, labels).reshape(z.shape)
+        condition = self._condition
+        if condition is None and self.num_classes is not None:
+            condition = self.conditioned(None)._condition
+        if condition is None and self.needs:
+            raise ValueError("this prior is conditioned on text: give a prompt first (VIPaintPipeline, or prompted)")
+        if condition is not None:
+            condition = tree_map(lambda v: v.expand(*batch, *v.shape[1:]).reshape(-1, *v.shape[1:]), condition)
+        flat = z.reshape(-1, *z.shape[-3:])
+        if self.checkpointing and torch.is_grad_enabled() and z.requires_grad:
+            # The networks draw nothing in evaluation mode, so the random state needs no keeping.
+            z0 = checkpoint(self.denoiser, flat, times, condition, use_reentrant=False, preserve_rng_state=False)
+        else:
+            z0 = self.denoiser(flat, times, condition)
+        return z0.reshape(z.shape)
 
     def reverse(
         self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None

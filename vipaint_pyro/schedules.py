@@ -2,6 +2,7 @@ r"""Noise schedules: t -> (alpha_t, sigma_t), so that z_t = alpha_t z_0 + sigma_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -53,14 +54,19 @@ class NoiseSchedule:
         return f"NoiseSchedule(T={self.num_timesteps}, terminal_std={self.terminal_std:g})"
 
     @classmethod
-    def from_scheduler(cls, scheduler) -> NoiseSchedule:
+    def from_scheduler(cls, scheduler, num_tokens: int | None = None) -> NoiseSchedule:
         """The schedule that a diffusers scheduler was configured with.
 
         Discrete variance-preserving schedulers are read from their ``alphas_cumprod`` (whatever
-        the betas came from), EDM and VE ones from the sigmas that their config describes.
+        the betas came from), EDM, VE and flow-matching ones from the sigmas that their config describes.
+
+        Args:
+            scheduler: the scheduler.
+            num_tokens: how many tokens a transformer makes of one latent, which a flow-matching
+                scheduler with ``use_dynamic_shifting`` shifts its sigmas by.
 
         Raises:
-            ValueError: for a scheduler of another kind.
+            ValueError: for a scheduler of another kind, or a shift by tokens without their number.
         """
         config = scheduler.config
         name = type(scheduler).__name__
@@ -74,6 +80,8 @@ class NoiseSchedule:
                 a, b = low ** (1 / config.rho), high ** (1 / config.rho)
                 sigma = (a + ramp * (b - a)) ** config.rho
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        if name.startswith("FlowMatch"):
+            return cls._flow(config, num_tokens)
         if name == "ScoreSdeVeScheduler":
             steps = config.num_train_timesteps
             low, high = float(config.sigma_min), float(config.sigma_max)
@@ -85,8 +93,30 @@ class NoiseSchedule:
         raise ValueError(
             f"{name} has neither alphas_cumprod nor EDM/VE sigmas, so its noise levels are unknown; "
             "load the prior with the scheduler that it was trained with (DDPMScheduler, "
-            "DDIMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler ...)"
+            "DDIMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, FlowMatchEulerDiscreteScheduler ...)"
         )
+
+    @classmethod
+    def _flow(cls, config, num_tokens: int | None) -> NoiseSchedule:
+        r"""Rectified flow with its even sigmas shifted: s sigma / (1 + (s - 1) sigma).
+
+        The shift s is the config's, or, where it depends on the resolution, exp(mu) (or mu, for the linear
+        type) with mu linear in the number of tokens (Esser et al., arXiv:2403.03206, section 5.3.2).
+        """
+        for name in ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas", "shift_terminal"):
+            if config.get(name, None):
+                raise ValueError(f"a flow-matching scheduler with {name} is not known here; set it to its default")
+        sigma = torch.arange(1, config.num_train_timesteps + 1, dtype=torch.float64) / config.num_train_timesteps
+        shift = float(config.get("shift", 1.0))
+        if config.get("use_dynamic_shifting", False):
+            if num_tokens is None:
+                raise ValueError("this scheduler shifts its sigmas by the number of tokens: give num_tokens")
+            few, many = config.base_image_seq_len, config.max_image_seq_len
+            slope = (config.max_shift - config.base_shift) / (many - few)
+            mu = config.base_shift + slope * (num_tokens - few)
+            shift = mu if config.get("time_shift_type", "exponential") == "linear" else math.exp(mu)
+        sigma = shift * sigma / (1 + (shift - 1) * sigma)
+        return cls(1 - sigma, sigma)
 
     @classmethod
     def variance_preserving(cls, num_timesteps: int = 1000, low: float = 1e-4, high: float = 0.02) -> NoiseSchedule:

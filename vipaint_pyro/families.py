@@ -1,0 +1,149 @@
+"""From a diffusers network, its scheduler and its autoencoder to the parts of a prior.
+
+What a family of models is follows from its parts, never from a flag: which network, with an autoencoder or
+without, with labels, text or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from vipaint_pyro.codecs import codec_for
+from vipaint_pyro.denoisers import denoiser_for
+from vipaint_pyro.networks import check_network, patch_size
+from vipaint_pyro.schedules import NoiseSchedule
+
+__all__ = ["assemble", "text_inputs"]
+
+#: The tensors that a text-conditional network takes beside z and its time.
+_TEXT = {
+    "UNet2DConditionModel": ("encoder_hidden_states",),
+    "SD3Transformer2DModel": ("encoder_hidden_states", "pooled_projections"),
+    "FluxTransformer2DModel": ("encoder_hidden_states", "pooled_projections"),
+}
+
+
+def text_inputs(network: nn.Module) -> tuple[str, ...]:
+    """The names of the tensors that a network takes from text; empty for a network without."""
+    config = network.config
+    names = _TEXT.get(type(network).__name__, ())
+    if config.get("addition_embed_type", None) == "text_time":  # Stable Diffusion XL
+        names += ("text_embeds", "time_ids")
+    return names
+
+
+def assemble(
+    unet: nn.Module | None = None,
+    scheduler=None,
+    null_class: int | None = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    transformer: nn.Module | None = None,
+    vae: nn.Module | None = None,
+    vqvae: nn.Module | None = None,
+    class_embedder: nn.Module | None = None,
+    image_size: int | Sequence[int] | None = None,
+) -> dict:
+    """The arguments of a :class:`~vipaint_pyro.DiffusionPrior`.
+
+    Args:
+        unet: ``UNet2DModel`` or ``UNet2DConditionModel``.
+        scheduler: the scheduler that the network was trained with.
+        null_class: the class that stands for "no label", where there is one. A
+            ``DiTTransformer2DModel`` has its own.
+        class_names: a name per class, for people.
+        transformer: in place of a U-Net: ``DiTTransformer2DModel``, ``SD3Transformer2DModel`` or
+            ``FluxTransformer2DModel``.
+        vae, vqvae: the autoencoder of a latent model, under either name.
+        class_embedder: labels (B,) -> (B, 1, D), where a ``UNet2DConditionModel`` attends to a class.
+        image_size: side, or (height, width), of the images, for a network that takes other sizes than
+            the one in its config.
+
+    Raises:
+        ValueError: where the parts do not describe one diffusion model, or the null class is none of
+            the network's.
+    """
+    if (unet is None) == (transformer is None):
+        raise ValueError("a prior has one network: give either unet or transformer")
+    if scheduler is None:
+        raise ValueError("a prior needs the scheduler that its network was trained with")
+    if vae is not None and vqvae is not None:
+        raise ValueError("a prior has one autoencoder: give either vae or vqvae")
+    network = unet if unet is not None else transformer
+    config, name = network.config, type(network).__name__
+    if hasattr(network, "config_name"):  # one of diffusers' own
+        check_network(name)
+    autoencoder = vae if vae is not None else vqvae
+    codec = codec_for(autoencoder)
+    shape = _latent_shape(network, autoencoder, codec.factor, image_size)
+    needs = () if class_embedder is not None else text_inputs(network)
+    classes, null_class = _classes(network, null_class, class_embedder)
+    _, height, width = shape
+    side = patch_size(network)
+    schedule = NoiseSchedule.from_scheduler(scheduler, (height // side) * (width // side))
+    return {
+        "schedule": schedule,
+        "denoiser": denoiser_for(network, scheduler, schedule),
+        "latent_shape": shape,
+        "codec": codec,
+        "num_classes": classes,
+        "null_class": null_class,
+        "class_names": class_names,
+        "class_embedder": class_embedder,
+        "needs": needs,
+        "guidance_embedded": bool(config.get("guidance_embeds", False)),
+    }
+
+
+def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size) -> tuple[int, int, int]:
+    config = network.config
+    channels, size = config.in_channels, config.get("sample_size", None)
+    if type(network).__name__ == "FluxTransformer2DModel":
+        channels //= 4  # tokens of 2x2
+        # Its config names no size: the images are those its autoencoder was trained on.
+        size = None if autoencoder is None else autoencoder.config.sample_size // factor
+    elif config.get("out_channels", None) not in (channels, 2 * channels, None):
+        raise ValueError(
+            f"a network from {channels} to {config.out_channels} channels is no "
+            "denoiser: it must give as many channels as it takes (or twice, with variances)"
+        )
+    if image_size is not None:
+        size = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
+        step = factor * patch_size(network)
+        if len(size) != 2 or any(n < step or n % step for n in size):
+            raise ValueError(f"image_size is a side, or (height, width), in multiples of {step}, not {image_size}")
+        size = [n // factor for n in size]
+    if size is None:
+        raise ValueError(
+            "the network's config has no sample_size, so the size of its images is unknown; "
+            "write it into unet/config.json, or give image_size"
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    if autoencoder is not None and autoencoder.config.latent_channels != channels:
+        raise ValueError(
+            f"the network takes {channels} channels, but the autoencoder has {autoencoder.config.latent_channels} "
+            "latent channels: they are not of one model"
+        )
+    return channels, height, width
+
+
+def _classes(network: nn.Module, null_class: int | None, class_embedder) -> tuple[int | None, int | None]:
+    """How many classes there are, the null class not counted, and the null class."""
+    config, name = network.config, type(network).__name__
+    if name == "DiTTransformer2DModel":
+        # Its table has one row more, the label that is dropped to (Peebles and Xie, arXiv:2212.09748, appendix A).
+        count = config.num_embeds_ada_norm
+        return count, count if null_class is None else null_class
+    if class_embedder is not None:
+        classes = class_embedder.config.num_classes
+    else:
+        classes = config.get("num_class_embeds", None)
+        if name == "UNet2DConditionModel" and classes:
+            raise ValueError("a UNet2DConditionModel with class embeddings beside its text is not known here")
+    if null_class is not None:
+        if not classes or not 0 <= null_class < classes:
+            raise ValueError(f"null_class {null_class} is none of the network's {classes} classes")
+        classes -= 1
+    return classes, null_class
