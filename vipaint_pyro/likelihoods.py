@@ -1,11 +1,15 @@
 r"""Likelihoods of the observed pixels as Pyro distributions.
 
 A plug-in likelihood is p(y | A x), and stands in for p(y | z_t) at x = E[x | z_t]. A likelihood with a
-method ``given`` is one of z_t itself, and knows what the prediction leaves open.
+method ``given`` is one of z_t itself, and knows what the prediction leaves open. One with a method
+``penalty`` is that of its part ``pixel`` times an unnormalised factor
+(:class:`vipaint_pyro.perceptual.Perceptual`). One with a method ``discrepancy`` says what the refinement pulls
+down in place of the norm of y - A x (:func:`vipaint_pyro.refinement.refine`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyro.distributions as dist
@@ -15,7 +19,7 @@ from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import CLEAN
 
-__all__ = ["ExactGaussian", "Gaussian", "Laplace", "MomentMatched", "likelihood_at"]
+__all__ = ["ExactGaussian", "Factored", "Gaussian", "Laplace", "MomentMatched", "likelihood_at"]
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,40 @@ class ExactGaussian(Gaussian):
         return prior.exactly_measured(operator, self.scale, z, t)
 
 
+class Factored(dist.TorchDistribution):
+    """A density of y times a positive function of y: no longer normalised, and not to be drawn from.
+
+    Args:
+        base_dist: the density.
+        log_factor: y -> the logarithm of the factor, of the batch shape.
+    """
+
+    arg_constraints: dict = {}
+
+    def __init__(self, base_dist: dist.Distribution, log_factor: Callable[[Tensor], Tensor]) -> None:
+        self.base_dist, self.log_factor = base_dist, log_factor
+        super().__init__(base_dist.batch_shape, base_dist.event_shape, validate_args=False)
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        return self.base_dist.log_prob(y) + self.log_factor(y)
+
+
 def likelihood_at(
     likelihood, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor, x: Tensor | None = None
 ) -> dist.Distribution:
     """The distribution of y that a likelihood sees at z_t, with event shape (C', H', W').
 
     Args:
-        likelihood: plug-in, or with a method ``given``.
+        likelihood: plug-in, or with a method ``given`` or ``penalty``; with ``penalty`` the answer is
+            :class:`Factored`.
         z: z_t with shape (*, N, C, H, W); the clean image at t = ``CLEAN``.
         z0: E[z_0 | z_t], of the same shape.
         x: z0 decoded, where it is known already.
     """
+    if hasattr(likelihood, "penalty"):
+        x = prior.decode(z0) if x is None else x
+        seen = likelihood_at(likelihood.pixel, prior, operator, z, t, z0, x)
+        return Factored(seen, lambda y: -likelihood.penalty(operator, y, x))
     if t != CLEAN and hasattr(likelihood, "given"):
         return likelihood.given(prior, operator, z, t, z0)
     x = prior.decode(z0) if x is None else x

@@ -25,6 +25,10 @@ class DPS:
     left to correct it overshoots; ``limit`` cuts it to the residual, :math:`\min(\zeta, \lVert
     y - A\hat x\rVert_2)`, so that it can be long without leaving noise behind.
 
+    A penalty :math:`P(y, \hat x)` adds its own gradient, :math:`z_s \leftarrow z_s - \zeta \nabla \lVert\cdot
+    \rVert_2 - \nabla P`, in the same backward pass; its size is its own weight, neither zeta nor the limit
+    touches it.
+
     Args:
         zeta: step size, at least 0; 0 is plain sampling of the prior.
         limit: whether a step may not be longer than the residual; False is as published.
@@ -33,14 +37,27 @@ class DPS:
     zeta: float = 0.5
     limit: bool = False
 
-    def __call__(self, z: Tensor, residual: Tensor) -> Tensor:
-        """The shift of z_s, with z's shape; ``residual`` (*, N, C', H', W') depends on ``z`` = z_t."""
+    def __call__(self, z: Tensor, residual: Tensor, penalty: Tensor | None = None) -> Tensor:
+        """The shift of z_s, with z's shape.
+
+        Args:
+            z: z_t, (*, N, C, H, W).
+            residual: y - A x_hat, (*, N, C', H', W'), a function of ``z``.
+            penalty: (*, N), a function of ``z``.
+        """
         # The norm has no gradient at 0, where there is nothing left to correct.
         norm = residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
-        # Each sample's norm sees its own z alone: the gradient of the sum is theirs.
-        (gradient,) = torch.autograd.grad(norm.sum(), z)
-        size = norm.detach().clamp_max(self.zeta) if self.limit else torch.full_like(norm, self.zeta)
-        return -size[..., None, None, None] * gradient
+        return self.pull(z, norm, penalty)
+
+    def pull(self, z: Tensor, distance: Tensor, penalty: Tensor | None = None) -> Tensor:
+        """The same for any distance to the measurement (*, N), at least 0, in place of the residual's norm."""
+        size = distance.detach().clamp_max(self.zeta) if self.limit else torch.full_like(distance, self.zeta)
+        # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
+        if penalty is None:
+            (gradient,) = torch.autograd.grad(distance.sum(), z)
+            return -size[..., None, None, None] * gradient
+        (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
+        return -gradient
 
 
 def refine(
@@ -52,7 +69,9 @@ def refine(
     *,
     num_steps: int = 100,
     eta: float = 1.0,
-    step: Callable[[Tensor, Tensor], Tensor] | None = None,
+    step: Callable[..., Tensor] | None = None,
+    likelihood: object | None = None,
+    penalty: Callable[[Operator, Tensor, Tensor], Tensor] | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
     callback: Callable[[int, int, Tensor, Tensor], Tensor | None] | None = None,
 ) -> Tensor:
@@ -67,7 +86,14 @@ def refine(
         num_steps: evenly spaced steps from start to the clean image (at most start + 1 of them); each
             costs one forward and one backward call of the network, the last none backward.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
-        step: the pull; by default :class:`DPS`.
+        step: the pull, ``step(z, residual)``; by default :class:`DPS`. With a penalty it is
+            ``step(z, residual, penalty)``, and with a discrepancy its method ``pull`` is called instead.
+        likelihood: of y. Its method ``discrepancy(operator, y, x) -> (*, N)``, where it (or its part ``pixel``)
+            has one, is pulled down in place of the norm of y - A x: at least 0, 0 where x explains y as well
+            as can be, with a gradient everywhere, and in units in which zeta (with ``limit``, also the value
+            itself) is a sensible step. Nothing else of it is looked at.
+        penalty: ``penalty(operator, y, x) -> (*, N)``, added to what is pulled down, its own weight included
+            (:meth:`vipaint_pyro.perceptual.Perceptual.penalty`); no further call of the network.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each step as ``callback(i, t, z, z0)`` with the new z and the
             prediction at time t; a tensor it returns replaces z.
@@ -76,7 +102,8 @@ def refine(
         Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
 
     Raises:
-        ValueError: for steps or a start outside the schedule, or y of another shape.
+        ValueError: for steps or a start outside the schedule, y of another shape, or a ``step`` that cannot pull
+            by a likelihood's discrepancy.
         FloatingPointError: where a sample stops being finite; names the step and the time.
     """
     if num_steps < 1:
@@ -86,6 +113,9 @@ def refine(
     if num_steps > start + 1:
         raise ValueError(f"from time {start} there are at most {start + 1} steps to the clean image, not {num_steps}")
     step = step or DPS()
+    discrepancy = getattr(getattr(likelihood, "pixel", likelihood), "discrepancy", None)
+    if discrepancy is not None and not hasattr(step, "pull"):
+        raise ValueError("this likelihood's discrepancy needs a step with a method pull(z, distance), as DPS has")
     noise = NoiseStreams(generator, z.shape[-4])
     times = prior.times(start, CLEAN, num_steps)
     with torch.enable_grad():
@@ -97,14 +127,17 @@ def refine(
                 z = mean.detach()
             else:
                 x = prior.decode(z0)
-                residual = torch.where(operator.observed, y - operator(x), 0)
-                shift = step(z, residual)
+                extra = () if penalty is None else (penalty(operator, y, x),)
+                if discrepancy is not None:
+                    shift = step.pull(z, discrepancy(operator, y, x), *extra)
+                else:
+                    shift = step(z, torch.where(operator.observed, y - operator(x), 0), *extra)
                 xi = noise.normal(z.shape, z.ndim - 4, z)
                 z = (mean + std * xi + shift).detach()
             if not torch.isfinite(z).all():
                 raise FloatingPointError(
                     f"a sample is no longer finite at refinement step {i} (time {t}); "
-                    "lower the step size zeta"
+                    f"lower the step size zeta{'' if penalty is None else ' or the weight of the penalty'}"
                 )
             if callback is not None:
                 replaced = callback(i, t, z, z0.detach())

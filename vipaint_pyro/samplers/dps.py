@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.operators import Operator
+from vipaint_pyro.perceptual import refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.refinement import DPS, refine
@@ -22,18 +23,25 @@ __all__ = ["DPSSampler"]
 class DPSSampler:
     """Plain DPS, the baseline: the refinement alone, from z_T = noise.
 
+    An operator with a ``likelihood`` of its own is followed by that one's ``discrepancy``.
+
     Args:
         num_steps: evenly spaced steps from T to the clean image.
         zeta: step size, on the norm of each sample's own residual.
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
+        perceptual_refinement, perceptual_net, perceptual_weights: as in
+            :class:`~vipaint_pyro.samplers.VIPaintSampler`; there is no fit.
     """
 
     num_steps: int = 400
     zeta: float = 0.5
     limit: bool = False
     eta: float = 1.0
+    perceptual_refinement: float = 0.0
+    perceptual_net: str = "alex"
+    perceptual_weights: str | None = None
 
     def __call__(
         self,
@@ -44,7 +52,13 @@ class DPSSampler:
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         refine_callback: Callable | None = None,
     ) -> Samples:
-        """Samples of images given y (N, C', H', W'); see :func:`vipaint_pyro.refinement.refine`."""
+        """Samples of images given y (N, C', H', W'); see :func:`vipaint_pyro.refinement.refine`.
+
+        Raises:
+            ValueError: for settings that cannot be.
+            FloatingPointError: where a number stops being finite.
+        """
+        penalty = refinement_penalty(self, prior, operator)
         start = time.perf_counter()
         shape = (num_samples, y.shape[0], *prior.latent_shape)
         y = y.to(prior.device, prior.dtype)
@@ -58,6 +72,8 @@ class DPSSampler:
             num_steps=self.num_steps,
             eta=self.eta,
             step=DPS(self.zeta, self.limit),
+            likelihood=getattr(operator, "likelihood", None),
+            penalty=penalty,
             generator=generator,
             callback=refine_callback,
         )

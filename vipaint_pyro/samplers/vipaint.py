@@ -26,6 +26,7 @@ from vipaint_pyro.likelihoods import Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.operators import Operator
+from vipaint_pyro.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
@@ -98,7 +99,8 @@ class VIPaintSampler:
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
-            away from the prior to match pixels that the refinement matches anyway.
+            away from the prior to match pixels that the refinement matches anyway. An operator with a
+            ``likelihood`` of its own (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
@@ -119,6 +121,13 @@ class VIPaintSampler:
         measurement_scale: sigma of the noise in y that ``"smc"`` takes, in units of [-1, 1]; what the
             prediction leaves open is added to it level by level
             (:class:`~vipaint_pyro.likelihoods.MomentMatched`).
+        perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. See
+            :class:`~vipaint_pyro.perceptual.Perceptual`.
+        perceptual_refinement: a step of the refinement goes down by this times the gradient of LPIPS, beside
+            zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
+            in nats, here against the length of a step.
+        perceptual_net: ``"alex"`` or ``"vgg"``.
+        perceptual_weights: a file of its weights; see :class:`vipaint_pyro.metrics.LPIPS`.
     """
 
     timesteps: tuple[int, ...] | None = None
@@ -136,6 +145,10 @@ class VIPaintSampler:
     correct: str = "none"
     num_particles: int = 64
     measurement_scale: float = 0.05
+    perceptual: float = 0.0
+    perceptual_refinement: float = 0.0
+    perceptual_net: str = "alex"
+    perceptual_weights: str | None = None
 
     @property
     def has_levels(self) -> bool:
@@ -147,6 +160,7 @@ class VIPaintSampler:
 
         Raises:
             ValueError: where they cannot be.
+            FileNotFoundError: where ``perceptual_weights`` is missing.
         """
         if not self.has_levels:
             return self._red_diff().model(prior, operator)
@@ -166,6 +180,14 @@ class VIPaintSampler:
         for name in ("fit_steps", "num_chains", "refinement_steps", "num_particles"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, but is {getattr(self, name)}")
+        if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
+            raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        refinement_penalty(self, prior, operator)
+        likelihood = getattr(operator, "likelihood", None) or Laplace(self.noise_scale)
+        fitted = Perceptual(self.perceptual, likelihood, self.perceptual_net, self.perceptual_weights)
+        if self.perceptual:
+            fitted.check(prior, operator)
+            likelihood = fitted
         timesteps = timesteps_for(prior, named.levels or 4) if self.timesteps is None else self.timesteps
         if named.levels is not None and len(timesteps) != named.levels:
             raise ValueError(
@@ -175,7 +197,7 @@ class VIPaintSampler:
             prior,
             operator,
             timesteps,
-            Laplace(self.noise_scale),
+            likelihood,
             beta=self.beta,
             eta=self.eta,
             num_levels=self.num_levels,
@@ -279,6 +301,7 @@ class VIPaintSampler:
         images = refine(
             prior, model.operator, y, z[last], last,
             num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit),
+            likelihood=model.likelihood, penalty=refinement_penalty(self, prior, model.operator),
             generator=generator, callback=keep_first,
         )  # fmt: skip
         with torch.no_grad():

@@ -1,0 +1,487 @@
+"""L1 + LPIPS: the factor and its gradient against LPIPS by hand, and one step of the refinement."""
+
+import pyro
+import pytest
+import torch
+from pyro import poutine
+from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.models import DiffusionModel, REDDiffModel
+
+from vipaint_pyro import perceptual
+from vipaint_pyro.counting import count_calls
+from vipaint_pyro.exact import GaussianPrior
+from vipaint_pyro.inference import fit
+from vipaint_pyro.likelihoods import Gaussian, Laplace, MomentMatched, likelihood_at
+from vipaint_pyro.metrics import LPIPS
+from vipaint_pyro.operators import Inpainting, Matrix
+from vipaint_pyro.perceptual import Perceptual, published_weight
+from vipaint_pyro.proposals import draw_path, log_importance_weights
+from vipaint_pyro.refinement import DPS, refine
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
+from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.smc import run_smc
+
+TIMES = (700, 500, 300)
+# LPIPS computes in float32: batches of another size round differently in the last digits.
+NEAR = {"rtol": 1e-4, "atol": 1e-6}
+
+
+@pytest.fixture(scope="module")
+def lpips():
+    return LPIPS()
+
+
+@pytest.fixture
+def smooth(schedule):
+    """A Gaussian prior over 1x8x8 images in float64, no two pixels alike."""
+    mean = torch.linspace(-0.6, 0.7, 64, dtype=torch.float64).reshape(1, 8, 8)
+    return GaussianPrior(mean, mean.flip(-1).abs() / 2 + 0.3, schedule, kernel="gaussian")
+
+
+def problem(n=3, channels=1, size=8, samples=2):
+    """(operator, y, x) with masks of their own."""
+    observed = torch.rand(n, 1, size, size) < 0.6
+    y = (2 * torch.rand(n, channels, size, size).double() - 1) * observed
+    x = 2 * torch.rand(samples, n, channels, size, size).double() - 1
+    return Inpainting(observed), y, x
+
+
+class Halved:
+    """Super-resolution: means of 2x2 pixels, all of them observed."""
+
+    def __init__(self, n, channels, size):
+        self.observed = torch.ones(n, channels, size // 2, size // 2, dtype=torch.bool)
+
+    def __call__(self, x):
+        return torch.nn.functional.avg_pool2d(x.flatten(0, -4), 2).reshape(
+            *x.shape[:-2], x.shape[-2] // 2, x.shape[-1] // 2
+        )
+
+
+def by_hand(lpips, operator, y, x):
+    m = operator.observed
+    return lpips(m * operator(x), m * y).double()
+
+
+# -- value and gradient ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels, size", [(1, 8), (3, 16), (1, 70)])
+def test_value_and_gradient_are_those_of_lpips_on_masked_pictures(lpips, channels, size):
+    operator, y, x = problem(channels=channels, size=size)
+    x.requires_grad_()
+    value = Perceptual(40.0).penalty(operator, y, x)
+    hand = 40 * by_hand(lpips, operator, y, x)
+    assert value.shape == (2, 3) and value.dtype == torch.float64 and (value > 1).all()
+    torch.testing.assert_close(value, hand, **NEAR)
+    (gradient,), (expected,) = (torch.autograd.grad(v.sum(), x) for v in (value, hand))
+    hidden = (~operator.observed).expand_as(gradient)
+    assert (gradient[hidden] == 0).all() and (gradient[~hidden] != 0).any()
+    torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5 * expected.abs().max().item())
+
+
+def test_a_smaller_measurement(lpips):
+    _, _, x = problem(channels=3, size=16)
+    operator = Halved(3, 3, 16)
+    y = torch.rand(3, 3, 8, 8).double()
+    torch.testing.assert_close(Perceptual(2.0).penalty(operator, y, x), 2 * by_hand(lpips, operator, y, x), **NEAR)
+
+
+def test_hidden_pixels_may_be_anything():
+    operator, y, x = problem()
+    y_bad, x_bad = (torch.where(operator.observed, v, torch.nan) for v in (y, x))
+    likelihood = Perceptual(1.0)
+    operator.__class__ = type("Everything", (Inpainting,), {"__call__": lambda self, x: x})
+    assert torch.equal(likelihood.penalty(operator, y_bad, x_bad), likelihood.penalty(operator, y, x))
+
+
+def test_each_picture_has_its_own(monkeypatch):
+    operator, y, x = problem(samples=5)
+    together = Perceptual(1.0).penalty(operator, y, x)
+    for i in range(3):
+        own = Perceptual(1.0).penalty(Inpainting(operator.observed[[i]]), y[[i]], x[:, [i]])
+        torch.testing.assert_close(together[:, [i]], own, **NEAR)
+    # y with x's leading axes, as where it is drawn, and chunks of two pictures.
+    torch.testing.assert_close(Perceptual(1.0).penalty(operator, y.expand_as(x), x), together, **NEAR)
+    monkeypatch.setattr(perceptual, "CHUNK", 2)
+    torch.testing.assert_close(Perceptual(1.0).penalty(operator, y, x), together, **NEAR)
+    torch.testing.assert_close(Perceptual(1.0).penalty(operator, y, x[0]), together[0], **NEAR)
+
+
+def test_the_gradient_is_a_number_where_a_layer_is_silent():
+    # Where every channel is 0, LPIPS divides by a norm that has no gradient.
+    network = perceptual._Distance()
+    with torch.no_grad():
+        network._net.net.slice5[-2].bias.fill_(-1e6)
+    x = torch.rand(1, 1, 3, 64, 64, requires_grad=True)
+    value = network.spread(x, torch.rand(1, 3, 64, 64))
+    assert torch.isfinite(torch.autograd.grad(value.sum(), x)[0]).all() and value > 0
+
+
+def test_the_truth_itself_costs_nothing_and_pulls_nowhere():
+    operator, y, _ = problem()
+    x = y.clone().requires_grad_()
+    value = Perceptual(9.0).penalty(operator, y, x)
+    assert (value == 0).all() and (torch.autograd.grad(value.sum(), x)[0] == 0).all()
+
+
+def test_networks_are_loaded_once_and_only_when_needed(monkeypatch):
+    loaded = []
+
+    class Loads(perceptual._Distance):
+        def __init__(self, *arguments):
+            loaded.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(perceptual, "_Distance", Loads)
+    perceptual._network.cache_clear()
+    operator, y, x = problem()
+    one, two = Perceptual(1.0), Perceptual(2.0, Gaussian(0.1))
+    assert loaded == []
+    for likelihood in (one, two, one):
+        likelihood.penalty(operator, y, x)
+    assert loaded == [("alex", None)]
+    perceptual._network.cache_clear()
+
+
+# -- in the program -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pixel", [Laplace(0.5), Gaussian(0.2), MomentMatched(0.2)])
+def test_the_program_scores_likelihood_plus_factor(smooth, lpips, pixel):
+    operator, y, _ = problem()
+    likelihood = Perceptual(30.0, pixel)
+    model = DiffusionModel(smooth, operator, TIMES, likelihood, beta=7.0)
+    trace = poutine.trace(model).get_trace(y)
+    trace.compute_log_prob()
+    bare = DiffusionModel(smooth, operator, TIMES, pixel, beta=7.0)
+    without = poutine.trace(poutine.replay(bare, trace=trace)).get_trace(y)
+    without.compute_log_prob()
+    x = trace.nodes["x"]["value"]
+    node = trace.nodes["perceptual"]
+    expected = -30 * by_hand(lpips, operator, y, x)
+    assert node["log_prob"].shape == (3,) and node["is_observed"]
+    # Neither beta nor anything else scales it.
+    torch.testing.assert_close(node["log_prob"], expected, **NEAR)
+    torch.testing.assert_close(trace.nodes["y"]["log_prob"], without.nodes["y"]["log_prob"])
+    torch.testing.assert_close(trace.log_prob_sum(), without.log_prob_sum() + expected.sum(), **NEAR)
+    seen = likelihood_at(likelihood, smooth, operator, trace.nodes["z_300"]["value"], 300, None, x)
+    torch.testing.assert_close(seen.log_prob(y), (trace.nodes["y"]["log_prob"] + expected), **NEAR)
+
+
+def test_without_it_the_program_has_the_sites_it_had(smooth):
+    operator, y, _ = problem()
+    sites = [list(poutine.trace(DiffusionModel(smooth, operator, TIMES, lik)).get_trace(y).nodes) for lik in (
+        Laplace(), Perceptual(1.0))]  # fmt: skip
+    assert "perceptual" not in sites[0] and [*sites[0][:-1], "perceptual", "_RETURN"] == sites[1]
+
+
+def test_a_drawn_or_conditioned_measurement_has_its_factor_too(smooth, lpips):
+    operator, y, _ = problem()
+    model = DiffusionModel(smooth, operator, TIMES, Perceptual(30.0))
+    for program, given in ((model, None), (poutine.condition(model, {"y": y}), y)):
+        trace = poutine.trace(program).get_trace()
+        trace.compute_log_prob()
+        drawn = trace.nodes["y"]["value"]
+        assert given is None or drawn is given
+        expected = -30 * by_hand(lpips, operator, drawn, trace.nodes["x"]["value"])
+        torch.testing.assert_close(trace.nodes["perceptual"]["log_prob"], expected, **NEAR)
+    draws = Predictive(model, num_samples=4, parallel=True)()
+    assert draws["x"].shape == (4, 1, 1, 3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("kind", [Trace_ELBO, TraceMeanField_ELBO])
+def test_the_bound_is_lower_by_the_mean_of_the_factor(smooth, lpips, kind):
+    operator, y, _ = problem()
+    losses, xs = [], []
+    for likelihood in (Laplace(), Perceptual(30.0)):
+        pyro.clear_param_store()
+        model = DiffusionModel(smooth, operator, TIMES, likelihood)
+        guide = HierarchicalGuide(model, y)
+        elbo = kind(2, vectorize_particles=True, max_plate_nesting=3)
+
+        def seen(*args, model=model):
+            xs.append(model(*args))
+
+        torch.manual_seed(3)
+        losses.append(elbo.differentiable_loss(seen, guide, y))
+    factor = 30 * by_hand(lpips, operator, y, xs[1]).sum() / 2
+    torch.testing.assert_close(losses[1] - losses[0], factor, rtol=1e-4, atol=1e-4)
+
+
+def test_the_fit_records_the_factor_and_follows_it(smooth):
+    operator, y, _ = problem()
+    ends = []
+    for weight in (0.0, 3000.0):
+        model = DiffusionModel(smooth, operator, TIMES, Perceptual(weight))
+        guide = HierarchicalGuide(model, y)
+        record = fit(model, guide, y, num_steps=30, generator=torch.Generator().manual_seed(0))
+        share = record.terms["perceptual"]
+        assert share.shape == (30, 3) and (share >= 0).all()
+        total = 64 * sum(term.sum(1) for term in record.terms.values())
+        torch.testing.assert_close(total, torch.tensor(record.losses).to(total), rtol=1e-4, atol=1e-4)
+        x = model(y).detach() if weight < 0 else smooth.decode(smooth.denoise(guide(y).detach(), 300))
+        ends.append(Perceptual(1.0).penalty(operator, y, x).mean())
+    assert ends[1] < 0.9 * ends[0]
+
+
+# -- who else sees a likelihood -------------------------------------------------------------------
+
+
+def test_importance_weights_hold_the_factor(smooth, lpips):
+    operator, y, _ = problem()
+    model = DiffusionModel(smooth, operator, TIMES, Perceptual(20.0))
+    guide = HierarchicalGuide(model, y)
+    path = draw_path(model, guide, 5, torch.Generator().manual_seed(0))
+    log_w, without = (log_importance_weights(model, path, y, likelihood=lik) for lik in (None, Laplace()))
+    x = smooth.denoise(path.z[300], 300)
+    torch.testing.assert_close(log_w - without, -20 * by_hand(lpips, operator, y, x), rtol=1e-4, atol=1e-4)
+
+
+def test_smc_weighs_by_the_factor_down_to_the_image(smooth, monkeypatch):
+    # A penalty that is the same everywhere takes just that from log p(y).
+    operator, y, _ = problem()
+    results = []
+    for likelihood in (Laplace(), Perceptual(1.0)):
+        monkeypatch.setattr(Perceptual, "penalty", lambda self, operator, y, x: 2.5 + 0 * x.sum((-3, -2, -1)))
+        model = DiffusionModel(smooth, operator, TIMES, likelihood)
+        guide = HierarchicalGuide(model, y)
+        results.append(run_smc(model, guide, y, 4, num_steps=5, generator=torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(results[1].log_evidence, results[0].log_evidence - 2.5)
+    torch.testing.assert_close(results[1].images, results[0].images)
+
+
+def test_on_the_clean_image(smooth, lpips):
+    operator, y, x = problem()
+    seen = likelihood_at(Perceptual(5.0, MomentMatched(0.3)), smooth, operator, x, CLEAN, x)
+    plain = Gaussian(0.3)(operator(x)).mask(operator.observed).to_event(3).log_prob(y)
+    torch.testing.assert_close(seen.log_prob(y), plain - 5 * by_hand(lpips, operator, y, x), **NEAR)
+    with pytest.raises(NotImplementedError):
+        seen.sample()
+
+
+def test_a_model_of_plug_in_likelihoods_refuses(smooth):
+    operator, y, _ = problem()
+    with pytest.raises(TypeError, match="no distribution of y given A x alone"):
+        REDDiffModel(smooth, operator, Perceptual(1.0))(y)
+
+
+# -- the refinement -------------------------------------------------------------------------------
+
+
+def one_step(prior, operator, y, z, t, **options):
+    """The first step's z, without noise."""
+    steps = []
+    refine(prior, operator, y, z, t, num_steps=4, eta=0.0, callback=lambda i, t, z, z0: steps.append(z), **options)
+    return steps[0]
+
+
+@pytest.mark.parametrize("limit", [False, True])
+def test_one_step_is_that_of_the_hand(smooth, lpips, limit):
+    t, s, zeta, weight = 400, 300, 0.7, 12.0
+    operator, y, _ = problem()
+    z = torch.randn(2, 3, 1, 8, 8).double().requires_grad_()
+    step = {"step": DPS(zeta, limit)}
+    found = one_step(smooth, operator, y, z, t, penalty=Perceptual(weight).penalty, **step)
+    assert smooth.times(t, CLEAN, 4)[1] == s
+    # The Jacobian of a Gaussian's E[x | z_t] is diagonal and known.
+    alpha, sigma = float(smooth.schedule.alpha(t)), float(smooth.schedule.sigma(t))
+    jacobian = alpha * smooth.std**2 / (alpha**2 * smooth.std**2 + sigma**2)
+    x = smooth.denoise(z, t).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(by_hand(lpips, operator, y, x).sum(), x)
+    r = torch.where(operator.observed, y - x.detach(), 0)
+    norm = r.square().sum((-3, -2, -1), keepdim=True).sqrt()
+    size = norm.clamp_max(zeta) if limit else zeta
+    shift = jacobian * (size * r / norm - weight * slope)
+    mean, _ = smooth.reverse(z, t, s, 0.0)
+    torch.testing.assert_close(found, (mean + shift).detach(), rtol=1e-5, atol=1e-6)
+    hidden = (~operator.observed).expand_as(found)
+    without = one_step(smooth, operator, y, z, t, **step)
+    assert torch.equal(found[hidden], without[hidden]) and not torch.equal(found, without)
+
+
+def test_samples_and_images_do_not_see_each_other(smooth):
+    operator, y, _ = problem()
+    z = torch.randn(2, 3, 1, 8, 8).double()
+
+    def run(images, samples):
+        own = Inpainting(operator.observed[images])
+        pull = {"step": DPS(2.0, limit=True), "penalty": Perceptual(5.0).penalty}
+        return refine(smooth, own, y[images], z[samples][:, images], 500, num_steps=5, eta=0.0, **pull)
+
+    together = run([0, 1, 2], [0, 1])
+    for i in range(3):
+        for k in range(2):
+            torch.testing.assert_close(run([i], [k])[0, 0], together[k, i], rtol=1e-4, atol=1e-5)
+
+
+class Distant:
+    """A likelihood that pulls by the sum of absolute errors."""
+
+    def __call__(self, loc):
+        return Laplace()(loc)
+
+    def discrepancy(self, operator, y, x):
+        return ((y - operator(x)) * operator.observed).abs().sum((-3, -2, -1))
+
+
+@pytest.mark.parametrize("limit", [False, True])
+@pytest.mark.parametrize("wrap", [lambda own: own, lambda own: Perceptual(1.0, own)])
+def test_a_likelihoods_discrepancy_takes_the_norms_place(smooth, limit, wrap):
+    t, s, zeta = 400, 300, 5.0
+    operator, y, _ = problem()
+    z = torch.randn(2, 3, 1, 8, 8).double()
+    z[0] *= 3
+    found = one_step(smooth, operator, y, z, t, step=DPS(zeta, limit), likelihood=wrap(Distant()))
+    alpha, sigma = float(smooth.schedule.alpha(t)), float(smooth.schedule.sigma(t))
+    jacobian = alpha * smooth.std**2 / (alpha**2 * smooth.std**2 + sigma**2)
+    r = (y - smooth.denoise(z, t)) * operator.observed
+    size = r.abs().sum((-3, -2, -1), keepdim=True).clamp_max(zeta) if limit else zeta
+    torch.testing.assert_close(found, smooth.reverse(z, t, s, 0.0)[0] + size * jacobian * r.sign())
+
+
+def test_samplers_follow_the_likelihood_an_operator_brings(network_prior):
+    prior = network_prior.conditioned([0, 1])
+    operator, y = halves()
+    operator.likelihood = Distant()
+    assert VIPaintSampler(**SMALL).model(prior, operator).likelihood is operator.likelihood
+    both = VIPaintSampler(**SMALL, perceptual=1.0).model(prior, operator).likelihood
+    assert both.pixel is operator.likelihood
+    guide = HierarchicalGuide(DiffusionModel(prior, operator, (800, 400)), y)
+    for sampler, options in ((VIPaintSampler(**SMALL), {"guide": guide}), (DPSSampler(5), {})):
+        images = []
+        for own in (operator, Inpainting(operator.observed)):
+            images.append(sampler(prior, own, y, 1, torch.Generator().manual_seed(0), **options).images)
+        assert not torch.equal(*images)
+
+
+def test_a_discrepancy_needs_a_step_that_can_pull(smooth):
+    operator, y, _ = problem()
+    with pytest.raises(ValueError, match="method pull"):
+        refine(smooth, operator, y, y[None], 300, num_steps=2, step=lambda z, r: 0 * z, likelihood=Distant())
+
+
+def test_a_step_of_two_arguments_serves_as_before(smooth):
+    operator, y, _ = problem()
+    z = torch.randn(2, 3, 1, 8, 8).double()
+    own, usual = (one_step(smooth, operator, y, z, 300, step=step) for step in (
+        lambda z, residual: DPS(0.3)(z, residual), DPS(0.3)))  # fmt: skip
+    assert torch.equal(own, usual)
+
+
+def test_not_finite_names_both_weights(smooth):
+    operator, y, _ = problem()
+    with pytest.raises(FloatingPointError, match="zeta or the weight of the penalty"):
+        refine(smooth, operator, y, y[None], 300, num_steps=3, penalty=lambda o, y, x: x.sum((-3, -2, -1)) * torch.inf)
+
+
+# -- the samplers ---------------------------------------------------------------------------------
+
+SMALL = {"timesteps": (800, 400), "fit_steps": 3, "num_chains": 1, "refinement_steps": 4}
+
+
+def halves():
+    observed = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    observed[0, :, :5], observed[1, :, :, 2:] = True, True
+    return Inpainting(observed), torch.linspace(-1, 1, 128).reshape(2, 1, 8, 8).double() * observed
+
+
+def sampled(sampler, prior):
+    with count_calls(prior) as counted:
+        samples = sampler(prior, *halves(), 2, torch.Generator().manual_seed(0))
+    assert 2 * sum(samples.calls.values()) == counted.total
+    return samples
+
+
+def published_step(z, residual, zeta=2.0, limit=True):
+    """The pull as it was before there was a penalty."""
+    norm = residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
+    (gradient,) = torch.autograd.grad(norm.sum(), z)
+    size = norm.detach().clamp_max(zeta) if limit else torch.full_like(norm, zeta)
+    return -size[..., None, None, None] * gradient
+
+
+def test_no_weight_is_what_was_to_the_last_bit(network_prior):
+    # The sampler's parts by hand, without a word of perceptual terms.
+    prior, generator = network_prior.conditioned([0, 1]), torch.Generator().manual_seed(0)
+    operator, y = halves()
+    model = DiffusionModel(prior, operator, (800, 400), Laplace(), num_levels=2)
+    guide = HierarchicalGuide(model, y)
+    elbo = Trace_ELBO(1, vectorize_particles=True, max_plate_nesting=3)
+    record = fit(model, guide, y, num_steps=3, loss=elbo, generator=generator)
+    z = draw(model, guide, 2, generator)[400]
+    x = refine(prior, operator, y, z, 400, num_steps=4, step=published_step, generator=generator)
+    samples = sampled(VIPaintSampler(**SMALL), prior)
+    assert samples.fit.losses == record.losses and torch.equal(samples.images, x)
+
+    noise = torch.randn(2, 2, 1, 8, 8, generator=generator.manual_seed(0), dtype=torch.float64)
+    step = lambda z, r: published_step(z, r, 0.5, False)  # noqa: E731
+    x = refine(prior, operator, y, noise, 999, num_steps=5, step=step, generator=generator)
+    assert torch.equal(sampled(DPSSampler(5), prior).images, x)
+
+
+@pytest.mark.parametrize("correct", ["none", "psis"])
+def test_weights_change_the_draws_and_not_the_calls(network_prior, correct):
+    prior = network_prior.conditioned([0, 1])
+    options = {**SMALL, "correct": correct, "num_particles": 8}
+    plain = sampled(VIPaintSampler(**options), prior)
+    assert "perceptual" not in plain.fit.terms
+    for weights in ({"perceptual": 500.0}, {"perceptual_refinement": 5.0}):
+        other = sampled(VIPaintSampler(**options, **weights), prior)
+        assert other.calls == plain.calls and not torch.equal(other.images, plain.images)
+        assert ("perceptual" in other.fit.terms) == ("perceptual" in weights)
+        # The refinement's weight is not one of the fit.
+        assert (other.fit.losses == plain.fit.losses) == ("perceptual" not in weights)
+    plain, other = (sampled(DPSSampler(5, perceptual_refinement=w), prior) for w in (0.0, 5.0))
+    assert other.calls == plain.calls and not torch.equal(other.images, plain.images)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"perceptual": -1.0}, "at least 0, but is -1"),
+        ({"perceptual": float("nan")}, "at least 0, but is nan"),
+        ({"perceptual": float("inf")}, "at least 0, but is inf"),
+        ({"perceptual_refinement": -0.1}, "at least 0, but is -0.1"),
+        ({"perceptual_net": "resnet"}, "'alex' or 'vgg', not 'resnet'"),
+        ({"perceptual": 1.0, "correct": "smc"}, "leave the perceptual weights at 0"),
+        ({"perceptual_refinement": 1.0, "correct": "smc"}, "leave the perceptual weights at 0"),
+        ({"perceptual": 1.0, "guide_name": "red-diff", "timesteps": None}, "has no perceptual"),
+    ],
+)
+def test_settings_that_cannot_be(network_prior, options, words):
+    observed = torch.ones(1, 1, 8, 8, dtype=torch.bool)
+    options = {"timesteps": (800, 400), **options}
+    with pytest.raises(ValueError, match=words):
+        VIPaintSampler(**options).model(network_prior.conditioned([0]), Inpainting(observed))
+    names = ("perceptual_refinement", "perceptual_net")
+    options = {k: v for k, v in options.items() if k in names}
+    if len(options) and "smc" not in words and "leave" not in words:
+        with pytest.raises(ValueError, match=words):
+            DPSSampler(**options)(network_prior.conditioned([0]), Inpainting(observed), torch.zeros(1, 1, 8, 8), 1)
+
+
+def test_what_only_the_weights_can_tell(network_prior, tmp_path):
+    prior, operator = network_prior.conditioned([0]), Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool))
+    for weight in ("perceptual", "perceptual_refinement"):
+        settings = {"timesteps": (800, 400), weight: 1.0}
+        missing = VIPaintSampler(**settings, perceptual_weights=str(tmp_path / "none.safetensors"))
+        with pytest.raises(FileNotFoundError, match="none.safetensors"):
+            missing.model(prior, operator)
+        numbers = Matrix(torch.ones(5, 64).double(), (1, 8, 8))
+        with pytest.raises(ValueError, match="one of pictures"):
+            VIPaintSampler(**settings).model(prior, numbers)
+        VIPaintSampler(timesteps=(800, 400)).model(prior, numbers)
+
+
+def test_the_published_weight(network_prior, gaussian):
+    assert published_weight(network_prior) == 64 and published_weight(gaussian) == 6
+
+
+def test_svi_of_pyro_itself_runs_on_it(smooth):
+    operator, y, _ = problem()
+    model = DiffusionModel(smooth, operator, TIMES, Perceptual(20.0))
+    svi = SVI(model, HierarchicalGuide(model, y), pyro.optim.Adam({"lr": 0.01}), Trace_ELBO())
+    assert all(torch.isfinite(torch.tensor(svi.step(y))) for _ in range(2))

@@ -1,0 +1,174 @@
+r"""The perceptual likelihood: L1 and LPIPS, as VIPaint weighs the pixels that are known.
+
+Agarwal et al., arXiv:2411.18929, section 4; LPIPS is that of Zhang et al., arXiv:1801.03924.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.metrics import LPIPS
+from vipaint_pyro.operators import Operator
+from vipaint_pyro.priors import DiffusionPrior
+
+__all__ = ["Perceptual", "published_weight"]
+
+#: Pictures that go through the network at once.
+CHUNK = 64
+
+
+def published_weight(prior: DiffusionPrior) -> float:
+    """The weight of the paper's code beside a KL of weight 1: d, the number of the prior's latent dimensions.
+
+    Its objective, all of it times d / 100, is sum KL + kappa sum |r| + d LPIPS. On a pixel model kappa is 1,
+    which is Laplace noise of b = 1, this library's default.
+    """
+    return float(math.prod(prior.latent_shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Perceptual:
+    r"""A likelihood of the pixels times :math:`e^{-\lambda\,\mathrm{LPIPS}}`, both where observed.
+
+    .. math:: \log \tilde p(y | x) = \log p_\mathrm{pixel}(y | A x) - \lambda\,\mathrm{LPIPS}(m y, m A x)
+
+    with m = ``operator.observed``. The factor has no normaliser: in a program it is the ``pyro.factor``
+    named ``perceptual`` beside the sample site ``y``, and what a fit bounds is :math:`\log\int\tilde p(y|x)p(x)`,
+    to be compared only with fits of the same weight.
+
+    Masking is that of the paper's first code: *both* pictures are 0 (mid-grey) where m is 0. A hidden pixel of
+    A x is thrown away before the network sees it, so that its derivative is exactly 0, however far the
+    network looks. (The later code puts the prediction, detached, into the hole of y, and averages the
+    distance over the mask's share of each layer instead.) The mean that LPIPS takes over places runs over the
+    hole too, where both pictures agree: a larger hole makes the term smaller.
+
+    Computed in float32, picture by picture of a batch, in chunks; returned in the precision of x.
+
+    Args:
+        weight: lambda, in nats per unit of LPIPS, at least 0. :func:`published_weight` is the paper's.
+        pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.likelihoods` or any callable from A x
+            to a distribution.
+        net: ``"alex"`` or ``"vgg"`` (the paper's).
+        weights: a file with the network's weights; see :class:`vipaint_pyro.metrics.LPIPS`. It is loaded when
+            first needed and shared by all that name the same.
+
+    Raises:
+        ValueError: for a negative or infinite weight, or another network.
+    """
+
+    weight: float
+    pixel: Callable = field(default_factory=Laplace)
+    net: str = "alex"
+    weights: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"the perceptual weight is finite and at least 0, but is {self.weight}")
+        if self.net not in ("alex", "vgg"):
+            raise ValueError(f"the perceptual net is 'alex' or 'vgg', not {self.net!r}")
+
+    def __call__(self, loc: Tensor):
+        """Not a plug-in likelihood: whoever takes it for one would leave out the factor.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "a perceptual likelihood is no distribution of y given A x alone: see it through likelihood_at, "
+            "as DiffusionModel does; this model takes its part .pixel only"
+        )
+
+    def penalty(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+        """lambda LPIPS(m y, m A x) >= 0 of each image, in nats.
+
+        Args:
+            operator: the measurement, whose y are pictures of one or three channels.
+            y: (N, C', H', W') in [-1, 1], or with the leading axes of x.
+            x: (*, N, C, H, W).
+
+        Returns:
+            (*, N), with a gradient to x.
+
+        Raises:
+            ValueError: for measurements that are no pictures.
+            FileNotFoundError: where ``weights`` is missing.
+        """
+        seen = torch.where(operator.observed, operator(x), 0)
+        _check_picture(seen.shape[-3:])
+        y = torch.where(operator.observed, y, 0).to(seen)
+        return self.weight * _network(self.net, self._weights(), seen.device).spread(seen, y)
+
+    def check(self, prior: DiffusionPrior, operator: Operator) -> None:
+        """Raise now what a fit would come to: the errors of :meth:`penalty`."""
+        blank = torch.zeros(operator.observed.shape[0], *prior.image_shape, device=prior.device, dtype=prior.dtype)
+        _check_picture(operator(blank).shape[-3:])
+        _network(self.net, self._weights(), prior.device)
+
+    def _weights(self) -> str | None:
+        given = self.weights or os.environ.get(f"VIPAINT_LPIPS_{self.net.upper()}")
+        return None if given is None else str(given)
+
+
+def refinement_penalty(sampler, prior: DiffusionPrior, operator: Operator) -> Callable | None:
+    """The penalty that a sampler's ``perceptual_refinement``, ``_net`` and ``_weights`` ask for, None at 0.
+
+    Raises:
+        ValueError, FileNotFoundError: as :class:`Perceptual` and :meth:`Perceptual.check`.
+    """
+    own = Perceptual(sampler.perceptual_refinement, net=sampler.perceptual_net, weights=sampler.perceptual_weights)
+    if not own.weight:
+        return None
+    own.check(prior, operator)
+    return own.penalty
+
+
+def _check_picture(shape: torch.Size) -> None:
+    if shape[0] not in (1, 3) or min(shape[1:]) < 2:
+        raise ValueError(
+            f"the perceptual distance is one of pictures, (1 or 3, H, W), but the operator measures {tuple(shape)}"
+        )
+
+
+class _Distance(LPIPS):
+    """LPIPS of many samples to few pictures: the same numbers, the pictures' features computed once."""
+
+    def spread(self, x: Tensor, truth: Tensor) -> Tensor:
+        """LPIPS of each of x (*, N, C, H, W) to truth (N, C, H, W), or one with x's leading axes; shape (*, N)."""
+        batch, shape = x.shape[:-3], x.shape[-3:]
+        if truth.ndim > 4:
+            truth = truth.expand(x.shape).reshape(-1, *shape)
+        x = x.reshape(-1, len(truth), *shape)
+        columns = []
+        for own, target in zip(x.split(CHUNK, 1), truth.split(CHUNK)):
+            target = self._features(target)
+            rows = own.split(max(1, CHUNK // own.shape[1]))
+            columns.append(torch.cat([self._compared(row, target) for row in rows]))
+        return torch.cat(columns, 1).to(x.dtype).reshape(batch)
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        from lpips import normalize_tensor
+
+        layers = self._net.net(self._net.scaling_layer(self._prepare(x)))
+        return [normalize_tensor(layer) for layer in layers]
+
+    def _compared(self, x: Tensor, target: list[Tensor]) -> Tensor:
+        """Of x (S, n, C, H, W) to the features of n targets; shape (S, n)."""
+        total = 0.0
+        for own, other, lin in zip(self._features(x.flatten(0, 1)), target, self._net.lins):
+            square = (own.unflatten(0, x.shape[:2]) - other).square().flatten(0, 1)
+            total = total + lin(square).mean((1, 2, 3))
+        return total.reshape(x.shape[:2])
+
+
+@lru_cache(maxsize=4)
+def _network(net: str, weights: str | None, device: torch.device) -> _Distance:
+    return _Distance(net, weights).to(device)
