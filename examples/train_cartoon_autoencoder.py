@@ -31,14 +31,27 @@ def new_autoencoder() -> AutoencoderKL:
         latent_channels=4,
         norm_num_groups=8,
         sample_size=64,
+        scaling_factor=1.0,
     )
 
 
-def latent_std(vae: AutoencoderKL, images: torch.Tensor) -> float:
-    """The standard deviation of the latents over images and entries: 1 / scaling_factor."""
+def standardise(vae: AutoencoderKL, images: torch.Tensor) -> None:
+    """Give every latent channel mean 0 and standard deviation 1, without changing what is decoded.
+
+    The affine map goes into the 1x1 convolution behind the encoder, its inverse into the one before the
+    decoder, so that scaling_factor is 1.
+    """
     with torch.no_grad():
         x = images[:500].float() / 127.5 - 1
-        return torch.cat([vae.encode(part).latent_dist.mean for part in x.split(50)]).std().item()
+        z = torch.cat([vae.encode(part).latent_dist.mean for part in x.split(50)])
+        mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
+        after, before = vae.quant_conv, vae.post_quant_conv
+        c = len(mean)  # the first c channels are the means, the others log variances
+        after.weight[:c] /= std[:, None, None, None]
+        after.bias[:c] = (after.bias[:c] - mean) / std
+        after.bias[c:] -= 2 * std.log()
+        before.bias += before.weight[:, :, 0, 0] @ mean
+        before.weight *= std[:, None, None]
 
 
 @click.command(help=__doc__)
@@ -77,7 +90,7 @@ def main(out, faces, steps, batch_size, lr, perceptual, kl, checkpoint_every, st
     def release():
         released = new_autoencoder()
         released.load_state_dict(trainer.average)
-        released.register_to_config(scaling_factor=1 / latent_std(released, images))
+        standardise(released, images)
         released.half().save_pretrained(out / "vae")
 
     trainer.run(loss, release, checkpoint_every, stop_at)
