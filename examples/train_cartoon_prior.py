@@ -77,7 +77,7 @@ def latents_of(vae: AutoencoderKL, images: torch.Tensor, path: Path) -> torch.Te
 @click.option("--bfloat16", is_flag=True, help="Autocast: 1.6 times as fast on processors with AMX.")
 @click.option("--smoke", is_flag=True, help="Three steps of a batch of four with a tiny network: does it run?")
 def main(autoencoder, out, faces, steps, batch_size, lr, ema, checkpoint_every, stop_at, seed, bfloat16, smoke):
-    network = (lambda: new_unet((16, 16, 32))) if smoke else new_unet
+    network = (lambda: new_unet((32, 32, 32))) if smoke else new_unet
     if smoke:
         faces, steps, batch_size, checkpoint_every = 8, 3, 4, 2
     out.mkdir(parents=True, exist_ok=True)
