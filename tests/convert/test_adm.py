@@ -100,7 +100,7 @@ def test_names_and_shapes_at_full_size():
     unet = adm_unet("edm-imagenet64")
     weights = collect({"unet": unet}, {"unet": unet_sources(unet)}, model.state_dict(), "checkpoint")["unet"]
     assert {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in unet.state_dict().items()}
-    # Dhariwal and Nichol (arXiv:2105.05233), table 4: 296M parameters at 64x64.
+    # Dhariwal and Nichol (arXiv:2105.05233) give 296M for ImageNet at 64x64.
     assert round(sum(v.numel() for v in weights.values()) / 1e6) == 296
 
 

@@ -22,8 +22,8 @@ def originals(kind):
     return UNet(3, levels, 2, heads=1, context=512), VQ((128, 256, 512), 2, 3, 8192), torch.nn.Embedding(1001, 512)
 
 
-# Millions of parameters, as published: Rombach et al. (arXiv:2112.10752), tables 3 and 12 for the UNets (table 12's
-# 294M for churches is 294.97M); the autoencoders' are those of the released files.
+# Millions of parameters. 400 is that of LDM-4 on ImageNet in Rombach et al. (arXiv:2112.10752), table 3. Churches'
+# released file has 2.7 GB in float32: twice its UNet (plain and averaged), and the autoencoder.
 @pytest.mark.parametrize(
     ("kind", "unet", "autoencoder"), [("churches-kl-f8", 294, 83), ("imagenet-vq-f4", 400, 55)]
 )  # fmt: skip
