@@ -6,7 +6,7 @@ Rombach et al. (arXiv:2112.10752) and Esser et al. (arXiv:2012.09841). Nothing o
 from torch import nn
 from torch.nn.functional import interpolate, pad, silu
 
-from tests.convert.ldm_unet import attend
+from tests.convert.ldm_attention import attend
 
 
 def norm(width):

@@ -102,7 +102,6 @@ KINDS: dict[str, Kind] = {
                 "block_out_channels": (128, 256, 512),
                 "num_vq_embeddings": 8192,
                 "vq_embed_dim": 3,
-                "scaling_factor": 1.0,
                 **_levels(3),
             },
         ),
