@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-__all__ = ["ATTRIBUTES", "cartoon_faces", "draw_attributes", "render"]
+__all__ = ["ATTRIBUTES", "cartoon_faces", "draw_attributes", "number", "render", "shows"]
 
 _HATS = ("HAT", "TURBAN", "WINTER_HAT_1")
 
@@ -151,3 +151,33 @@ def cartoon_faces(
         save_file({"images": images, "attributes": attributes}, partial)
         partial.replace(cache)
     return images, attributes
+
+
+def number(attributes: Mapping[str, str]) -> Tensor:
+    """A face's attributes by name as whole numbers (11,), in the order of :data:`ATTRIBUTES`."""
+    return torch.tensor([[*odds].index(attributes[name]) for name, odds in ATTRIBUTES.items()])
+
+
+def shows(attributes: Tensor) -> Tensor:
+    """Which attributes can be seen in a face.
+
+    Sunglasses hide the eyes but for a shimmer; the hair's colour shows in hair or beard, the hat's in a hat.
+
+    Args:
+        attributes: whole numbers (*, 11), as :func:`cartoon_faces` gives them.
+
+    Returns:
+        bool, with the same shape.
+    """
+    place = {name: i for i, name in enumerate(ATTRIBUTES)}
+
+    def among(name: str, *choices: str) -> Tensor:
+        known = torch.tensor([[*ATTRIBUTES[name]].index(c) for c in choices])
+        return torch.isin(attributes[..., place[name]], known)
+
+    seen = torch.ones_like(attributes, dtype=torch.bool)
+    hat = among("top", *_HATS)
+    seen[..., place["eyes"]] = ~among("accessory", "SUNGLASSES")
+    seen[..., place["hat_color"]] = hat
+    seen[..., place["hair_color"]] = ~hat | ~among("facial_hair", "NONE")
+    return seen
