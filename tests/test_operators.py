@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vipaint_pyro.operators import Inpainting, Matrix, as_matrix
+from vipaint_pyro.operators import Inpainting, Matrix, as_matrix, estimate, scaled_adjoint
 
 
 def random(*shape, seed=0):
@@ -104,3 +104,35 @@ def test_refuses_what_is_no_mask():
         Inpainting(torch.ones(1, 1, 2, 2))
     with pytest.raises(ValueError, match=r"shape \(N, C, H, W\), but came with \(2, 2\)"):
         Inpainting(torch.ones(2, 2, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_estimate_of_its_own_an_operator_begins_from_its_adjoint(kind, seed):
+    operator, shape, n = operators(seed)[kind]
+    y = operator(random(n, *shape, seed=seed))
+    assert torch.equal(estimate(operator, y), operator.adjoint(y))
+
+
+def test_an_operators_own_estimate_comes_first():
+    pooling = Pooling(1, 1, 4, 4)
+    pooling.estimate = lambda y: 4 * pooling.adjoint(y)
+    y = random(1, 1, 2, 2)
+    assert torch.equal(estimate(pooling, y), 4 * pooling.adjoint(y))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scaled_adjoint_explains_y_best(kind, seed):
+    operator, shape, n = operators(seed)[kind]
+    y = operator(random(5, n, *shape, seed=seed)) * operator.observed
+    x = scaled_adjoint(operator, y)
+    assert x.shape == (5, n, *shape)
+    # The misfit is at its least: what is left of y has no share in A x.
+    Ax = operator(x) * operator.observed
+    torch.testing.assert_close((Ax * (y - Ax)).sum((-3, -2, -1)), torch.zeros(5, n).double(), rtol=0, atol=1e-11)
+    assert torch.equal(x.sign(), operator.adjoint(y).sign())
+
+
+def test_the_scaled_adjoint_of_nothing_is_nothing():
+    assert (scaled_adjoint(Pooling(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)) == 0).all()

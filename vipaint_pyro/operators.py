@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["Inpainting", "Matrix", "Operator", "as_matrix"]
+__all__ = ["Inpainting", "Matrix", "Operator", "as_matrix", "estimate", "scaled_adjoint"]
 
 
 class Operator(Protocol):
@@ -16,6 +17,9 @@ class Operator(Protocol):
 
     ``observed`` is a bool tensor (N, C', H', W') that says which entries of y are known: the others
     are marginalised. ``operator(x)`` is A x for images (*, N, C, H, W) and ``adjoint(y)`` is A^T y.
+
+    An operator may also have ``estimate(y)``, an image to begin from where A^T y is none: see
+    :func:`estimate`.
     """
 
     observed: Tensor
@@ -87,7 +91,12 @@ def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> T
     """The matrix of a linear operator, (N, d_y, D), in the precision and on the device of ``like``.
 
     Rows of entries that are not observed are 0.
+
+    Raises:
+        TypeError: for a :class:`~vipaint_pyro.nonlinear.Nonlinear` measurement, which has no matrix.
     """
+    if not getattr(operator, "linear", True):
+        raise TypeError("a nonlinear measurement has no matrix: what is exact or moment-matched needs a linear one")
     if isinstance(operator, Matrix):
         return operator.matrix.to(like)
     size = torch.Size(image_shape).numel()
@@ -95,3 +104,68 @@ def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> T
     n = operator.observed.shape[0]
     columns = operator(units.expand(size, n, *image_shape)) * operator.observed
     return columns.flatten(2).permute(1, 2, 0)
+
+
+def estimate(operator: Operator, y: Tensor) -> Tensor:
+    """An image that looks like y, where guides begin: the operator's own ``estimate``, else its adjoint.
+
+    The adjoint of an inpainting is the picture with its holes; that of a reduction by s has 1 / s^2 of
+    the contrast, so that restorations say for themselves what to start from.
+
+    Args:
+        operator: of N images.
+        y: measurements (*, N, C', H', W'), 0 where not observed.
+
+    Returns:
+        Images (*, N, C, H, W), about [-1, 1].
+    """
+    own = getattr(operator, "estimate", None)
+    return operator.adjoint(y) if own is None else own(y)
+
+
+def scaled_adjoint(operator: Operator, y: Tensor) -> Tensor:
+    r"""The multiple of A^T y that explains y best: :math:`c A^T y`, c minimising :math:`\lVert y - c A A^T y\rVert_2`.
+
+    Each image has a c of its own. Where A A^T is a multiple of the identity it is the pseudo-inverse.
+
+    Args:
+        operator: a linear one, of N images.
+        y: measurements (*, N, C', H', W'), 0 where not observed.
+
+    Returns:
+        Images (*, N, C, H, W); 0 where A^T y is 0.
+    """
+    x = operator.adjoint(y)
+    back = operator(x) * operator.observed
+    c = (back * y).sum((-3, -2, -1)) / back.square().sum((-3, -2, -1)).clamp_min(1e-20)
+    return c[..., None, None, None] * x
+
+
+# -- shared by the operators of other files ----------------------------------------------------------
+
+
+def whole(name: str, value, least: int = 1) -> int:
+    """The value as an int; a ValueError that names it where it is no whole number, or below ``least``."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is a whole number of at least {least}, but is {value!r}")
+    return int(value)
+
+
+def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int, int, int], int]:
+    """(C, H, W) and N of an operator, as given, or a ValueError."""
+    shape = tuple(image_shape)
+    if len(shape) != 3:
+        raise ValueError(f"image_shape is (C, H, W), but is {shape}")
+    return tuple(whole("each size in image_shape", n) for n in shape), whole("num_images", num_images)
+
+
+def check_shape(name: str, v: Tensor, shape: Sequence[int]) -> None:
+    """A ValueError where the last three axes of v are not ``shape``."""
+    if v.shape[-3:] != torch.Size(shape):
+        raise ValueError(f"{name} has shape (*, N, {', '.join(map(str, shape))}), but came with {tuple(v.shape)}")
+
+
+def over_batch(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A function of (B, C, H, W) applied to (*, N, C, H, W)."""
+    y = function(x.reshape(-1, *x.shape[-3:]))
+    return y.reshape(*x.shape[:-3], *y.shape[1:])

@@ -1,0 +1,104 @@
+"""Any linear function as a measurement, its adjoint by automatic differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.operators import check_images, check_shape, over_batch, scaled_adjoint
+
+__all__ = ["LinearMap"]
+
+
+class LinearMap:
+    r"""A x for a function of your own; the vector-Jacobian product of a linear map is its adjoint, exactly.
+
+    It is tried on a few random images when it is made, so that a function that is not linear is found out::
+
+        operator = LinearMap(lambda x: x[..., ::2].cumsum(-1), (1, 28, 28))
+
+    Args:
+        function: differentiable and linear, images (B, C, H, W) to (B, C', H', W'), each by itself. Its own
+            constants decide which precision and device it can be called with.
+        image_shape: (C, H, W).
+        num_images: N, all measured alike.
+        dtype: of the trial. float64 is the sharpest; take the precision of the function's constants.
+        device: of the trial and of ``observed``, by default the CPU.
+
+    Raises:
+        TypeError: where the function gives no real tensor.
+        ValueError: where it gives another number of images than it got, mixes them, is not linear, or cannot be
+            differentiated.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        image_shape: Sequence[int],
+        num_images: int = 1,
+        *,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.image_shape, self.num_images = check_images(image_shape, num_images)
+        self.function = function
+        self.measured_shape = self._tried(dtype, device)
+        self.observed = torch.ones(self.num_images, *self.measured_shape, dtype=torch.bool, device=device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """A x, with shape (*, N, C', H', W'), of images (*, N, C, H, W).
+
+        Raises:
+            ValueError: for images of another shape.
+        """
+        check_shape("x", x, self.image_shape)
+        return over_batch(self.function, x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """A^T y, with shape (*, N, C, H, W), of measurements (*, N, C', H', W'); differentiable in y.
+
+        Raises:
+            ValueError: for measurements of another shape.
+        """
+        check_shape("y", y, self.measured_shape)
+        keep = torch.is_grad_enabled() and y.requires_grad
+        return over_batch(lambda flat: self._pullback(flat, keep), y)
+
+    def estimate(self, y: Tensor) -> Tensor:
+        """The multiple of A^T y that explains y best; see :func:`~vipaint_pyro.operators.scaled_adjoint`."""
+        return scaled_adjoint(self, y)
+
+    def _pullback(self, y: Tensor, keep: bool) -> Tensor:
+        with torch.enable_grad():
+            x = y.new_zeros(len(y), *self.image_shape).requires_grad_()
+            (back,) = torch.autograd.grad(self.function(x), x, y, create_graph=keep)
+        return back
+
+    def _tried(self, dtype: torch.dtype, device: torch.device | str | None) -> tuple[int, int, int]:
+        """(C', H', W'), once the function has passed."""
+        generator = torch.Generator().manual_seed(0)
+        u, v = torch.randn(2, 3, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype)
+        with torch.enable_grad():
+            Au = self.function(u.requires_grad_())
+        if not isinstance(Au, Tensor) or not Au.is_floating_point():
+            kind = Au.dtype if isinstance(Au, Tensor) else type(Au).__name__
+            raise TypeError(f"the function gives real tensors, but this one gave {kind}")
+        if Au.ndim != 4 or len(Au) != len(u):
+            raise ValueError(f"images {tuple(u.shape)} became {tuple(Au.shape)}, which is not (B, C', H', W')")
+        if not Au.requires_grad:
+            raise ValueError("the function cannot be differentiated: its result does not depend on its input's graph")
+        with torch.no_grad():
+            u, Au, Av = u.detach(), Au.detach(), self.function(v)
+            size = Au.abs().max() + Av.abs().max()
+            slack = max(1e-6, 200 * torch.finfo(Au.dtype).eps) * size
+            cure = "a nonlinear measurement goes through a likelihood instead: vipaint_pyro.nonlinear.Nonlinear"
+            if not self.function(torch.zeros_like(u)).abs().max() <= slack:
+                raise ValueError(f"the function is not linear: it is not 0 at 0. Take its constant off; {cure}")
+            # A factor of each sign, and neither a power of 2.
+            if not (self.function(2.3 * u - 0.7 * v) - (2.3 * Au - 0.7 * Av)).abs().max() <= 3 * slack:
+                raise ValueError(f"the function is not linear: A(2.3 u - 0.7 v) is not 2.3 A u - 0.7 A v; {cure}")
+            if not (self.function(u[1:]) - Au[1:]).abs().max() <= slack:
+                raise ValueError("the function mixes the images of a batch: each has to be measured by itself")
+        return tuple(Au.shape[1:])

@@ -1,0 +1,80 @@
+"""Likelihoods of any family of distributions: counts, thresholds, other noise than Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from vipaint_pyro.operators import Operator
+
+__all__ = ["Family"]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    r"""A likelihood of any family: a distribution of each entry of y for each entry of A x, or of h(x).
+
+    A fit needs nothing but its density and the gradient of it. A refinement that is given it
+    (:func:`vipaint_pyro.refinement.refine`) follows it too, by way of its :meth:`discrepancy`.
+
+    Args:
+        family: parameters to a distribution of one number for each of them.
+        saturated: the largest log density that any parameter gives y: a number, or a function of y with y's shape.
+            By default ``family(y).log_prob(y)``, right where the parameter is the mode or the mean of y (Poisson,
+            Normal, Laplace, Bernoulli by its probability). 0 for a Bernoulli by its logits.
+        unit: > 0, of the discrepancy. With the standard deviation of Gaussian noise it is DPS's own.
+    """
+
+    family: Callable[[Tensor], dist.Distribution]
+    saturated: float | Callable[[Tensor], Tensor] | None = None
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.unit > 0:
+            raise ValueError(f"unit is positive, but is {self.unit}")
+
+    def __call__(self, loc: Tensor) -> dist.Distribution:
+        return self.family(loc)
+
+    def deviance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+        r"""The deviance :math:`2 \sum_i [\max \log p(y_i) - \log p(y_i | x)] \ge 0` over observed entries.
+
+        Half of it is the negative log likelihood up to a constant (McCullagh and Nelder, Generalized Linear
+        Models, 1989, section 2.3). For Gaussian noise it is :math:`\lVert y - A x\rVert^2 / \sigma^2`.
+
+        Args:
+            operator: the measurement.
+            y: with shape (N, C', H', W'), or what broadcasts against A x.
+            x: images (*, N, C, H, W).
+
+        Returns:
+            A tensor with shape (*, N).
+
+        Raises:
+            ValueError: where ``saturated`` is not the largest log density.
+        """
+        log_p = self.family(operator(x)).log_prob(y)
+        if self.saturated is None:
+            best = self.family(y.expand(log_p.shape)).log_prob(y)
+        else:
+            best = self.saturated(y) if callable(self.saturated) else self.saturated
+        gap = torch.where(operator.observed, best - log_p, 0)
+        slack = 1e3 * torch.finfo(gap.dtype).eps * (1 + log_p.detach().abs())
+        if (gap.detach() < -slack).any():
+            raise ValueError(
+                "saturated is not the largest log density that y can have: the family's parameter is not in the "
+                "units of y, give saturated (0 for a Bernoulli by its logits)"
+            )
+        return 2 * gap.sum((-3, -2, -1))
+
+    def discrepancy(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+        """``unit`` times the root of the deviance, with shape (*, N): what refinement pulls down.
+
+        For Gaussian noise of standard deviation ``unit`` that is the norm of y - A x.
+        """
+        # No gradient at 0, where there is nothing left to correct.
+        return self.unit * self.deviance(operator, y, x).clamp_min(1e-20).sqrt()

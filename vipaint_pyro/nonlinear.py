@@ -1,0 +1,148 @@
+r"""Measurements that are not linear, or whose noise is not Gaussian: y ~ family(h(x)).
+
+Counts, thresholds, magnitudes: whatever the measurement, it takes a function h from an image to the parameter
+of a distribution for each entry of y, and that distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from vipaint_pyro.noise_families import Family
+from vipaint_pyro.operators import check_images, check_shape, over_batch
+
+__all__ = ["Nonlinear"]
+
+
+class Nonlinear:
+    r"""A measurement :math:`y_i \sim \mathrm{family}(h(x)_i)`, as an operator that brings its likelihood.
+
+    A :class:`~vipaint_pyro.models.DiffusionModel` takes it as the pair of them. Photon counts, 30 in a white pixel
+    and a few by chance in a black one::
+
+        counts = Nonlinear(
+            lambda x: 0.3 + 15 * (x.clamp_min(-1) + 1), dist.Poisson, (1, 28, 28),
+            start=lambda y: y / 15 - 1,
+        )
+        model = DiffusionModel(prior, counts, (500, 250), counts.likelihood)
+
+    An image thresholded at 0 through a slope, whose family has its parameter not in the units of y::
+
+        Nonlinear(lambda x: 20 * x, lambda logits: dist.Bernoulli(logits=logits), (1, 28, 28), saturated=0.0)
+
+    Phase retrieval, magnitudes of the Fourier transform with Gaussian noise::
+
+        Nonlinear(lambda x: torch.fft.fft2(x, norm="ortho").abs(), lambda loc: dist.Normal(loc, 0.05), (1, 28, 28))
+
+    A fit follows the density of the family. So does the refinement, by the root of the deviance
+    (:meth:`vipaint_pyro.noise_families.Family.discrepancy`), where it is given the likelihood::
+
+        refine(prior, counts, y, z, start, likelihood=counts.likelihood)
+
+    There is no adjoint and no matrix: moment-matched and exact likelihoods are for linear measurements.
+
+    Args:
+        function: h, differentiable, images (B, C, H, W) to parameters (B, C', H', W'), each image by itself. z
+            may lie outside [-1, 1], and h has to give a parameter that the family takes there too, with a finite
+            gradient: a Poisson's rate of 0 has none.
+        family: parameters to a distribution of one number for each of them.
+        image_shape: (C, H, W).
+        num_images: N, all measured alike.
+        saturated, unit: of :class:`~vipaint_pyro.noise_families.Family`.
+        start: y to images (*, N, C, H, W) where guides begin; by default mid-grey, 0.
+        observed: bool, broadcasts to (N, C', H', W'), which entries are known; by default all. the others
+            hold 0 in y, which the family has to allow, and count for nothing.
+        dtype: of the trial call that finds (C', H', W').
+        device: of the trial and of ``observed``, by default the CPU.
+
+    Raises:
+        TypeError: where function or family give no tensor and no distribution.
+        ValueError: where their shapes do not fit, or for a unit that is not positive.
+    """
+
+    linear = False
+
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        family: Callable[[Tensor], dist.Distribution],
+        image_shape: Sequence[int],
+        num_images: int = 1,
+        *,
+        saturated: float | Callable[[Tensor], Tensor] | None = None,
+        unit: float = 1.0,
+        start: Callable[[Tensor], Tensor] | None = None,
+        observed: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.image_shape, self.num_images = check_images(image_shape, num_images)
+        self.function, self.start = function, start
+        self.likelihood = Family(family, saturated, unit)
+        generator = torch.Generator().manual_seed(0)
+        x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
+        with torch.no_grad():
+            loc = function(x)
+            if not isinstance(loc, Tensor):
+                raise TypeError(f"the function gives a tensor, but this one gave {type(loc).__name__}")
+            if loc.ndim != 4 or len(loc) != len(x):
+                raise ValueError(f"images {tuple(x.shape)} became {tuple(loc.shape)}, which is not (B, C', H', W')")
+            seen = family(loc)
+        if not isinstance(seen, torch.distributions.Distribution):
+            raise TypeError(f"the family gives a distribution, but this one gave {type(seen).__name__}")
+        if seen.batch_shape != loc.shape or seen.event_shape:
+            raise ValueError(
+                f"the family gives one number for each of the parameters {tuple(loc.shape)}, but has batch shape "
+                f"{tuple(seen.batch_shape)} and event shape {tuple(seen.event_shape)}"
+            )
+        self.measured_shape = tuple(loc.shape[1:])
+        self.observed = self._mask(observed, device)
+
+    def _mask(self, observed: Tensor | None, device: torch.device | str | None) -> Tensor:
+        shape = (self.num_images, *self.measured_shape)
+        if observed is None:
+            return torch.ones(shape, dtype=torch.bool, device=device)
+        if observed.dtype != torch.bool:
+            raise TypeError(f"observed is a bool tensor, but has dtype {observed.dtype}")
+        try:
+            return observed.expand(shape).to(device or observed.device)
+        except RuntimeError:
+            raise ValueError(f"observed {tuple(observed.shape)} does not broadcast to y's shape {shape}") from None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """h(x), with shape (*, N, C', H', W'), of images (*, N, C, H, W).
+
+        Raises:
+            ValueError: for images of another shape.
+        """
+        check_shape("x", x, self.image_shape)
+        return over_batch(self.function, x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """There is none.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "a nonlinear measurement has no adjoint: begin from estimate(y), and take a plug-in likelihood "
+            "in place of a moment-matched or exact one"
+        )
+
+    def estimate(self, y: Tensor) -> Tensor:
+        """Images (*, N, C, H, W) where guides begin: ``start(y)``, or mid-grey.
+
+        Raises:
+            ValueError: where y, or what ``start`` makes of it, has another shape.
+        """
+        check_shape("y", y, self.measured_shape)
+        if self.start is None:
+            return y.new_zeros(*y.shape[:-3], *self.image_shape)
+        x = self.start(y)
+        if x.shape != (*y.shape[:-3], *self.image_shape):
+            raise ValueError(f"start made {tuple(x.shape)} of y {tuple(y.shape)}, not images of {self.image_shape}")
+        return x
