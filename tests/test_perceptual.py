@@ -278,9 +278,9 @@ def one_step(prior, operator, y, z, t, **options):
     return steps[0]
 
 
-@pytest.mark.parametrize("limit", [False, True])
-def test_one_step_is_that_of_the_hand(smooth, lpips, limit):
-    t, s, zeta, weight = 400, 300, 0.7, 12.0
+@pytest.mark.parametrize("zeta, limit", [(0.7, False), (0.7, True), (50.0, True)])
+def test_one_step_is_that_of_the_hand(smooth, lpips, zeta, limit):
+    t, s, weight = 400, 300, 12.0
     operator, y, _ = problem()
     z = torch.randn(2, 3, 1, 8, 8).double().requires_grad_()
     step = {"step": DPS(zeta, limit)}
@@ -300,6 +300,26 @@ def test_one_step_is_that_of_the_hand(smooth, lpips, limit):
     hidden = (~operator.observed).expand_as(found)
     without = one_step(smooth, operator, y, z, t, **step)
     assert torch.equal(found[hidden], without[hidden]) and not torch.equal(found, without)
+
+
+class Enlarged:
+    """A decoder: a grey latent becomes a picture of twice the size in three shades."""
+
+    factor, channels = 2, 3
+
+    def decode(self, z):
+        return torch.cat([z.repeat_interleave(2, -1).repeat_interleave(2, -2) * c for c in (1.0, 0.6, -0.4)], -3)
+
+
+def test_one_step_through_a_decoder(smooth, lpips):
+    smooth.codec = Enlarged()
+    operator, y, _ = problem(channels=3, size=16)
+    z = torch.randn(2, 3, 1, 8, 8).double().requires_grad_()
+    found = one_step(smooth, operator, y, z, 400, step=DPS(0.7), penalty=Perceptual(12.0).penalty)
+    x = Enlarged().decode(smooth.denoise(z, 400))
+    norm = ((y - x) * operator.observed).square().sum((-3, -2, -1)).sqrt()
+    (slope,) = torch.autograd.grad((0.7 * norm + 12 * by_hand(lpips, operator, y, x)).sum(), z)
+    torch.testing.assert_close(found, (smooth.reverse(z, 400, 300, 0.0)[0] - slope).detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_samples_and_images_do_not_see_each_other(smooth):
