@@ -73,6 +73,10 @@ def test_the_deviance_of_counts_is_that_of_the_textbook():
     expected = 2 * (torch.xlogy(y, y / rate) - (y - rate)).sum((-3, -2, -1))
     deviance = operator.likelihood.deviance(operator, y, x)
     torch.testing.assert_close(deviance, expected, rtol=1e-12, atol=1e-12)
+    # Entries that are not observed count for nothing.
+    partly = counts(1, observed=torch.tensor([False, True, True]))
+    cut = 2 * (torch.xlogy(y, y / rate) - (y - rate))[..., 1:].sum((-3, -2, -1))
+    torch.testing.assert_close(partly.likelihood.deviance(partly, y, x), cut, rtol=1e-12, atol=1e-12)
     # It is 0 where the rate is the count, and has then no gradient that is not finite.
     y = y + 1
     at_best = (y / 5 - 1.1).requires_grad_()

@@ -78,6 +78,13 @@ def test_a_measurement_is_the_images_plus_noise_where_observed():
     assert abs(noise.square().mean() / 0.04 - 1) < 4.5 * (2 / n) ** 0.5
 
 
+def test_a_measurement_is_0_where_not_observed_whatever_the_operator_gives_there():
+    operator = make_operator("deblur", (1, 8, 8))
+    operator.observed[..., :4] = False
+    y = measure(operator, torch.ones(1, 1, 8, 8), 0.1)
+    assert (y[..., :4] == 0).all() and (y[..., 4:] != 0).all()
+
+
 def test_each_image_has_noise_of_its_own():
     operator = make_operator("deblur", (1, 8, 8), 2)
     x = torch.zeros(2, 1, 8, 8)
