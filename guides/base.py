@@ -14,6 +14,7 @@ from torch import Tensor
 from vipaint_pyro.models.diffusion import DiffusionModel, site
 
 from vipaint_pyro.kernels import Bridge
+from vipaint_pyro.operators import estimate
 
 __all__ = ["Guide"]
 
@@ -58,18 +59,26 @@ class Guide(PyroModule):
 
     # -- parameters, one per element and image ----------------------------------------------------
 
+    def check_measurements(self, y: Tensor) -> None:
+        """Raise ValueError where y holds another number of images than the model."""
+        if y.shape[0] != self.model.num_images:
+            raise ValueError(f"y holds {y.shape[0]} images, the model {self.model.num_images}")
+
     def encoded(self, y: Tensor) -> Tensor:
-        """The encoded adjoint of measurements y, with shape (N, C, H, W): where means start.
+        """The encoded :func:`~vipaint_pyro.operators.estimate` of measurements y: where means start.
+
+        The adjoint of an inpainting, holes in mid-grey; a restoration's own first guess.
+
+        Returns:
+            A tensor of latents (N, C, H, W).
 
         Raises:
             ValueError: where y holds another number of images than the model.
         """
-        model = self.model
-        if y.shape[0] != model.num_images:
-            raise ValueError(f"y holds {y.shape[0]} images, the model {model.num_images}")
+        self.check_measurements(y)
+        model, prior = self.model, self.model.prior
         with torch.no_grad():
-            prior = model.prior
-            return prior.encode(model.operator.adjoint(y.to(prior.device, prior.dtype)))
+            return prior.encode(estimate(model.operator, y.to(prior.device, prior.dtype)))
 
     def real(self, name: str, start: Tensor) -> None:
         """A real parameter with an event shape (C, H, W)."""

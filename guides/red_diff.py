@@ -16,6 +16,7 @@ from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.models.red_diff import REDDiffModel
 
+from vipaint_pyro.operators import scaled_adjoint
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["REDDiffGuide"]
@@ -55,20 +56,20 @@ class REDDiffGuide(Guide):
             if not value >= 0:
                 raise ValueError(f"{name} is at least 0, but is {value}")
         self.std = float(std)
-        start = self.encoded(self._scaled(y))
+        start = self._start(y)
         start = start.expand(model.num_restarts, *start.shape)
         if init_std > 0:
             start = start + init_std * NoiseStreams(generator, model.num_images).normal(start.shape, 1, start)
         self.real("mu_0", start)
 
-    def _scaled(self, y: Tensor) -> Tensor:
-        """y times the c of its image that makes A (c A^T y) closest to y."""
+    def _start(self, y: Tensor) -> Tensor:
+        """The operator's own estimate, encoded, or the multiple of the adjoint that explains y best."""
+        self.check_measurements(y)
         operator, prior = self.model.operator, self.model.prior
-        y = y.to(prior.device, prior.dtype)
+        if hasattr(operator, "estimate"):
+            return self.encoded(y)
         with torch.no_grad():
-            back = operator(operator.adjoint(y)) * operator.observed
-            c = (back * y).sum((-3, -2, -1)) / back.square().sum((-3, -2, -1)).clamp_min(1e-20)
-        return c[:, None, None, None] * y
+            return prior.encode(scaled_adjoint(operator, y.to(prior.device, prior.dtype)))
 
     def __deepcopy__(self, memo):
         copy = super().__deepcopy__(memo)

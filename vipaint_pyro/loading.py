@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,10 @@ from pathlib import Path
 __all__ = ["BUILT_IN", "load_components", "read_labels", "resolve"]
 
 #: Priors that ship with the package: name -> one line about it.
-BUILT_IN = {"fashion-mnist": "28x28 greyscale pictures of clothes, 10 classes and none; pixel space"}
+BUILT_IN = {
+    "fashion-mnist": "28x28 greyscale pictures of clothes, 10 classes and none; pixel space",
+    "cartoon-faces": "64x64 colour cartoon faces, labelled by what is on the head, or not; latent space",
+}
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
@@ -74,12 +78,15 @@ def _part(folder: Path, name: str) -> Path:
 
 #: The parts of a prior that hold weights, and the classes that each may be of.
 MODELS = {
-    "unet": ("UNet2DModel", "UNet2DConditionModel"),
+    "unet": ("UNet2DModel", "UNet2DConditionModel", "OpenAIUNet2DModel"),
     "transformer": ("DiTTransformer2DModel", "Transformer2DModel", "SD3Transformer2DModel", "FluxTransformer2DModel"),
     "vae": ("AutoencoderKL", "VQModel"),
     "vqvae": ("AutoencoderKL", "VQModel"),
     "class_embedder": ("ClassEmbedder",),
 }
+
+# Networks that diffusers lacks: class -> where it lies here.
+_OWN = {"ClassEmbedder": "vipaint_pyro.class_embedder", "OpenAIUNet2DModel": "vipaint_pyro.openai_unet"}
 
 
 def _models(folder: Path) -> dict[str, Path]:
@@ -190,8 +197,8 @@ def _load(name: str, part: Path, options: dict):
 
     default = "UNet2DModel" if name == "unet" else None
     kind = _read_json(part / "config.json").get("_class_name", default)
-    if name == "class_embedder":
-        from vipaint_pyro.class_embedder import ClassEmbedder as model
+    if kind in _OWN:
+        model = getattr(import_module(_OWN[kind]), kind)
     else:
         model = getattr(diffusers, kind)
     try:

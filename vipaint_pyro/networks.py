@@ -55,6 +55,7 @@ def _packed(network: nn.Module, z: Tensor, time: Tensor, condition: Condition) -
 
 _CALLS: dict[str, Callable[[nn.Module, Tensor, Tensor, Condition], Tensor]] = {
     "UNet2DModel": _class_conditional,
+    "OpenAIUNet2DModel": _class_conditional,
     "DiTTransformer2DModel": _class_conditional,
     "UNet2DConditionModel": _cross_attention,
     "SD3Transformer2DModel": _joint_attention,

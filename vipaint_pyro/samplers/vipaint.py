@@ -128,6 +128,9 @@ class VIPaintSampler:
             in nats, here against the length of a step.
         perceptual_net: ``"alex"`` or ``"vgg"``.
         perceptual_weights: a file of its weights; see :class:`vipaint_pyro.metrics.LPIPS`.
+        gradient_checkpointing: whether a backward pass calls the network again instead of keeping what the
+            forward pass computed, so that the memory of a fit does not grow with the number of levels; costs one
+            forward call in three. None: for latent priors.
     """
 
     timesteps: tuple[int, ...] | None = None
@@ -149,6 +152,7 @@ class VIPaintSampler:
     perceptual_refinement: float = 0.0
     perceptual_net: str = "alex"
     perceptual_weights: str | None = None
+    gradient_checkpointing: bool | None = None
 
     @property
     def has_levels(self) -> bool:
@@ -193,8 +197,9 @@ class VIPaintSampler:
             raise ValueError(
                 f"the guide {self.guide_name!r} takes {named.levels} timestep(s), not {len(timesteps)}: {timesteps}"
             )
+        latent = not isinstance(prior.codec, IdentityCodec)
         model = DiffusionModel(
-            prior,
+            prior.checkpointed(latent if self.gradient_checkpointing is None else self.gradient_checkpointing),
             operator,
             timesteps,
             likelihood,
@@ -237,6 +242,7 @@ class VIPaintSampler:
             NonFiniteError, FloatingPointError: where a number stops being finite.
         """
         model = self.model(prior, operator)
+        prior = model.prior
         if not self.has_levels:
             if guide is not None:
                 raise ValueError(f"a fitted {self.guide_name} is its own answer: there is nothing to draw from it")
