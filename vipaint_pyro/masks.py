@@ -1,13 +1,22 @@
-"""Mask generators. Every mask is a bool tensor with shape (1, H, W), True where observed."""
+"""Mask generators. Every mask is a bool tensor with shape (1, H, W), True where observed.
+
+The families are those of VIPaint (arXiv:2411.18929, section 5): a rotated window, random masks and small ones;
+and the box that DPS (Chung et al., arXiv:2209.14687) and others are tested on. A mask depends on its size and its
+generator alone.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-__all__ = ["rotated_window"]
+__all__ = ["MASKS", "box_mask", "random_mask", "rotated_window", "small_mask"]
+
+#: Masks drawn and thrown away before :func:`random_mask` gives up.
+MAX_TRIES = 10_000
 
 
 def rotated_window(
@@ -40,3 +49,181 @@ def rotated_window(
     on_line = across.abs() < 1e-9
     hidden = torch.where(on_line, along < 0, across > 0)
     return ~hidden[None]
+
+
+def random_mask(
+    size: tuple[int, int],
+    generator: torch.Generator | None = None,
+    hidden: tuple[float, float] = (0.4, 0.8),
+    brush: bool = False,
+) -> Tensor:
+    r"""Rectangles anywhere, perhaps with brush strokes, drawn until the hidden part is of the wanted size.
+
+    The family of co-mod-GAN (Zhao et al., arXiv:2103.10428), as VIPaint's code has it; its default range is the
+    paper's "random". With :math:`k = \min(\mathrm{lo} + \mathrm{hi}, 1)`, up to 10 k - 1 rectangles with sides below half
+    of the image's, then up to 5 k - 1 with sides below the image's; with the brush up to 20 k - 1 strokes. Each
+    of them may reach out of the image by half of its size. The whole is flipped by two coins.
+
+    Lengths are relative to the image. Where the code has brush widths in pixels (12 to 48), they are taken for
+    images of 256 and scaled. A range with lo + hi < 0.2, which leaves the code no rectangle to draw, gets one.
+
+    Args:
+        size: (H, W), each at least 2.
+        generator: of everything; None takes the global random state.
+        hidden: (lo, hi), the hidden fraction lies strictly between them; 0 <= lo < hi <= 1.
+        brush: whether there are strokes beside the rectangles. VIPaint's code has them switched off.
+
+    Returns:
+        A bool tensor (1, H, W), True where observed.
+
+    Raises:
+        ValueError: for a range that is none or holds no whole number of pixels, or that 10,000 draws do not meet.
+    """
+    height, width = _checked(size, least=2)
+    lo, hi = hidden
+    if not 0 <= lo < hi <= 1:
+        raise ValueError(f"hidden is a range (lo, hi) of fractions with 0 <= lo < hi <= 1, but is {(lo, hi)}")
+    pixels = height * width
+    if math.floor(lo * pixels + 1) >= hi * pixels:
+        raise ValueError(f"of {pixels} pixels no whole number is a fraction strictly between {lo:g} and {hi:g}")
+    k = min(lo + hi, 1.0) + 1e-9  # 10 (0.1 + 0.7) is 7.999...
+    for _ in range(MAX_TRIES):
+        hole = torch.zeros(height, width, dtype=torch.bool)
+        for _ in range(_whole(0, max(1, int(10 * k) - 1), generator)):
+            _fill(hole, (height // 2, width // 2), generator)
+        for _ in range(_whole(0, max(0, int(5 * k) - 1), generator)):
+            _fill(hole, (height, width), generator)
+        if brush:
+            for _ in range(_whole(0, max(1, int(20 * k) - 1), generator)):
+                hole |= _stroke((height, width), generator)
+        hole = hole.flip([axis for axis in (0, 1) if _whole(0, 1, generator)])
+        if lo < hole.sum().item() / pixels < hi:
+            return ~hole[None]
+    raise ValueError(
+        f"none of {MAX_TRIES} random masks of {height}x{width} pixels hides a fraction strictly between {lo:g} and "
+        f"{hi:g}{'' if brush else ' with rectangles alone'}: widen the range"
+    )
+
+
+def small_mask(size: tuple[int, int], generator: torch.Generator | None = None) -> Tensor:
+    """A random mask that hides between 5 % and 20 % of the image.
+
+    The paper's "small" hides up to 20 %. Without a floor half of such masks would hide next to nothing, and
+    measure nothing: 5 % is this package's.
+
+    Args:
+        size: (H, W).
+        generator: as in :func:`random_mask`, whose range is (0.05, 0.2), rectangles alone.
+
+    Returns:
+        A bool tensor (1, H, W), True where observed.
+    """
+    return random_mask(size, generator, hidden=(0.05, 0.2))
+
+
+def box_mask(
+    size: tuple[int, int],
+    generator: torch.Generator | None = None,
+    side: int | tuple[int, int] | None = None,
+    centre: tuple[int, int] | None = None,
+) -> Tensor:
+    """A rectangular hole, by default of half the height and half the width, at a random place.
+
+    DPS's "box" hides 128 x 128 of 256 x 256 pixels, at least 16 from the border. Here the margin is a sixteenth
+    of the image's size too, or what the box leaves of it.
+
+    Args:
+        size: (H, W).
+        generator: of the place, uniform over whole pixels; None takes the global random state.
+        side: of the hole, in pixels, or (height, width).
+        centre: (row, column) instead of a random place: the hole begins side // 2 pixels above and to the left.
+
+    Returns:
+        A bool tensor (1, H, W), True where observed.
+
+    Raises:
+        ValueError: for a hole that does not fit into the image.
+    """
+    height, width = _checked(size)
+    sides = (max(height // 2, 1), max(width // 2, 1)) if side is None else (side, side) if isinstance(side, int) else side
+    if not all(1 <= s <= n for s, n in zip(sides, (height, width), strict=True)):
+        raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels does not fit into an image of {height}x{width}")
+    if centre is None:
+        margins = [min(n // 16, (n - s) // 2) for s, n in zip(sides, (height, width))]
+        corner = [_whole(m, n - s - m, generator) for s, n, m in zip(sides, (height, width), margins)]
+    else:
+        corner = [c - s // 2 for c, s in zip(centre, sides, strict=True)]
+        if not all(0 <= c <= n - s for c, s, n in zip(corner, sides, (height, width))):
+            raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels about {tuple(centre)} reaches out of the image")
+    observed = torch.ones(1, height, width, dtype=torch.bool)
+    observed[:, corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]] = False
+    return observed
+
+
+#: Name -> mask of (size, generator).
+MASKS: dict[str, Callable[[tuple[int, int], torch.Generator | None], Tensor]] = {
+    "rotated": rotated_window,
+    "random": random_mask,
+    "small": small_mask,
+    "box": box_mask,
+}
+
+
+def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
+    height, width = size
+    if height < least or width < least:
+        raise ValueError(f"size is (H, W), each at least {least}, but is {(height, width)}")
+    return height, width
+
+
+def _whole(low: int, high: int, generator: torch.Generator | None) -> int:
+    """A whole number, uniform on low ... high, both included."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def _fraction(low: float, high: float, generator: torch.Generator | None) -> float:
+    """A number, uniform on [low, high)."""
+    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+
+
+def _fill(hole: Tensor, below: tuple[int, int], generator: torch.Generator | None) -> None:
+    """Add a rectangle, its sides shorter than ``below``, to a hole (H, W), in place; clipped at the border."""
+    spans = []
+    for n, bound in ((hole.shape[1], below[1]), (hole.shape[0], below[0])):  # across, then down
+        length = _whole(0, bound - 1, generator)
+        start = _whole(-(length // 2), n - length + length // 2 - 1, generator)
+        spans.append(slice(max(start, 0), max(start + length, 0)))
+    hole[spans[1], spans[0]] = True
+
+
+def _stroke(size: tuple[int, int], generator: torch.Generator | None) -> Tensor:
+    """The pixels (H, W) of a brush stroke: a polyline that turns to and fro, with round corners and ends."""
+    height, width = size
+    reach = math.hypot(height, width) / 8
+    segments = _whole(4, 17, generator)
+    low = 2 * math.pi / 5 - _fraction(0, 2 * math.pi / 15, generator)
+    high = 2 * math.pi / 5 + _fraction(0, 2 * math.pi / 15, generator)
+    corners = [(float(_whole(0, width - 1, generator)), float(_whole(0, height - 1, generator)))]
+    for i in range(segments):
+        heading = _fraction(low, high, generator)
+        heading = heading if i % 2 else 2 * math.pi - heading
+        normal = float(torch.randn((), generator=generator, dtype=torch.float64))
+        length = min(max(reach + reach / 2 * normal, 0.0), 2 * reach)
+        x, y = corners[-1]
+        x, y = x + length * math.cos(heading), y + length * math.sin(heading)
+        corners.append((min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)))
+    radius = _fraction(12, 48, generator) * min(size) / 256 / 2
+    return _near_line(size, corners, radius)
+
+
+def _near_line(size: tuple[int, int], corners: Sequence[tuple[float, float]], radius: float) -> Tensor:
+    """Which pixels (H, W) have their centre within ``radius`` of a polyline through (x, y) points."""
+    y = torch.arange(size[0], dtype=torch.float64)[:, None]
+    x = torch.arange(size[1], dtype=torch.float64)[None]
+    near = torch.zeros(size, dtype=torch.bool)
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:]):
+        dx, dy = x1 - x0, y1 - y0
+        along = ((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-12)
+        along = along.clamp(0, 1)
+        near |= (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2 <= radius**2
+    return near
