@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
@@ -19,6 +19,7 @@ EXAMPLES = {
     "08_beta_levels.py": [],
     "09_red_diff_collapse.py": [],
     "10_calibration.py": [],
+    "11_perceptual_ablation.py": ["--out", "perceptual"],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
 }
