@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import tiny_unet
 from vipaint_pyro.cli import main
+from vipaint_pyro.images import read_image
 from vipaint_pyro.pipeline import VIPaintPipeline
 
 FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
@@ -180,11 +181,11 @@ def test_demo(tmp_path, monkeypatch):
 
 
 def test_help_states_the_true_defaults():
-    from vipaint_pyro.cli import _SAMPLER
+    from vipaint_pyro.cli_options import SAMPLER
     from vipaint_pyro.samplers import VIPaintSampler
 
     options = {o.name: o for o in main.commands["inpaint"].params}
-    for name in _SAMPLER:
+    for name in SAMPLER:
         stated, true = options[name].show_default, getattr(VIPaintSampler, name)
         assert stated == ("limit" if true is True else str(true)), name
 
@@ -197,3 +198,96 @@ def test_help_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def colour(here):
+    """A tiny latent prior of 16x16 colour pictures, a picture, and a small one."""
+    from tests.families.tiny import latent_kl
+
+    latent_kl().save_pretrained("latent")
+    rng = np.random.default_rng(0)
+    for side in (16, 4):
+        PIL.Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(f"{side}.png")
+    PIL.Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save("grey.png")
+    return here
+
+
+def restore(image, task, *args):
+    return vipaint("restore", image, "--task", task, "--prior", "latent", *FEW, "--out", "restored", *args)
+
+
+def test_restores_a_small_picture(colour):
+    result = restore("4.png", "super-resolution", "--scale", 4)
+    assert result.exit_code == 0, result.output
+    files = {p.name for p in (colour / "restored").iterdir()}
+    assert {"observed.png", "sample-01.png", "grid.png", "levels.png", "run.json"} <= files
+    assert read_image("restored/observed.png").size == (4, 4)
+    assert read_image("restored/sample-00.png").size == (16, 16)
+    facts = json.loads((colour / "restored" / "run.json").read_text())
+    assert facts["task"] == {"name": "super-resolution", "sigma": 0.05, "options": {"scale": 4}}
+    assert facts["settings"]["measurement_scale"] == 0.05 and facts["hidden_fraction"] is None
+
+
+@pytest.mark.parametrize(
+    "image, task, options",
+    [
+        ("16.png", "super-resolution", ["--scale", 2, "--method", "average", "--simulate"]),
+        ("16.png", "deblur", ["--kernel-size", 5, "--std", 1.0, "--simulate"]),
+        ("16.png", "motion-deblur", ["--length", 5, "--angle", 30]),
+        ("grey.png", "colorization", ["--sigma", 0.1]),
+    ],
+)
+def test_every_task(colour, image, task, options):
+    result = restore(image, task, *options)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((colour / "restored" / "run.json").read_text())
+    assert ("to_the_truth" in facts) == ("--simulate" in options)
+
+
+@pytest.mark.parametrize(
+    "image, task, options, words",
+    [
+        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
+        ("4.png", "super-resolution", ["--scale", 3], "3"),
+        ("4.png", "super-resolution", ["--std", 2.0], "super-resolution has no option 'std'"),
+        ("16.png", "deblur", ["--sigma", 0], "in (0, 1]"),
+        ("16.png", "deblur", ["--kernel-size", 4], "odd"),
+        ("16.png", "deblur", ["--label", 1], "unconditional"),
+        ("16.png", "deblur", ["--prompt", "a cat"], "takes no text"),
+        ("none.png", "deblur", [], "no such file"),
+    ],
+)
+def test_what_cannot_be_restored(colour, image, task, options, words):
+    result = restore(image, task, *options)
+    assert result.exit_code == 1 and words in result.output, result.output
+    assert not (colour / "restored").exists()
+
+
+def test_the_tasks_are_those_of_the_library():
+    from vipaint_pyro.cli import TASK_NAMES
+    from vipaint_pyro.tasks import TASKS
+
+    assert list(TASKS) == TASK_NAMES
+    known = {name for task in TASKS.values() for name in task.options}
+    assert known <= {o.name for o in main.commands["restore"].params}
+
+
+def test_prompts(here):
+    pytest.importorskip("transformers")
+    from tests.families.tiny import stable_diffusion
+
+    stable_diffusion().save_pretrained("text")
+    rng = np.random.default_rng(0)
+    PIL.Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save("image.png")
+    PIL.Image.fromarray(np.kron([[255, 0]], np.ones((16, 8))).astype(np.uint8)).save("mask.png")
+    result = inpaint("--prompt", "a cat", "--negative-prompt", "fog", "--guidance", 2, prior="text")
+    assert result.exit_code == 0, result.output
+    facts = json.loads((here / "vipaint-image" / "run.json").read_text())
+    assert facts["prompt"] == "a cat" and facts["negative_prompt"] == "fog" and facts["guidance_scale"] == 2
+
+
+def test_convert(here):
+    (here / "broken.pt").write_bytes(b"nothing")
+    result = vipaint("convert", "broken.pt", "out", "--kind", "churches-kl-f8")
+    assert result.exit_code == 1 and "broken.pt" in result.output and not (here / "out").exists()

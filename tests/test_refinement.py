@@ -146,3 +146,32 @@ def test_options_that_cannot_be(gaussian, options, words):
         refine(gaussian, operator, y, y[None], **{"start": 300, **options})
 
 
+
+
+def test_a_limited_step_leaves_what_noise_explains():
+    from vipaint_pyro.operators import Inpainting
+    from vipaint_pyro.refinement import DPS, noise_floor
+
+    z = torch.randn(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    observed = torch.ones(2, 1, 3, 3, dtype=torch.bool)
+    observed[1, :, 0] = False
+    target = torch.zeros_like(z)
+    norm = torch.where(observed, z, target).detach().pow(2).sum((1, 2, 3)).sqrt()
+    # sqrt(9) and sqrt(6) observed entries: a noise of .1 leaves .3 and .245 of the norm.
+    floor = noise_floor(Inpainting(observed), target, 0.1)
+    torch.testing.assert_close(floor, torch.tensor([0.3, 0.1 * 6**0.5], dtype=torch.float64))
+    shift = DPS(zeta=1e6, limit=True, floor=floor)(z, torch.where(observed, z, target))
+    left = torch.where(observed, z + shift, target).detach().pow(2).sum((1, 2, 3)).sqrt()
+    torch.testing.assert_close(left, torch.minimum(norm, floor))
+    # A residual that noise explains is left alone, and no noise is no floor.
+    small = (0.01 * z.detach()).requires_grad_()
+    assert not DPS(zeta=2.0, limit=True, floor=floor)(small, torch.where(observed, small, target)).any()
+    assert noise_floor(Inpainting(observed), target, None) == 0
+
+
+def test_a_mask_of_one_channel_counts_for_every_channel():
+    from vipaint_pyro.operators import Inpainting
+    from vipaint_pyro.refinement import noise_floor
+
+    observed = torch.ones(1, 1, 2, 2, dtype=torch.bool)
+    assert noise_floor(Inpainting(observed), torch.zeros(1, 3, 2, 2), 0.5) == 0.5 * 12**0.5

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli_options import settings, without
+from vipaint_pyro.cli_run import reporting, run
+
 __all__ = ["main"]
 
-
-class _Times(click.ParamType):
-    name = "T_e,...,T_s"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no comma-separated list of whole times, like 550,500,450,400")
-
-
-def _settings(command):
-    """The options that every fitting command takes, in the sampler's own words."""
-    options = [
-        click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
-        click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
-        click.option("--levels", type=click.Choice(["1", "2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
-        click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
-        click.option("--noise-scale", type=float, show_default="1.0", help="b of the Laplace likelihood, in units of [-1, 1]."),
-        click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
-        click.option("--num-chains", type=int, show_default="2", help="Monte Carlo chains per step of the fit."),
-        click.option("--num-levels", type=int, show_default="2", help="Transitions above T_e per chain and step."),
-        click.option("--refinement-steps", type=int, show_default="100", help="DPS steps from T_s to the image."),
-        click.option("--zeta", type=float, show_default="2.0", help="DPS step size."),
-        click.option("--limit/--no-limit", default=None, show_default="limit", help="Whether a DPS step may not be longer than the residual."),
-        click.option("--eta", type=float, show_default="1.0", help="Of the DDIM kernel; 1 is ancestral."),
-        click.option("--loss", type=click.Choice(["trace", "mean-field"]), show_default="trace", help="Trace_ELBO or TraceMeanField_ELBO."),
-        click.option("--guide", "guide_name", show_default="hierarchical", help="Which guide is fitted; vipaint guides lists them."),
-        click.option("--correct", type=click.Choice(["none", "psis", "smc"]), show_default="none", help="Weigh the guide's draws: importance weights, or sequential Monte Carlo."),
-        click.option("--num-particles", type=int, show_default="64", help="Of a correction."),
-        click.option("--measurement-scale", type=float, show_default="0.05", help="Noise in the image that --correct smc takes, in units of [-1, 1]."),
-        click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
-        click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
-        click.option("--seed", default=0, show_default=True, type=int),
-        click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder."),
-        click.option("--quiet", is_flag=True, help="No progress bars."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss", "guide_name", "correct", "num_particles", "measurement_scale")
+# Those of vipaint_pyro.tasks.TASKS, which would import torch.
+TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,39 +24,65 @@ def main() -> None:
 @main.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("mask", type=click.Path(path_type=Path))
-@click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id.")
-@click.option("--label", help="Class of the image, by number or name. Default: none.")
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder. Default: vipaint-<image>.")
-@_settings
-def inpaint(image: Path, mask: Path, prior: str, label: str | None, out: Path | None, **options) -> None:
+@settings
+def inpaint(image: Path, mask: Path, **options) -> None:
     """Fill the white part of MASK in IMAGE.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
     """
-    out = out or Path(f"vipaint-{image.stem}")
-    with _reporting():
+    with reporting():
         from vipaint_pyro.images import read_image
 
-        pictures = read_image(image), read_image(mask)
-        _run(pictures, prior, label, out, options, {"image": str(image), "mask": str(mask)})
+        facts = {"image": str(image), "mask": str(mask)}
+        out = options["out"] or Path(f"vipaint-{image.stem}")
+        run(read_image(image), read_image(mask), out, options, facts)
 
 
 @main.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--task", "name", required=True, type=click.Choice(TASK_NAMES), help="How the image was measured.")
+@click.option("--scale", type=int, help="super-resolution: how many times smaller the image is. Default: 4.")
+@click.option("--method", type=click.Choice(["bicubic", "average"]), help="super-resolution: how it was made smaller. Default: bicubic.")
+@click.option("--kernel-size", type=int, help="deblur, motion-deblur: side of the kernel, odd. Default: 61; the length of the motion.")
+@click.option("--std", type=float, help="deblur: of the Gaussian, in pixels. Default: 3.")
+@click.option("--length", type=float, help="motion-deblur: of the motion, in pixels.")
+@click.option("--angle", type=float, help="motion-deblur: of the motion, in degrees. Default: 45.")
+@click.option("--sigma", type=float, default=0.05, show_default=True, help="Noise in the image, in units of [-1, 1].")
+@click.option("--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored.")
+@settings
+def restore(image: Path, name: str, sigma: float, simulate: bool, **options) -> None:
+    """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
+
+    IMAGE is what was measured: a small picture for super-resolution, a blurred one for deblurring, a grey one for
+    colorization. Writes the same folder as inpaint.
+    """
+    with reporting():
+        from vipaint_pyro.images import read_image
+
+        given = {k: options.pop(k) for k in ("scale", "method", "kernel_size", "std", "length", "angle")}
+        task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}
+        facts = {"image": str(image), "task": task, "simulated": simulate}
+        out = options["out"] or Path(f"vipaint-{image.stem}")
+        run(read_image(image), None, out, options, facts, truth=simulate, task=task)
+
+
+@main.command()
+@without("prior", "label", "prompt", "negative_prompt", "out")
 @click.option("--out", type=click.Path(path_type=Path), default="vipaint-demo", show_default=True)
-@_settings
 def demo(out: Path, **options) -> None:
-    """Fill half of a Fashion-MNIST test picture, and show the truth beside it."""
-    with _reporting():
+    """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
+    with reporting():
+        import json
         from importlib.resources import files
 
         from vipaint_pyro.images import read_image
 
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
+        about = json.loads((folder / "demo.json").read_text())
+        options |= {"prior": about["prior"], "label": about["label"], "prompt": None, "negative_prompt": None}
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
-        label = (folder / "label.txt").read_text().split()[0]
-        facts = {"image": "Fashion-MNIST test image (assets/demo)"}
-        _run(pictures, "fashion-mnist", label, out, options, facts, truth=True)
+        run(*pictures, out, options, {"image": about["image"]}, truth=True)
 
 
 @main.command()
@@ -109,9 +94,29 @@ def priors() -> None:
     for name, line in BUILT_IN.items():
         click.echo(f"  {name:16s} {line}")
     click.echo(
-        "\nAlso, by folder or hub id: any pixel-space diffusers model with a UNet2DModel and a scheduler\n"
-        "(epsilon, v or sample prediction; discrete, EDM or VE noise levels), with safetensors weights."
+        "\nAlso, by folder or hub id, diffusers models with safetensors weights:\n"
+        "  pixel space                    UNet2DModel (epsilon, v or sample prediction; discrete, EDM or VE noise)\n"
+        "  latent, unconditional or class UNet2DModel or UNet2DConditionModel with AutoencoderKL or VQModel\n"
+        "  class-conditional transformer  DiT\n"
+        "  text                           Stable Diffusion, XL, 3 and 3.5, Flux (extra: text)\n"
+        "Original CompVis and OpenAI checkpoints: vipaint convert."
     )
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--kind", required=True, type=click.Choice(["churches-kl-f8", "imagenet-vq-f4", "edm-imagenet64"]), help="Which model it is.")
+def convert(checkpoint: Path, out: Path, kind: str) -> None:
+    """Turn an original CHECKPOINT of CompVis or OpenAI into the diffusers folder OUT.
+
+    Weights are read without running code that the file may hold; see docs/converting-checkpoints.md.
+    """
+    with reporting():
+        from vipaint_pyro.convert import convert_adm, convert_ldm
+
+        (convert_adm if kind == "edm-imagenet64" else convert_ldm)(checkpoint, out, kind)
+        click.echo(f"wrote {out}: give it as --prior")
 
 
 @main.command()
@@ -142,7 +147,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     what the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, all of these with the
     hierarchical guide.
     """
-    with _reporting():
+    with reporting():
         from vipaint_pyro.exact.methods import CALIBRATION, Lab
         from vipaint_pyro.exact.table import plot_table, run_table, write_table
 
@@ -165,101 +170,3 @@ def _cell(text: str) -> tuple[int, int]:
     if d < 2 or d % 2 or not 1 <= d_y <= d:
         raise ValueError(f"in a cell D,D_Y d is even and 1 <= d_y <= d, but it is {text!r}")
     return d, d_y
-
-
-class _reporting:
-    """Turn the errors a user can mend into one line and exit status 1."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError)):
-            raise click.ClickException(str(error)) from error
-
-
-def _label(text: str | None, prior) -> int | str | None:
-    """The label as the prior takes it; the null class is asked for by leaving --label out."""
-    label = int(text) if text is not None and text.isdecimal() else text
-    if label is not None and label == prior.null_class:
-        raise ValueError(f"class {label} stands for no label: leave --label out")
-    return label
-
-
-def _run(pictures, prior: str, label: str | None, out: Path, options: dict, facts: dict, truth=False):
-    from vipaint_pyro.results import Run, check_folder, write_run
-
-    check_folder(out, options["overwrite"])
-    import diffusers
-    import torch
-
-    from vipaint_pyro.guides.registry import recipe
-    from vipaint_pyro.images import to_observed, to_unit
-    from vipaint_pyro.operators import Inpainting
-    from vipaint_pyro.pipeline import VIPaintPipeline
-    from vipaint_pyro.samplers import VIPaintSampler
-    from vipaint_pyro.samplers.vipaint import timesteps_for
-
-    diffusers.utils.logging.disable_progress_bar()
-    pipe = VIPaintPipeline.from_pretrained(prior)
-    try:
-        if options["device"].startswith("meta"):
-            raise RuntimeError("it computes nothing")
-        pipe.to(torch.device(options["device"]))
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
-    pipe.set_progress_bar_config(disable=options["quiet"])
-    image, mask = pictures
-    unit = to_unit(image, pipe.prior.image_shape)
-    observed = to_observed(mask, 1, pipe.prior.image_shape[1:])
-    number = _label(label, pipe.prior)
-    labelled = number is not None or pipe.prior.num_classes
-    conditioned = pipe.prior.conditioned([number] if labelled else None, options["guidance_scale"])
-    if number is not None:
-        number = int(conditioned.class_labels[0])
-
-    chosen = {k: options[k] for k in _SAMPLER if options[k] is not None}
-    if options["timesteps"] and options["levels"]:
-        raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    kind = recipe(options["guide_name"] or "hierarchical")
-    if kind.form == "clean" and options["levels"]:
-        raise ValueError(f"the guide {kind.name!r} has no levels: leave --levels out")
-    times = options["timesteps"]
-    if times is None and kind.form != "clean":
-        times = timesteps_for(pipe.prior, int(options["levels"] or kind.levels or 4))
-    sampler = replace(VIPaintSampler(timesteps=times), **chosen)
-    sampler.model(conditioned, Inpainting(observed))  # checks the settings
-    click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")
-    output = pipe(
-        image,
-        mask,
-        class_labels=number,
-        guidance_scale=options["guidance_scale"],
-        num_samples=options["samples"],
-        generator=torch.Generator().manual_seed(options["seed"]),
-        output_type="pt",
-        **{f: getattr(sampler, f) for f in ("timesteps", *_SAMPLER)},
-    )
-    facts = {
-        **facts,
-        "prior": prior,
-        "label": number,
-        "guidance_scale": options["guidance_scale"],
-        "seed": options["seed"],
-    }
-    if truth:
-        facts["to_the_truth"] = _metrics(output, unit)
-    write_run(out, Run(unit[0], observed[0], output, sampler, facts, truth))
-    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
-
-
-def _metrics(output, unit) -> dict:
-    from vipaint_pyro.metrics import LPIPS, psnr
-
-    lpips, target = LPIPS(), unit * 2 - 1
-    result = {}
-    for name, images in (("composite", output.images), ("raw", output.predictions)):
-        x = images * 2 - 1
-        result[f"lpips_alex_{name}"] = [round(v, 4) for v in lpips(x, target).tolist()]
-        result[f"psnr_db_{name}"] = [round(v, 2) for v in psnr(x, target).tolist()]
-    return result

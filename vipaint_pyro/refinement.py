@@ -13,7 +13,7 @@ from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.schedules import CLEAN
 
-__all__ = ["DPS", "refine"]
+__all__ = ["DPS", "noise_floor", "refine"]
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,14 @@ class DPS:
     Args:
         zeta: step size, at least 0; 0 is plain sampling of the prior.
         limit: whether a step may not be longer than the residual; False is as published.
+        floor: what is left of the residual where x is the truth, :math:`\sigma_y \sqrt{d_y}` for Gaussian noise
+            in d_y measurements: with ``limit`` a step goes no further, so that noise is not fitted. One
+            number, or one per image (N,).
     """
 
     zeta: float = 0.5
     limit: bool = False
+    floor: float | Tensor = 0.0
 
     def __call__(self, z: Tensor, residual: Tensor, penalty: Tensor | None = None) -> Tensor:
         """The shift of z_s, with z's shape.
@@ -51,13 +55,24 @@ class DPS:
 
     def pull(self, z: Tensor, distance: Tensor, penalty: Tensor | None = None) -> Tensor:
         """The same for any distance to the measurement (*, N), at least 0, in place of the residual's norm."""
-        size = distance.detach().clamp_max(self.zeta) if self.limit else torch.full_like(distance, self.zeta)
+        left = (distance.detach() - self.floor).clamp(0, self.zeta)
+        size = left if self.limit else torch.full_like(distance, self.zeta)
         # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
         if penalty is None:
             (gradient,) = torch.autograd.grad(distance.sum(), z)
             return -size[..., None, None, None] * gradient
         (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
         return -gradient
+
+
+def noise_floor(operator: Operator, y: Tensor, scale: float | None) -> float | Tensor:
+    r"""The residual's norm that noise of standard deviation ``scale`` leaves, :math:`\sigma_y\sqrt{d_y}`, one per image.
+
+    None, or an operator whose likelihood has its own discrepancy, leaves 0.
+    """
+    if scale is None or hasattr(getattr(operator, "likelihood", None), "discrepancy"):
+        return 0.0
+    return scale * operator.observed.expand(y.shape).sum((-3, -2, -1)).to(y).sqrt()
 
 
 def refine(

@@ -32,16 +32,19 @@ class Run:
     """One image, what was asked of it and what came out.
 
     Attributes:
-        unit: the image (C, H, W) in [0, 1]; hidden pixels are shown only if it is the truth.
-        observed: (1, H, W).
+        unit: the image (C, H, W) in [0, 1]; hidden pixels are shown only if it is the truth. None where a
+            measurement is all there is.
+        observed: (1, H, W); None for a restoration.
+        measured: of a restoration, the picture that was measured (C', H', W') in [0, 1].
         output: of the pipeline with ``output_type="pt"``, for this image alone.
         sampler: the settings, with the timesteps filled in.
         facts: anything else that run.json should say (paths, seed, label, metrics ...).
-        is_truth: whether the hidden pixels of ``unit`` are the true ones.
+        is_truth: whether ``unit`` is the truth, hidden pixels included.
     """
 
-    unit: Tensor
-    observed: Tensor
+    unit: Tensor | None
+    observed: Tensor | None
+    measured: Tensor | None
     output: VIPaintOutput
     sampler: VIPaintSampler
     facts: dict
@@ -102,7 +105,10 @@ def write_run(folder: Path, run: Run) -> None:
     std = samples.std(0) if count > 1 else torch.zeros_like(mean)
     white = float(std.max()) or 1.0
     with _replacing(folder) as out:
-        observed = observed_picture(run.unit, run.observed)
+        if run.measured is None:
+            observed = observed_picture(run.unit, run.observed)
+        else:
+            observed = to_output(run.measured[None], "pil")[0]
         observed.save(out / "observed.png")
         for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions))):
             for i, picture in enumerate(to_output(batch, "pil")):
@@ -161,7 +167,7 @@ def _facts(run: Run, count: int, white: float) -> dict:
         **run.facts,
         "settings": asdict(run.sampler),
         "num_samples": count,
-        "hidden_fraction": float((~run.observed).float().mean()),
+        "hidden_fraction": None if run.observed is None else float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,
         "denoiser_calls": run.output.samples.calls,
         "correction": run.output.samples.diagnostics,

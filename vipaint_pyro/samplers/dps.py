@@ -13,7 +13,7 @@ from vipaint_pyro.operators import Operator
 from vipaint_pyro.perceptual import refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.refinement import DPS, refine
+from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["DPSSampler"]
@@ -31,6 +31,7 @@ class DPSSampler:
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
+        measurement_scale: sigma of the noise in y, which ``limit`` leaves unfitted; None for 0.
         perceptual_refinement, perceptual_net, perceptual_weights: as in
             :class:`~vipaint_pyro.samplers.VIPaintSampler`; there is no fit.
     """
@@ -39,6 +40,7 @@ class DPSSampler:
     zeta: float = 0.5
     limit: bool = False
     eta: float = 1.0
+    measurement_scale: float | None = None
     perceptual_refinement: float = 0.0
     perceptual_net: str = "alex"
     perceptual_weights: str | None = None
@@ -71,7 +73,7 @@ class DPSSampler:
             prior.schedule.last,
             num_steps=self.num_steps,
             eta=self.eta,
-            step=DPS(self.zeta, self.limit),
+            step=DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale)),
             likelihood=getattr(operator, "likelihood", None),
             penalty=penalty,
             generator=generator,

@@ -30,7 +30,7 @@ from vipaint_pyro.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
-from vipaint_pyro.refinement import DPS, refine
+from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.smc import run_smc, systematic
@@ -118,9 +118,10 @@ class VIPaintSampler:
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
         num_particles: of a correction, per image; no fewer than samples.
-        measurement_scale: sigma of the noise in y that ``"smc"`` takes, in units of [-1, 1]; what the
-            prediction leaves open is added to it level by level
-            (:class:`~vipaint_pyro.likelihoods.MomentMatched`).
+        measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1]. With ``limit``, the refinement
+            goes no further than the residual that such noise leaves; ``"smc"`` adds to it, level by level,
+            what the prediction leaves open (:class:`~vipaint_pyro.likelihoods.MomentMatched`). None: 0 for
+            the refinement, 0.05 for ``"smc"``, which needs some.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. See
             :class:`~vipaint_pyro.perceptual.Perceptual`.
         perceptual_refinement: a step of the refinement goes down by this times the gradient of LPIPS, beside
@@ -147,7 +148,7 @@ class VIPaintSampler:
     guide_name: str = "hierarchical"
     correct: str = "none"
     num_particles: int = 64
-    measurement_scale: float = 0.05
+    measurement_scale: float | None = None
     perceptual: float = 0.0
     perceptual_refinement: float = 0.0
     perceptual_net: str = "alex"
@@ -176,7 +177,7 @@ class VIPaintSampler:
             raise ValueError(f"zeta is a step size of at least 0, but is {self.zeta}")
         if self.correct not in CORRECTIONS:
             raise ValueError(f"correct is one of {', '.join(CORRECTIONS)}, not {self.correct!r}")
-        if not self.measurement_scale > 0:
+        if self.measurement_scale is not None and not self.measurement_scale > 0:
             raise ValueError(f"measurement_scale is positive, but is {self.measurement_scale}")
         named = recipe(self.guide_name)
         if self.correct == "smc" and not isinstance(prior.codec, IdentityCodec):
@@ -306,7 +307,7 @@ class VIPaintSampler:
 
         images = refine(
             prior, model.operator, y, z[last], last,
-            num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit),
+            num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit, noise_floor(model.operator, y, self.measurement_scale)),
             likelihood=model.likelihood, penalty=refinement_penalty(self, prior, model.operator),
             generator=generator, callback=keep_first,
         )  # fmt: skip
@@ -322,7 +323,7 @@ class VIPaintSampler:
 
         particles = run_smc(
             model, guide, y, self.num_particles,
-            num_steps=self.refinement_steps, likelihood=MomentMatched(self.measurement_scale),
+            num_steps=self.refinement_steps, likelihood=MomentMatched(0.05 if self.measurement_scale is None else self.measurement_scale),
             generator=generator, callback=moved,
         )  # fmt: skip
         # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.

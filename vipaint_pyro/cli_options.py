@@ -1,0 +1,80 @@
+"""The options that every fitting command of the command line takes, in the sampler's own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["SAMPLER", "settings", "without"]
+
+
+class _Times(click.ParamType):
+    name = "T_e,...,T_s"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no comma-separated list of whole times, like 550,500,450,400")
+
+
+def _options() -> list:
+    return [
+        click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id."),
+        click.option("--label", help="Class of the image, by number or name. Default: none."),
+        click.option("--prompt", help="Of a text-conditional prior. Default: the empty text."),
+        click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),
+        click.option("--out", type=click.Path(path_type=Path), help="Output folder. Default: vipaint-<image>."),
+        click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), default="float32", show_default=True, help="Precision of the networks."),
+        click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
+        click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
+        click.option("--levels", type=click.Choice(["1", "2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
+        click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
+        click.option("--noise-scale", type=float, show_default="1.0", help="b of the Laplace likelihood, in units of [-1, 1]."),
+        click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
+        click.option("--num-chains", type=int, show_default="2", help="Monte Carlo chains per step of the fit."),
+        click.option("--num-levels", type=int, show_default="2", help="Transitions above T_e per chain and step."),
+        click.option("--refinement-steps", type=int, show_default="100", help="DPS steps from T_s to the image."),
+        click.option("--zeta", type=float, show_default="2.0", help="DPS step size."),
+        click.option("--limit/--no-limit", default=None, show_default="limit", help="Whether a DPS step may not be longer than the residual."),
+        click.option("--eta", type=float, show_default="1.0", help="Of the DDIM kernel; 1 is ancestral."),
+        click.option("--loss", type=click.Choice(["trace", "mean-field"]), show_default="trace", help="Trace_ELBO or TraceMeanField_ELBO."),
+        click.option("--guide", "guide_name", show_default="hierarchical", help="Which guide is fitted; vipaint guides lists them."),
+        click.option("--correct", type=click.Choice(["none", "psis", "smc"]), show_default="none", help="Weigh the guide's draws: importance weights, or sequential Monte Carlo."),
+        click.option("--num-particles", type=int, show_default="64", help="Of a correction."),
+        click.option("--measurement-scale", type=float, show_default="None", help="Noise in the image, in units of [-1, 1]: left unexplained by the refinement, and needed by --correct smc (0.05)."),
+        click.option("--perceptual", type=float, show_default="0.0", help="Weight of LPIPS in the fit, in nats."),
+        click.option("--perceptual-refinement", type=float, show_default="0.0", help="Weight of LPIPS in the refinement."),
+        click.option("--perceptual-net", type=click.Choice(["alex", "vgg"]), show_default="alex", help="Which LPIPS."),
+        click.option("--perceptual-weights", type=click.Path(), show_default="None", help="A safetensors file of its weights."),
+        click.option("--checkpointing/--no-checkpointing", "gradient_checkpointing", default=None, show_default="None", help="Call the network again in the backward pass, to save memory. Default: for latent priors."),
+        click.option("--guidance", "guidance_scale", default=1.0, show_default=True, help="Classifier-free guidance weight."),
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
+        click.option("--seed", default=0, show_default=True, type=int),
+        click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder."),
+        click.option("--quiet", is_flag=True, help="No progress bars."),
+    ]  # fmt: skip
+
+
+def settings(command):
+    """All of the options."""
+    return without()(command)
+
+
+def without(*names: str):
+    """All of the options but these, which the command settles itself."""
+
+    def decorate(command):
+        for option in reversed(_options()):
+            changed = option(lambda: None)
+            if changed.__click_params__[0].name not in names:
+                command = option(command)
+        return command
+
+    return decorate
+
+
+SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss", "guide_name", "correct", "num_particles", "measurement_scale", "perceptual", "perceptual_refinement", "perceptual_net", "perceptual_weights", "gradient_checkpointing")

@@ -1,0 +1,159 @@
+"""One run of a fitting command: check everything, draw, write the folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli_options import SAMPLER
+
+__all__ = ["reporting", "run"]
+
+
+class reporting:
+    """Turn the errors a user can mend into one line and exit status 1."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError)):
+            raise click.ClickException(str(error)) from error
+
+
+def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False, task: dict | None = None) -> None:
+    """Fill the mask of an image, or restore what a task measured.
+
+    Args:
+        image: a PIL image: what was photographed, or with a task what was measured of it.
+        mask: a PIL image, white = to be filled; None with a task.
+        out: the folder.
+        options: of the command.
+        facts: what run.json should say beside them.
+        truth: whether the image's hidden pixels are the true ones; with a task, whether the image is the
+            truth, to be measured first.
+        task: ``name``, ``sigma`` and ``options`` of a task.
+    """
+    from vipaint_pyro.results import Run, check_folder, write_run
+
+    check_folder(out, options["overwrite"])
+    import torch
+
+    from vipaint_pyro.images import to_observed, to_unit
+    from vipaint_pyro.operators import Inpainting
+
+    pipe = _pipeline(options)
+    shape, device = pipe.prior.image_shape, pipe.prior.device
+    seeded = torch.Generator().manual_seed(options["seed"])
+    measured = observed = unit = None
+    if task is None:
+        unit = to_unit(image, shape)
+        observed = to_observed(mask, 1, shape[1:])
+        operator = Inpainting(observed.to(device))
+    else:
+        from vipaint_pyro.tasks import check_sigma, make_operator, measure
+
+        sigma = check_sigma(task["sigma"])
+        operator = make_operator(task["name"], shape, device=device, **task["options"])
+        if truth:
+            unit = to_unit(image, shape)
+            y = measure(operator, (unit * 2 - 1).to(device), sigma, seeded)
+            measured = (y.cpu() / 2 + 0.5).clamp(0, 1)
+        else:
+            measured = to_unit(image, tuple(operator.observed.shape[1:]))
+        if options["measurement_scale"] is None:
+            options["measurement_scale"] = sigma
+    number = _label(options["label"], pipe.prior)
+    sampler = _sampler(pipe.prior, options)
+    sampler.model(pipe.prior, operator)  # checks the settings before a prompt is encoded
+    given = {"class_labels": number, "prompt": options["prompt"], "negative_prompt": options["negative_prompt"]}
+    conditioned = pipe.conditioned(1, **given, guidance_scale=options["guidance_scale"])
+    if number is not None:
+        number = given["class_labels"] = int(conditioned.class_labels[0])
+    if observed is not None:
+        click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")
+    output = pipe(
+        unit if task is None else measured,
+        mask,
+        operator=None if task is None else operator,
+        **given,
+        guidance_scale=options["guidance_scale"],
+        num_samples=options["samples"],
+        generator=seeded,
+        output_type="pt",
+        **{f: getattr(sampler, f) for f in ("timesteps", *SAMPLER)},
+    )
+    facts = {
+        **facts,
+        "prior": options["prior"],
+        "label": number,
+        "prompt": options["prompt"],
+        "negative_prompt": options["negative_prompt"],
+        "guidance_scale": options["guidance_scale"],
+        "dtype": options["dtype"],
+        "seed": options["seed"],
+    }
+    if truth:
+        facts["to_the_truth"] = _metrics(output, unit, composite=task is None)
+    first = (None if v is None else v[0] for v in (unit, observed, measured))
+    write_run(out, Run(*first, output, sampler, facts, truth))
+    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+
+
+def _pipeline(options: dict):
+    """The prior's pipeline on its device."""
+    import diffusers
+    import torch
+
+    from vipaint_pyro.pipeline import VIPaintPipeline
+
+    diffusers.utils.logging.disable_progress_bar()
+    pipe = VIPaintPipeline.from_pretrained(options["prior"])
+    try:
+        if options["device"].startswith("meta"):
+            raise RuntimeError("it computes nothing")
+        pipe.to(torch.device(options["device"]), getattr(torch, options["dtype"]))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
+    pipe.set_progress_bar_config(disable=options["quiet"])
+    return pipe
+
+
+def _label(text: str | None, prior) -> int | str | None:
+    """The label as the prior takes it; the null class is asked for by leaving --label out."""
+    label = int(text) if text is not None and text.isdecimal() else text
+    if label is not None and label == prior.null_class:
+        raise ValueError(f"class {label} stands for no label: leave --label out")
+    return label
+
+
+def _sampler(prior, options: dict):
+    from vipaint_pyro.guides.registry import recipe
+    from vipaint_pyro.samplers import VIPaintSampler
+    from vipaint_pyro.samplers.vipaint import timesteps_for
+
+    chosen = {k: options[k] for k in SAMPLER if options[k] is not None}
+    if options["timesteps"] and options["levels"]:
+        raise ValueError("--timesteps say how many levels there are: leave --levels out")
+    kind = recipe(options["guide_name"] or "hierarchical")
+    if kind.form == "clean" and options["levels"]:
+        raise ValueError(f"the guide {kind.name!r} has no levels: leave --levels out")
+    times = options["timesteps"]
+    if times is None and kind.form != "clean":
+        times = timesteps_for(prior, int(options["levels"] or kind.levels or 4))
+    return replace(VIPaintSampler(timesteps=times), **chosen)
+
+
+def _metrics(output, unit, composite: bool) -> dict:
+    from vipaint_pyro.metrics import LPIPS, psnr
+
+    lpips, target = LPIPS(), unit * 2 - 1
+    result = {}
+    kinds = {"composite": output.images, "raw": output.predictions} if composite else {"raw": output.predictions}
+    for name, images in kinds.items():
+        x = images * 2 - 1
+        result[f"lpips_alex_{name}"] = [round(v, 4) for v in lpips(x, target).tolist()]
+        result[f"psnr_db_{name}"] = [round(v, 2) for v in psnr(x, target).tolist()]
+    return result
