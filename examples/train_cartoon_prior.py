@@ -16,7 +16,7 @@ import click
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
-from training import Trainer
+from training import Trainer, v_loss
 
 from vipaint_pyro.codecs import codec_for
 from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces
@@ -90,21 +90,15 @@ def main(autoencoder, out, faces, steps, batch_size, lr, ema, checkpoint_every, 
     trainer = Trainer(unet, out, steps, lr, ema, seed)
 
     def loss():
-        """v-prediction with min-SNR-5 weights (Hang et al. 2023, arXiv:2303.09556), t stratified."""
-        dice = trainer.generator
-        i = torch.randint(len(latents), (batch_size,), generator=dice)
-        z = latents[i]
-        c = torch.where(torch.rand(batch_size, generator=dice) < 0.3, NO_LABEL, labels[i])
-        u = (torch.arange(batch_size) + torch.rand(batch_size, generator=dice)) / batch_size
-        t = (u * scheduler.config.num_train_timesteps).long()
-        noise = torch.randn(z.shape, generator=dice)
-        abar = scheduler.alphas_cumprod[t]
-        snr = abar / (1 - abar)
-        weight = snr.clamp(max=5) / (snr + 1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            v = unet(scheduler.add_noise(z, noise, t), t, class_labels=c).sample.float()
-        error = (v - scheduler.get_velocity(z, noise, t)).pow(2).mean((1, 2, 3))
-        return (weight * error).mean()
+        i = torch.randint(len(latents), (batch_size,), generator=trainer.generator)
+        dropped = torch.rand(batch_size, generator=trainer.generator) < 0.3
+        c = torch.where(dropped, NO_LABEL, labels[i])
+
+        def predict(z, t):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                return unet(z, t, class_labels=c).sample.float()
+
+        return v_loss(predict, scheduler, latents[i], trainer.generator)
 
     def release():
         averaged = network()

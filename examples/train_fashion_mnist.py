@@ -12,13 +12,12 @@ that checkpoint in diffusers format.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
-from safetensors.torch import load_file, save_file
+from training import Trainer, v_loss
 
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.loading import quiet_loading
@@ -58,65 +57,6 @@ def batch(images, labels, size, generator):
     return x, c
 
 
-def loss_of(unet, scheduler, x, c, generator):
-    """v-prediction loss with min-SNR-5 weights (Hang et al. 2023, arXiv:2303.09556), t stratified."""
-    n = len(x)
-    u = (torch.arange(n) + torch.rand(n, generator=generator)) / n
-    t = (u * scheduler.config.num_train_timesteps).long()
-    noise = torch.randn(x.shape, generator=generator)
-    abar = scheduler.alphas_cumprod[t]
-    snr = abar / (1 - abar)
-    weight = snr.clamp(max=5) / (snr + 1)
-    v = unet(scheduler.add_noise(x, noise, t), t, class_labels=c).sample
-    error = (v - scheduler.get_velocity(x, noise, t)).pow(2).mean((1, 2, 3))
-    return (weight * error).mean()
-
-
-def write(path: Path, tensors: dict, metadata: dict) -> None:
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={k: json.dumps(v) for k, v in metadata.items()})
-    os.replace(partial, path)
-
-
-def save_checkpoint(out, unet, average, optimizer, generator, step, losses):
-    names = [name for name, _ in unet.named_parameters()]
-    state = {f"unet.{k}": v for k, v in unet.state_dict().items()}
-    state |= {f"average.{k}": v for k, v in average.items()}
-    for i, entry in optimizer.state_dict()["state"].items():
-        state |= {f"adam.{names[i]}.{k}": torch.as_tensor(v) for k, v in entry.items()}
-    state["generator"] = generator.get_state()
-    state = {k: v.detach().clone().contiguous() for k, v in state.items()}
-    write(out / "checkpoint.safetensors", state, {"step": step})
-    partial = out / "losses.partial"
-    partial.write_text(json.dumps(losses))
-    os.replace(partial, out / "losses.json")
-    released = new_unet()
-    released.load_state_dict(average)
-    released.half().save_pretrained(out / "unet")
-    new_scheduler().save_pretrained(out / "scheduler")
-
-
-def load_checkpoint(out, unet, optimizer, generator):
-    from safetensors import safe_open
-
-    path = out / "checkpoint.safetensors"
-    with safe_open(path, "pt") as file:
-        step = json.loads(file.metadata()["step"])
-    state = load_file(path)
-
-    def part(prefix):
-        return {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
-
-    unet.load_state_dict(part("unet."))
-    adam = {
-        i: part(f"adam.{name}.") for i, (name, _) in enumerate(unet.named_parameters())
-    }
-    optimizer.load_state_dict({"state": adam, "param_groups": optimizer.state_dict()["param_groups"]})
-    generator.set_state(state["generator"])
-    losses = json.loads((out / "losses.json").read_text())
-    return part("average."), step, losses[:step]
-
-
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True)
@@ -135,39 +75,23 @@ def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, stop_at,
     out.mkdir(parents=True, exist_ok=True)
     images, labels = fashion_mnist("train", data)
     torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
     unet = UNet2DModel.from_pretrained(Path(init) / "unet", **quiet_loading({})).float() if init else new_unet()
-    unet.train()
     scheduler = new_scheduler()
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=0.0)
-    average = {k: v.detach().clone() for k, v in unet.state_dict().items()}
-    step, losses = 0, []
-    if (out / "checkpoint.safetensors").exists():
-        average, step, losses = load_checkpoint(out, unet, optimizer, generator)
-        click.echo(f"resumed at step {step}")
-    while step < min(steps, stop_at or steps):
-        warm = min(1.0, (step + 1) / 100)
-        now = lr * warm * 0.5 * (1 + torch.cos(torch.tensor(step / steps * torch.pi)).item())
-        for group in optimizer.param_groups:
-            group["lr"] = now
-        x, c = batch(images, labels, batch_size, generator)
-        loss = loss_of(unet, scheduler, x, c, generator)
-        if not torch.isfinite(loss):
-            raise click.ClickException(f"the loss is not finite at step {step}; lower --lr")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        decay = min(ema, (1 + step) / (10 + step)) if not init else ema
-        for k, v in unet.state_dict().items():
-            average[k].lerp_(v.detach(), 1 - decay)
-        losses.append(loss.item())
-        if step % checkpoint_every == 0 or step in (steps, stop_at):
-            save_checkpoint(out, unet, average, optimizer, generator, step, losses)
-            recent = losses[-checkpoint_every:]
-            click.echo(f"step {step}  loss {sum(recent) / len(recent):.4f}")
-    assert torch.isfinite(torch.tensor(losses)).all()
+    trainer = Trainer(unet, out, steps, lr, ema, seed, from_nothing=init is None)
+
+    def loss():
+        x, c = batch(images, labels, batch_size, trainer.generator)
+        return v_loss(lambda z, t: unet(z, t, class_labels=c).sample, scheduler, x, trainer.generator)
+
+    def release():
+        released = new_unet()
+        released.load_state_dict(trainer.average)
+        released.half().save_pretrained(out / "unet")
+        scheduler.save_pretrained(out / "scheduler")
+        (out / "losses.json").write_text(json.dumps(trainer.losses))
+
+    trainer.run(loss, release, checkpoint_every, stop_at)
+    assert torch.isfinite(torch.tensor(trainer.losses)).all()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the training scripts share: averaged weights, a cosine rate, checkpoints and resume.
+"""What the training scripts share: the diffusion loss, averaged weights, a cosine rate, checkpoints and resume.
 
 Not a script of its own. A checkpoint is one safetensors file, written beside and moved into place, so that a
 stopped run loses at most the steps since the last one.
@@ -26,6 +26,26 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
     os.replace(partial, path)
 
 
+def v_loss(predict: Callable[[Tensor, Tensor], Tensor], scheduler, x: Tensor, generator: torch.Generator) -> Tensor:
+    """The v-prediction loss with min-SNR-5 weights (Hang et al. 2023, arXiv:2303.09556), its times stratified.
+
+    Args:
+        predict: (z_t, t) -> v, of clean images or latents x (B, C, H, W) and whole times (B,).
+        scheduler: of diffusers, with its ``alphas_cumprod``.
+        x: what is noised.
+        generator: of times and noise.
+    """
+    u = (torch.arange(len(x)) + torch.rand(len(x), generator=generator)) / len(x)
+    t = (u * scheduler.config.num_train_timesteps).long()
+    noise = torch.randn(x.shape, generator=generator)
+    abar = scheduler.alphas_cumprod[t]
+    snr = abar / (1 - abar)
+    weight = snr.clamp(max=5) / (snr + 1)
+    v = predict(scheduler.add_noise(x, noise, t), t)
+    error = (v - scheduler.get_velocity(x, noise, t)).pow(2).mean((1, 2, 3))
+    return (weight * error).mean()
+
+
 class Trainer:
     """AdamW with a rate that rises over 100 steps and falls along a cosine, and an average of the weights.
 
@@ -34,12 +54,23 @@ class Trainer:
         out: the folder of ``checkpoint.safetensors``; made here, and resumed from where it holds one.
         steps: of the whole training.
         lr: the peak rate.
-        ema: of the average; lower in the first steps.
+        ema: of the average.
         seed: of the batches.
+        from_nothing: whether the weights are random, so that the average is to forget the first ones soon.
     """
 
-    def __init__(self, network: nn.Module, out: Path, steps: int, lr: float, ema: float = 0.999, seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        out: Path,
+        steps: int,
+        lr: float,
+        ema: float = 0.999,
+        seed: int = 0,
+        from_nothing: bool = True,
+    ) -> None:
         self.network, self.out, self.steps, self.lr, self.ema = network.train(), out, steps, lr, ema
+        self.from_nothing = from_nothing
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.0)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
         self.generator = torch.Generator().manual_seed(seed)
@@ -65,7 +96,7 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimizer.step()
             self.step += 1
-            decay = min(self.ema, (1 + self.step) / (10 + self.step))
+            decay = min(self.ema, (1 + self.step) / (10 + self.step)) if self.from_nothing else self.ema
             for k, v in self.network.state_dict().items():
                 self.average[k].lerp_(v.detach(), 1 - decay) if v.is_floating_point() else self.average[k].copy_(v)
             self.losses.append(value.item())

@@ -172,7 +172,7 @@ def shows(attributes: Tensor) -> Tensor:
     place = {name: i for i, name in enumerate(ATTRIBUTES)}
 
     def among(name: str, *choices: str) -> Tensor:
-        known = torch.tensor([[*ATTRIBUTES[name]].index(c) for c in choices])
+        known = torch.tensor([i for i, choice in enumerate(ATTRIBUTES[name]) if choice in choices])
         return torch.isin(attributes[..., place[name]], known)
 
     seen = torch.ones_like(attributes, dtype=torch.bool)
