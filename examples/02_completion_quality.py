@@ -1,124 +1,81 @@
-"""Completion quality on Fashion-MNIST: VIPaint-2, VIPaint-4 and DPS on the same images and masks.
+"""Completion quality: VIPaint-2, VIPaint-4 and DPS on the same images and masks.
 
-Rotated-window masks, one seed per image. DPS is run at VIPaint-4's number of refinement steps and
-at its number of denoiser calls per sample (its fit included). Each method's result is kept in a
-file of its own, so that a run that was stopped goes on where it was.
+One seed per image. DPS is run at VIPaint-4's number of refinement steps and at its number of denoiser calls per
+sample (its fit included). Each image's result is kept in a file of its own, so that a run that was stopped goes on
+at the image where it was, and one with more images takes those that are there.
 
     python examples/02_completion_quality.py --out quality
     python examples/02_completion_quality.py --out quality-no-labels --no-labels
+    python examples/02_completion_quality.py --out quality-faces --prior cartoon-faces --masks random
+
+The methods can be run by several processes, each with ``--method``; the table is written from what is complete.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 import torch
+from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, table, write
+from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.evaluation import Quality, evaluate, mean_and_error, paired
-from vipaint_pyro.images import to_output
-from vipaint_pyro.masks import rotated_window
-from vipaint_pyro.plots import grid, observed_picture
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
-from vipaint_pyro.samplers.vipaint import timesteps_for
-
-COLUMNS = ("lpips_raw", "lpips_composite", "psnr", "observed_error", "diversity")
+from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
+from vipaint_pyro.masks import MASKS
+from vipaint_pyro.plots import observed_picture
 
 
 def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
     """Name -> sampler. Settings were chosen on training images only."""
-    four = VIPaintSampler(timesteps=timesteps_for(prior, 4))
-    if smoke:
-        four = replace(four, fit_steps=2, num_chains=1, refinement_steps=4)
-    two = replace(four, timesteps=timesteps_for(prior, 2))
-    fit = four.fit_steps * four.num_chains * (four.num_levels + len(four.timesteps))
-    calls = round(fit / num_samples) + len(four.timesteps) - 1 + four.refinement_steps
-    calls = min(calls, prior.schedule.num_timesteps)
-    return {
-        "VIPaint-4": four,
-        "VIPaint-2": two,
-        "DPS, equal refinement steps": DPSSampler(four.refinement_steps, zeta=DPSSampler.zeta),
-        "DPS, equal calls": DPSSampler(calls, zeta=DPSSampler.zeta),
-        "DPS with VIPaint's step, equal calls": DPSSampler(calls, zeta=four.zeta, limit=True),
-    }
+    found = samplers(prior, num_samples, smoke)
+    if prior.codec.factor == 1:
+        four, dps = found["VIPaint-4"], found["DPS, equal calls"]
+        found["DPS with VIPaint's step, equal calls"] = replace(dps, zeta=four.zeta, limit=True)
+    return found
 
 
-def table(results: dict[str, Quality]) -> str:
-    lines = ["| method | LPIPS raw | LPIPS composite | PSNR (dB) | observed error | diversity | calls |"]
-    lines.append("|--|--|--|--|--|--|--|")
-    for name, quality in results.items():
-        cells = []
-        for column in COLUMNS:
-            mean, error = mean_and_error(getattr(quality, column))
-            digits = 1 if column == "psnr" else 4
-            cells.append(f"{mean:.{digits}f} ± {error:.{digits}f}")
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {quality.calls:.0f} |")
-    first, *others = results
-    lines.append("")
-    for name in others:
-        for column in COLUMNS[:2]:
-            mean, error = paired(getattr(results[first], column), getattr(results[name], column))
-            lines.append(f"{first} - {name}, {column}: {mean:+.4f} ± {error:.4f} (paired)")
-    return "\n".join(lines)
+def pictured(truth: Tensor, observed: Tensor, kept: Kept):
+    """The sheet of a method: samples with the observed pixels put back."""
+    shown = min(8, len(truth))
+    x = torch.where(observed[:shown], truth[:shown], kept.samples(shown))
+    return sheet(truth, {"observed": lambda i: observed_picture(truth[i] / 2 + 0.5, observed[i])}, x)
 
 
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--prior", "name", type=click.Choice(PRIORS), default="fashion-mnist", show_default=True)
+@click.option("--masks", type=click.Choice(list(MASKS)), default="rotated", show_default=True)
 @click.option("--images", default=20, show_default=True, help="The first so many of the split.")
 @click.option("--samples", default=5, show_default=True)
 @click.option("--labels/--no-labels", default=True, show_default=True)
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True)
+@click.option("--method", help="Run this one of the table alone.")
+@click.option("--chunk", default=4, show_default=True, help="Images at once, and between two savings.")
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True)
 @click.option("--smoke", is_flag=True, help="Two images, a few steps: does it run?")
-def main(out: Path, images: int, samples: int, labels: bool, split: str, data: str, smoke: bool) -> None:
+def main(out, name, masks, images, samples, labels, split, method, chunk, data, smoke) -> None:
     images, samples = (2, 2) if smoke else (images, samples)
-    truth, classes = (v[:images] for v in fashion_mnist(split, data))
+    truth, classes = pictures(name, split, images, data, out)
     size = tuple(truth.shape[-2:])
-    observed = torch.stack(
-        [rotated_window(size, torch.Generator().manual_seed(i)) for i in range(images)]
-    )
-    prior = DiffusionPrior.from_pretrained("fashion-mnist")
-    out.mkdir(parents=True, exist_ok=True)
-    results = {}
-    for name, sampler in methods(prior, samples, smoke).items():
-        facts = {"sampler": asdict(sampler), "images": images, "samples": samples, "labels": labels, "split": split}
-        facts = json.loads(json.dumps(facts))
-        stem = out / name.lower().replace(",", "").replace("'", "").replace(" ", "-")
-        path, picture = stem.with_suffix(".json"), stem.with_suffix(".png")
-        if path.exists():
-            kept = json.loads(path.read_text())
-            if kept["facts"] != facts:
-                raise click.ClickException(f"{path} comes from other settings; choose another --out")
-        else:
-            click.echo(f"{name} ...")
-            given = classes.tolist() if labels else None
-            quality, x = evaluate(sampler, prior, truth, observed, given, samples)
-            _sheet(truth, observed, x).save(picture)
-            kept = {"facts": facts, "quality": asdict(quality)}
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(kept))
-            os.replace(partial, path)
-        results[name] = Quality(**kept["quality"])
-    text = table(results)
-    (out / "table.md").write_text(text + "\n")
+    observed = torch.stack([MASKS[masks](size, torch.Generator().manual_seed(i)) for i in range(images)])
+    prior = DiffusionPrior.from_pretrained(name)
+    complete = compare(
+        out, methods(prior, samples, smoke), method,
+        {"prior": name, "masks": masks, "labels": labels, "split": split},
+        truth, chunk, prior, samples, classes if labels else None,
+        lambda a, b: {"observed": observed[a:b]},
+    )  # fmt: skip
+    results = {name: kept.quality(images) for name, kept in complete.items()}
+    for kept in complete.values():
+        pictured(truth, observed, kept).save(kept.folder.with_suffix(".png"))
+    write(out / "results.json", json.dumps({name: asdict(quality) for name, quality in results.items()}, indent=1))
+    text = table(results, list(HEADINGS))
+    write(out / "table.md", text + "\n")
     click.echo(text)
-    assert all(len(q.psnr) == images for q in results.values())
-
-
-def _sheet(truth, observed, x):
-    """Truth, observation and up to five samples of the first eight images."""
-    rows = []
-    for i in range(min(8, len(truth))):
-        unit = truth[i] / 2 + 0.5
-        drawn = torch.where(observed[i], truth[i], x[:5, i].clamp(-1, 1)) / 2 + 0.5
-        rows.append([*to_output(unit[None], "pil"), observed_picture(unit, observed[i]), *to_output(drawn, "pil")])
-    labels = ["truth", "observed", *[f"sample {k}" for k in range(min(5, len(x)))]]
-    return grid(rows, labels, side=84)
+    assert results and all(len(q.psnr) == images for q in results.values())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
@@ -20,13 +20,21 @@ EXAMPLES = {
     "09_red_diff_collapse.py": [],
     "10_calibration.py": [],
     "11_perceptual_ablation.py": ["--out", "perceptual"],
+    "12_restoration.py": ["--out", "restoration"],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
 }
+# The same on another prior, and another measurement.
+MORE = [
+    ("02_completion_quality.py", ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"]),
+    ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
+]
+# Imported by the examples; running.py has tests of its own.
+SHARED = {"running.py", "training.py"}
 
 
 def test_every_example_is_listed():
-    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES)
+    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES) | SHARED
 
 
 @pytest.fixture
@@ -48,9 +56,9 @@ def data(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_example_runs(name, tmp_path, data):
-    arguments = [*EXAMPLES[name], "--smoke"]
+@pytest.mark.parametrize("name, given", [*sorted(EXAMPLES.items()), *MORE])
+def test_example_runs(name, given, tmp_path, data):
+    arguments = [*given, "--smoke"]
     if name in NEEDS_DATA:
         arguments += ["--data", str(data)]
     done = subprocess.run(

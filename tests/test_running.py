@@ -1,0 +1,186 @@
+"""What the comparisons share: resumed, enlarged and split runs give what one run gives."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+import torch
+
+from vipaint_pyro.evaluation import Quality, evaluate
+from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.samplers import DPSSampler, Samples
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+from running import Kept, chunks, compare, described, file_name, fingerprint, run, samplers, sheet, table
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A sampler that asks no prior: uniform noise of the image's own generator. ``fails_at`` counts its calls."""
+
+    scale: float = 1.0
+    fails_at: int | None = None
+
+    def __call__(self, prior, operator, y, num_samples, generator):
+        CALLS.append(len(y))
+        if self.fails_at == len(CALLS):
+            raise KeyboardInterrupt
+        shape = (num_samples, 1, *y.shape[1:])
+        noise = [torch.rand(shape, generator=g, dtype=y.dtype) * 2 - 1 for g in generator]
+        return Samples(self.scale * torch.cat(noise, 1), {"refinement": 3 * num_samples})
+
+
+CALLS: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def no_calls():
+    CALLS.clear()
+
+
+@pytest.fixture
+def setting(network_prior):
+    truth = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
+    observed = torch.stack([rotated_window((8, 8), torch.Generator().manual_seed(i)) for i in range(7)])
+
+    def go(out, images=7, chunk=3, methods=None, only=None, facts=None):
+        return compare(
+            out, methods or {"noise": Noisy()}, only, facts or {"masks": "rotated"}, truth[:images], chunk,
+            network_prior, 2, [0, 1, 2, 3, 0, 1, 2][:images], lambda a, b: {"observed": observed[a:b]},
+        )  # fmt: skip
+
+    go.truth, go.observed, go.prior = truth, observed, network_prior
+    return go
+
+
+def no_seconds(quality: Quality) -> dict:
+    return {k: v for k, v in vars(quality).items() if k != "seconds"}
+
+
+def test_a_run_is_kept_as_it_was(tmp_path, setting):
+    kept = setting(tmp_path)["noise"]
+    expected, x = evaluate(
+        Noisy(), setting.prior, setting.truth, setting.observed, [0, 1, 2, 3, 0, 1, 2], 2
+    )
+    assert CALLS == [3, 3, 1, 7]
+    found = kept.quality(7)
+    assert found.psnr == expected.psnr and found.diversity == expected.diversity and found.calls == 3
+    assert found.lpips_raw == pytest.approx(expected.lpips_raw, abs=1e-6)
+    assert (kept.samples(7) - x).abs().max() <= 1 / 255 + 1e-6  # 8 bits of [-1, 1]
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path, setting):
+    whole = setting(tmp_path / "whole")["noise"].quality(7)
+    CALLS.clear()
+    kept = Kept(tmp_path / "stopped", {})
+    parts = dict(setting.__dict__)
+
+    def compute(fails_at):
+        def some(a, b):
+            given = {"labels": [0, 1, 2, 3, 0, 1, 2][a:b], "num_samples": 2, "first": a}
+            sampler = Noisy(fails_at=fails_at)
+            return evaluate(sampler, parts["prior"], parts["truth"][a:b], parts["observed"][a:b], **given)
+
+        return some
+
+    with pytest.raises(KeyboardInterrupt):
+        run(kept, 7, 3, compute(2), "noise")
+    assert kept.missing(7) == [3, 4, 5, 6]
+    (tmp_path / "stopped" / "99.partial").write_bytes(b"half a file")
+    run(kept, 7, 3, compute(None), "noise")
+    assert CALLS == [3, 3, 3, 1]
+    assert no_seconds(kept.quality(7)) == no_seconds(whole)
+
+
+def test_more_images_take_those_that_are_there(tmp_path, setting):
+    whole = setting(tmp_path / "whole")["noise"].quality(7)
+    CALLS.clear()
+    setting(tmp_path / "grown", images=2, chunk=4)
+    kept = setting(tmp_path / "grown", images=7, chunk=4)["noise"]
+    assert CALLS == [2, 4, 1]
+    assert no_seconds(kept.quality(7)) == no_seconds(whole)
+    fewer = setting(tmp_path / "grown", images=3)["noise"]
+    assert CALLS == [2, 4, 1] and fewer.quality(3).psnr == whole.psnr[:3]
+
+
+def test_one_method_alone_and_what_is_complete(tmp_path, setting):
+    methods = {"noise": Noisy(), "half, as loud": Noisy(0.5)}
+    assert list(setting(tmp_path, methods=methods, only="half-as-loud")) == ["half, as loud"]
+    assert CALLS == [3, 3, 1]
+    assert list(setting(tmp_path, methods=methods, only="half, as loud")) == ["half, as loud"]
+    assert list(setting(tmp_path, methods=methods)) == ["noise", "half, as loud"]
+    assert CALLS == [3, 3, 1] * 2
+    with pytest.raises(click.BadParameter, match="no method 'loud': there are noise, half, as loud"):
+        setting(tmp_path, methods=methods, only="loud")
+
+
+def test_other_settings_are_refused(tmp_path, setting):
+    setting(tmp_path, images=2)
+    for change in (
+        {"methods": {"noise": Noisy(0.5)}},
+        {"facts": {"masks": "small"}},
+    ):
+        with pytest.raises(click.ClickException, match=r"00000\.safetensors comes from other settings; choose another --out"):
+            setting(tmp_path, **change)
+    # Other weights are another prior, whatever it is called.
+    before = fingerprint(setting.prior)
+    with torch.no_grad():
+        next(iter(setting.prior.denoiser.network.parameters())).add_(1e-3)
+    assert fingerprint(setting.prior) != before
+    with pytest.raises(click.ClickException, match="other settings"):
+        setting(tmp_path)
+
+
+def test_missing_images_by_chunks():
+    assert chunks([], 4) == []
+    assert chunks([0, 1, 2, 3, 4], 4) == [(0, 4), (4, 5)]
+    assert chunks([1, 2, 5, 6, 7], 2) == [(1, 3), (5, 7), (7, 8)]
+
+
+def test_samplers_are_compared_at_equal_calls(network_prior):
+    found = samplers(network_prior, 5, smoke=False)
+    four = found["VIPaint-4"]
+    # 50 steps of 2 chains, each 2 + 4 calls, shared by 5 samples; 3 transitions; 100 steps.
+    assert found["DPS, equal calls"].num_steps == 120 + 3 + 100
+    assert found["DPS, equal refinement steps"].num_steps == four.refinement_steps == 100
+    assert len(found["VIPaint-2"].timesteps) == 2 and len(four.timesteps) == 4
+    noisy = samplers(network_prior, 1, smoke=True, sigma=0.05)
+    assert all(s.measurement_scale == 0.05 for s in noisy.values())
+    assert noisy["DPS, equal calls"].num_steps == 2 * 6 + 3 + 4
+    assert found["DPS, equal calls"].measurement_scale is None
+
+
+def test_settings_survive_json():
+    facts = described(DPSSampler(7))
+    assert facts["class"] == "DPSSampler" and facts["num_steps"] == 7
+    assert facts == json.loads(json.dumps(facts))
+    assert file_name("DPS with VIPaint's step, equal calls") == "dps-with-vipaints-step-equal-calls"
+
+
+def test_a_table_by_hand():
+    def made(*values):
+        return Quality(*([list(values)] * 5), calls=12.0, seconds=1.25)
+
+    text = table({"one": made(1.0, 3.0), "two": made(1.0, 1.0)}, ["lpips_raw", "psnr"], deviation=True).splitlines()
+    assert text == [
+        "| method | LPIPS raw | PSNR (dB) | calls | s per image |",
+        "|--|--|--|--|--|",
+        "| one | 2.0000 ± 1.0000 (1.4142) | 2.0 ± 1.0 (1.4) | 12 | 1.2 |",
+        "| two | 1.0000 ± 0.0000 (0.0000) | 1.0 ± 0.0 (0.0) | 12 | 1.2 |",
+        "",
+        "one - two, lpips_raw: +1.0000 ± 1.0000 (paired)",
+    ]
+
+
+def test_a_sheet_shows_what_it_says():
+    truth, drawn = torch.full((3, 1, 8, 8), -1.0), torch.ones(2, 3, 1, 8, 8)
+    from vipaint_pyro.images import to_output
+
+    grey = {"given": lambda i: to_output(torch.full((1, 1, 4, 4), 0.5), "pil")[0]}
+    picture = sheet(truth, grey, drawn, rows=2)
+    at = [picture.getpixel((6 + 90 * k + 42, 22 + 90 * r + 42)) for r in range(2) for k in range(4)]
+    assert [p[0] for p in at] == pytest.approx([0, 128, 255, 255] * 2, abs=1)
+    assert picture.size == (4 * 90 + 6, 22 + 2 * 90 + 6)
