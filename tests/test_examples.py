@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent.parent / "examples"
 NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
@@ -21,6 +23,8 @@ EXAMPLES = {
     "10_calibration.py": [],
     "11_perceptual_ablation.py": ["--out", "perceptual"],
     "12_restoration.py": ["--out", "restoration"],
+    "13_what_is_under_the_mask.py": ["--out", "mask"],
+    "judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
 }
@@ -29,12 +33,14 @@ MORE = [
     ("02_completion_quality.py", ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"]),
     ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
 ]
-# Imported by the examples; running.py has tests of its own.
-SHARED = {"running.py", "training.py"}
+# Imported by the examples; they have tests of their own.
+SHARED = {"frequencies.py", "running.py", "training.py"}
+# Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
+CHAINED = {"train_cartoon_autoencoder.py", "train_cartoon_classifier.py", "train_cartoon_prior.py"}
 
 
 def test_every_example_is_listed():
-    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES) | SHARED
+    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES) | SHARED | CHAINED
 
 
 @pytest.fixture
@@ -69,7 +75,6 @@ def test_example_runs(name, given, tmp_path, data):
 
 def test_training_goes_on_where_it_was(tmp_path, data):
     """Two halves give the weights of one whole, bit for bit."""
-    from safetensors.torch import load_file
 
     def train(out, *more):
         command = [sys.executable, str(FOLDER / "train_fashion_mnist.py"), "--data", str(data)]
@@ -83,6 +88,30 @@ def test_training_goes_on_where_it_was(tmp_path, data):
     assert whole.keys() == halves.keys()
     for k, v in whole.items():
         assert (v == halves[k]).all(), k
+
+
+def test_the_cartoon_prior_is_trained_in_three_scripts(tmp_path):
+    """Autoencoder, then latent prior and classifier; each leaves what the next and the package load."""
+    from vipaint_pyro import DiffusionPrior
+    from vipaint_pyro.face_classifier import FaceClassifier
+
+    def train(script, *arguments):
+        command = [sys.executable, str(FOLDER / f"train_cartoon_{script}.py"), *arguments, "--smoke"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    train("autoencoder", "--out", "vae")
+    train("prior", "--autoencoder", "vae", "--out", "prior")
+    train("classifier", "--autoencoder", "vae", "--out", "classifier")
+    prior = DiffusionPrior.from_pretrained(str(tmp_path / "prior" / "prior"))
+    assert prior.image_shape == (3, 64, 64) and prior.latent_shape == (4, 16, 16)
+    assert prior.null_class == prior.num_classes == 12 and prior.class_names[:2] == ("bob", "bun")
+    # The encoder's output is standardised, whatever the training has come to.
+    with safe_open(tmp_path / "prior" / "latents.safetensors", "pt") as file:
+        z = file.get_tensor("latents")
+    assert z.mean((0, 2, 3)).abs().max() < 0.02 and (z.std((0, 2, 3)) - 1).abs().max() < 0.02
+    state = load_file(tmp_path / "classifier" / "classifier.safetensors")
+    FaceClassifier().load_state_dict(state)
 
 
 def test_the_data_sets_own_reader_says_what_is_missing(tmp_path):

@@ -1,0 +1,85 @@
+"""Frequencies of attributes read off cartoon faces, against known probabilities.
+
+Not a script of its own. What a picture cannot show (the colour of a hat that is not there) counts as an outcome of
+its own, NOT_DRAWN, in the readings as in the probabilities.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.face_posterior import FacePosterior
+from vipaint_pyro.faces import ATTRIBUTES, number, shows
+
+NOT_DRAWN = "not drawn"
+# On these it depends what shows.
+_COVERING = ("top", "facial_hair", "accessory")
+
+
+def outcomes(read: Tensor) -> dict[str, list[str]]:
+    """What faces show: attribute -> its choice in each face, or NOT_DRAWN.
+
+    Args:
+        read: whole numbers (N, 11), as :func:`vipaint_pyro.face_classifier.read_attributes` gives them.
+    """
+    seen = shows(read)
+    return {
+        name: [[*odds][i] if s else NOT_DRAWN for i, s in zip(read[:, k].tolist(), seen[:, k].tolist())]
+        for k, (name, odds) in enumerate(ATTRIBUTES.items())
+    }
+
+
+def exact_outcomes(posterior: FacePosterior, name: str) -> dict[str, float]:
+    """The probabilities of the same: every choice of an attribute, and NOT_DRAWN where that is possible."""
+    names = (name, *(n for n in _COVERING if n != name))
+    total = dict.fromkeys(ATTRIBUTES[name], 0.0)
+    for choices, p in posterior.joint(*names).items():
+        face = {n: next(iter(odds)) for n, odds in ATTRIBUTES.items()} | dict(zip(names, choices))
+        drawn = bool(shows(number(face))[[*ATTRIBUTES].index(name)])
+        outcome = face[name] if drawn else NOT_DRAWN
+        total[outcome] = total.get(outcome, 0.0) + p
+    return total
+
+
+def counts(found: list[str], probabilities: dict[str, float]) -> Tensor:
+    """How often each outcome was found, (K,), in the order of the probabilities; NOT_DRAWN may come beside them."""
+    return torch.tensor([found.count(outcome) for outcome in (*probabilities, *_unknown(probabilities))])
+
+
+def as_tensor(probabilities: dict[str, float]) -> Tensor:
+    """(K,), float64, in the order of :func:`counts`."""
+    return torch.tensor([*probabilities.values(), *(0.0 for _ in _unknown(probabilities))], dtype=torch.float64)
+
+
+def _unknown(probabilities: dict[str, float]) -> tuple[str, ...]:
+    return () if NOT_DRAWN in probabilities else (NOT_DRAWN,)
+
+
+def total_variation(counted: Tensor, probabilities: Tensor) -> Tensor:
+    """Half the summed differences between frequencies and probabilities, in [0, 1].
+
+    Args:
+        counted: (*, K).
+        probabilities: (K,).
+    """
+    return (counted / counted.sum(-1, keepdim=True) - probabilities).abs().sum(-1) / 2
+
+
+def _drawn(probabilities: Tensor, total: int, repeats: int) -> Tensor:
+    """Counts of as many draws, again and again: (repeats, K)."""
+    generator = torch.Generator().manual_seed(0)
+    index = torch.multinomial(probabilities, repeats * total, replacement=True, generator=generator)
+    return torch.nn.functional.one_hot(index.reshape(repeats, total), len(probabilities)).sum(1)
+
+
+def exact_total_variation(probabilities: Tensor, total: int, repeats: int = 2000) -> tuple[float, float]:
+    """Mean and standard deviation of the total variation that so many exact draws have."""
+    values = total_variation(_drawn(probabilities, total, repeats), probabilities)
+    return values.mean().item(), values.std().item()
+
+
+def bootstrap_error(counted: Tensor, probabilities: Tensor, repeats: int = 2000) -> float:
+    """Standard error of a total variation, by drawing the counted outcomes anew."""
+    again = _drawn(counted.double() / counted.sum(), int(counted.sum()), repeats)
+    return total_variation(again, probabilities).std().item()
