@@ -70,7 +70,7 @@ def test_the_built_in_prior_denoises():
 
     from vipaint_pyro.images import read_image, to_unit
 
-    assert set(BUILT_IN) == {"fashion-mnist"}
+    assert set(BUILT_IN) == {"fashion-mnist", "cartoon-faces"}
     prior = DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])
     picture = read_image(str(files("vipaint_pyro") / "assets" / "demo" / "image.png"))
     x = to_unit(picture, prior.image_shape) * 2 - 1
@@ -189,3 +189,26 @@ def test_a_hub_id_that_is_not_there_offline(tmp_path):
 def test_unknown_options():
     with pytest.raises(ValueError, match="unknown option 'dtypes'"):
         load_components("fashion-mnist", dtypes=torch.float16)
+
+
+def test_the_built_in_latent_prior_denoises_faces_of_its_kind():
+    pytest.importorskip("python_avatars")
+    from vipaint_pyro.face_classifier import read_attributes
+    from vipaint_pyro.faces import draw_attributes, number, render, shows
+    from vipaint_pyro.metrics import psnr
+
+    prior = DiffusionPrior.from_pretrained("cartoon-faces").conditioned([None])
+    assert prior.image_shape == (3, 64, 64) and prior.latent_shape == (4, 16, 16) and prior.null_class == 12
+    faces = [draw_attributes("test", i) for i in range(6)]
+    x = torch.stack([render(face) for face in faces])
+    with torch.no_grad():
+        z = prior.encode(x)
+        assert psnr(prior.decode(z), x).mean() > 32
+        t = prior.schedule.time_of_ratio(0.5)
+        noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
+        noisy = float(prior.schedule.alpha(t)) * z + float(prior.schedule.sigma(t)) * noise
+        z0 = prior.denoise(noisy, t)
+    assert (z0 - z).pow(2).mean() < 0.2 * (noisy / float(prior.schedule.alpha(t)) - z).pow(2).mean()
+    truth = torch.stack([number(face) for face in faces])
+    right = (read_attributes(prior.decode(z0)) == truth) | ~shows(truth)
+    assert right.float().mean() > 0.9
