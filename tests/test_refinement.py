@@ -175,3 +175,33 @@ def test_a_mask_of_one_channel_counts_for_every_channel():
 
     observed = torch.ones(1, 1, 2, 2, dtype=torch.bool)
     assert noise_floor(Inpainting(observed), torch.zeros(1, 3, 2, 2), 0.5) == 0.5 * 12**0.5
+
+
+@pytest.mark.parametrize("fraction", [0.3, 1.0])
+def test_a_step_takes_away_no_more_than_its_fraction_of_the_residual(fraction):
+    # Behind a linear map by 10 a step of the residual's own length would overshoot a hundredfold.
+    z = torch.randn(3, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    norm = 10 * z.detach().pow(2).sum((1, 2, 3)).sqrt()
+    shift = DPS(zeta=1e6, limit=True, fraction=fraction)(z, 10 * z)
+    left = 10 * (z + shift).detach().pow(2).sum((1, 2, 3)).sqrt()
+    torch.testing.assert_close(left, (1 - fraction) * norm)
+    # Where the bound does not bind, the step is the one without it; a penalty adds its own gradient.
+    free = DPS(zeta=0.01, limit=True)(z, 10 * z)
+    bound = DPS(zeta=0.01, limit=True, fraction=fraction)
+    torch.testing.assert_close(bound(z, 10 * z), free)
+    torch.testing.assert_close(bound(z, 10 * z, z.pow(2).sum((1, 2, 3))), free - 2 * z.detach())
+
+
+def test_the_defaults_of_a_sampler_follow_the_prior():
+    from tests.families.tiny import latent_kl, pixel
+    from vipaint_pyro.samplers import VIPaintSampler
+
+    sampler = VIPaintSampler(timesteps=(600, 300))
+    for pipe, scale, fraction in ((latent_kl(), 3.0, 0.3), (pixel(), 1.0, None)):
+        prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=getattr(pipe, "vqvae", None))
+        operator = Inpainting(torch.ones(1, 1, *prior.image_shape[1:], dtype=torch.bool))
+        model = sampler.model(prior, operator)
+        assert model.likelihood.scale == scale  # 3 x 16 x 16 entries for 4 x 8 x 8
+        assert model.prior.checkpointing == (fraction is not None)
+        step = sampler._step(prior, operator, torch.zeros(1, *prior.image_shape))
+        assert step == DPS(2.0, True, 0.0, fraction)

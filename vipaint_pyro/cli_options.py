@@ -33,13 +33,14 @@ def _options() -> list:
         click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
         click.option("--levels", type=click.Choice(["1", "2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
         click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
-        click.option("--noise-scale", type=float, show_default="1.0", help="b of the Laplace likelihood, in units of [-1, 1]."),
+        click.option("--noise-scale", type=float, show_default="None", help="b of the Laplace likelihood, in units of [-1, 1]. Default: image entries per latent dimension, 1 for pixel priors."),
         click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
         click.option("--num-chains", type=int, show_default="2", help="Monte Carlo chains per step of the fit."),
         click.option("--num-levels", type=int, show_default="2", help="Transitions above T_e per chain and step."),
         click.option("--refinement-steps", type=int, show_default="100", help="DPS steps from T_s to the image."),
         click.option("--zeta", type=float, show_default="2.0", help="DPS step size."),
         click.option("--limit/--no-limit", default=None, show_default="limit", help="Whether a DPS step may not be longer than the residual."),
+        click.option("--fraction", type=float, show_default="None", help="How much of the residual a DPS step may take away. Default: 0.3 for latent priors, no bound for pixel ones."),
         click.option("--eta", type=float, show_default="1.0", help="Of the DDIM kernel; 1 is ancestral."),
         click.option("--loss", type=click.Choice(["trace", "mean-field"]), show_default="trace", help="Trace_ELBO or TraceMeanField_ELBO."),
         click.option("--guide", "guide_name", show_default="hierarchical", help="Which guide is fitted; vipaint guides lists them."),
@@ -77,4 +78,4 @@ def without(*names: str):
     return decorate
 
 
-SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "eta", "loss", "guide_name", "correct", "num_particles", "measurement_scale", "perceptual", "perceptual_refinement", "perceptual_net", "perceptual_weights", "gradient_checkpointing")
+SAMPLER = ("beta", "noise_scale", "fit_steps", "num_chains", "num_levels", "refinement_steps", "zeta", "limit", "fraction", "eta", "loss", "guide_name", "correct", "num_particles", "measurement_scale", "perceptual", "perceptual_refinement", "perceptual_net", "perceptual_weights", "gradient_checkpointing")

@@ -33,13 +33,18 @@ class DPS:
         zeta: step size, at least 0; 0 is plain sampling of the prior.
         limit: whether a step may not be longer than the residual; False is as published.
         floor: what is left of the residual where x is the truth, :math:`\sigma_y \sqrt{d_y}` for Gaussian noise
-            in d_y measurements: with ``limit`` a step goes no further, so that noise is not fitted. One
-            number, or one per image (N,).
+            in d_y measurements: with ``limit`` or ``fraction`` a step goes no further, so that noise is not
+            fitted. One number, or one per image (N,).
+        fraction: how much of the residual a step may take away where the residual is linear in z, :math:`\zeta
+            \lVert\nabla\rVert_2^2 \le f \lVert y - A\hat x\rVert_2` (at 1, Polyak's step). Behind a decoder a
+            gradient may be many times as long as on pixels, and a step of fixed zeta too long by as much. None
+            sets no such bound. With a penalty it costs a second backward pass.
     """
 
     zeta: float = 0.5
     limit: bool = False
     floor: float | Tensor = 0.0
+    fraction: float | None = None
 
     def __call__(self, z: Tensor, residual: Tensor, penalty: Tensor | None = None) -> Tensor:
         """The shift of z_s, with z's shape.
@@ -55,14 +60,19 @@ class DPS:
 
     def pull(self, z: Tensor, distance: Tensor, penalty: Tensor | None = None) -> Tensor:
         """The same for any distance to the measurement (*, N), at least 0, in place of the residual's norm."""
-        left = (distance.detach() - self.floor).clamp(0, self.zeta)
-        size = left if self.limit else torch.full_like(distance, self.zeta)
+        left = (distance.detach() - self.floor).clamp_min(0)
+        size = left.clamp_max(self.zeta) if self.limit else torch.full_like(left, self.zeta)
+        extra = penalty is not None
         # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
-        if penalty is None:
-            (gradient,) = torch.autograd.grad(distance.sum(), z)
-            return -size[..., None, None, None] * gradient
-        (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
-        return -gradient
+        if self.fraction is None and extra:  # both in one backward pass
+            (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
+            return -gradient
+        (gradient,) = torch.autograd.grad(distance.sum(), z, retain_graph=extra)
+        if self.fraction is not None:
+            slope = gradient.pow(2).sum((-3, -2, -1)).clamp_min(1e-20)
+            size = torch.minimum(size, self.fraction * left / slope)
+        shift = -size[..., None, None, None] * gradient
+        return shift - torch.autograd.grad(penalty.sum(), z)[0] if extra else shift
 
 
 def noise_floor(operator: Operator, y: Tensor, scale: float | None) -> float | Tensor:

@@ -32,6 +32,8 @@ class DPSSampler:
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
         measurement_scale: sigma of the noise in y, which ``limit`` leaves unfitted; None for 0.
+        fraction: how much of the residual a step may take away to first order; None, as published, sets no
+            bound.
         perceptual_refinement, perceptual_net, perceptual_weights: as in
             :class:`~vipaint_pyro.samplers.VIPaintSampler`; there is no fit.
     """
@@ -41,6 +43,7 @@ class DPSSampler:
     limit: bool = False
     eta: float = 1.0
     measurement_scale: float | None = None
+    fraction: float | None = None
     perceptual_refinement: float = 0.0
     perceptual_net: str = "alex"
     perceptual_weights: str | None = None
@@ -73,7 +76,7 @@ class DPSSampler:
             prior.schedule.last,
             num_steps=self.num_steps,
             eta=self.eta,
-            step=DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale)),
+            step=DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale), self.fraction),
             likelihood=getattr(operator, "likelihood", None),
             penalty=penalty,
             generator=generator,

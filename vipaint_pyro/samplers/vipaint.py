@@ -6,6 +6,7 @@ Inference", arXiv:2411.18929.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -99,7 +100,8 @@ class VIPaintSampler:
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
-            away from the prior to match pixels that the refinement matches anyway. An operator with a
+            away from the prior to match pixels that the refinement matches anyway. None: D / d, image entries
+            per latent dimension (1 for a pixel prior), what the paper's coefficients amount to. An operator with a
             ``likelihood`` of its own (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
@@ -109,6 +111,8 @@ class VIPaintSampler:
         zeta: DPS step size of the refinement.
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
+        fraction: how much of the residual a step may take away to first order; see
+            :class:`vipaint_pyro.refinement.DPS`. None: 0.3 for latent priors, no such bound for pixel ones.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
         guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. The guides of
             the clean image, ``"red-diff"`` and ``"red-diff-v"``, have no levels and no refinement: of
@@ -137,7 +141,7 @@ class VIPaintSampler:
 
     timesteps: tuple[int, ...] | None = None
     beta: float = 1.0
-    noise_scale: float = 1.0
+    noise_scale: float | None = None
     fit_steps: int = 50
     num_chains: int = 2
     num_levels: int = 2
@@ -145,6 +149,7 @@ class VIPaintSampler:
     refinement_steps: int = 100
     zeta: float = 2.0
     limit: bool = True
+    fraction: float | None = None
     eta: float = 1.0
     guide_name: str = "hierarchical"
     correct: str = "none"
@@ -172,8 +177,10 @@ class VIPaintSampler:
             return self._red_diff().model(prior, operator)
         if self.loss not in LOSSES:
             raise ValueError(f"loss is one of {', '.join(LOSSES)}, not {self.loss!r}")
-        if not self.noise_scale > 0:
+        if self.noise_scale is not None and not self.noise_scale > 0:
             raise ValueError(f"noise_scale is positive, but is {self.noise_scale}")
+        if self.fraction is not None and not self.fraction > 0:
+            raise ValueError(f"fraction is positive, but is {self.fraction}")
         if not self.zeta >= 0:
             raise ValueError(f"zeta is a step size of at least 0, but is {self.zeta}")
         if self.correct not in CORRECTIONS:
@@ -189,7 +196,7 @@ class VIPaintSampler:
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         refinement_penalty(self, prior, operator)
-        likelihood = getattr(operator, "likelihood", None) or Laplace(self.noise_scale)
+        likelihood = getattr(operator, "likelihood", None) or Laplace(self._noise_scale(prior))
         fitted = Perceptual(self.perceptual, likelihood, self.perceptual_net, self.perceptual_weights)
         if self.perceptual:
             fitted.check(prior, operator)
@@ -278,6 +285,18 @@ class VIPaintSampler:
         seconds["refinement"] = time.perf_counter() - start
         return Samples(images, calls, guide, record, levels, seconds, diagnostics)
 
+    def _noise_scale(self, prior: DiffusionPrior) -> float:
+        if self.noise_scale is not None:
+            return self.noise_scale
+        return math.prod(prior.image_shape) / math.prod(prior.latent_shape)
+
+    def _step(self, prior: DiffusionPrior, operator: Operator, y: Tensor) -> DPS:
+        """The pull of the refinement."""
+        fraction = self.fraction
+        if fraction is None and not isinstance(prior.codec, IdentityCodec):
+            fraction = 0.3
+        return DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale), fraction)
+
     def _red_diff(self) -> REDDiffSampler:
         """The same settings for a guide of the clean image.
 
@@ -289,7 +308,7 @@ class VIPaintSampler:
         if useless:
             raise ValueError(f"the guide {self.guide_name!r} has no {useless[0]}: leave it out")
         return REDDiffSampler(
-            num_steps=self.fit_steps, noise_scale=self.noise_scale, random_times=self.guide_name == "red-diff-v"
+            num_steps=self.fit_steps, noise_scale=1.0 if self.noise_scale is None else self.noise_scale, random_times=self.guide_name == "red-diff-v"
         )
 
     def _refined(self, model, guide, y, num_samples, generator, callback):
@@ -308,7 +327,7 @@ class VIPaintSampler:
 
         images = refine(
             prior, model.operator, y, z[last], last,
-            num_steps=self.refinement_steps, eta=self.eta, step=DPS(self.zeta, self.limit, noise_floor(model.operator, y, self.measurement_scale)),
+            num_steps=self.refinement_steps, eta=self.eta, step=self._step(prior, model.operator, y),
             likelihood=model.likelihood, penalty=refinement_penalty(self, prior, model.operator),
             generator=generator, callback=keep_first,
         )  # fmt: skip
