@@ -24,6 +24,7 @@ EXAMPLES = {
     "11_perceptual_ablation.py": ["--out", "perceptual"],
     "12_restoration.py": ["--out", "restoration"],
     "13_what_is_under_the_mask.py": ["--out", "mask"],
+    "14_memory.py": [],
     "judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],
