@@ -1,7 +1,8 @@
 """Completion quality: VIPaint-2, VIPaint-4 and DPS on the same images and masks.
 
 One seed per image. DPS is run at VIPaint-4's number of refinement steps and at its number of denoiser calls per
-sample (its fit included). Each image's result is kept in a file of its own, so that a run that was stopped goes on
+sample (its fit included), there also with the step that VIPaint refines with. Settings were chosen on training
+images only. Each image's result is kept in a file of its own, so that a run that was stopped goes on
 at the image where it was, and one with more images takes those that are there.
 
     python examples/02_completion_quality.py --out quality
@@ -14,7 +15,7 @@ The methods can be run by several processes, each with ``--method``; the table i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,15 +27,6 @@ from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
 from vipaint_pyro.masks import MASKS
 from vipaint_pyro.plots import observed_picture
-
-
-def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
-    """Name -> sampler. Settings were chosen on training images only."""
-    found = samplers(prior, num_samples, smoke)
-    if prior.codec.factor == 1:
-        four, dps = found["VIPaint-4"], found["DPS, equal calls"]
-        found["DPS with VIPaint's step, equal calls"] = replace(dps, zeta=four.zeta, limit=True)
-    return found
 
 
 def pictured(truth: Tensor, observed: Tensor, kept: Kept):
@@ -63,7 +55,7 @@ def main(out, name, masks, images, samples, labels, split, method, chunk, data, 
     observed = torch.stack([MASKS[masks](size, torch.Generator().manual_seed(i)) for i in range(images)])
     prior = DiffusionPrior.from_pretrained(name)
     complete = compare(
-        out, methods(prior, samples, smoke), method,
+        out, samplers(prior, samples, smoke), method,
         {"prior": name, "masks": masks, "labels": labels, "split": split},
         truth, chunk, prior, samples, classes if labels else None,
         lambda a, b: {"observed": observed[a:b]},

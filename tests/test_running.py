@@ -151,6 +151,12 @@ def test_samplers_are_compared_at_equal_calls(network_prior):
     assert all(s.measurement_scale == 0.05 for s in noisy.values())
     assert noisy["DPS, equal calls"].num_steps == 2 * 6 + 3 + 4
     assert found["DPS, equal calls"].measurement_scale is None
+    step = found["DPS with VIPaint's step, equal calls"]
+    assert (step.zeta, step.limit, step.fraction) == (four.zeta, four.limit, None) and step.num_steps == 223
+    network_prior.codec.factor = 4  # as of a latent prior
+    latent = samplers(network_prior, 5, smoke=False)
+    assert latent["VIPaint-2"].fraction == latent["DPS with VIPaint's step, equal calls"].fraction == 0.3
+    assert latent["DPS, equal calls"].fraction is None and latent["DPS, equal calls"].zeta == 0.5
 
 
 def test_settings_survive_json():
