@@ -62,7 +62,8 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
             y = measure(operator, (unit * 2 - 1).to(device), sigma, seeded)
             measured = (y.cpu() / 2 + 0.5).clamp(0, 1)
         else:
-            measured = to_unit(image, tuple(operator.observed.shape[1:]))
+            taker = f"what {task['name']} restores here (a true picture is measured first with --simulate) is"
+            measured = to_unit(image, tuple(operator.observed.shape[1:]), taker)
         if options["measurement_scale"] is None:
             options["measurement_scale"] = sigma
     number = _label(options["label"], pipe.prior)
@@ -114,7 +115,9 @@ def _pipeline(options: dict):
     try:
         if options["device"].startswith("meta"):
             raise RuntimeError("it computes nothing")
-        pipe.to(torch.device(options["device"]), getattr(torch, options["dtype"]))
+        pipe.to(torch.device(options["device"]))
+        if options["dtype"] != "float32":
+            pipe.to(getattr(torch, options["dtype"]))
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
     pipe.set_progress_bar_config(disable=options["quiet"])

@@ -129,12 +129,13 @@ def _one_to_unit(image, channels: int) -> Tensor:
     )
 
 
-def to_unit(images, shape: tuple[int, int, int]) -> Tensor:
+def to_unit(images, shape: tuple[int, int, int], taker: str = "the prior takes") -> Tensor:
     """One image or a list of them, each PIL, array or tensor, as (N, C, H, W) in [0, 1].
 
     Args:
         images: one image, a list, or a batch (N, H, W, C) / (N, C, H, W).
-        shape: the (C, H, W) that the prior takes.
+        shape: the (C, H, W) that is taken.
+        taker: by whom, for the error.
 
     Raises:
         TypeError: for anything else.
@@ -149,7 +150,7 @@ def to_unit(images, shape: tuple[int, int, int]) -> Tensor:
         if tuple(x.shape) != tuple(shape):
             c, h, w = x.shape
             raise ValueError(
-                f"the image is {w}x{h} with {c} channel(s), but the prior takes {shape[2]}x{shape[1]} "
+                f"the image is {w}x{h} with {c} channel(s), but {taker} {shape[2]}x{shape[1]} "
                 f"with {shape[0]}; resize or crop it first"
             )
         batch.append(x)

@@ -144,7 +144,7 @@ class VIPaintPipeline(PriorPipeline):
             operator = Inpainting(observed.to(prior.device))
         else:
             observed = None
-            unit = to_unit(image, _measured_shape(operator, prior))
+            unit = to_unit(image, _measured_shape(operator, prior), "this operator measures")
             if len(unit) != operator.observed.shape[0]:
                 raise ValueError(f"{len(unit)} images, but the operator measures {operator.observed.shape[0]}")
         sampler.model(prior, operator)  # checks the settings before a prompt is encoded
