@@ -13,8 +13,9 @@ from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 from vipaint_pyro.models.diffusion import DiffusionModel, site
 
+from vipaint_pyro.codecs import latent_mask
 from vipaint_pyro.kernels import Bridge
-from vipaint_pyro.operators import estimate
+from vipaint_pyro.operators import Inpainting, estimate
 
 __all__ = ["Guide"]
 
@@ -80,18 +81,25 @@ class Guide(PyroModule):
         with torch.no_grad():
             return prior.encode(estimate(model.operator, y.to(prior.device, prior.dtype)))
 
+    def known_latents(self) -> Tensor:
+        """Which latents known pixels decide, bool (N, 1, H, W); all of them but for the holes of a latent prior."""
+        operator, prior = self.model.operator, self.model.prior
+        if isinstance(operator, Inpainting) and prior.codec.factor > 1:
+            return latent_mask(operator.observed, prior.codec.factor)
+        return torch.ones(self.model.num_images, 1, 1, 1, dtype=torch.bool, device=prior.device)
+
     def real(self, name: str, start: Tensor) -> None:
         """A real parameter with an event shape (C, H, W)."""
         setattr(self, name, PyroParam(start.clone(), constraints.real, event_dim=3))
 
     def positive(self, name: str, like: Tensor, value: Tensor | float) -> None:
-        """A positive parameter of this tensor's shape, the same value everywhere at the start."""
-        full = torch.full_like(like, float(value))
+        """A positive parameter of this tensor's shape; one value everywhere at the start, or a tensor of them."""
+        full = torch.zeros_like(like) + torch.as_tensor(value, dtype=like.dtype, device=like.device)
         setattr(self, name, PyroParam(full, constraints.positive, event_dim=3))
 
-    def unit(self, name: str, like: Tensor, value: float) -> None:
-        """A parameter between 0 and 1 of this tensor's shape, the same value everywhere at the start."""
-        full = torch.full_like(like, value)
+    def unit(self, name: str, like: Tensor, value: Tensor | float) -> None:
+        """A parameter between 0 and 1 of this tensor's shape; one value at the start, or a tensor of them."""
+        full = torch.zeros_like(like) + torch.as_tensor(value, dtype=like.dtype, device=like.device)
         setattr(self, name, PyroParam(full, constraints.unit_interval, event_dim=3))
 
     @staticmethod

@@ -2,7 +2,10 @@ r"""VIPaint's hierarchical guide. Agarwal et al., "VIPaint", arXiv:2411.18929, e
 
 from __future__ import annotations
 
+import math
+
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
@@ -30,6 +33,10 @@ class HierarchicalGuide(MarkovGuide):
         std_scale: tau below T_e starts at this fraction of the prior's own standard deviation;
             at T_e it starts at sigma_{T_e}, where q(z_{T_e}) is the forward process of mu.
 
+    Latents of a latent prior that no known pixel decides (:func:`vipaint_pyro.codecs.latent_mask`) start as the
+    prior does, and not at the code of a grey hole: mu = 0, tau = (alpha^2 + sigma^2)^(1/2) for latents of
+    unit variance, and below T_e gamma = 0.99 and the prior's own standard deviation.
+
     Raises:
         ValueError: where y does not fit the model.
     """
@@ -43,14 +50,22 @@ class HierarchicalGuide(MarkovGuide):
         std_scale: float = 0.7,
     ) -> None:
         super().__init__(model)
-        schedule, start = model.prior.schedule, self.encoded(y)
+        schedule, start, known = model.prior.schedule, self.encoded(y), self.known_latents()
         top = model.timesteps[0]
+        alpha, sigma = float(schedule.alpha(top)), float(schedule.sigma(top))
+        start = torch.where(known, start, 0)
+
+        def split(here: float, hidden: float) -> Tensor:
+            """One value for known latents, another for hidden ones."""
+            return torch.where(known, start.new_tensor(here), start.new_tensor(hidden))
+
         self.real(f"mu_{top}", start)
-        self.positive(f"tau_{top}", start, schedule.sigma(top))
+        self.positive(f"tau_{top}", start, split(sigma, math.hypot(alpha, sigma)))
         for t, s in zip(model.timesteps, model.timesteps[1:]):
             self.real(f"mu_{s}", start)
-            self.positive(f"tau_{s}", start, std_scale * posterior_std(schedule, t, s))
-            self.unit(f"gamma_{s}", start, gamma)
+            std = posterior_std(schedule, t, s).item()
+            self.positive(f"tau_{s}", start, split(std_scale * std, std))
+            self.unit(f"gamma_{s}", start, split(gamma, max(gamma, 0.99)))
 
     def top(self) -> dist.Distribution:
         t = self.model.timesteps[0]

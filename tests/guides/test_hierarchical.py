@@ -14,6 +14,7 @@ from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
 from vipaint_pyro.inference import fit
+from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.operators import Inpainting
 
@@ -181,3 +182,27 @@ def test_refuses_what_does_not_fit(gaussian):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100))
     with pytest.raises(ValueError, match="y holds 2 images, the model 1"):
         HierarchicalGuide(model, Y.expand(2, 1, 2, 3))
+
+
+def test_hidden_latents_start_as_the_prior():
+    from tests.families.tiny import latent_kl
+    from vipaint_pyro.priors import DiffusionPrior
+
+    pipe = latent_kl()
+    prior = DiffusionPrior.from_components(pipe.unet.double(), pipe.scheduler, vqvae=pipe.vqvae.double())
+    observed = torch.ones(1, 1, 16, 16, dtype=torch.bool)
+    observed[..., 9:] = False  # latents from column 4 on have a hidden pixel
+    model = DiffusionModel(prior, Inpainting(observed), (600, 300))
+    y = torch.rand(1, 3, 16, 16, dtype=torch.float64) * observed
+    guide, code = HierarchicalGuide(model, y, gamma=0.8, std_scale=0.5), prior.encode(y)
+    schedule, std = prior.schedule, posterior_std(prior.schedule, 600, 300).item()
+    for name, known, hidden in (
+        ("tau_600", schedule.sigma(600).item(), 1.0),  # alpha^2 + sigma^2 = 1
+        ("gamma_300", 0.8, 0.99),
+        ("tau_300", 0.5 * std, std),
+    ):
+        value = getattr(guide, name).detach()
+        assert (value[..., :4] - known).abs().max() < 1e-12 and (value[..., 4:] - hidden).abs().max() < 1e-12, name
+    for name in ("mu_600", "mu_300"):
+        value = getattr(guide, name).detach()
+        assert torch.equal(value[..., :4], code[..., :4]) and not value[..., 4:].any()

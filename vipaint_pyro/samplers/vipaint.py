@@ -44,6 +44,10 @@ LOSSES = {"trace": Trace_ELBO, "mean-field": TraceMeanField_ELBO}
 #: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
 RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
 
+#: The same for latent priors. Large flat parts of a picture keep their modes apart up to higher noise: T_e has to lie
+#: where they have merged. (With two levels the step from there is too long.)
+LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
+
 #: What may be done about a guide that is not the posterior.
 CORRECTIONS = ("none", "psis", "smc")
 
@@ -59,7 +63,8 @@ def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
     """
     if levels not in RATIOS:
         raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps")
-    return prior.schedule.check_timesteps([prior.schedule.time_of_ratio(r) for r in RATIOS[levels]])
+    ratios = RATIOS if isinstance(prior.codec, IdentityCodec) else LATENT_RATIOS
+    return prior.schedule.check_timesteps([prior.schedule.time_of_ratio(r) for r in ratios[levels]])
 
 
 def draw(
@@ -96,7 +101,8 @@ class VIPaintSampler:
     r"""Fit, draw, refine.
 
     Args:
-        timesteps: T_e > ... > T_s; None takes the prior's times at the ratios :data:`RATIOS`.
+        timesteps: T_e > ... > T_s; None takes the prior's times at the ratios :data:`RATIOS` or
+            :data:`LATENT_RATIOS`.
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
