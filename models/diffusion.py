@@ -38,6 +38,7 @@ class DiffusionModel:
     ``z_{s}`` ...       p(z_s | z_t) for neighbouring timesteps t > s, down to T_s
     ``x``               deterministic: the decoded one-step prediction E[z_0 | z_{T_s}]
     ``y``               the likelihood of the observed entries of y given A x
+    ``perceptual``      a factor beside it, where the likelihood has one
     ==================  ==========================================================================
 
     p(z_{T_e}) has no closed density. It enters the bound in one of two forms, equal in
