@@ -84,8 +84,9 @@ class Guide(PyroModule):
     def known_latents(self) -> Tensor:
         """Which latents known pixels decide, bool (N, 1, H, W); all of them but for the holes of a latent prior."""
         operator, prior = self.model.operator, self.model.prior
-        if isinstance(operator, Inpainting) and prior.codec.factor > 1:
-            return latent_mask(operator.observed, prior.codec.factor)
+        factor = getattr(prior.codec, "factor", 1)  # a codec of the user's own may not say
+        if isinstance(operator, Inpainting) and factor > 1:
+            return latent_mask(operator.observed, factor)
         return torch.ones(self.model.num_images, 1, 1, 1, dtype=torch.bool, device=prior.device)
 
     def real(self, name: str, start: Tensor) -> None:
