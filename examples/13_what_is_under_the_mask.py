@@ -5,7 +5,8 @@ is, and completed a hundred times by VIPaint-2, VIPaint-4 and DPS at VIPaint-4's
 attributes off each completion. What the seen pixels leave possible, and how probable it is, is known exactly, so
 that the methods' frequencies can be held against it: in total variation, beside that of as many exact draws. The
 row ``exact draws`` is that of faces drawn from the exact posterior and passed through the prior's autoencoder: it
-says what autoencoder and classifier alone do to the numbers.
+says what autoencoder and classifier alone do to the numbers. The classifier reads something off any picture: ``off``
+is how far the completions are, in the hole, from the generator's picture of what is read.
 
 Each face, attribute and method has a file of its own: a stopped run goes on where it was.
 
@@ -82,6 +83,18 @@ class Question:
         """What is in question: the attribute, and others that are not known for certain, with the exact odds."""
         every = {name: exact_outcomes(self.posterior, name) for name in ATTRIBUTES}
         return {n: odds for n, odds in every.items() if n == self.attribute or max(odds.values()) < 1 - 1e-6}
+
+    def off(self, completions: Tensor, read: Tensor) -> Tensor:
+        """How far completions (S, 3, 64, 64) are from the faces that are read off them, (S,).
+
+        Root mean square over what is hidden, in units of [-1, 1]; about 0.03 is the autoencoder's own, and a
+        mouth between two of the generator's has more.
+        """
+        choices = [[*odds] for odds in ATTRIBUTES.values()]
+        faces = [{n: c[i] for n, c, i in zip(ATTRIBUTES, choices, row)} for row in read.tolist()]
+        drawn = {tuple(face.values()): render(face) for face in faces}
+        change = completions - torch.stack([drawn[tuple(face.values())] for face in faces])
+        return change[:, ~self.observed.expand(3, -1, -1)].pow(2).mean(1).sqrt()
 
     def impossible(self, found: dict[str, list[str]]) -> list[bool]:
         """Which completions show anything at all that what is seen rules out."""
@@ -162,9 +175,18 @@ def score(found: list[str], odds: dict[str, float]) -> Score:
     return Score(distance, bootstrap_error(counted, exact), ruled_out.item(), *ideal)
 
 
-def table(asked: list[Question], found: dict[tuple[str, int, str], dict[str, list[str]]], names: list[str]) -> str:
-    """Per covered and read attribute and method, means over faces ± the sampling error of the mean."""
-    lines = ["| covered | read | faces | method | total variation | of as many exact draws | ruled out |", "|--" * 7 + "|"]
+def table(
+    asked: list[Question],
+    found: dict[tuple[str, int, str], dict[str, list[str]]],
+    off: dict[tuple[str, int, str], Tensor],
+    names: list[str],
+) -> str:
+    """Per covered and read attribute and method, means over faces ± the sampling error of the mean.
+
+    ``off``: of each completion, its distance from the face that is read off it.
+    """
+    heads = "covered | read | faces | method | total variation | of as many exact draws | ruled out | off"
+    lines = [f"| {heads} |", "|--" * 8 + "|"]
 
     def mean(values: list[float], errors: list[float]) -> str:
         n = len(values)
@@ -179,10 +201,11 @@ def table(asked: list[Question], found: dict[tuple[str, int, str], dict[str, lis
                 distance = mean([v.distance for v in s], [v.error for v in s])
                 ideal = mean([v.ideal for v in s], [v.ideal_spread for v in s])
                 share = sum(v.ruled_out for v in s) / len(s)
-                lines.append(f"| {covered} | {read} | {len(s)} | {name} | {distance} | {ideal} | {share:.3f} |")
+                lines.append(f"| {covered} | {read} | {len(s)} | {name} | {distance} | {ideal} | {share:.3f} | |")
         for name in names:
             wrong = [w for q in own for w in q.impossible(found[covered, q.index, name])]
-            lines.append(f"| {covered} | anything | {len(own)} | {name} | | | {sum(wrong) / len(wrong):.3f} |")
+            far = torch.stack([off[covered, q.index, name] for q in own]).mean()
+            lines.append(f"| {covered} | anything | {len(own)} | {name} | | | {sum(wrong) / len(wrong):.3f} | {far:.3f} |")
     return "\n".join(lines)
 
 
@@ -265,7 +288,7 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
             raise click.BadParameter(f"an attribute is one of {', '.join(ATTRIBUTES)}, not {attribute}")
     names = [m for m in METHODS if file_name(m) in chosen] + [EXACT]
     asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
-    pictures, found = {}, {}
+    pictures, found, off = {}, {}, {}
     for q in asked:
         for method in names:
             sampler = settings.get(method)
@@ -273,9 +296,9 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
             facts["sampler"] = None if sampler is None else described(sampler)
             path = out / "completions" / f"{q.attribute}-{q.index}-{file_name(method)}.safetensors"
             drawn = kept(path, facts, lambda q=q, s=sampler: complete(prior, q, s, completions, batch))
-            pictures[q.attribute, q.index, method] = drawn
-            found[q.attribute, q.index, method] = outcomes(read_attributes(drawn / 127.5 - 1))
-    text = table(asked, found, names)
+            read, key = read_attributes(drawn / 127.5 - 1), (q.attribute, q.index, method)
+            pictures[key], found[key], off[key] = drawn, outcomes(read), q.off(drawn / 127.5 - 1, read)
+    text = table(asked, found, off, names)
     write(out / "table.md", text + "\n")
     chart(asked, found, names).savefig(out / "frequencies.png")
     sheet(asked, pictures, names).save(out / "completions.png")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_posterior
-from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number
+from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SCRIPTS = ("frequencies", "running", "13_what_is_under_the_mask", "judge_cartoon_faces")
@@ -126,12 +126,24 @@ def test_the_table_averages_over_faces(script):
         asked.append(mask.Question("mouth", index, face, None, None, FacePosterior([odds, *fixed])))
         read = torch.stack([number({**face, "mouth": m}) for m in shown])
         found["mouth", index, "VIPaint-2"] = script("frequencies").outcomes(read)
-    rows = mask.table(asked, found, ["VIPaint-2"]).splitlines()
+    off = {("mouth", k, "VIPaint-2"): torch.tensor([0.1 * k, 0.2]) for k in (0, 1)}
+    rows = mask.table(asked, found, off, ["VIPaint-2"]).splitlines()
     cells = [c.strip() for c in rows[2].strip("|").split("|")]
     assert cells[:4] == ["mouth", "mouth", "2", "VIPaint-2"] and cells[4].startswith("0.250 ±") and cells[6] == "0.000"
     # Two draws are alike as often as not: 0.25 on average, 0.25 apart from it, over two faces.
     assert [float(v) for v in cells[5].split(" ± ")] == pytest.approx([0.25, 0.25 / 2**0.5], abs=0.01)
-    assert rows[3].split("|")[2].strip() == "anything" and len(rows) == 4
+    assert rows[3].split("|")[2].strip() == "anything" and rows[3].split("|")[8].strip() == "0.125" and len(rows) == 4
+
+
+def test_how_far_off_the_generator_completions_are(script):
+    """One that is a face of it, and one that has 0.5 too much in the hole."""
+    mask = script("13_what_is_under_the_mask")
+    (question,) = mask.questions("mouth", 1)
+    other = {**question.face, "mouth": "TONGUE"}
+    x = torch.stack([question.truth, render(other)])
+    x[1] += torch.where(question.observed, 7.0, 0.5)
+    off = question.off(x, torch.stack([number(question.face), number(other)]))
+    assert off.tolist() == pytest.approx([0, 0.5], abs=1e-6)
 
 
 def test_completions_are_kept_and_come_from_the_same_settings(script, tmp_path):
