@@ -32,9 +32,9 @@ NOISE = 10**6
 BASELINE = "the estimate alone"
 
 
-def methods(prior: DiffusionPrior, num_samples: int, smoke: bool, sigma: float) -> dict:
+def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
     """Name -> sampler, and the trivial baseline."""
-    found = samplers(prior, num_samples, smoke, sigma)
+    found = samplers(prior, num_samples, smoke)
     return {**{n: found[n] for n in ("VIPaint-4", "VIPaint-2", "DPS, equal calls", STEP)}, BASELINE: Estimate()}
 
 
@@ -58,7 +58,7 @@ def main(out, name, task, images, samples, labels, split, method, chunk, data, s
     y = measure(operator, truth, sigma, [torch.Generator().manual_seed(NOISE + i) for i in range(images)])
     prior = DiffusionPrior.from_pretrained(name)
     complete = compare(
-        out, methods(prior, samples, smoke, sigma), method,
+        out, methods(prior, samples, smoke), method,
         {"prior": name, "task": task, "options": dict(TASKS[task].options), "sigma": sigma, "labels": labels, "split": split},
         truth, chunk, prior, samples, classes if labels else None,
         lambda a, b: {"operator": make_operator(task, shape, b - a, device=prior.device), "y": y[a:b]},

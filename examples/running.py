@@ -62,7 +62,7 @@ def pictures(prior: str, split: str, number: int, data: str, cache: Path) -> tup
     return images[:number], classes[:number].tolist()
 
 
-def samplers(prior: DiffusionPrior, num_samples: int, smoke: bool, sigma: float | None = None) -> dict:
+def samplers(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
     """VIPaint-4, VIPaint-2, and DPS at VIPaint-4's refinement steps and at its denoiser calls per sample.
 
     DPS runs as published (zeta = 0.5), and once more with the step that VIPaint refines with, since that was chosen
@@ -73,17 +73,16 @@ def samplers(prior: DiffusionPrior, num_samples: int, smoke: bool, sigma: float 
         prior: pixel or latent.
         num_samples: of an image, which share the calls of a fit.
         smoke: whether a few steps are enough.
-        sigma: of the noise in y, for methods that know it.
     """
     # What VIPaint's None stands for, so that DPS can have the same.
     fraction = None if prior.codec.factor == 1 else 0.3
-    four = VIPaintSampler(timesteps=timesteps_for(prior, 4), fraction=fraction, measurement_scale=sigma)
+    four = VIPaintSampler(timesteps=timesteps_for(prior, 4), fraction=fraction)
     if smoke:
         four = replace(four, fit_steps=2, num_chains=1, refinement_steps=4)
     fit = four.fit_steps * four.num_chains * (four.num_levels + len(four.timesteps))
     calls = round(fit / num_samples) + len(four.timesteps) - 1 + four.refinement_steps
     calls = min(calls, prior.schedule.num_timesteps)
-    published = DPSSampler(calls, measurement_scale=sigma)
+    published = DPSSampler(calls)
     return {
         "VIPaint-4": four,
         "VIPaint-2": replace(four, timesteps=timesteps_for(prior, 2)),

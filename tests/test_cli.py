@@ -225,8 +225,8 @@ def test_restores_a_small_picture(colour):
     assert read_image("restored/observed.png").size == (4, 4)
     assert read_image("restored/sample-00.png").size == (16, 16)
     facts = json.loads((colour / "restored" / "run.json").read_text())
-    assert facts["task"] == {"name": "super-resolution", "sigma": 0.05, "options": {"scale": 4}}
-    assert facts["settings"]["measurement_scale"] == 0.05 and facts["hidden_fraction"] is None
+    assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4}}
+    assert facts["settings"]["measurement_scale"] is None and facts["hidden_fraction"] is None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,8 @@ def test_restores_a_small_picture(colour):
         ("16.png", "super-resolution", ["--scale", 2, "--method", "average", "--simulate"]),
         ("16.png", "deblur", ["--kernel-size", 5, "--std", 1.0, "--simulate"]),
         ("16.png", "motion-deblur", ["--length", 5, "--angle", 30]),
-        ("grey.png", "colorization", ["--sigma", 0.1]),
+        ("16.png", "colorization", ["--sigma", 0.1, "--simulate"]),
+        ("grey.png", "colorization", []),
     ],
 )
 def test_every_task(colour, image, task, options):
@@ -251,7 +252,8 @@ def test_every_task(colour, image, task, options):
         ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
         ("4.png", "super-resolution", ["--scale", 3], "3"),
         ("4.png", "super-resolution", ["--std", 2.0], "super-resolution has no option 'std'"),
-        ("16.png", "deblur", ["--sigma", 0], "in (0, 1]"),
+        ("16.png", "deblur", ["--sigma", 0, "--simulate"], "in (0, 1]"),
+        ("16.png", "deblur", ["--sigma", 0.1], "noise that --simulate adds"),
         ("16.png", "deblur", ["--kernel-size", 4], "odd"),
         ("16.png", "deblur", ["--label", 1], "unconditional"),
         ("16.png", "deblur", ["--prompt", "a cat"], "takes no text"),

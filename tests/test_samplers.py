@@ -1,11 +1,14 @@
 """Samplers: what they count is what they do."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vipaint_pyro.masks import rotated_window
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
+from vipaint_pyro.tasks import make_operator
 
 
 class Counted:
@@ -53,3 +56,14 @@ def test_levels_are_the_predictions_at_the_guides_draws(network_prior):
     assert list(again.levels) == [800, 400]
     for t in (800, 400):
         torch.testing.assert_close(again.levels[t], prior.denoise(z[t], t))
+
+
+@pytest.mark.parametrize("task, options, b", [(None, {}, 1), ("super-resolution", {"scale": 4}, 1 / 16), ("deblur", {}, 1)])
+def test_noise_scale_follows_what_is_measured(network_prior, task, options, b):
+    """b = d_y / d, a mask's hidden entries included; one that is given stays."""
+    one_channel = Inpainting(rotated_window((8, 8), angle=30)[None])
+    operator = one_channel if task is None else make_operator(task, network_prior.image_shape, **options)
+    sampler = VIPaintSampler((800, 400), refinement_steps=4)
+    prior = network_prior.conditioned([0])
+    assert sampler.model(prior, operator).likelihood.scale == b
+    assert replace(sampler, noise_scale=0.3).model(prior, operator).likelihood.scale == 0.3

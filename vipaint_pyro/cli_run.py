@@ -53,19 +53,23 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
         observed = to_observed(mask, 1, shape[1:])
         operator = Inpainting(observed.to(device))
     else:
-        from vipaint_pyro.tasks import check_sigma, make_operator, measure
+        from vipaint_pyro.tasks import TASKS, check_sigma, make_operator, measure
 
-        sigma = check_sigma(task["sigma"])
+        weighed = options["correct"] == "smc"
+        if task["sigma"] is not None and not (truth or weighed):
+            raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
+        if truth or weighed:
+            task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
         operator = make_operator(task["name"], shape, device=device, **task["options"])
         if truth:
             unit = to_unit(image, shape)
-            y = measure(operator, (unit * 2 - 1).to(device), sigma, seeded)
+            y = measure(operator, (unit * 2 - 1).to(device), task["sigma"], seeded)
             measured = (y.cpu() / 2 + 0.5).clamp(0, 1)
         else:
             taker = f"what {task['name']} restores here (a true picture is measured first with --simulate) is"
             measured = to_unit(image, tuple(operator.observed.shape[1:]), taker)
-        if options["measurement_scale"] is None:
-            options["measurement_scale"] = sigma
+        if weighed and options["measurement_scale"] is None:
+            options["measurement_scale"] = task["sigma"]
     number = _label(options["label"], pipe.prior)
     sampler = _sampler(pipe.prior, options)
     sampler.model(pipe.prior, operator)  # checks the settings before a prompt is encoded

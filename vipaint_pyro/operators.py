@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Inpainting", "Matrix", "Operator", "as_matrix", "estimate", "scaled_adjoint"]
+__all__ = ["Inpainting", "Matrix", "Operator", "as_matrix", "estimate", "num_measurements", "scaled_adjoint"]
 
 
 class Operator(Protocol):
@@ -104,6 +104,17 @@ def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> T
     n = operator.observed.shape[0]
     columns = operator(units.expand(size, n, *image_shape)) * operator.observed
     return columns.flatten(2).permute(1, 2, 0)
+
+
+def num_measurements(operator: Operator, image_shape: Sequence[int]) -> int:
+    """Entries of y per image, those that are not observed included: D of an inpainting, D / s^2 of a reduction by s.
+
+    Args:
+        operator: the measurement.
+        image_shape: (C, H, W) of x. An inpainting's ``observed`` may have one channel for all of them.
+    """
+    shape = image_shape if isinstance(operator, Inpainting) else operator.observed.shape[1:]
+    return torch.Size(shape).numel()
 
 
 def estimate(operator: Operator, y: Tensor) -> Tensor:

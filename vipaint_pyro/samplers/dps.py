@@ -31,7 +31,7 @@ class DPSSampler:
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
-        measurement_scale: sigma of the noise in y, which ``limit`` leaves unfitted; None for 0.
+        measurement_scale: sigma of the noise in y, which ``limit`` and ``fraction`` leave unfitted; None for 0.
         fraction: how much of the residual a step may take away to first order; None, as published, sets no
             bound.
         perceptual_refinement, perceptual_net, perceptual_weights: as in

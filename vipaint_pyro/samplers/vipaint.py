@@ -26,7 +26,7 @@ from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.models.diffusion import site
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.operators import Operator, num_measurements
 from vipaint_pyro.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.proposals import draw_path, log_importance_weights
@@ -106,9 +106,11 @@ class VIPaintSampler:
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
-            away from the prior to match pixels that the refinement matches anyway. None: D / d, image entries
-            per latent dimension (1 for a pixel prior), what the paper's coefficients amount to. An operator with a
-            ``likelihood`` of its own (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
+            away from the prior to match pixels that the refinement matches anyway. None: d_y / d, entries
+            of y per latent dimension, those that a mask hides included. For an inpainting that is what the paper's
+            coefficients amount to (1 for a pixel prior); a reduction by s measures s^2 times fewer entries, each the
+            mean of many, and gets a b as much smaller. An operator with a ``likelihood`` of its own
+            (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
@@ -129,7 +131,9 @@ class VIPaintSampler:
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
         num_particles: of a correction, per image; no fewer than samples.
         measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1]. With ``limit``, the refinement
-            goes no further than the residual that such noise leaves; ``"smc"`` adds to it, level by level,
+            goes no further than the residual that such noise leaves: it stops pulling where a wrong detail explains y
+            about as well as the truth, and the prior alone keeps better from fitting noise (super-resolution of 4
+            training faces without it: LPIPS 0.007 for 0.019, error where measured still that of the noise). ``"smc"`` adds to it, level by level,
             what the prediction leaves open (:class:`~vipaint_pyro.likelihoods.MomentMatched`). None: 0 for
             the refinement, 0.05 for ``"smc"``, which needs some.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
@@ -202,7 +206,7 @@ class VIPaintSampler:
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         refinement_penalty(self, prior, operator)
-        likelihood = getattr(operator, "likelihood", None) or Laplace(self._noise_scale(prior))
+        likelihood = getattr(operator, "likelihood", None) or Laplace(self._noise_scale(prior, operator))
         fitted = Perceptual(self.perceptual, likelihood, self.perceptual_net, self.perceptual_weights)
         if self.perceptual:
             fitted.check(prior, operator)
@@ -291,10 +295,10 @@ class VIPaintSampler:
         seconds["refinement"] = time.perf_counter() - start
         return Samples(images, calls, guide, record, levels, seconds, diagnostics)
 
-    def _noise_scale(self, prior: DiffusionPrior) -> float:
+    def _noise_scale(self, prior: DiffusionPrior, operator: Operator) -> float:
         if self.noise_scale is not None:
             return self.noise_scale
-        return math.prod(prior.image_shape) / math.prod(prior.latent_shape)
+        return num_measurements(operator, prior.image_shape) / math.prod(prior.latent_shape)
 
     def _step(self, prior: DiffusionPrior, operator: Operator, y: Tensor) -> DPS:
         """The pull of the refinement."""
