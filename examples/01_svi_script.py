@@ -21,12 +21,12 @@ from vipaint_pyro.plots import grid, observed_picture
 from vipaint_pyro.samplers.vipaint import draw
 
 
-def demo_image() -> torch.Tensor:
+def ankle_boot() -> torch.Tensor:
     from importlib.resources import files
 
     from vipaint_pyro.images import read_image, to_unit
 
-    picture = read_image(str(files("vipaint_pyro") / "assets" / "demo" / "image.png"))
+    picture = read_image(str(files("vipaint_pyro") / "assets" / "fashion-mnist" / "ankle-boot.png"))
     return to_unit(picture, (1, 28, 28)) * 2 - 1
 
 
@@ -37,7 +37,7 @@ def demo_image() -> torch.Tensor:
 def main(num_steps: int, out: str, smoke: bool) -> None:
     num_steps, refinement_steps = (10, 5) if smoke else (num_steps, 100)
     pyro.set_rng_seed(0)
-    x = demo_image()
+    x = ankle_boot()
     observed = rotated_window((28, 28), angle=60)[None]
     y = x * observed
 

@@ -130,7 +130,7 @@ def refine(model, y, z, num_steps=100, zeta=0.5):
 
 
 def main(num_steps=50, num_refinement=100, out="vipaint-mini.png"):
-    x = list(PIL.Image.open(library.__path__[0] + "/assets/demo/image.png").convert("L").tobytes())
+    x = list(PIL.Image.open(library.__path__[0] + "/assets/fashion-mnist/ankle-boot.png").convert("L").tobytes())
     x, observed = torch.tensor(x).double().reshape(1, 1, 28, 28) / 127.5 - 1, rotated_window((28, 28), angle=60)[None]
     prior = library.DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])  # an ankle boot
     schedule = NoiseSchedule(prior.schedule.alpha(torch.arange(prior.schedule.num_timesteps)) ** 2)

@@ -176,7 +176,7 @@ def test_demo(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "50.0 % of the pixels" in result.output
     facts = json.loads((tmp_path / "vipaint-demo" / "run.json").read_text())
-    assert facts["prior"] == "fashion-mnist" and facts["label"] == 9
+    assert facts["prior"] == "cartoon-faces" and facts["label"] is None
     assert len(facts["to_the_truth"]["lpips_alex_composite"]) == 2
 
 

@@ -72,7 +72,7 @@ def test_the_built_in_prior_denoises():
 
     assert set(BUILT_IN) == {"fashion-mnist", "cartoon-faces"}
     prior = DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])
-    picture = read_image(str(files("vipaint_pyro") / "assets" / "demo" / "image.png"))
+    picture = read_image(str(files("vipaint_pyro") / "assets" / "fashion-mnist" / "ankle-boot.png"))
     x = to_unit(picture, prior.image_shape) * 2 - 1
     t = prior.schedule.time_of_ratio(0.5)
     alpha, sigma = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
