@@ -198,13 +198,13 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
     from vipaint_pyro.tasks import make_operator
 
     sampler = VIPaintSampler(timesteps=(600, 300))
-    for pipe, scale, fraction in ((latent_kl(), 3.0, 0.3), (pixel(), 1.0, None)):
+    for pipe, fraction in ((latent_kl(), 0.3), (pixel(), None)):
         prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=getattr(pipe, "vqvae", None))
         operator = Inpainting(torch.ones(1, 1, *prior.image_shape[1:], dtype=torch.bool))
         model = sampler.model(prior, operator)
-        assert model.likelihood.scale == scale  # 3 x 16 x 16 entries for 4 x 8 x 8
+        assert model.likelihood.scale == 1
         halved = make_operator("super-resolution", prior.image_shape, scale=2)
-        assert sampler.model(prior, halved).likelihood.scale == scale / 4
+        assert sampler.model(prior, halved).likelihood.scale == 1 / 4
         assert model.prior.checkpointing == (fraction is not None)
         step = sampler._step(prior, operator, torch.zeros(1, *prior.image_shape))
         assert step == DPS(2.0, True, 0.0, fraction)

@@ -60,7 +60,7 @@ def test_levels_are_the_predictions_at_the_guides_draws(network_prior):
 
 @pytest.mark.parametrize("task, options, b", [(None, {}, 1), ("super-resolution", {"scale": 4}, 1 / 16), ("deblur", {}, 1)])
 def test_noise_scale_follows_what_is_measured(network_prior, task, options, b):
-    """b = d_y / d, a mask's hidden entries included; one that is given stays."""
+    """b = d_y / D, a mask's hidden entries included; one that is given stays."""
     one_channel = Inpainting(rotated_window((8, 8), angle=30)[None])
     operator = one_channel if task is None else make_operator(task, network_prior.image_shape, **options)
     sampler = VIPaintSampler((800, 400), refinement_steps=4)

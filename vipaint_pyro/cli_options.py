@@ -33,7 +33,7 @@ def _options() -> list:
         click.option("--timesteps", type=_Times(), help="T_e > ... > T_s of the guide. Default: by the prior's noise levels."),
         click.option("--levels", type=click.Choice(["1", "2", "4"]), show_default="4", help="VIPaint-2 or -4, where --timesteps are not given."),
         click.option("--beta", type=float, show_default="1.0", help="Weight of the KL terms in the bound."),
-        click.option("--noise-scale", type=float, show_default="None", help="b of the Laplace likelihood, in units of [-1, 1]. Default: measured entries per latent dimension, 1 for a pixel prior's inpainting."),
+        click.option("--noise-scale", type=float, show_default="None", help="b of the Laplace likelihood, in units of [-1, 1]. Default: entries of the measurement per entry of the image, 1 for inpaint."),
         click.option("--fit-steps", type=int, show_default="50", help="Gradient steps of the fit."),
         click.option("--num-chains", type=int, show_default="2", help="Monte Carlo chains per step of the fit."),
         click.option("--num-levels", type=int, show_default="2", help="Transitions above T_e per chain and step."),

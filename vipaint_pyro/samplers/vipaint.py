@@ -106,11 +106,12 @@ class VIPaintSampler:
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
-            away from the prior to match pixels that the refinement matches anyway. None: d_y / d, entries
-            of y per latent dimension, those that a mask hides included. For an inpainting that is what the paper's
-            coefficients amount to (1 for a pixel prior); a reduction by s measures s^2 times fewer entries, each the
-            mean of many, and gets a b as much smaller. An operator with a ``likelihood`` of its own
-            (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
+            away from the prior to match pixels that the refinement matches anyway. None: d_y / D, entries
+            of y (those that a mask hides included) per image entry: 1 for an inpainting or a blur; a reduction by s
+            measures s^2 times fewer, each the mean of many, and gets a b as much smaller. For a pixel prior's
+            inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
+            D / d, with which the guide hardly follows what is seen and the refinement has to. An operator with a
+            ``likelihood`` of its own (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
@@ -298,7 +299,7 @@ class VIPaintSampler:
     def _noise_scale(self, prior: DiffusionPrior, operator: Operator) -> float:
         if self.noise_scale is not None:
             return self.noise_scale
-        return num_measurements(operator, prior.image_shape) / math.prod(prior.latent_shape)
+        return num_measurements(operator, prior.image_shape) / math.prod(prior.image_shape)
 
     def _step(self, prior: DiffusionPrior, operator: Operator, y: Tensor) -> DPS:
         """The pull of the refinement."""
