@@ -246,6 +246,15 @@ def test_every_task(colour, image, task, options):
     assert ("to_the_truth" in facts) == ("--simulate" in options)
 
 
+def test_smc_weighs_by_sigma(here):
+    PIL.Image.new("L", (4, 4)).save("small.png")
+    more = ["--scale", 2, "--correct", "smc", "--num-particles", 4, "--sigma", 0.3, "--out", "restored"]
+    result = vipaint("restore", "small.png", "--task", "super-resolution", "--prior", "prior", *FEW, *more)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((here / "restored" / "run.json").read_text())
+    assert facts["settings"]["measurement_scale"] == facts["task"]["sigma"] == 0.3
+
+
 @pytest.mark.parametrize(
     "image, task, options, words",
     [

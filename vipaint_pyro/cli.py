@@ -48,7 +48,7 @@ def inpaint(image: Path, mask: Path, **options) -> None:
 @click.option("--std", type=float, help="deblur: of the Gaussian, in pixels. Default: 3.")
 @click.option("--length", type=float, help="motion-deblur: of the motion, in pixels.")
 @click.option("--angle", type=float, help="motion-deblur: of the motion, in degrees. Default: 45.")
-@click.option("--sigma", type=float, show_default="0.05", help="Noise that --simulate adds, in units of [-1, 1].")
+@click.option("--sigma", type=float, show_default="0.05", help="Noise that --simulate adds and --correct smc weighs by, in units of [-1, 1].")
 @click.option("--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored.")
 @settings
 def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options) -> None:

@@ -134,8 +134,8 @@ class VIPaintSampler:
         measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1]. With ``limit``, the refinement
             goes no further than the residual that such noise leaves: it stops pulling where a wrong detail explains y
             about as well as the truth, and the prior alone keeps better from fitting noise (super-resolution of 4
-            training faces without it: LPIPS 0.007 for 0.019, error where measured still that of the noise). ``"smc"`` adds to it, level by level,
-            what the prediction leaves open (:class:`~vipaint_pyro.likelihoods.MomentMatched`). None: 0 for
+            training faces without it: LPIPS 0.007 for 0.019, error where measured still that of the noise). ``"smc"``
+            adds to it, level by level, what the prediction leaves open (:class:`~vipaint_pyro.likelihoods.MomentMatched`). None: 0 for
             the refinement, 0.05 for ``"smc"``, which needs some.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
             :func:`~vipaint_pyro.perceptual.published_weight`; see :class:`~vipaint_pyro.perceptual.Perceptual`.
