@@ -6,7 +6,9 @@ attributes off each completion. What the seen pixels leave possible, and how pro
 that the methods' frequencies can be held against it: in total variation, beside that of as many exact draws. The
 row ``exact draws`` is that of faces drawn from the exact posterior and passed through the prior's autoencoder: it
 says what autoencoder and classifier alone do to the numbers. The classifier reads something off any picture: ``off``
-is how far the completions are, in the hole, from the generator's picture of what is read.
+is how far the completions are, in the hole, from the generator's picture of what is read. ``choices.md`` lists every
+choice that is possible, with the residual that the autoencoder leaves where pixels are seen when that choice is hidden
+beside them: hidden latents change seen pixels too, and what is rebuilt best is drawn too often.
 
 Each face, attribute and method has a file of its own: a stopped run goes on where it was.
 
@@ -95,6 +97,20 @@ class Question:
         drawn = {tuple(face.values()): render(face) for face in faces}
         change = completions - torch.stack([drawn[tuple(face.values())] for face in faces])
         return change[:, ~self.observed.expand(3, -1, -1)].pow(2).mean(1).sqrt()
+
+    def rebuilt(self, prior: DiffusionPrior) -> dict[str, float]:
+        """Of each choice that is possible, how badly the seen pixels come out when it is the one that is hidden.
+
+        The norm of y - A D(E(x)) over what is seen, in units of [-1, 1], x the true face with that choice: equal
+        for all of them if hidden latents touched hidden pixels alone.
+        """
+        odds = exact_outcomes(self.posterior, self.attribute)
+        choices = [c for c in ATTRIBUTES[self.attribute] if odds[c] >= IMPOSSIBLE]
+        faces = torch.stack([render({**self.face, self.attribute: c}) for c in choices]).to(prior.dtype)
+        with torch.no_grad():
+            change = prior.decode(prior.encode(faces)) - self.truth
+        residual = change[:, self.observed.expand(3, -1, -1)].pow(2).sum(1).sqrt()
+        return dict(zip(choices, residual.tolist()))
 
     def impossible(self, found: dict[str, list[str]]) -> list[bool]:
         """Which completions show anything at all that what is seen rules out."""
@@ -209,6 +225,23 @@ def table(
     return "\n".join(lines)
 
 
+def choices(
+    asked: list[Question],
+    found: dict[tuple[str, int, str], dict[str, list[str]]],
+    residuals: dict[tuple[str, int], dict[str, float]],
+    names: list[str],
+) -> str:
+    """Of every face and possible choice: how well the seen part is rebuilt around it, and how often it was drawn."""
+    lines = [f"| covered | face | choice | residual | exact | {' | '.join(names)} |", "|--" * (5 + len(names)) + "|"]
+    for q in asked:
+        odds, own = q.open()[q.attribute], residuals[q.attribute, q.index]
+        for choice in sorted(own, key=own.__getitem__):
+            drawn = [found[q.attribute, q.index, name][q.attribute] for name in names]
+            shares = " | ".join(f"{shown.count(choice) / len(shown):.2f}" for shown in drawn)
+            lines.append(f"| {q.attribute} | {q.index} | {choice.lower()} | {own[choice]:.3f} | {odds[choice]:.3f} | {shares} |")
+    return "\n".join(lines)
+
+
 def chart(asked: list[Question], found: dict[tuple[str, int, str], dict[str, list[str]]], names: list[str]):
     """Bars of the covered attribute's frequencies; black: exact probability, with the spread of as many draws."""
     from matplotlib.figure import Figure
@@ -300,6 +333,8 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
             pictures[key], found[key], off[key] = drawn, outcomes(read), q.off(drawn / 127.5 - 1, read)
     text = table(asked, found, off, names)
     write(out / "table.md", text + "\n")
+    residuals = {(q.attribute, q.index): q.rebuilt(prior) for q in asked}
+    write(out / "choices.md", choices(asked, found, residuals, names) + "\n")
     chart(asked, found, names).savefig(out / "frequencies.png")
     sheet(asked, pictures, names).save(out / "completions.png")
     click.echo(text)

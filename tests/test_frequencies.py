@@ -146,6 +146,38 @@ def test_how_far_off_the_generator_completions_are(script):
     assert off.tolist() == pytest.approx([0, 0.5], abs=1e-6)
 
 
+def test_how_well_the_seen_part_is_rebuilt_around_each_choice(script):
+    """A codec that adds 0.1 leaves 0.1 everywhere; one that spoils a picture by its hidden part tells choices apart."""
+
+    class Codec:
+        dtype, spoiled = torch.float32, 0.0
+
+        def encode(self, x):
+            return x
+
+        def decode(self, z):
+            hidden = z[:, :, ~question.observed[0]].mean((1, 2))
+            return z + 0.1 + self.spoiled * hidden[:, None, None, None]
+
+    mask = script("13_what_is_under_the_mask")
+    (question,) = mask.questions("mouth", 1)
+    num_seen = 3 * question.observed.sum().item()
+    even = question.rebuilt(Codec())
+    assert even == pytest.approx(dict.fromkeys(ATTRIBUTES["mouth"], 0.1 * num_seen**0.5), rel=1e-4)
+    uneven, codec = {}, Codec()
+    codec.spoiled = 0.2
+    for choice in ATTRIBUTES["mouth"]:
+        hidden = render({**question.face, "mouth": choice})[:, ~question.observed[0]].mean().item()
+        uneven[choice] = abs(0.1 + 0.2 * hidden) * num_seen**0.5
+    assert question.rebuilt(codec) == pytest.approx(uneven, rel=1e-4)
+
+    found = {("mouth", question.index, "DPS"): {"mouth": ["SAD", "SAD", "SMILE", "TONGUE"]}}
+    rows = mask.choices([question], found, {("mouth", question.index): uneven}, ["DPS"]).splitlines()[2:]
+    cells = [[c.strip() for c in row.strip("|").split("|")] for row in rows]
+    assert [c[2] for c in cells] == [c.lower() for c in sorted(uneven, key=uneven.get)]
+    assert {c[2]: c[5] for c in cells if c[5] != "0.00"} == {"sad": "0.50", "smile": "0.25", "tongue": "0.25"}
+
+
 def test_completions_are_kept_and_come_from_the_same_settings(script, tmp_path):
     mask, path = script("13_what_is_under_the_mask"), tmp_path / "completions" / "one.safetensors"
     x = torch.linspace(-1, 1, 24).reshape(2, 3, 2, 2)
