@@ -85,7 +85,7 @@ class FlowGuide(HierarchicalGuide):
         num_transforms: int = 4,
         hidden: Sequence[int] = (64, 64),
         seed: int = 0,
-        gamma: float = 0.88,
+        gamma: float | None = None,
         std_scale: float = 0.7,
     ) -> None:
         try:

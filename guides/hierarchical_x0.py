@@ -29,8 +29,7 @@ class HierarchicalX0Guide(HierarchicalGuide):
         model: the model, in its bridge or its marginal form.
         y: measurements (N, C', H', W'), 0 where not observed; mu at T_e starts at its encoded adjoint,
             below at 1 - gamma times it, so that the shifted prediction is that much of the way to it.
-        gamma: where gamma starts.
-        std_scale: as in :class:`HierarchicalGuide`.
+        gamma, std_scale: as in :class:`HierarchicalGuide`.
 
     Raises:
         ValueError: where y does not fit the model.
@@ -41,12 +40,12 @@ class HierarchicalX0Guide(HierarchicalGuide):
         model: DiffusionModel,
         y: Tensor,
         *,
-        gamma: float = 0.88,
+        gamma: float | None = None,
         std_scale: float = 0.7,
     ) -> None:
         super().__init__(model, y, gamma=gamma, std_scale=std_scale)
         for s in model.timesteps[1:]:
-            setattr(self, f"mu_{s}", (1 - gamma) * getattr(self, f"mu_{s}"))
+            setattr(self, f"mu_{s}", (1 - getattr(self, f"gamma_{s}").detach()) * getattr(self, f"mu_{s}"))
 
     def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
         mu, tau, gamma = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma"))

@@ -206,3 +206,19 @@ def test_hidden_latents_start_as_the_prior():
     for name in ("mu_600", "mu_300"):
         value = getattr(guide, name).detach()
         assert torch.equal(value[..., :4], code[..., :4]) and not value[..., 4:].any()
+
+
+def test_gamma_starts_low_where_a_code_is_known_and_high_on_pixels(gaussian):
+    from tests.families.tiny import latent_kl
+    from vipaint_pyro.guides import HierarchicalX0Guide
+    from vipaint_pyro.priors import DiffusionPrior
+
+    pipe = latent_kl()
+    latent = DiffusionPrior.from_components(pipe.unet.double(), pipe.scheduler, vqvae=pipe.vqvae.double())
+    y = torch.rand(1, 3, 16, 16, dtype=torch.float64)
+    model = DiffusionModel(latent, Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), (600, 300))
+    assert (HierarchicalGuide(model, y).gamma_300 - 0.2).abs().max() < 1e-12
+    shifted = HierarchicalX0Guide(model, y)
+    assert (shifted.mu_300 - 0.8 * latent.encode(y)).abs().max() < 1e-12
+    pixels = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100))
+    assert (HierarchicalGuide(pixels, Y * OBSERVED).gamma_100 - 0.88).abs().max() < 1e-12
