@@ -2,8 +2,8 @@
 
 One seed per image. DPS is run at VIPaint-4's number of refinement steps and at its number of denoiser calls per
 sample (its fit included), there also with the step that VIPaint refines with. Settings were chosen on training
-images only. Each image's result is kept in a file of its own, so that a run that was stopped goes on
-at the image where it was, and one with more images takes those that are there.
+images only. The figures are kept image by image, so that a run that was stopped goes on at the image where it was,
+and one with more images takes those that are there.
 
     python examples/02_completion_quality.py --out quality
     python examples/02_completion_quality.py --out quality-no-labels --no-labels
@@ -14,8 +14,6 @@ The methods can be run by several processes, each with ``--method``; the table i
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -31,7 +29,7 @@ from vipaint_pyro.plots import observed_picture
 
 def pictured(truth: Tensor, observed: Tensor, kept: Kept):
     """The sheet of a method: samples with the observed pixels put back."""
-    shown = min(8, len(truth))
+    shown = kept.shown(min(8, len(truth)))
     x = torch.where(observed[:shown], truth[:shown], kept.samples(shown))
     return sheet(truth, {"observed": lambda i: observed_picture(truth[i] / 2 + 0.5, observed[i])}, x)
 
@@ -62,8 +60,8 @@ def main(out, name, masks, images, samples, labels, split, method, chunk, data, 
     )  # fmt: skip
     results = {name: kept.quality(images) for name, kept in complete.items()}
     for kept in complete.values():
-        pictured(truth, observed, kept).save(kept.folder.with_suffix(".png"))
-    write(out / "results.json", json.dumps({name: asdict(quality) for name, quality in results.items()}, indent=1))
+        if kept.shown(1):
+            pictured(truth, observed, kept).save(kept.folder.with_suffix(".png"))
     text = table(results, list(HEADINGS))
     write(out / "table.md", text + "\n")
     click.echo(text)

@@ -12,8 +12,6 @@ measurement enlarged, the blurred image as it is. Results are kept image by imag
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -70,9 +68,8 @@ def main(out, name, task, images, samples, labels, split, method, chunk, data, s
         "estimate": lambda i: to_output(start[i : i + 1], "pil")[0],
     }
     for name, kept in complete.items():
-        if name != BASELINE:
-            sheet(truth, shown, kept.samples(min(8, images))).save(kept.folder.with_suffix(".png"))
-    write(out / "results.json", json.dumps({name: asdict(quality) for name, quality in results.items()}, indent=1))
+        if name != BASELINE and kept.shown(1):
+            sheet(truth, shown, kept.samples(kept.shown(min(8, images)))).save(kept.folder.with_suffix(".png"))
     text = table(results, ["lpips_raw", "psnr", "observed_error", "diversity"], deviation=True)
     text = f"{TASKS[task].text}, noise {sigma}; mean ± standard error over {images} images (standard deviation)\n\n{text}"
     write(out / "table.md", text + "\n")

@@ -1,8 +1,8 @@
 """What the comparisons of samplers share: pictures, settings, results kept image by image, tables.
 
-Not a script of its own. Every image has seeds of its own and a file of its own, written beside and moved into
-place: a stopped run goes on at the image where it was, one with more images takes those that are there, and two
-processes may run two methods at once.
+Not a script of its own. Every image has seeds of its own. A method's figures are kept image by image in one small
+JSON file, written beside and moved into place, its samples in a file per image: a stopped run goes on at the image
+where it was, one with more images takes those whose figures are there, and two processes may run two methods at once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pathlib import Path
 import click
 import PIL.Image
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
@@ -117,15 +116,21 @@ def file_name(method: str) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """The results of one method: one safetensors file per image, with its samples and its quality.
+    """The results of one method: its figures in ``<method>.json``, an image's samples in a safetensors file.
+
+    The figures are all that a table or a longer run needs; the samples are for pictures.
 
     Args:
-        folder: of this method alone.
+        folder: of this method's samples; its figures are kept beside it.
         facts: what the results depend on, but for the number of images.
     """
 
     folder: Path
     facts: dict
+
+    @property
+    def figures(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.json")
 
     def path(self, image: int) -> Path:
         return self.folder / f"{image:05d}.safetensors"
@@ -134,39 +139,56 @@ class Kept:
         """The images that are still to be done.
 
         Raises:
-            ClickException: where one that is done comes from other settings.
+            ClickException: where those that are done come from other settings.
         """
-        for image in range(images):
-            if self.path(image).exists():
-                self._read(image)
-        return [image for image in range(images) if not self.path(image).exists()]
+        done = self._read()
+        return [image for image in range(images) if image not in done]
 
     def save(self, first: int, quality: Quality, samples: Tensor) -> None:
         """Keep the images ``first`` ... with their samples (S, N, C, H, W)."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        done = self._read()
         lists = [f.name for f in fields(Quality)[:-2]]
         for i in range(samples.shape[1]):
-            own = replace(quality, **{name: [getattr(quality, name)[i]] for name in lists})
             eight_bits = ((samples[:, i].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).contiguous()
-            said = {"facts": json.dumps(self.facts), "quality": json.dumps(asdict(own))}
             partial = self.folder / f"{os.getpid()}.partial"
-            save_file({"samples": eight_bits}, partial, metadata=said)
+            save_file({"samples": eight_bits}, partial)
             os.replace(partial, self.path(first + i))
+            done[first + i] = replace(quality, **{name: [getattr(quality, name)[i]] for name in lists})
+        rows = {str(image): list(_flat(done[image])) for image in sorted(done)}
+        lines = ",\n".join(f"  {json.dumps(image)}: {json.dumps(row)}" for image, row in rows.items())
+        columns = json.dumps([f.name for f in fields(Quality)])
+        write(self.figures, f'{{"facts": {json.dumps(self.facts)},\n "columns": {columns},\n "images": {{\n{lines}\n }}}}\n')
 
     def quality(self, images: int) -> Quality:
         """Of the first images, all of which are there."""
-        return join([self._read(image)[0] for image in range(images)])
+        done = self._read()
+        return join([done[image] for image in range(images)])
+
+    def shown(self, images: int) -> int:
+        """Of how many of the first images the samples are there: they need not be, where the figures are."""
+        return next((i for i in range(images) if not self.path(i).exists()), images)
 
     def samples(self, images: int) -> Tensor:
         """Of the first images, (S, N, C, H, W) in [-1, 1], rounded to 8 bits."""
-        return torch.stack([self._read(image)[1] for image in range(images)], 1) / 127.5 - 1
+        return torch.stack([load_file(self.path(image))["samples"] for image in range(images)], 1) / 127.5 - 1
 
-    def _read(self, image: int) -> tuple[Quality, Tensor]:
-        with safe_open(self.path(image), "pt") as file:
-            said, samples = file.metadata(), file.get_tensor("samples")
-        if json.loads(said["facts"]) != self.facts:
-            raise click.ClickException(f"{self.path(image)} comes from other settings; choose another --out")
-        return Quality(**json.loads(said["quality"])), samples
+    def _read(self) -> dict[int, Quality]:
+        if not self.figures.exists():
+            return {}
+        said = json.loads(self.figures.read_text())
+        if said["facts"] != self.facts:
+            raise click.ClickException(f"{self.figures} comes from other settings; choose another --out")
+        names = said["columns"]
+        rows = {int(image): dict(zip(names, row, strict=True)) for image, row in said["images"].items()}
+        single = {f.name for f in fields(Quality)[-2:]}
+        return {i: Quality(**{k: v if k in single else [v] for k, v in row.items()}) for i, row in rows.items()}
+
+
+def _flat(quality: Quality) -> list[float]:
+    """The figures of one image, in the order of the fields, to six digits."""
+    values = [getattr(quality, f.name) for f in fields(Quality)]
+    return [float(f"{v[0] if isinstance(v, list) else v:.6g}") for v in values]
 
 
 def chunks(missing: Sequence[int], size: int) -> list[tuple[int, int]]:

@@ -67,8 +67,9 @@ def test_a_run_is_kept_as_it_was(tmp_path, setting):
     )
     assert CALLS == [3, 3, 1, 7]
     found = kept.quality(7)
-    assert found.psnr == expected.psnr and found.diversity == expected.diversity and found.calls == 3
-    assert found.lpips_raw == pytest.approx(expected.lpips_raw, abs=1e-6)
+    assert found.calls == 3
+    for column in ("psnr", "diversity", "observed_error", "lpips_raw", "lpips_composite"):
+        assert getattr(found, column) == pytest.approx(getattr(expected, column), rel=1e-5, abs=1e-6), column
     assert (kept.samples(7) - x).abs().max() <= 1 / 255 + 1e-6  # 8 bits of [-1, 1]
 
 
@@ -106,6 +107,18 @@ def test_more_images_take_those_that_are_there(tmp_path, setting):
     assert CALLS == [2, 4, 1] and fewer.quality(3).psnr == whole.psnr[:3]
 
 
+def test_figures_alone_are_enough_to_go_on(tmp_path, setting):
+    whole = setting(tmp_path / "whole")["noise"].quality(7)
+    setting(tmp_path / "figures", images=5)
+    for path in (tmp_path / "figures" / "noise").iterdir():
+        path.unlink()
+    CALLS.clear()
+    kept = setting(tmp_path / "figures", images=7)["noise"]
+    assert CALLS == [2]
+    assert no_seconds(kept.quality(7)) == no_seconds(whole)
+    assert kept.shown(7) == 0 and setting(tmp_path / "whole")["noise"].shown(7) == 7
+
+
 def test_one_method_alone_and_what_is_complete(tmp_path, setting):
     methods = {"noise": Noisy(), "half, as loud": Noisy(0.5)}
     assert list(setting(tmp_path, methods=methods, only="half-as-loud")) == ["half, as loud"]
@@ -123,7 +136,7 @@ def test_other_settings_are_refused(tmp_path, setting):
         {"methods": {"noise": Noisy(0.5)}},
         {"facts": {"masks": "small"}},
     ):
-        with pytest.raises(click.ClickException, match=r"00000\.safetensors comes from other settings; choose another --out"):
+        with pytest.raises(click.ClickException, match=r"noise\.json comes from other settings; choose another --out"):
             setting(tmp_path, **change)
     # Other weights are another prior, whatever it is called.
     before = fingerprint(setting.prior)
