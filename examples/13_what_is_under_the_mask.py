@@ -1,8 +1,8 @@
 """What is under the mask? Completions of cartoon faces against the exact posterior of what they may show.
 
 A face of the test split is covered where one of its attributes (the mouth, the eyes, the hair) may be, whatever it
-is, and completed a hundred times by VIPaint-2, VIPaint-4 and DPS at VIPaint-4's calls. A classifier reads the
-attributes off each completion. What the seen pixels leave possible, and how probable it is, is known exactly, so
+is, and completed a hundred times by VIPaint-2, VIPaint-4 and DPS at VIPaint-4's calls, and by VIPaint-4's guide alone: its
+draws at T_s, from there the prior without a pull (zeta = 0). A classifier reads the attributes off each completion. What the seen pixels leave possible, and how probable it is, is known exactly, so
 that the methods' frequencies can be held against it: in total variation, beside that of as many exact draws. The
 row ``exact draws`` is that of faces drawn from the exact posterior and passed through the prior's autoencoder: it
 says what autoencoder and classifier alone do to the numbers. The classifier reads something off any picture: ``off``
@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -52,7 +52,8 @@ from vipaint_pyro.plots import grid, observed_picture
 from vipaint_pyro.samplers import VIPaintSampler
 
 EXACT = "exact draws"
-METHODS = ("VIPaint-2", "VIPaint-4", "DPS, equal calls")
+ALONE = "VIPaint-4, guide alone"
+METHODS = ("VIPaint-2", "VIPaint-4", ALONE, "DPS, equal calls")
 #: Below this an outcome counts as ruled out by what is seen.
 IMPOSSIBLE = 1e-9
 
@@ -311,6 +312,7 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
         faces, completions, attributes, batch = 1, 4, "top", 3
     prior = DiffusionPrior.from_pretrained(name)
     settings = {m: s for m, s in samplers(prior, completions, smoke).items() if m in METHODS}
+    settings[ALONE] = replace(settings["VIPaint-4"], zeta=0.0)
     # What is on the head is part of the question, so that no label is given.
     weights, prior = fingerprint(prior), prior.conditioned(None)
     chosen = {file_name(m.strip()): m.strip() for m in methods.split(";")}

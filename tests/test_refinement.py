@@ -208,3 +208,25 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         assert model.prior.checkpointing == (fraction is not None)
         step = sampler._step(prior, operator, torch.zeros(1, *prior.image_shape))
         assert step == DPS(2.0, True, 0.0, fraction)
+
+
+def test_no_pull_decodes_once_and_takes_no_gradient(network_prior):
+    asked = []
+
+    class Counting(type(network_prior.codec)):
+        def decode(self, z):
+            asked.append(z.requires_grad)
+            return super().decode(z)
+
+    network_prior.codec = Counting()
+    operator = Inpainting(torch.ones(2, 1, 8, 8, dtype=torch.bool))
+    y, z = torch.zeros(2, 1, 8, 8).double(), torch.randn(1, 2, 1, 8, 8, generator=seeded(0)).double()
+
+    def go(step):
+        asked.clear()
+        return refine(network_prior, operator, y, z, 300, num_steps=5, step=step, generator=seeded(1))
+
+    x = go(DPS(0.0))
+    assert asked == [False]
+    still = go(lambda z, residual: torch.zeros_like(z))  # the same by way of the decoder
+    assert asked == [True] * 4 + [False] and torch.equal(x, still)

@@ -109,7 +109,8 @@ def refine(
         z: with shape (*, N, C, H, W), any samples on the left.
         start: the time of z, T_s after a fit or the last time for plain DPS from noise.
         num_steps: evenly spaced steps from start to the clean image (at most start + 1 of them); each
-            costs one forward and one backward call of the network, the last none backward.
+            costs one forward and one backward call of the network, the last none backward, and with zeta = 0 none
+            of them.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
         step: the pull, ``step(z, residual)``; by default :class:`DPS`. With a penalty it is
             ``step(z, residual, penalty)``, and with a discrepancy its method ``pull`` is called instead.
@@ -143,13 +144,17 @@ def refine(
         raise ValueError("this likelihood's discrepancy needs a step with a method pull(z, distance), as DPS has")
     noise = NoiseStreams(generator, z.shape[-4])
     times = prior.times(start, CLEAN, num_steps)
-    with torch.enable_grad():
+    # With zeta = 0 there is nothing to decode for, and no gradient to take: this samples the prior.
+    pulled = getattr(step, "zeta", None) != 0 or penalty is not None
+    with torch.set_grad_enabled(pulled):
         for i, (t, s) in enumerate(zip(times, times[1:])):
-            z = z.detach().requires_grad_()
+            z = z.detach().requires_grad_(pulled)
             z0 = prior.denoise(z, t)
             mean, std = prior.reverse(z, t, s, eta, z0)
             if s == CLEAN:
                 z = mean.detach()
+            elif not pulled:
+                z = mean + std * noise.normal(z.shape, z.ndim - 4, z)
             else:
                 x = prior.decode(z0)
                 extra = () if penalty is None else (penalty(operator, y, x),)
