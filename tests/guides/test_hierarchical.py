@@ -209,8 +209,9 @@ def test_hidden_latents_start_as_the_prior():
 
 
 def test_gamma_starts_low_where_a_code_is_known_and_high_on_pixels(gaussian):
-    from tests.families.tiny import latent_kl
     from vipaint_pyro.guides import HierarchicalX0Guide
+
+    from tests.families.tiny import latent_kl
     from vipaint_pyro.priors import DiffusionPrior
 
     pipe = latent_kl()
