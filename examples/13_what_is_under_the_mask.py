@@ -1,9 +1,10 @@
 """What is under the mask? Completions of cartoon faces against the exact posterior of what they may show.
 
 A face of the test split is covered where one of its attributes (the mouth, the eyes, the hair) may be, whatever it
-is, and completed a hundred times by VIPaint-2, VIPaint-4 and DPS at VIPaint-4's calls, and by VIPaint-4's guide alone: its
-draws at T_s, from there the prior without a pull (zeta = 0). A classifier reads the attributes off each completion. What the seen pixels leave possible, and how probable it is, is known exactly, so
-that the methods' frequencies can be held against it: in total variation, beside that of as many exact draws. The
+is, and completed a hundred times by VIPaint-2, VIPaint-4 and DPS at VIPaint-4's calls, and by VIPaint-4's guide
+alone: its draws at T_s, from there the prior without a pull (zeta = 0). A classifier reads the attributes off each
+completion. What the seen pixels leave possible, and how probable it is, is known exactly, so that the methods'
+frequencies can be held against it: in total variation, beside that of as many exact draws. The
 row ``exact draws`` is that of faces drawn from the exact posterior and passed through the prior's autoencoder: it
 says what autoencoder and classifier alone do to the numbers. The classifier reads something off any picture: ``off``
 is how far the completions are, in the hole, from the generator's picture of what is read. ``choices.md`` lists every

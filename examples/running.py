@@ -155,8 +155,7 @@ class Kept:
             save_file({"samples": eight_bits}, partial)
             os.replace(partial, self.path(first + i))
             done[first + i] = replace(quality, **{name: [getattr(quality, name)[i]] for name in lists})
-        rows = {str(image): list(_flat(done[image])) for image in sorted(done)}
-        lines = ",\n".join(f"  {json.dumps(image)}: {json.dumps(row)}" for image, row in rows.items())
+        lines = ",\n".join(f'  "{image}": {json.dumps(_flat(done[image]))}' for image in sorted(done))
         columns = json.dumps([f.name for f in fields(Quality)])
         write(self.figures, f'{{"facts": {json.dumps(self.facts)},\n "columns": {columns},\n "images": {{\n{lines}\n }}}}\n')
 

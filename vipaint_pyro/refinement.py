@@ -109,8 +109,8 @@ def refine(
         z: with shape (*, N, C, H, W), any samples on the left.
         start: the time of z, T_s after a fit or the last time for plain DPS from noise.
         num_steps: evenly spaced steps from start to the clean image (at most start + 1 of them); each
-            costs one forward and one backward call of the network, the last none backward, and with zeta = 0 none
-            of them.
+            costs one forward and one backward call of the network; the last one, and with zeta = 0 every one,
+            no backward call.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
         step: the pull, ``step(z, residual)``; by default :class:`DPS`. With a penalty it is
             ``step(z, residual, penalty)``, and with a discrepancy its method ``pull`` is called instead.
