@@ -18,7 +18,7 @@ from vipaint_pyro.images import to_output
 from vipaint_pyro.masks import rotated_window
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.plots import grid, observed_picture
-from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.samplers import draw
 
 
 def ankle_boot() -> torch.Tensor:

@@ -25,8 +25,7 @@ from vipaint_pyro.datasets import fashion_mnist
 from vipaint_pyro.evaluation import Quality, evaluate, join, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
-from vipaint_pyro.samplers.vipaint import timesteps_for
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, timesteps_for
 
 PRIORS = ("fashion-mnist", "cartoon-faces")
 STEP = "DPS with VIPaint's step, equal calls"

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.samplers import VIPaintSampler
-from vipaint_pyro.samplers.vipaint import timesteps_for
+from vipaint_pyro.samplers import VIPaintSampler, timesteps_for
 
 
 def problem(gaussian):

@@ -18,8 +18,7 @@ from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.perceptual import Perceptual, published_weight
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.refinement import DPS, refine
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
-from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw
 from vipaint_pyro.schedules import CLEAN
 from vipaint_pyro.smc import run_smc
 

@@ -47,7 +47,7 @@ def test_levels_are_the_predictions_at_the_guides_draws(network_prior):
     sampler = VIPaintSampler((800, 400), fit_steps=2, num_chains=1, refinement_steps=4)
     samples = sampler(prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0))
 
-    from vipaint_pyro.samplers.vipaint import draw
+    from vipaint_pyro.samplers import draw
 
     z = draw(sampler.model(prior, Inpainting(observed)), samples.guide, 3, torch.Generator().manual_seed(5))
     again = sampler(

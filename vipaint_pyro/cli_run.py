@@ -138,8 +138,7 @@ def _label(text: str | None, prior) -> int | str | None:
 
 def _sampler(prior, options: dict):
     from vipaint_pyro.guides.registry import recipe
-    from vipaint_pyro.samplers import VIPaintSampler
-    from vipaint_pyro.samplers.vipaint import timesteps_for
+    from vipaint_pyro.samplers import VIPaintSampler, timesteps_for
 
     chosen = {k: options[k] for k in SAMPLER if options[k] is not None}
     if options["timesteps"] and options["levels"]:

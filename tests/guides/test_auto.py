@@ -16,7 +16,7 @@ from vipaint_pyro.inference import fit
 from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.samplers import draw
 
 TIMES = (500, 100)
 POINTS = ["AutoDelta", "AutoLaplaceApproximation"]

@@ -12,7 +12,7 @@ from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.samplers import draw
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.samplers.vipaint import draw
+from vipaint_pyro.samplers import draw
 
 TIMES = (500, 300, 100)
 OURS = ["hierarchical", "hierarchical-x0", "gaussian", "mean-field", "mixture", "flow"]

@@ -11,13 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-import pyro
 import torch
-from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import Tensor
 
-from vipaint_pyro.calibration import psis
 from vipaint_pyro.codecs import IdentityCodec
 from vipaint_pyro.counting import count_calls
 from vipaint_pyro.guides import Guide, finish
@@ -25,75 +22,23 @@ from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
-from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.operators import Operator, num_measurements
 from vipaint_pyro.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.proposals import draw_path, log_importance_weights
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.draws import draw_and_predict, resampled
+from vipaint_pyro.samplers.levels import timesteps_for
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
-from vipaint_pyro.smc import run_smc, systematic
+from vipaint_pyro.smc import run_smc
 
-__all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler", "draw", "timesteps_for"]
+__all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": Trace_ELBO, "mean-field": TraceMeanField_ELBO}
 
-#: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
-RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
-
-#: The same for latent priors. Large flat parts of a picture keep their modes apart up to higher noise: T_e has to lie
-#: where they have merged. (With two levels the step from there is too long.)
-LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
-
 #: What may be done about a guide that is not the posterior.
 CORRECTIONS = ("none", "psis", "smc")
-
-
-def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
-    """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios.
-
-    Args:
-        levels: K, 1, 2 or 4.
-
-    Raises:
-        ValueError: for another K; choose the timesteps yourself then.
-    """
-    if levels not in RATIOS:
-        raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps")
-    ratios = RATIOS if isinstance(prior.codec, IdentityCodec) else LATENT_RATIOS
-    return prior.schedule.check_timesteps([prior.schedule.time_of_ratio(r) for r in ratios[levels]])
-
-
-def draw(
-    model: DiffusionModel,
-    guide: Callable,
-    num_samples: int,
-    generator: torch.Generator | Sequence[torch.Generator] | None = None,
-) -> dict[int, Tensor]:
-    """Draws of a guide's latents: timestep -> z_t with shape (S, N, C, H, W).
-
-    Args:
-        generator: one, or a list with one per image; None takes the global state.
-    """
-    z, _ = _draw_and_predict(model, guide, num_samples, generator)
-    return z
-
-
-def _draw_and_predict(model, guide, num_samples, generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
-    noise = PerImageNoise(NoiseStreams(generator, model.num_images))
-    own = getattr(guide, "model", model)
-    shape = (num_samples, model.num_images, *model.prior.latent_shape)
-    # The plates of the program take the axes -1 to -3.
-    with torch.no_grad(), noise, pyro.plate("samples", num_samples, dim=-4):
-        trace = poutine.trace(guide).get_trace()
-        z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
-        z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
-    own.forget()
-    return {t: v.reshape(shape) for t, v in z.items()}, z0
 
 
 @dataclass(frozen=True)
@@ -101,8 +46,8 @@ class VIPaintSampler:
     r"""Fit, draw, refine.
 
     Args:
-        timesteps: T_e > ... > T_s; None takes the prior's times at the ratios :data:`RATIOS` or
-            :data:`LATENT_RATIOS`.
+        timesteps: T_e > ... > T_s; None takes the prior's times at the ratios of
+            :func:`~vipaint_pyro.samplers.levels.timesteps_for`.
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
@@ -326,9 +271,9 @@ class VIPaintSampler:
         """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
         prior, last, diagnostics = model.prior, model.timesteps[-1], {}
         if self.correct == "psis":
-            z, predictions, diagnostics = _resampled(model, guide, y, self.num_particles, num_samples, generator)
+            z, predictions, diagnostics = resampled(model, guide, y, self.num_particles, num_samples, generator)
         else:
-            z, predictions = _draw_and_predict(model, guide, num_samples, generator)
+            z, predictions = draw_and_predict(model, guide, num_samples, generator)
 
         def keep_first(i, t, z_s, z0):
             """The first prediction of the refinement is the one at T_s."""
@@ -365,19 +310,3 @@ class VIPaintSampler:
             "ancestors": particles.ancestors.tolist(),
         }
         return particles.images[chosen], {}, diagnostics
-
-
-def _resampled(model, guide, y, num_particles, num_samples, generator):
-    """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say."""
-    path = draw_path(model, guide, num_particles, generator)
-    log_w = log_importance_weights(model, path, y, generator=generator)
-    weights = psis(log_w, dim=0)
-    u = NoiseStreams(generator, model.num_images).uniform(log_w)
-    index = systematic(weights.smoothed, u, num_samples)
-    columns = torch.arange(model.num_images, device=index.device)
-    with torch.no_grad():
-        predictions = {t: model.denoise(path.z[t], t)[index, columns] for t in model.timesteps[:-1]}
-    model.forget()
-    diagnostics = {n: getattr(weights, n).tolist() for n in ("k_hat", "ess")}
-    diagnostics["log_evidence"] = weights.log_mean.tolist()
-    return {t: z[index, columns] for t, z in path.z.items()}, predictions, diagnostics

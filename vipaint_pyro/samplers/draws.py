@@ -1,0 +1,64 @@
+"""Draws of a fitted guide, and what the model predicts from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor
+
+from vipaint_pyro.calibration import psis
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.models.diffusion import site
+from vipaint_pyro.proposals import draw_path, log_importance_weights
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.smc import systematic
+
+__all__ = ["draw", "draw_and_predict", "resampled"]
+
+
+def draw(
+    model: DiffusionModel,
+    guide: Callable,
+    num_samples: int,
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+) -> dict[int, Tensor]:
+    """Draws of a guide's latents: timestep -> z_t with shape (S, N, C, H, W).
+
+    Args:
+        generator: one, or a list with one per image; None takes the global state.
+    """
+    z, _ = draw_and_predict(model, guide, num_samples, generator)
+    return z
+
+
+def draw_and_predict(model, guide, num_samples, generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
+    noise = PerImageNoise(NoiseStreams(generator, model.num_images))
+    own = getattr(guide, "model", model)
+    shape = (num_samples, model.num_images, *model.prior.latent_shape)
+    # The plates of the program take the axes -1 to -3.
+    with torch.no_grad(), noise, pyro.plate("samples", num_samples, dim=-4):
+        trace = poutine.trace(guide).get_trace()
+        z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
+        z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
+    own.forget()
+    return {t: v.reshape(shape) for t, v in z.items()}, z0
+
+
+def resampled(model, guide, y, num_particles, num_samples, generator):
+    """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say."""
+    path = draw_path(model, guide, num_particles, generator)
+    log_w = log_importance_weights(model, path, y, generator=generator)
+    weights = psis(log_w, dim=0)
+    u = NoiseStreams(generator, model.num_images).uniform(log_w)
+    index = systematic(weights.smoothed, u, num_samples)
+    columns = torch.arange(model.num_images, device=index.device)
+    with torch.no_grad():
+        predictions = {t: model.denoise(path.z[t], t)[index, columns] for t in model.timesteps[:-1]}
+    model.forget()
+    diagnostics = {n: getattr(weights, n).tolist() for n in ("k_hat", "ess")}
+    diagnostics["log_evidence"] = weights.log_mean.tolist()
+    return {t: z[index, columns] for t, z in path.z.items()}, predictions, diagnostics

@@ -1,0 +1,30 @@
+r"""Where the levels of a guide lie: VIPaint's noise-to-signal ratios on a prior's schedule."""
+
+from __future__ import annotations
+
+from vipaint_pyro.codecs import IdentityCodec
+from vipaint_pyro.priors import DiffusionPrior
+
+__all__ = ["LATENT_RATIOS", "RATIOS", "timesteps_for"]
+
+#: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
+RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
+
+#: The same for latent priors. Large flat parts of a picture keep their modes apart up to higher noise: T_e has to lie
+#: where they have merged. (With two levels the step from there is too long.)
+LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
+
+
+def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
+    """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios.
+
+    Args:
+        levels: K, 1, 2 or 4.
+
+    Raises:
+        ValueError: for another K; choose the timesteps yourself then.
+    """
+    if levels not in RATIOS:
+        raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps")
+    ratios = RATIOS if isinstance(prior.codec, IdentityCodec) else LATENT_RATIOS
+    return prior.schedule.check_timesteps([prior.schedule.time_of_ratio(r) for r in ratios[levels]])
