@@ -6,6 +6,8 @@ its own, NOT_DRAWN, in the readings as in the probabilities.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,8 @@ from vipaint_pyro.face_posterior import FacePosterior
 from vipaint_pyro.faces import ATTRIBUTES, number, shows
 
 NOT_DRAWN = "not drawn"
+#: Below this an outcome counts as ruled out by what is seen.
+IMPOSSIBLE = 1e-9
 # On these it depends what shows.
 _COVERING = ("top", "facial_hair", "accessory")
 
@@ -83,3 +87,22 @@ def bootstrap_error(counted: Tensor, probabilities: Tensor, repeats: int = 2000)
     """Standard error of a total variation, by drawing the counted outcomes anew."""
     again = _drawn(counted.double() / counted.sum(), int(counted.sum()), repeats)
     return total_variation(again, probabilities).std().item()
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method's frequencies of one attribute in one face, against the exact odds."""
+
+    distance: float
+    error: float
+    ruled_out: float
+    ideal: float
+    ideal_spread: float
+
+
+def score(found: list[str], odds: dict[str, float]) -> Score:
+    counted, exact = counts(found, odds), as_tensor(odds)
+    ruled_out = counted[exact < IMPOSSIBLE].sum() / counted.sum()
+    distance = total_variation(counted, exact).item()
+    ideal = exact_total_variation(exact, len(found))
+    return Score(distance, bootstrap_error(counted, exact), ruled_out.item(), *ideal)

@@ -13,7 +13,7 @@ from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_post
 from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCRIPTS = ("frequencies", "running", "13_what_is_under_the_mask", "judge_cartoon_faces")
+SCRIPTS = ("frequencies", "frequency_report", "questions", "running", "13_what_is_under_the_mask", "judge_cartoon_faces")
 
 
 @pytest.fixture
@@ -88,13 +88,12 @@ def test_counts_leave_nothing_out(script):
     assert f.counts(["SAD", f.NOT_DRAWN, "SAD", "SMILE"], odds).tolist() == [2, 1, 1]
     assert f.as_tensor(odds).tolist() == [0.5, 0.5, 0]
     assert f.counts(["SAD", f.NOT_DRAWN], {"SAD": 0.5, f.NOT_DRAWN: 0.5}).tolist() == [1, 1]
-    mask = script("13_what_is_under_the_mask")
-    scored = mask.score(["SAD", f.NOT_DRAWN, "SAD", "SMILE"], odds)
+    scored = f.score(["SAD", f.NOT_DRAWN, "SAD", "SMILE"], odds)
     assert scored.distance == pytest.approx(0.25) and scored.ruled_out == pytest.approx(0.25)
 
 
 def test_questions_are_of_faces_in_which_the_attribute_shows(script):
-    asked = script("13_what_is_under_the_mask").questions("eyes", 4)
+    asked = script("questions").questions("eyes", 4)
     indices = [i for i in range(9) if draw_attributes("test", i)["accessory"] != "SUNGLASSES"][:4]
     assert [q.index for q in asked] == indices and indices != [0, 1, 2, 3]
     assert len({q.seed for q in asked}) == 4
@@ -105,10 +104,10 @@ def test_questions_are_of_faces_in_which_the_attribute_shows(script):
 
 
 def test_what_is_open_and_what_is_ruled_out(script):
-    f, mask = script("frequencies"), script("13_what_is_under_the_mask")
+    f = script("frequencies")
     face = draw_attributes("test", 1)  # curly brown hair over a light beard
     seen = attribute_mask("top", face)
-    question = mask.Question("top", 1, face, torch.zeros(3, 64, 64), seen, face_posterior(face, seen))
+    question = script("questions").Question("top", 1, face, torch.zeros(3, 64, 64), seen, face_posterior(face, seen))
     assert set(question.open()) == {"top", "hat_color", "eyebrows", "accessory"}
     faces = [face, {**face, "top": "HAT"}, {**face, "hair_color": "RED"}, {**face, "skin_color": "PALE"}]
     found = f.outcomes(torch.stack([number(other) for other in faces]))
@@ -117,17 +116,17 @@ def test_what_is_open_and_what_is_ruled_out(script):
 
 def test_the_table_averages_over_faces(script):
     """Two faces with all mouths alike, one of them right: 0.5 and 0 in total variation."""
-    mask = script("13_what_is_under_the_mask")
+    report, question = script("frequency_report"), script("questions").Question
     asked, found = [], {}
     for index, shown in ((0, ["SAD", "SMILE"]), (1, ["SAD", "SAD"])):
         face = {**draw_attributes("test", index), "mouth": "SAD"}
         fixed = [([{n: c}], torch.ones(1, dtype=torch.float64)) for n, c in face.items() if n != "mouth"]
         odds = ([{"mouth": "SAD"}, {"mouth": "SMILE"}], torch.full((2,), 0.5, dtype=torch.float64))
-        asked.append(mask.Question("mouth", index, face, None, None, FacePosterior([odds, *fixed])))
+        asked.append(question("mouth", index, face, None, None, FacePosterior([odds, *fixed])))
         read = torch.stack([number({**face, "mouth": m}) for m in shown])
         found["mouth", index, "VIPaint-2"] = script("frequencies").outcomes(read)
     off = {("mouth", k, "VIPaint-2"): torch.tensor([0.1 * k, 0.2]) for k in (0, 1)}
-    rows = mask.table(asked, found, off, ["VIPaint-2"]).splitlines()
+    rows = report.table(asked, found, off, ["VIPaint-2"]).splitlines()
     cells = [c.strip() for c in rows[2].strip("|").split("|")]
     assert cells[:4] == ["mouth", "mouth", "2", "VIPaint-2"] and cells[4].startswith("0.250 ±") and cells[6] == "0.000"
     # Two draws are alike as often as not: 0.25 on average, 0.25 apart from it, over two faces.
@@ -137,8 +136,7 @@ def test_the_table_averages_over_faces(script):
 
 def test_how_far_off_the_generator_completions_are(script):
     """One that is a face of it, and one that has 0.5 too much in the hole."""
-    mask = script("13_what_is_under_the_mask")
-    (question,) = mask.questions("mouth", 1)
+    (question,) = script("questions").questions("mouth", 1)
     other = {**question.face, "mouth": "TONGUE"}
     x = torch.stack([question.truth, render(other)])
     x[1] += torch.where(question.observed, 7.0, 0.5)
@@ -159,8 +157,7 @@ def test_how_well_the_seen_part_is_rebuilt_around_each_choice(script):
             hidden = z[:, :, ~question.observed[0]].mean((1, 2))
             return z + 0.1 + self.spoiled * hidden[:, None, None, None]
 
-    mask = script("13_what_is_under_the_mask")
-    (question,) = mask.questions("mouth", 1)
+    (question,) = script("questions").questions("mouth", 1)
     num_seen = 3 * question.observed.sum().item()
     even = question.rebuilt(Codec())
     assert even == pytest.approx(dict.fromkeys(ATTRIBUTES["mouth"], 0.1 * num_seen**0.5), rel=1e-4)
@@ -172,7 +169,7 @@ def test_how_well_the_seen_part_is_rebuilt_around_each_choice(script):
     assert question.rebuilt(codec) == pytest.approx(uneven, rel=1e-4)
 
     found = {("mouth", question.index, "DPS"): {"mouth": ["SAD", "SAD", "SMILE", "TONGUE"]}}
-    rows = mask.choices([question], found, {("mouth", question.index): uneven}, ["DPS"]).splitlines()[2:]
+    rows = script("frequency_report").choices([question], found, {("mouth", question.index): uneven}, ["DPS"]).splitlines()[2:]
     cells = [[c.strip() for c in row.strip("|").split("|")] for row in rows]
     assert [c[2] for c in cells] == [c.lower() for c in sorted(uneven, key=uneven.get)]
     assert {c[2]: c[5] for c in cells if c[5] != "0.00"} == {"sad": "0.50", "smile": "0.25", "tongue": "0.25"}
