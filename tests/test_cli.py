@@ -186,11 +186,32 @@ def test_help_states_the_true_defaults():
 
     options = {o.name: o for o in main.commands["inpaint"].params}
     for name in SAMPLER:
-        stated, true = options[name].show_default, getattr(VIPaintSampler, name)
+        stated, true = options[name].help.rpartition("Default: ")[2], getattr(VIPaintSampler, name)
         if true is None:  # depends on the prior: in words
-            assert not stated and "Default: " in options[name].help, name
+            assert stated and "None" not in stated, name
         else:
-            assert stated == ("limit" if true is True else str(true)), name
+            assert stated == ("limit." if true is True else f"{true}."), name
+
+
+def test_errors_speak_of_options():
+    from vipaint_pyro.cli_run import in_options
+
+    told = [
+        ("fit_steps is at least 1, but is 0", "--fit-steps is at least 1, but is 0"),
+        ("correct='smc' is for pixel priors", "--correct smc is for pixel priors"),
+        ("the guide 'red-diff' has no refinement_steps", "the guide 'red-diff' has no --refinement-steps"),
+        ("--fit-steps and the scale of beta", "--fit-steps and the scale of beta"),
+        ("my_fit_steps.png: no such file", "my_fit_steps.png: no such file"),
+    ]
+    for said, heard in told:
+        assert in_options(said, main.commands["inpaint"].params) == heard
+    result = CliRunner().invoke(main, ["demo", "--fit-steps", "0", "--out", "nowhere-to-be-made"])
+    assert result.exit_code == 1 and "Error: --fit-steps is at least 1, but is 0" in result.output
+
+
+def test_priors_lists_the_labels():
+    result = CliRunner().invoke(main, ["priors"])
+    assert "--label: bob, bun, " in result.output and "ankle boot" in result.output
 
 
 def test_help_imports_nothing_heavy():
@@ -228,7 +249,8 @@ def test_restores_a_small_picture(colour):
     assert read_image("restored/observed.png").size == (4, 4)
     assert read_image("restored/sample-00.png").size == (16, 16)
     facts = json.loads((colour / "restored" / "run.json").read_text())
-    assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4}}
+    assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4, "method": "bicubic"}}
+    assert facts["settings"]["noise_scale"] == 1 / 16 and facts["settings"]["fraction"] == 0.3
     assert facts["settings"]["measurement_scale"] is None and facts["hidden_fraction"] is None
 
 
@@ -262,7 +284,9 @@ def test_smc_weighs_by_sigma(here):
     "image, task, options, words",
     [
         ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
-        ("4.png", "super-resolution", ["--scale", 3], "3"),
+        ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
+        ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
+        ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),
         ("4.png", "super-resolution", ["--std", 2.0], "super-resolution has no option 'std'"),
         ("16.png", "deblur", ["--sigma", 0, "--simulate"], "in (0, 1]"),
         ("16.png", "deblur", ["--sigma", 0.1], "noise that --simulate adds"),

@@ -88,7 +88,7 @@ BAD_IMAGES = [
     (bad(np.zeros((2, 3, 4, 5, 6))), ValueError, "image array is"),
     (bad(torch.zeros(4)), ValueError, "image tensor is"),
     (bad(np.zeros((3, 4, 3), np.uint8)), ValueError, "3 channel.*with 1"),
-    (bad(PIL.Image.new("RGB", (4, 3), (255, 0, 0))), ValueError, "in colour.*greyscale"),
+    (bad(PIL.Image.new("RGB", (4, 3), (255, 0, 0))), ValueError, "in colour, but the prior takes 4x3 in grey; convert it"),
     (bad(PIL.Image.new("RGBA", (4, 3), (9, 9, 9, 0))), ValueError, "transparent"),
     (bad(PIL.Image.new("I;16", (4, 3))), ValueError, "16 or more bits"),
     (bad(PIL.Image.new("F", (4, 3))), ValueError, "16 or more bits"),

@@ -47,13 +47,14 @@ CURE = "goes through a likelihood instead: vipaint_pyro.nonlinear.Nonlinear"
         (lambda x: x.clamp(-1, 1), ValueError, "not linear: A"),
         (lambda x: x + 1e-4 * x * x, ValueError, "not linear: A"),
         (lambda x: x * torch.rand_like(x), ValueError, "not linear: A"),
-        (lambda x: x / 0, ValueError, "not linear"),
+        (lambda x: x / 0, ValueError, "not finite"),
         (lambda x: x - x.mean(0), ValueError, "mixes the images of a batch"),
         (lambda x: x.sum(0, keepdim=True), ValueError, r"\(3, 2, 4, 4\) became \(1, 2, 4, 4\)"),
         (lambda x: x.flatten(1), ValueError, r"became \(3, 32\), which is not \(B, C', H', W'\)"),
         (lambda x: x.detach() * 2, ValueError, "cannot be differentiated"),
         (lambda x: torch.fft.fft2(x), TypeError, "real tensors, but this one gave torch.complex128"),
         (lambda x: x.tolist(), TypeError, "real tensors, but this one gave list"),
+        ("deblur", TypeError, "takes images .* but is 'deblur'"),
     ],
 )
 def test_finds_out_what_is_not_linear(function, error, message):

@@ -182,7 +182,7 @@ def test_a_file_is_no_prior(tmp_path):
 
 
 def test_a_hub_id_that_is_not_there_offline(tmp_path):
-    with pytest.raises(OSError, match="no folder here, and the hub did not give it"):
+    with pytest.raises(OSError, match="no folder here, and the hub did not give it: .*Check the id"):
         resolve("nobody/nothing", cache_dir=str(tmp_path), local_files_only=True)
 
 

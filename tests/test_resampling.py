@@ -71,7 +71,7 @@ def test_constants_are_kept(method):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(scale=3), r"scale 3 does not divide the image's height and width \(8, 16\)"),
+        (dict(scale=3), r"scale 3 does not divide the image's height and width \(8, 16\); 2, 4, 8 would"),
         (dict(scale=16), "scale 16 does not divide"),
         (dict(scale=1), "scale is a whole number of at least 2, but is 1"),
         (dict(scale=2.0), "scale is a whole number of at least 2, but is 2.0"),

@@ -8,11 +8,14 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "DiffusionPrior": "vipaint_pyro.priors",
     "FitResult": "vipaint_pyro.inference",
+    "LinearMap": "vipaint_pyro.linear_map",
     "NoiseSchedule": "vipaint_pyro.schedules",
     "NonFiniteError": "vipaint_pyro.inference",
+    "Nonlinear": "vipaint_pyro.nonlinear",
     "VIPaintOutput": "vipaint_pyro.pipeline",
     "VIPaintPipeline": "vipaint_pyro.pipeline",
     "fit": "vipaint_pyro.inference",
+    "make_operator": "vipaint_pyro.tasks",
     "refine": "vipaint_pyro.refinement",
 }
 

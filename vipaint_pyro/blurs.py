@@ -144,6 +144,7 @@ class MotionBlur(Blur):
         self.length = min(image_shape[1:]) / 8 if length is None else float(length)
         self.angle = float(angle)
         kernel = segment(self.length, self.angle, None if kernel_size is None else _odd(kernel_size))
+        self.kernel_size = len(kernel)
         super().__init__(image_shape, kernel, num_images, device)
 
 

@@ -46,9 +46,9 @@ def inpaint(image: Path, mask: Path, **options) -> None:
 @click.option("--method", type=click.Choice(["bicubic", "average"]), help="super-resolution: how it was made smaller. Default: bicubic.")
 @click.option("--kernel-size", type=int, help="deblur, motion-deblur: side of the kernel, odd. Default: 61; the length of the motion.")
 @click.option("--std", type=float, help="deblur: of the Gaussian, in pixels. Default: 3.")
-@click.option("--length", type=float, help="motion-deblur: of the motion, in pixels.")
+@click.option("--length", type=float, help="motion-deblur: of the motion, in pixels. Default: an eighth of the shorter side.")
 @click.option("--angle", type=float, help="motion-deblur: of the motion, in degrees. Default: 45.")
-@click.option("--sigma", type=float, show_default="0.05", help="Noise that --simulate adds and --correct smc weighs by, in units of [-1, 1].")
+@click.option("--sigma", type=float, help="Noise that --simulate adds and --correct smc weighs by, in units of [-1, 1]. Default: 0.05.")
 @click.option("--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored.")
 @settings
 def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options) -> None:
@@ -88,11 +88,13 @@ def demo(out: Path, **options) -> None:
 @main.command()
 def priors() -> None:
     """List the built-in priors, and what else can be loaded."""
-    from vipaint_pyro.loading import BUILT_IN
+    from vipaint_pyro.loading import BUILT_IN, read_labels, resolve
 
     click.echo("Built in:")
     for name, line in BUILT_IN.items():
         click.echo(f"  {name:16s} {line}")
+        labels = read_labels(resolve(name))["class_names"]
+        click.echo(f"  {'':16s} --label: {', '.join(labels)}")
     click.echo(
         "\nAlso, by folder or hub id, diffusers models with safetensors weights:\n"
         "  pixel space                    UNet2DModel (epsilon, v or sample prediction; discrete, EDM or VE noise)\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import click
 
 from vipaint_pyro.cli_options import SAMPLER
 
-__all__ = ["reporting", "run"]
+__all__ = ["in_options", "reporting", "run"]
 
 
 class reporting:
@@ -20,7 +22,23 @@ class reporting:
 
     def __exit__(self, kind, error, trace):
         if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError)):
-            raise click.ClickException(str(error)) from error
+            context = click.get_current_context(silent=True)
+            text = in_options(str(error), context.command.params if context else [])
+            raise click.ClickException(text) from error
+
+
+def in_options(text: str, parameters: list[click.Parameter]) -> str:
+    """An error with the command's options in place of Python's names for them: ``fit_steps`` is ``--fit-steps``.
+
+    Names that are words besides (``zeta``, ``scale``) are changed only where a value is assigned to them.
+    """
+    for parameter in parameters:
+        if isinstance(parameter, click.Option):
+            name, option = re.escape(parameter.name), parameter.opts[0]
+            text = re.sub(rf"\b(?<!-){name}='([^']*)'", rf"{option} \1", text)
+            if "_" in parameter.name:
+                text = re.sub(rf"\b{name}\b", option, text)
+    return text
 
 
 def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False, task: dict | None = None) -> None:
@@ -61,13 +79,15 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
         if truth or weighed:
             task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
         operator = make_operator(task["name"], shape, device=device, **task["options"])
+        # What was not given, as the operator has settled it, for run.json.
+        task["options"] = {k: getattr(operator, k) for k in TASKS[task["name"]].options}
         if truth:
             unit = to_unit(image, shape)
             y = measure(operator, (unit * 2 - 1).to(device), task["sigma"], seeded)
             measured = (y.cpu() / 2 + 0.5).clamp(0, 1)
         else:
-            taker = f"what {task['name']} restores here (a true picture is measured first with --simulate) is"
-            measured = to_unit(image, tuple(operator.observed.shape[1:]), taker)
+            texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
+            measured = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
         if weighed and options["measurement_scale"] is None:
             options["measurement_scale"] = task["sigma"]
     number = _label(options["label"], pipe.prior)
@@ -78,7 +98,9 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if observed is not None:
-        click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled")
+        shades = sum(mask.convert("L").histogram()[1:255])
+        note = "; the mask has shades of grey, and is cut at one half" if shades else ""
+        click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}")
     output = pipe(
         unit if task is None else measured,
         mask,
@@ -103,7 +125,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     if truth:
         facts["to_the_truth"] = _metrics(output, unit, composite=task is None)
     first = (None if v is None else v[0] for v in (unit, observed, measured))
-    write_run(out, Run(*first, output, sampler, facts, truth))
+    write_run(out, Run(*first, output, sampler.resolved(pipe.prior, operator), facts, truth))
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
 
 
@@ -121,11 +143,25 @@ def _pipeline(options: dict):
             raise RuntimeError("it computes nothing")
         pipe.to(torch.device(options["device"]))
         if options["dtype"] != "float32":
-            pipe.to(getattr(torch, options["dtype"]))
+            with _without_warnings():  # diffusers warns that an empty list of modules should stay in float32
+                pipe.to(getattr(torch, options["dtype"]))
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
     pipe.set_progress_bar_config(disable=options["quiet"])
     return pipe
+
+
+@contextmanager
+def _without_warnings():
+    """Nothing from diffusers but errors."""
+    from diffusers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _label(text: str | None, prior) -> int | str | None:

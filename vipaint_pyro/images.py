@@ -14,10 +14,15 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-__all__ = ["compose", "read_image", "to_observed", "to_output", "to_unit"]
+__all__ = ["compose", "read_image", "to_numbers", "to_observed", "to_output", "to_unit"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 2**24
+_TO_GREY = "convert it to grey first, e.g. with PIL's image.convert('L')"
+
+
+class _InColour(ValueError):
+    """A picture in colour where one of a single channel is taken."""
 
 
 def read_image(path: str | Path) -> PIL.Image.Image:
@@ -68,10 +73,7 @@ def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
         array = colour
     elif channels == 1:
         if (colour != colour[..., :1]).any():
-            raise ValueError(
-                "the picture is in colour, but the prior models greyscale pictures; "
-                "convert it first, e.g. with PIL's image.convert('L')"
-            )
+            raise _InColour(f"it is in colour; {_TO_GREY}")
         array = colour[..., :1]
     else:
         raise ValueError(f"pictures have 1 or 3 channels, the prior {channels}; give a tensor instead")
@@ -101,10 +103,8 @@ def _tensor_to_unit(tensor: Tensor) -> Tensor:
         raise ValueError("the image holds values that are not finite")
     low, high = tensor.min().item(), tensor.max().item()
     if low < 0 or high > 1:
-        raise ValueError(
-            f"floating images are in [0, 1], but this one spans [{low:.3g}, {high:.3g}]; "
-            "if it is in [-1, 1], give (image + 1) / 2"
-        )
+        cure = "if it is in [-1, 1], give (image + 1) / 2" if low < 0 else "if it is in 0 ... 255, give image / 255"
+        raise ValueError(f"floating images are in [0, 1], but this one spans [{low:.3g}, {high:.3g}]; {cure}")
     return tensor
 
 
@@ -129,13 +129,16 @@ def _one_to_unit(image, channels: int) -> Tensor:
     )
 
 
-def to_unit(images, shape: tuple[int, int, int], taker: str = "the prior takes") -> Tensor:
+def to_unit(
+    images, shape: tuple[int, int, int], taker: str = "the prior takes", mend: str | None = None
+) -> Tensor:
     """One image or a list of them, each PIL, array or tensor, as (N, C, H, W) in [0, 1].
 
     Args:
         images: one image, a list, or a batch (N, H, W, C) / (N, C, H, W).
         shape: the (C, H, W) that is taken.
         taker: by whom, for the error.
+        mend: what to do about another one, for the error.
 
     Raises:
         TypeError: for anything else.
@@ -146,14 +149,56 @@ def to_unit(images, shape: tuple[int, int, int], taker: str = "the prior takes")
         raise ValueError("no image was given")
     batch = []
     for image in listed:
-        x = _one_to_unit(image, shape[0])
-        if tuple(x.shape) != tuple(shape):
-            c, h, w = x.shape
+        try:
+            x = _one_to_unit(image, shape[0])
+        except _InColour:
             raise ValueError(
-                f"the image is {w}x{h} with {c} channel(s), but {taker} {shape[2]}x{shape[1]} "
-                f"with {shape[0]}; resize or crop it first"
-            )
+                f"the image is in colour, but {taker} {shape[2]}x{shape[1]} in grey; {mend or _TO_GREY}"
+            ) from None
+        if tuple(x.shape) != tuple(shape):
+            _refuse(image, x, shape, taker, mend)
         batch.append(x)
+    return torch.stack([x.to(batch[0]) for x in batch])
+
+
+def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str | None = None) -> None:
+    """Raise ValueError for an image x (C, H, W) of another shape."""
+    if isinstance(image, Tensor) and tuple(image.permute(2, 0, 1).shape) == tuple(shape):
+        mend = "a tensor is (C, H, W): give image.permute(2, 0, 1)"
+    c, h, w = x.shape
+    raise ValueError(
+        f"the image is {w}x{h} with {c} channel(s), but {taker} {shape[2]}x{shape[1]} "
+        f"with {shape[0]}; {mend or 'resize or crop it first'}"
+    )
+
+
+def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
+    """One measurement or a list of them, as (N, C, H, W): any finite numbers, as they are; of PIL images in [0, 1].
+
+    Args:
+        images: one, a list, or a batch (N, H, W, C) of arrays / (N, C, H, W) of tensors.
+        shape: the (C, H, W) that is taken.
+        taker: by whom, for the error.
+
+    Raises:
+        TypeError: for anything else.
+        ValueError: for an empty list, another size or number of channels, or values that are not finite.
+    """
+    batch = []
+    for image in _listed(images):
+        if isinstance(image, np.ndarray):
+            image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(image), -1, 0)))
+        x = image if isinstance(image, Tensor) else _one_to_unit(image, shape[0])
+        x = x if x.is_floating_point() else x.float()
+        if x.ndim != 3:
+            raise ValueError(f"a measurement is a tensor (C, H, W), not {tuple(x.shape)}")
+        if not torch.isfinite(x).all():
+            raise ValueError("the image holds values that are not finite")
+        if tuple(x.shape) != tuple(shape):
+            _refuse(image, x, shape, taker)
+        batch.append(x)
+    if not batch:
+        raise ValueError("no image was given")
     return torch.stack([x.to(batch[0]) for x in batch])
 
 

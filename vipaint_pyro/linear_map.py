@@ -42,6 +42,8 @@ class LinearMap:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str | None = None,
     ) -> None:
+        if not callable(function):
+            raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {function!r}")
         self.image_shape, self.num_images = check_images(image_shape, num_images)
         self.function = function
         self.measured_shape = self._tried(dtype, device)
@@ -91,6 +93,8 @@ class LinearMap:
             raise ValueError("the function cannot be differentiated: its result does not depend on its input's graph")
         with torch.no_grad():
             u, Au, Av = u.detach(), Au.detach(), self.function(v)
+            if not (Au.isfinite().all() and Av.isfinite().all()):
+                raise ValueError("the function gives values that are not finite for images of finite ones")
             size = Au.abs().max() + Av.abs().max()
             slack = max(1e-6, 200 * torch.finfo(Au.dtype).eps) * size
             cure = "a nonlinear measurement goes through a likelihood instead: vipaint_pyro.nonlinear.Nonlinear"

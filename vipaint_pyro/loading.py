@@ -53,9 +53,13 @@ def resolve(name_or_path: str | Path, **hub_options) -> Path:
     try:
         folder = Path(DiffusionPipeline.download(name, use_safetensors=True, **hub_options))
     except Exception as error:  # the hub's own errors are many, and some are not exported
+        cause = error
+        while cause.__cause__ or cause.__context__:  # diffusers' own message points at a stack trace
+            cause = cause.__cause__ or cause.__context__
+        reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise OSError(
-            f"prior {name!r} is no built-in prior ({', '.join(BUILT_IN)}) and no folder here, and the "
-            f"hub did not give it: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            f"prior {name!r} is no built-in prior ({', '.join(BUILT_IN)}) and no folder here, and the hub did not "
+            f"give it: {reason}. Check the id and the network, or fetch it elsewhere and give its folder"
         ) from error
     _check(folder)
     return folder

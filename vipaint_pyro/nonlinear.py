@@ -80,6 +80,9 @@ class Nonlinear:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ) -> None:
+        for name, value in (("function", function), ("family", family)):
+            if not callable(value):
+                raise TypeError(f"{name} is to be called, but is {value!r}")
         self.image_shape, self.num_images = check_images(image_shape, num_images)
         self.function, self.start = function, start
         self.likelihood = Family(family, saturated, unit)

@@ -13,10 +13,10 @@ from torch import Tensor
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, to_observed, to_output, to_unit
 from vipaint_pyro.inference import FitResult
+from vipaint_pyro.measured import to_y
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Operator
 from vipaint_pyro.prior_pipeline import PriorPipeline
-from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers import Samples, VIPaintSampler
@@ -90,11 +90,13 @@ class VIPaintPipeline(PriorPipeline):
 
         Args:
             image: PIL image, array (H, W, C) or tensor (C, H, W), 8-bit or floating in [0, 1]; one,
-                a list or a batch. With an operator, what was measured: a small picture for
-                super-resolution, a blurred one for deblurring.
+                a list or a batch. With an operator, what it measured of images in [0, 1]: a small picture for
+                super-resolution, a blurred one for deblurring, any numbers for a linear map that does not keep
+                constants; for a nonlinear operator y itself, in the units of its family.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
             operator: in place of a mask, how the image was measured
-                (:func:`vipaint_pyro.tasks.make_operator`, or any :class:`~vipaint_pyro.operators.Operator`
+                (:func:`vipaint_pyro.tasks.make_operator`, :class:`~vipaint_pyro.linear_map.LinearMap`,
+                :class:`~vipaint_pyro.nonlinear.Nonlinear`, or any :class:`~vipaint_pyro.operators.Operator`
                 of N images).
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.
@@ -142,23 +144,21 @@ class VIPaintPipeline(PriorPipeline):
             unit = to_unit(image, prior.image_shape)
             observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
             operator = Inpainting(observed.to(prior.device))
+            y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
         else:
-            observed = None
-            unit = to_unit(image, _measured_shape(operator, prior), "this operator measures")
-            if len(unit) != operator.observed.shape[0]:
-                raise ValueError(f"{len(unit)} images, but the operator measures {operator.observed.shape[0]}")
+            observed = unit = None
+            y = to_y(image, operator, prior)
         sampler.model(prior, operator)  # checks the settings before a prompt is encoded
         conditioned = self.conditioned(
-            len(unit), class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds, guidance_scale
+            len(y), class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds, guidance_scale
         )
         model = sampler.model(conditioned, operator)
         if guide is not None:
             _check_guide(guide, model)
-        NoiseStreams(generator, len(unit))  # checks the generators
+        NoiseStreams(generator, len(y))  # checks the generators
         if free_text_encoders:
             self.free_text_encoders()
 
-        y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
         self._num_timesteps = sampler.refinement_steps if sampler.has_levels else 0
         with torch.enable_grad(), Bars(self, sampler, guide is None) as (on_fit, on_refine):
 
@@ -227,10 +227,3 @@ def _check_guide(guide: Guide, model: DiffusionModel) -> None:
             f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
             f"{model.num_images} at {model.timesteps}; give the same timesteps and images"
         )
-
-
-def _measured_shape(operator: Operator, prior: DiffusionPrior) -> tuple[int, int, int]:
-    """(C', H', W') of what an operator makes of this prior's images."""
-    blank = torch.zeros(operator.observed.shape[0], *prior.image_shape, dtype=prior.dtype, device=prior.device)
-    with torch.no_grad():
-        return tuple(operator(blank).shape[-3:])

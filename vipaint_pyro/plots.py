@@ -73,10 +73,10 @@ def bound_figure(terms: dict[str, Tensor], names: dict[str, str]):
 
 
 def spread_figure(mean: Tensor, std: Tensor):
-    """Per-pixel posterior mean and standard deviation, (H, W) each, in [0, 1]."""
+    """Per-pixel posterior mean, (C, H, W), and standard deviation, (H, W), in [0, 1]."""
     figure = _figure(7, 3.2)
     left, right = figure.subplots(1, 2)
-    left.imshow(mean.numpy(), cmap="gray", vmin=0, vmax=1)
+    left.imshow(mean.permute(1, 2, 0).clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
     left.set_title("posterior mean")
     picture = right.imshow(std.numpy(), cmap="magma", vmin=0)
     right.set_title("posterior standard deviation")

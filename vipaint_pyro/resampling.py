@@ -53,7 +53,11 @@ class SuperResolution(Separable):
             raise ValueError(f"method is 'bicubic' or 'average', not {method!r}")
         self.method = method
         if any(n % self.scale for n in size):
-            raise ValueError(f"scale {scale} does not divide the image's height and width {tuple(size)}")
+            fitting = [str(s) for s in range(2, min(size) + 1) if not any(n % s for n in size)]
+            raise ValueError(
+                f"scale {scale} does not divide the image's height and width {tuple(size)}; "
+                f"{', '.join(fitting) or 'no scale'} would"
+            )
         rows, columns = (kernels[method](n, self.scale) for n in size)
         super().__init__((channels, *size), rows, columns, num_images, device)
 

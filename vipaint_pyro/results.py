@@ -117,7 +117,7 @@ def write_run(folder: Path, run: Run) -> None:
             to_output(x[None], "pil")[0].save(out / f"{name}.png")
         _grid(run, observed, samples, mean).save(out / "grid.png")
         _levels(run, observed, samples).save(out / "levels.png")
-        spread_figure(mean.mean(0), std.mean(0)).savefig(out / "spread.png")
+        spread_figure(mean, std.mean(0)).savefig(out / "spread.png")
         fit = run.output.trace
         if fit is not None:
             bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")

@@ -98,7 +98,7 @@ def test_a_file_that_is_none(tmp_path):
         read_state_dict(tmp_path / "absent.ckpt")
     for name in ("junk.ckpt", "junk.safetensors"):
         (tmp_path / name).write_bytes(b"not tensors")
-        with pytest.raises(ValueError, match="cannot be read as"):
+        with pytest.raises(ValueError, match="no checkpoint of tensors alone|cannot be read as safetensors"):
             read_state_dict(tmp_path / name)
     torch.save([torch.zeros(2)], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="no state dict"):
@@ -136,6 +136,6 @@ def test_lightnings_callbacks_are_read_as_blanks(tmp_path, monkeypatch):
 
 def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch):
     path, traces = planted("elsewhere", tmp_path, monkeypatch, {"a": torch.zeros(1)})
-    with pytest.raises(ValueError, match="cannot be read as tensors alone"):
+    with pytest.raises(ValueError, match="no checkpoint of tensors alone"):
         read_state_dict(path)
     assert not traces

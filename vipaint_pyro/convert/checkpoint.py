@@ -57,9 +57,9 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         with torch.serialization.safe_globals(blanks):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(
-            f"{path} cannot be read as tensors alone: {(str(error).splitlines() or [type(error).__name__])[0]}"
-        ) from error
+        other = [name for name in unknown if not name.startswith(_IGNORED_MODULES)]
+        reason = f"it holds {', '.join(other[:3])}, and loading that could run code" if other else "or is damaged"
+        raise ValueError(f"{path} is no checkpoint of tensors alone, as torch.save writes them, {reason}") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):

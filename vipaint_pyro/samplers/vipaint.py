@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
@@ -122,6 +122,25 @@ class VIPaintSampler:
         """Whether the guide is one over noise levels, to be refined, rather than over the clean image."""
         return recipe(self.guide_name).form != "clean"
 
+    def resolved(self, prior: DiffusionPrior, operator: Operator) -> VIPaintSampler:
+        """These settings with the values that None stands for on this prior and measurement.
+
+        What stays None has none: ``fraction`` of a pixel prior, ``noise_scale`` of an operator with a
+        ``likelihood`` of its own, what a guide of the clean image does without.
+        """
+        if not self.has_levels:
+            return replace(self, noise_scale=self._red_diff().noise_scale)
+        latent, chosen = not isinstance(prior.codec, IdentityCodec), {}
+        if self.timesteps is None:
+            chosen["timesteps"] = timesteps_for(prior, recipe(self.guide_name).levels or 4)
+        if self.noise_scale is None and getattr(operator, "likelihood", None) is None:
+            chosen["noise_scale"] = num_measurements(operator, prior.image_shape) / math.prod(prior.image_shape)
+        if self.fraction is None and latent:
+            chosen["fraction"] = 0.3
+        if self.gradient_checkpointing is None:
+            chosen["gradient_checkpointing"] = latent
+        return replace(self, **chosen)
+
     def model(self, prior: DiffusionPrior, operator: Operator) -> DiffusionModel | REDDiffModel:
         """The Pyro model these settings describe.
 
@@ -145,26 +164,28 @@ class VIPaintSampler:
             raise ValueError(f"measurement_scale is positive, but is {self.measurement_scale}")
         named = recipe(self.guide_name)
         if self.correct == "smc" and not isinstance(prior.codec, IdentityCodec):
-            raise ValueError("correct='smc' is for pixel priors: its likelihood sees through no decoder")
+            raise ValueError("correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'")
         for name in ("fit_steps", "num_chains", "refinement_steps", "num_particles"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, but is {getattr(self, name)}")
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         refinement_penalty(self, prior, operator)
-        likelihood = getattr(operator, "likelihood", None) or Laplace(self._noise_scale(prior, operator))
+        settled, likelihood = self.resolved(prior, operator), getattr(operator, "likelihood", None)
+        if likelihood is not None and self.noise_scale is not None:
+            raise ValueError("this operator has a likelihood of its own, which knows its noise: leave noise_scale out")
+        likelihood = likelihood or Laplace(settled.noise_scale)
         fitted = Perceptual(self.perceptual, likelihood, self.perceptual_net, self.perceptual_weights)
         if self.perceptual:
             fitted.check(prior, operator)
             likelihood = fitted
-        timesteps = timesteps_for(prior, named.levels or 4) if self.timesteps is None else self.timesteps
+        timesteps = settled.timesteps
         if named.levels is not None and len(timesteps) != named.levels:
             raise ValueError(
                 f"the guide {self.guide_name!r} takes {named.levels} timestep(s), not {len(timesteps)}: {timesteps}"
             )
-        latent = not isinstance(prior.codec, IdentityCodec)
         model = DiffusionModel(
-            prior.checkpointed(latent if self.gradient_checkpointing is None else self.gradient_checkpointing),
+            prior.checkpointed(settled.gradient_checkpointing),
             operator,
             timesteps,
             likelihood,
@@ -241,17 +262,10 @@ class VIPaintSampler:
         seconds["refinement"] = time.perf_counter() - start
         return Samples(images, calls, guide, record, levels, seconds, diagnostics)
 
-    def _noise_scale(self, prior: DiffusionPrior, operator: Operator) -> float:
-        if self.noise_scale is not None:
-            return self.noise_scale
-        return num_measurements(operator, prior.image_shape) / math.prod(prior.image_shape)
-
     def _step(self, prior: DiffusionPrior, operator: Operator, y: Tensor) -> DPS:
         """The pull of the refinement."""
-        fraction = self.fraction
-        if fraction is None and not isinstance(prior.codec, IdentityCodec):
-            fraction = 0.3
-        return DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale), fraction)
+        floor = noise_floor(operator, y, self.measurement_scale)
+        return DPS(self.zeta, self.limit, floor, self.resolved(prior, operator).fraction)
 
     def _red_diff(self) -> REDDiffSampler:
         """The same settings for a guide of the clean image.

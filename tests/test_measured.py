@@ -1,0 +1,112 @@
+"""What users measured, of images in [0, 1], becomes y of images in [-1, 1]: exactly A x, or one clear error."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import PIL.Image
+import pyro.distributions as dist
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from tests.conftest import tiny_unet
+from vipaint_pyro import LinearMap, Nonlinear, VIPaintPipeline, make_operator
+from vipaint_pyro.measured import to_y
+from vipaint_pyro.operators import Matrix
+
+SHAPE = (3, 8, 8)
+PRIOR = SimpleNamespace(image_shape=SHAPE, dtype=torch.float64, device=torch.device("cpu"))
+
+
+def images(n=2, shape=SHAPE):
+    return torch.rand(n, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+OPERATORS = {
+    "half": LinearMap(lambda x: 0.5 * x, SHAPE, 2),
+    "sums": LinearMap(lambda x: x[..., ::2].cumsum(-1), SHAPE, 2),
+    "differences": LinearMap(lambda x: x.diff(dim=-1), SHAPE, 2),
+    "matrix": Matrix(torch.randn(2, 5, 192, generator=torch.Generator().manual_seed(1), dtype=torch.float64), SHAPE),
+    "super-resolution": make_operator("super-resolution", SHAPE, 2),
+    "deblur": make_operator("deblur", SHAPE, 2),
+    "colorization": make_operator("colorization", SHAPE, 2),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_what_was_measured_of_unit_images_is_y_of_ours(name):
+    A, u = OPERATORS[name], images()
+    y = to_y(A(u).clamp(0, 1) if name in ("super-resolution", "deblur") else A(u), A, PRIOR)
+    expected = A(2 * u - 1)
+    if name in ("super-resolution", "deblur"):  # bicubic weights overshoot; a picture does not
+        expected = expected.clamp(-1, 1)
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_pictures_are_told_from_other_numbers_in_every_precision(dtype):
+    prior = SimpleNamespace(image_shape=SHAPE, dtype=dtype, device=torch.device("cpu"))
+    for task in ("super-resolution", "deblur", "motion-deblur", "colorization"):
+        A = make_operator(task, SHAPE)
+        shape = A.observed.shape[1:]
+        y = to_y(torch.full(shape, 0.25), A, prior)
+        assert y.dtype == dtype and torch.equal(y, torch.full((1, *shape), -0.5, dtype=dtype))
+        with pytest.raises(ValueError, match=r"floating images are in \[0, 1\]"):
+            to_y(torch.full(shape, 1.5), A, prior)
+
+
+def test_a_nonlinear_measurement_is_y_as_it_is():
+    counts = Nonlinear(lambda x: 0.3 + 15 * (x.clamp_min(-1) + 1), dist.Poisson, SHAPE)
+    y = torch.poisson(30 * images(1))
+    assert torch.equal(to_y(y, counts, PRIOR), y) and y.max() > 20
+    assert torch.equal(to_y(y.long()[0], counts, PRIOR), y)
+    array = y[0].permute(1, 2, 0).numpy()  # arrays are (H, W, C), as everywhere
+    assert torch.equal(to_y(array.astype(np.uint8), counts, PRIOR), y)
+
+
+def test_entries_that_are_not_observed_are_nothing():
+    observed = torch.rand(1, 1, 8, 8) < 0.5
+    counts = Nonlinear(lambda x: x, lambda loc: dist.Normal(loc, 1.0), SHAPE, observed=observed)
+    y = to_y(images(1), counts, PRIOR)
+    assert torch.equal(y, images(1) * observed)
+
+
+def test_pipeline_fits_to_y_of_any_linear_map():
+    """Half of an image says what the image says: all else equal, the same samples."""
+    pipe = VIPaintPipeline(tiny_unet(3), DDPMScheduler(clip_sample=False)).to(torch.float64)
+    pipe.set_progress_bar_config(disable=True)
+    settings = {"num_samples": 2, "fit_steps": 2, "num_inference_steps": 3, "output_type": "pt", "zeta": 0.0}
+    u, same, half = images(1), LinearMap(lambda x: x, SHAPE), LinearMap(lambda x: 0.5 * x, SHAPE)
+    a, b = (
+        pipe(m, operator=A, noise_scale=scale, generator=torch.Generator().manual_seed(0), **settings).images
+        for m, A, scale in ((u, same, 0.3), (0.5 * u, half, 0.15))
+    )
+    torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+
+
+def bad(name):
+    ones = torch.ones(*SHAPE)
+    return {
+        "task's name": (ones, "deblur", TypeError, "make_operator.*not 'deblur'"),
+        "function": (ones, lambda x: x, TypeError, "wrapped as vipaint_pyro.LinearMap"),
+        "number": (images(3), OPERATORS["half"], ValueError, "3 images, but the operator measures 2"),
+        "number of pictures": (images(1), OPERATORS["deblur"], ValueError, "1 images, but the operator measures 2"),
+        "shape": (images(2)[..., :4], OPERATORS["half"], ValueError, "4x8 with 3 .*this operator measures 8x8 with 3"),
+        "channels last": (torch.ones(8, 8, 3), OPERATORS["half"], ValueError, r"give image.permute\(2, 0, 1\)"),
+        "nan": (images(2) * float("nan"), OPERATORS["half"], ValueError, "not finite"),
+        "flat": (torch.ones(8), OPERATORS["half"], ValueError, r"\(C, H, W\), not \(8,\)"),
+        "none": ([], OPERATORS["half"], ValueError, "no image"),
+        "text": ("y.png", OPERATORS["half"], TypeError, "not str"),
+        "size of a picture": (PIL.Image.new("RGB", (4, 4)), OPERATORS["half"], ValueError, "4x4"),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["task's name", "function", "number", "number of pictures", "shape", "channels last", "nan", "flat", "none", "text",
+     "size of a picture"],
+)  # fmt: skip
+def test_what_cannot_be(name):
+    measured, operator, error, words = bad(name)
+    with pytest.raises(error, match=words):
+        to_y(measured, operator, PRIOR)

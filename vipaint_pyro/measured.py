@@ -1,0 +1,59 @@
+"""From what a user measured, in units of images in [0, 1], to y, in units of images in [-1, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.images import to_numbers, to_unit
+from vipaint_pyro.operators import Operator
+from vipaint_pyro.priors import DiffusionPrior
+
+__all__ = ["check_operator", "to_y"]
+
+
+def check_operator(operator: Operator) -> None:
+    """Raise TypeError where something is no :class:`~vipaint_pyro.operators.Operator`."""
+    observed = getattr(operator, "observed", None)
+    if not callable(operator) or not isinstance(observed, Tensor) or observed.ndim != 4:
+        raise TypeError(
+            "operator is one of vipaint_pyro.tasks.make_operator(task, image_shape), a function of your own wrapped as "
+            "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), or "
+            f"an object with the contract of vipaint_pyro.operators.Operator, not {operator!r}"
+        )
+
+
+def to_y(measured, operator: Operator, prior: DiffusionPrior) -> Tensor:
+    r"""y (N, C', H', W'), 0 where not observed, of what an operator measured.
+
+    A linear operator measured images u in [0, 1], and y is what it measures of x = 2 u - 1:
+
+    .. math:: y = A(2u - 1) = 2 A u - A 1
+
+    Where A keeps constants, A 1 = 1, what it measures are pictures in [0, 1], and anything else is refused. Otherwise
+    A u may be any real numbers. What a nonlinear operator measures is in the units of its family, and is y.
+
+    Args:
+        measured: A u: a PIL image, array (H', W', C') or tensor (C', H', W'); one, a list or a batch of N.
+        operator: of N images.
+        prior: whose images, precision and device are meant.
+
+    Raises:
+        TypeError: where operator is none, or for other kinds of images.
+        ValueError: for another number, shape or range.
+    """
+    check_operator(operator)
+    observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
+    n = observed.shape[0]
+    with torch.no_grad():
+        level = operator(torch.ones(n, *prior.image_shape, **like))
+    shape, linear = tuple(level.shape[-3:]), getattr(operator, "linear", True)
+    off = torch.where(observed, level - 1, 0).abs().max()
+    if linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps):
+        y = to_unit(measured, shape, "this operator measures") * 2 - 1
+    else:
+        numbers = to_numbers(measured, shape, "this operator measures").to(**like)
+        y = 2 * numbers - level if linear and len(numbers) == n else numbers
+    if len(y) != n:
+        raise ValueError(f"{len(y)} images, but the operator measures {n}")
+    return torch.where(observed, y.to(**like), 0)
