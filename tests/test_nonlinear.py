@@ -206,3 +206,56 @@ def test_refuses(make, error, message):
 def test_refuses_images_of_another_shape():
     with pytest.raises(ValueError, match=r"x has shape \(\*, N, 1, 2, 3\), but came with \(1, 1, 2, 2\)"):
         counts(1)(torch.zeros(1, 1, 2, 2))
+
+
+def expected_deviance(rate, terms=400):
+    """E 2 [y log(y / rate) - (y - rate)] over y ~ Poisson(rate), by its series."""
+    y = torch.arange(terms, **f64)
+    weight = (y * torch.log(rate) - rate - torch.lgamma(y + 1)).exp()
+    return (weight * 2 * (torch.xlogy(y, y / rate) - (y - rate))).sum()
+
+
+@pytest.mark.parametrize("rate", [0.3, 2.0, 30.0])
+def test_the_floor_is_what_the_familys_own_noise_leaves(rate):
+    shape = (1, 200, 200)
+    operator = Nonlinear(lambda x: rate + 0 * x, dist.Poisson, shape, 2, **f64)
+    floor = operator.likelihood.floor(operator, torch.zeros(3, 2, *shape, **f64), [1, 2])
+    expected = expected_deviance(torch.tensor(rate, **f64)).expand(3, 2)
+    torch.testing.assert_close(floor.square() / 200**2, expected, rtol=0.05, atol=0)  # 7 standard errors
+    # What y leaves at the truth is of the same size, in the refinement's own units.
+    y = torch.poisson(torch.full((2, *shape), rate, **f64), generator=torch.Generator().manual_seed(0))
+    left = operator.likelihood.discrepancy(operator, y, torch.zeros(3, 2, *shape, **f64))
+    torch.testing.assert_close(floor, left, rtol=0.05, atol=0)
+
+
+def test_the_floor_of_gaussian_noise_is_that_of_dps():
+    operator = Nonlinear(lambda x: x, lambda loc: dist.Normal(loc, 0.3), (1, 100, 100), 2, **f64, unit=0.3)
+    x = torch.zeros(2, 1, 100, 100, **f64)
+    floor = operator.likelihood.floor(operator, x, [1, 2])
+    torch.testing.assert_close(floor, torch.full((2,), 0.3 * 100, **f64), rtol=0.05, atol=0)  # sigma d^(1/2)
+
+
+def test_the_floor_of_an_image_depends_on_its_own_seed_alone():
+    operator, one = counts(2), counts(1)
+    x, state = images(4, 2), torch.get_rng_state()
+    floor = operator.likelihood.floor(operator, x, [5, 6])
+    assert torch.equal(torch.get_rng_state(), state) and floor.shape == (4, 2)
+    alone = one.likelihood.floor(one, x[:, 1:], [6])
+    assert torch.equal(alone, floor[:, 1:])
+    assert not torch.equal(operator.likelihood.floor(operator, x, [5, 7])[:, 1], floor[:, 1])
+
+
+def test_a_refinement_fits_no_further_than_the_noise(gaussian):
+    y, left = 2 * images(1), {}
+    for stop in (True, False):
+        operator = Nonlinear(
+            lambda x: x, lambda loc: dist.Normal(loc, 0.5), SHAPE, **f64, unit=0.5, stop_at_noise=stop
+        )
+        z = torch.randn(200, 1, *SHAPE, generator=torch.Generator().manual_seed(0), **f64)
+        x = refine(
+            gaussian, operator, y, z, 999, num_steps=100, step=DPS(1.0, limit=True), likelihood=operator.likelihood,
+            generator=torch.Generator().manual_seed(1),
+        )  # fmt: skip
+        left[stop] = float(operator.likelihood.deviance(operator, y, x).mean() / 6)
+    # By its own noise y differs from the truth by 1 an entry; of 6 the floors vary, and the lowest ones count.
+    assert left[False] < 0.02 and 0.2 < left[True] < 1.5, left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyro.distributions as dist
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.operators import Operator
+from vipaint_pyro.randomness import isolated
 
 __all__ = ["Family"]
 
@@ -27,11 +28,14 @@ class Family:
             By default ``family(y).log_prob(y)``, right where the parameter is the mode or the mean of y (Poisson,
             Normal, Laplace, Bernoulli by its probability). 0 for a Bernoulli by its logits.
         unit: > 0, of the discrepancy. With the standard deviation of Gaussian noise it is DPS's own.
+        stop_at_noise: whether a refinement pulls no further than the family's own noise leaves (:meth:`floor`). On
+            Fashion-MNIST pictures of up to 6 and 30 photons a pixel, half and more of the noise is fitted without.
     """
 
     family: Callable[[Tensor], dist.Distribution]
     saturated: float | Callable[[Tensor], Tensor] | None = None
     unit: float = 1.0
+    stop_at_noise: bool = True
 
     def __post_init__(self) -> None:
         if not self.unit > 0:
@@ -78,3 +82,20 @@ class Family:
         """
         # No gradient at 0, where there is nothing left to correct.
         return self.unit * self.deviance(operator, y, x).clamp_min(1e-20).sqrt()
+
+    def floor(self, operator: Operator, x: Tensor, seeds: Sequence[int]) -> Tensor:
+        r"""The discrepancy of data drawn at x itself, with shape (*, N): what is left where x is the truth.
+
+        One draw of every entry: over d entries the deviance is known to about :math:`\sqrt{2 / d}` of itself.
+
+        Args:
+            operator: the measurement.
+            x: images (*, N, C, H, W).
+            seeds: one per image, which its draw depends on alone; the global random state is left as it is.
+        """
+        with torch.no_grad():
+            drawn, loc = [], operator(x)
+            for n, seed in enumerate(seeds):
+                with isolated(seed):
+                    drawn.append(self.family(loc[..., n : n + 1, :, :, :]).sample())
+            return self.discrepancy(operator, torch.cat(drawn, -4), x)

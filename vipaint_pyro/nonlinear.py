@@ -52,7 +52,7 @@ class Nonlinear:
         family: parameters to a distribution of one number for each of them.
         image_shape: (C, H, W).
         num_images: N, all measured alike.
-        saturated, unit: of :class:`~vipaint_pyro.noise_families.Family`.
+        saturated, unit, stop_at_noise: of :class:`~vipaint_pyro.noise_families.Family`.
         start: y to images (*, N, C, H, W) where guides begin; by default mid-grey, 0.
         observed: bool, broadcasts to (N, C', H', W'), which entries are known; by default all. the others
             hold 0 in y, which the family has to allow, and count for nothing.
@@ -75,6 +75,7 @@ class Nonlinear:
         *,
         saturated: float | Callable[[Tensor], Tensor] | None = None,
         unit: float = 1.0,
+        stop_at_noise: bool = True,
         start: Callable[[Tensor], Tensor] | None = None,
         observed: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
@@ -85,7 +86,7 @@ class Nonlinear:
                 raise TypeError(f"{name} is to be called, but is {value!r}")
         self.image_shape, self.num_images = check_images(image_shape, num_images)
         self.function, self.start = function, start
-        self.likelihood = Family(family, saturated, unit)
+        self.likelihood = Family(family, saturated, unit, stop_at_noise)
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
         with torch.no_grad():

@@ -58,6 +58,11 @@ class NoiseStreams:
         drawn = [torch.rand((), generator=g, device="cpu" if g is None else g.device) for g in many]
         return torch.stack([u.to(like.device, like.dtype) for u in drawn])
 
+    def seeds(self) -> list[int]:
+        """A seed per image, from its own stream."""
+        many = self._many or [self._one] * self.num_images
+        return [int(torch.randint(2**62, (), generator=g, device="cpu" if g is None else g.device)) for g in many]
+
     @staticmethod
     def _draw(shape, generator, like):
         device = like.device if generator is None else generator.device

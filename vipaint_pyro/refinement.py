@@ -3,7 +3,7 @@ r"""Refinement: from z_{T_s} to the image by diffusion posterior sampling (DPS).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -117,7 +117,8 @@ def refine(
         likelihood: of y. Its method ``discrepancy(operator, y, x) -> (*, N)``, where it (or its part ``pixel``)
             has one, is pulled down in place of the norm of y - A x: at least 0, 0 where x explains y as well
             as can be, with a gradient everywhere, and in units in which zeta (with ``limit``, also the value
-            itself) is a sensible step. Nothing else of it is looked at.
+            itself) is a sensible step. Where it has ``floor(operator, x, seeds) -> (*, N)`` and ``stop_at_noise``, a
+            :class:`DPS` that has a bound on its steps and no floor of its own takes that one, at the prediction.
         penalty: ``penalty(operator, y, x) -> (*, N)``, added to what is pulled down, its own weight included
             (:meth:`vipaint_pyro.perceptual.Perceptual.penalty`); no further call of the network.
         generator: one, or a list with one per image; None takes the global state.
@@ -139,7 +140,9 @@ def refine(
     if num_steps > start + 1:
         raise ValueError(f"from time {start} there are at most {start + 1} steps to the clean image, not {num_steps}")
     step = step or DPS()
-    discrepancy = getattr(getattr(likelihood, "pixel", likelihood), "discrepancy", None)
+    pixel = getattr(likelihood, "pixel", likelihood)
+    discrepancy = getattr(pixel, "discrepancy", None)
+    floored = getattr(pixel, "stop_at_noise", False) and _takes_a_floor(step)
     if discrepancy is not None and not hasattr(step, "pull"):
         raise ValueError("this likelihood's discrepancy needs a step with a method pull(z, distance), as DPS has")
     noise = NoiseStreams(generator, z.shape[-4])
@@ -159,7 +162,8 @@ def refine(
                 x = prior.decode(z0)
                 extra = () if penalty is None else (penalty(operator, y, x),)
                 if discrepancy is not None:
-                    shift = step.pull(z, discrepancy(operator, y, x), *extra)
+                    pull = replace(step, floor=pixel.floor(operator, x.detach(), noise.seeds())) if floored else step
+                    shift = pull.pull(z, discrepancy(operator, y, x), *extra)
                 else:
                     shift = step(z, torch.where(operator.observed, y - operator(x), 0), *extra)
                 xi = noise.normal(z.shape, z.ndim - 4, z)
@@ -173,3 +177,9 @@ def refine(
                 replaced = callback(i, t, z, z0.detach())
                 z = z if replaced is None else replaced
     return prior.decode(z)
+
+
+def _takes_a_floor(step: Callable[..., Tensor]) -> bool:
+    """Whether it is a DPS for which a floor makes a difference, and that has none."""
+    bounded = isinstance(step, DPS) and (step.limit or step.fraction is not None)
+    return bounded and not isinstance(step.floor, Tensor) and step.floor == 0
