@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "15_photon_counts.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
@@ -25,6 +25,7 @@ EXAMPLES = {
     "12_restoration.py": ["--out", "restoration"],
     "13_what_is_under_the_mask.py": ["--out", "mask"],
     "14_memory.py": [],
+    "15_photon_counts.py": ["--out", "counts.png"],
     "judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "train_fashion_mnist.py": ["--out", "prior"],

@@ -67,3 +67,30 @@ def test_noise_scale_follows_what_is_measured(network_prior, task, options, b):
     prior = network_prior.conditioned([0])
     assert sampler.model(prior, operator).likelihood.scale == b
     assert replace(sampler, noise_scale=0.3).model(prior, operator).likelihood.scale == 0.3
+
+
+def test_resolved_says_what_none_stands_for(network_prior, tmp_path):
+    import pyro.distributions as dist
+
+    from tests.families.tiny import latent_kl
+    from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
+    from vipaint_pyro.samplers import timesteps_for
+
+    shape = network_prior.image_shape
+    half = LinearMap(lambda x: x[..., ::2], shape, dtype=network_prior.dtype)
+    settled = VIPaintSampler().resolved(network_prior, half)
+    assert settled.timesteps == timesteps_for(network_prior, 4)
+    assert (settled.noise_scale, settled.fraction, settled.gradient_checkpointing) == (0.5, None, False)
+    counts = Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=network_prior.dtype)
+    settled = VIPaintSampler().resolved(network_prior, counts)
+    assert (settled.noise_scale, settled.fraction) == (None, 1.0)
+    given = VIPaintSampler((9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True)
+    assert given.resolved(network_prior, half) == given
+    with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
+        VIPaintSampler(noise_scale=0.3).model(network_prior, counts)
+    latent_kl().save_pretrained(tmp_path)
+    latent = DiffusionPrior.from_pretrained(tmp_path)
+    settled = VIPaintSampler().resolved(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
+    assert (settled.noise_scale, settled.fraction, settled.gradient_checkpointing) == (1.0, 0.3, True)
+    restarts = VIPaintSampler(guide_name="red-diff").resolved(network_prior, half)
+    assert restarts.timesteps is None and restarts.noise_scale == 1.0

@@ -66,7 +66,8 @@ class VIPaintSampler:
         limit: whether a step may not be longer than the residual; see
             :class:`vipaint_pyro.refinement.DPS`.
         fraction: how much of the residual a step may take away to first order; see
-            :class:`vipaint_pyro.refinement.DPS`. None: 0.3 for latent priors, no such bound for pixel ones.
+            :class:`vipaint_pyro.refinement.DPS`. None: 0.3 for latent priors, no such bound for pixel ones, but 1 for an
+            operator with a ``likelihood`` of its own, whose deviance can be steep (counts in dark pixels).
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
         guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. The guides of
             the clean image, ``"red-diff"`` and ``"red-diff-v"``, have no levels and no refinement: of
@@ -125,18 +126,19 @@ class VIPaintSampler:
     def resolved(self, prior: DiffusionPrior, operator: Operator) -> VIPaintSampler:
         """These settings with the values that None stands for on this prior and measurement.
 
-        What stays None has none: ``fraction`` of a pixel prior, ``noise_scale`` of an operator with a
+        What stays None has none: most often ``fraction`` of a pixel prior, ``noise_scale`` of an operator with a
         ``likelihood`` of its own, what a guide of the clean image does without.
         """
         if not self.has_levels:
             return replace(self, noise_scale=self._red_diff().noise_scale)
         latent, chosen = not isinstance(prior.codec, IdentityCodec), {}
+        likelihood = getattr(operator, "likelihood", None)
         if self.timesteps is None:
             chosen["timesteps"] = timesteps_for(prior, recipe(self.guide_name).levels or 4)
-        if self.noise_scale is None and getattr(operator, "likelihood", None) is None:
+        if self.noise_scale is None and likelihood is None:
             chosen["noise_scale"] = num_measurements(operator, prior.image_shape) / math.prod(prior.image_shape)
-        if self.fraction is None and latent:
-            chosen["fraction"] = 0.3
+        if self.fraction is None and (latent or likelihood is not None):
+            chosen["fraction"] = 0.3 if latent else 1.0
         if self.gradient_checkpointing is None:
             chosen["gradient_checkpointing"] = latent
         return replace(self, **chosen)
