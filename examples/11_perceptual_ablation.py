@@ -3,7 +3,8 @@
 The perceptual term has a weight in the fit and one in the refinement; four runs tell what each does: neither,
 both, and either alone. Rotated-window masks, one seed per image; differences are taken image by image. LPIPS is
 what the term lowers where pixels are known, so that LPIPS of the raw samples is no fair judge of it: the
-composite, whose known pixels are the truth's, judges the hole alone.
+composite, whose known pixels are the truth's, judges the hole alone. Results are kept image by image, as in
+``02_completion_quality.py``.
 
     python examples/11_perceptual_ablation.py --out perceptual
     python examples/11_perceptual_ablation.py --out perceptual-faces --prior cartoon-faces
@@ -11,17 +12,17 @@ composite, whose known pixels are the truth's, judges the hole alone.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import torch
+from running import PRIORS, compare, pictures, write
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.evaluation import Quality, evaluate, mean_and_error, paired
+from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation import Quality, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.masks import rotated_window
 from vipaint_pyro.perceptual import published_weight
@@ -35,18 +36,6 @@ COLUMNS = {
     "observed_error": "observed error",
 }
 FIRST = "L1"
-
-
-def pictures(prior: str, split: str, number: int, data: str) -> tuple[Tensor, list[int] | None]:
-    """The first images that a prior was not trained on (or was, of ``train``), in [-1, 1], and their classes."""
-    if prior == "cartoon-faces":
-        from vipaint_pyro.faces import cartoon_faces
-
-        return cartoon_faces(split, number)[0] / 127.5 - 1, None
-    if prior == "fashion-mnist":
-        images, classes = fashion_mnist(split, data)
-        return images[:number], classes[:number].tolist()
-    raise click.BadParameter(f"there are pictures for fashion-mnist and cartoon-faces, not for {prior!r}")
 
 
 def methods(sampler: VIPaintSampler, weight: float, refinement: float) -> dict[str, VIPaintSampler]:
@@ -80,11 +69,11 @@ def table(results: dict[str, Quality]) -> str:
 
 
 def sheet(truth: Tensor, observed: Tensor, drawn: dict[str, Tensor]):
-    """Truth, observation and two raw samples of each method, of the first eight images."""
+    """Truth, observation and two raw samples of each method, of the first images."""
     columns, rows = ["truth", "observed"], []
     for name in drawn:
         columns += [name.replace("LPIPS in ", "+ "), ""]
-    for i in range(min(8, len(truth))):
+    for i in range(min(x.shape[1] for x in drawn.values())):
         unit = truth[i] / 2 + 0.5
         row = [*to_output(unit[None], "pil"), observed_picture(unit, observed[i])]
         for x in drawn.values():
@@ -95,40 +84,48 @@ def sheet(truth: Tensor, observed: Tensor, drawn: dict[str, Tensor]):
 
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--prior", "name", default="fashion-mnist", show_default=True, help="fashion-mnist or cartoon-faces.")
+@click.option("--prior", "name", type=click.Choice(PRIORS), default="fashion-mnist", show_default=True)
 @click.option("--images", default=12, show_default=True, help="The first so many of the split.")
 @click.option("--samples", default=4, show_default=True)
 @click.option("--weight", type=float, help="lambda of the fit, nats per unit of LPIPS. Default: the paper's, d.")
 @click.option("--refinement", default=2.0, show_default=True, help="Step along LPIPS's gradient in the refinement.")
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True)
+@click.option("--method", help="Run this one of the table alone.")
+@click.option("--chunk", default=4, show_default=True, help="Images at once, and between two savings.")
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True)
 @click.option("--smoke", is_flag=True, help="Two images, a few steps: does it run?")
-def main(out, name, images, samples, weight, refinement, split, data, smoke) -> None:
+def main(out, name, images, samples, weight, refinement, split, method, chunk, data, smoke) -> None:
     images, samples = (2, 2) if smoke else (images, samples)
-    truth, classes = pictures(name, split, images, data)
+    truth, classes = pictures(name, split, images, data, out)
     seeds = [torch.Generator().manual_seed(i) for i in range(images)]
     observed = torch.stack([rotated_window(tuple(truth.shape[-2:]), seed) for seed in seeds])
     prior = DiffusionPrior.from_pretrained(name)
     weight = published_weight(prior) if weight is None else weight
-    sampler = VIPaintSampler(fit_steps=2, num_chains=1, refinement_steps=3) if smoke else VIPaintSampler()
+    # A few images at once fit into memory without gradient checkpointing, which changes no number.
+    sampler = VIPaintSampler(gradient_checkpointing=False)
+    if smoke:
+        sampler = replace(sampler, fit_steps=2, num_chains=1, refinement_steps=3)
 
-    out.mkdir(parents=True, exist_ok=True)
-    results, drawn, kept = {}, {}, {}
-    for method, settings in methods(sampler, weight, refinement).items():
-        click.echo(f"{method} ...")
-        results[method], drawn[method] = evaluate(settings, prior, truth, observed, classes, samples)
-        kept[method] = {"sampler": asdict(settings), "quality": asdict(results[method])}
-    facts = {"prior": name, "split": split, "images": images, "samples": samples}
-    (out / "results.json").write_text(json.dumps({**facts, "methods": kept}, indent=1))
+    complete = compare(
+        out, methods(sampler, weight, refinement), method, {"prior": name, "masks": "rotated", "split": split},
+        truth, chunk, prior, samples, classes if name == "fashion-mnist" else None,
+        lambda a, b: {"observed": observed[a:b]},
+    )  # fmt: skip
+    if FIRST not in complete:
+        click.echo(f"{FIRST}, which the others are held against, is not complete: no table yet")
+        return
+    results = {name: kept.quality(images) for name, kept in complete.items()}
     text = table(results)
-    (out / "table.md").write_text(text + "\n")
-    sheet(truth, observed, drawn).save(out / "pictures.png")
+    write(out / "table.md", text + "\n")
+    drawn = {name: kept.samples(kept.shown(min(8, images))) for name, kept in complete.items() if kept.shown(1)}
+    if drawn:
+        sheet(truth, observed, drawn).save(out / "pictures.png")
     click.echo(text)
 
     for quality in results.values():
         assert quality.calls == results[FIRST].calls and len(quality.psnr) == images
         assert torch.isfinite(torch.tensor([getattr(quality, c) for c in COLUMNS])).all()
-    if not smoke:  # better by its own measure, or at least not worse beyond chance
+    if len(results) == 4 and not smoke:  # better by its own measure, or at least not worse beyond chance
         change, error = paired(results["LPIPS in both"].lpips_raw, results[FIRST].lpips_raw)
         assert change < 2 * error
 
