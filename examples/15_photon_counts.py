@@ -49,8 +49,7 @@ def main(out, peaks, images, samples, data, smoke) -> None:
     click.echo("| photons | method | PSNR (dB) | deviance per count |\n|--|--|--|--|")
     for peak in peaks:
         operator = photons(peak, tuple(x.shape[1:]), images)
-        rates = operator(x)
-        y = torch.poisson(rates, generator=torch.Generator().manual_seed(0))
+        y = torch.poisson(operator(x), generator=torch.Generator().manual_seed(0))
         counts = (2 * y / peak - 1).clamp(-1, 1)
         truth = float(operator.likelihood.deviance(operator, y, x).mean()) / y[0].numel()
         click.echo(f"| {peak:g} | the truth | | {truth:.2f} |")
@@ -60,7 +59,7 @@ def main(out, peaks, images, samples, data, smoke) -> None:
             seeded = [torch.Generator().manual_seed(i) for i in range(images)]
             result = pipe(y, operator=operator, num_samples=samples, generator=seeded, output_type="pt", **few)
             drawn = (result.images * 2 - 1).unflatten(0, (images, samples))
-            near = torch.stack([psnr(drawn[:, k], x) for k in range(samples)]).mean(0)
+            near = psnr(drawn, x[:, None]).mean(1)
             deviance = operator.likelihood.deviance(operator, y, drawn.transpose(0, 1)).mean() / y[0].numel()
             click.echo(row(peak, "stops at the noise" if stop else "without the stop", near, float(deviance)))
         for i in range(min(4, images)):

@@ -67,6 +67,21 @@ def test_writes_everything_it_promises(here):
     np.testing.assert_array_equal(sample[mask == 0], image[mask == 0])
 
 
+def test_shades_of_grey_in_a_mask_are_announced(here):
+    mask = np.asarray(PIL.Image.open("mask.png")).copy()
+    assert "shades of grey" not in inpaint("--out", "sharp").output
+    mask[0, 0], mask[0, 1] = 100, 200
+    PIL.Image.fromarray(mask).save("mask.png")
+    result = inpaint("--out", "soft")
+    assert result.exit_code == 0 and "20.3 % of the pixels will be filled; the mask has shades of grey" in result.output
+
+
+def test_half_precision_gives_no_warnings(here, caplog):
+    result = inpaint("--out", "half", "--dtype", "bfloat16")
+    assert result.exit_code == 0 and "kept in float32" not in caplog.text + result.output
+    assert json.loads((here / "half" / "run.json").read_text())["dtype"] == "bfloat16"
+
+
 def test_same_seed_same_pictures(here):
     for out in ("a", "b"):
         assert inpaint("--out", out).exit_code == 0
@@ -202,6 +217,9 @@ def test_errors_speak_of_options():
         ("the guide 'red-diff' has no refinement_steps", "the guide 'red-diff' has no --refinement-steps"),
         ("--fit-steps and the scale of beta", "--fit-steps and the scale of beta"),
         ("my_fit_steps.png: no such file", "my_fit_steps.png: no such file"),
+        ("fit_steps.png: no such file", "fit_steps.png: no such file"),
+        ("a/fit_steps/b.png: no such file", "a/fit_steps/b.png: no such file"),
+        ("leave noise_scale out. Or raise num_particles", "leave --noise-scale out. Or raise --num-particles"),
     ]
     for said, heard in told:
         assert in_options(said, main.commands["inpaint"].params) == heard

@@ -71,3 +71,15 @@ def test_a_transformed_gaussian_is_left_to_pyro():
     )
     with PerImageNoise(NoiseStreams(torch.Generator().manual_seed(0), 1)), pyro.plate("images", 1, dim=-1):
         assert abs(float(pyro.sample("z", shifted)) - 5) < 0.1
+
+
+def test_seeds_are_an_images_own_and_never_the_same_twice():
+    def streams(*numbers):
+        return NoiseStreams([torch.Generator().manual_seed(n) for n in numbers], len(numbers))
+
+    both, alone = streams(1, 2), streams(2)
+    first, second = both.seeds(), both.seeds()
+    assert len({*first, *second}) == 4
+    assert [first[1], second[1]] == [*alone.seeds(), *alone.seeds()]
+    shared = NoiseStreams(torch.Generator().manual_seed(1), 3).seeds()
+    assert len(set(shared)) == 3

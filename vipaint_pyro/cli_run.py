@@ -30,14 +30,15 @@ class reporting:
 def in_options(text: str, parameters: list[click.Parameter]) -> str:
     """An error with the command's options in place of Python's names for them: ``fit_steps`` is ``--fit-steps``.
 
-    Names that are words besides (``zeta``, ``scale``) are changed only where a value is assigned to them.
+    Names that are words besides (``zeta``, ``scale``) are changed only where a value is assigned to them, and parts
+    of file names never.
     """
     for parameter in parameters:
         if isinstance(parameter, click.Option):
             name, option = re.escape(parameter.name), parameter.opts[0]
             text = re.sub(rf"\b(?<!-){name}='([^']*)'", rf"{option} \1", text)
             if "_" in parameter.name:
-                text = re.sub(rf"\b{name}\b", option, text)
+                text = re.sub(rf"(?<![\w/.-]){name}(?![\w/-]|\.\w)", option, text)
     return text
 
 

@@ -49,11 +49,10 @@ def to_y(measured, operator: Operator, prior: DiffusionPrior) -> Tensor:
         level = operator(torch.ones(n, *prior.image_shape, **like))
     shape, linear = tuple(level.shape[-3:]), getattr(operator, "linear", True)
     off = torch.where(observed, level - 1, 0).abs().max()
-    if linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps):
-        y = to_unit(measured, shape, "this operator measures") * 2 - 1
-    else:
-        numbers = to_numbers(measured, shape, "this operator measures").to(**like)
-        y = 2 * numbers - level if linear and len(numbers) == n else numbers
-    if len(y) != n:
-        raise ValueError(f"{len(y)} images, but the operator measures {n}")
+    pictures = linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps)
+    u = (to_unit if pictures else to_numbers)(measured, shape, "this operator measures")
+    if len(u) != n:
+        raise ValueError(f"{len(u)} images, but the operator measures {n}")
+    # 1 itself for pictures: half precision does not give A 1 to the last digit.
+    y = 2 * u - (1 if pictures else level.to(u)) if linear else u
     return torch.where(observed, y.to(**like), 0)

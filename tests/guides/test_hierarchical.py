@@ -182,6 +182,11 @@ def test_refuses_what_does_not_fit(gaussian):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100))
     with pytest.raises(ValueError, match="y holds 2 images, the model 1"):
         HierarchicalGuide(model, Y.expand(2, 1, 2, 3))
+    for cut in (Y[..., :2], Y[..., 0, :]):
+        with pytest.raises(ValueError, match="y has the shape of what is observed"):
+            HierarchicalGuide(model, cut)
+    with pytest.raises(ValueError, match="not finite; entries that are not observed are 0, not NaN"):
+        HierarchicalGuide(model, torch.where(OBSERVED, Y, float("nan")))
 
 
 def test_hidden_latents_start_as_the_prior():
