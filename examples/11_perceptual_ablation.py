@@ -4,10 +4,10 @@ The perceptual term has a weight in the fit and one in the refinement; four runs
 both, and either alone. Rotated-window masks, one seed per image; differences are taken image by image. LPIPS is
 what the term lowers where pixels are known, so that LPIPS of the raw samples is no fair judge of it: the
 composite, whose known pixels are the truth's, judges the hole alone. Results are kept image by image, as in
-``02_completion_quality.py``.
+``02_completion_quality.py``, whose VIPaint-4 is the run without: given its folder, this one takes it from there.
 
     python examples/11_perceptual_ablation.py --out perceptual
-    python examples/11_perceptual_ablation.py --out perceptual-faces --prior cartoon-faces
+    python examples/11_perceptual_ablation.py --out quality-faces --prior cartoon-faces
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 import torch
-from running import PRIORS, compare, pictures, write
+from running import PRIORS, compare, pictures, samplers, write
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
@@ -35,7 +35,7 @@ COLUMNS = {
     "psnr": "PSNR (dB)",
     "observed_error": "observed error",
 }
-FIRST = "L1"
+FIRST = "VIPaint-4"
 
 
 def methods(sampler: VIPaintSampler, weight: float, refinement: float) -> dict[str, VIPaintSampler]:
@@ -86,7 +86,7 @@ def sheet(truth: Tensor, observed: Tensor, drawn: dict[str, Tensor]):
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--prior", "name", type=click.Choice(PRIORS), default="fashion-mnist", show_default=True)
 @click.option("--images", default=12, show_default=True, help="The first so many of the split.")
-@click.option("--samples", default=4, show_default=True)
+@click.option("--samples", default=5, show_default=True)
 @click.option("--weight", type=float, help="lambda of the fit, nats per unit of LPIPS. Default: the paper's, d.")
 @click.option("--refinement", default=2.0, show_default=True, help="Step along LPIPS's gradient in the refinement.")
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True)
@@ -101,14 +101,10 @@ def main(out, name, images, samples, weight, refinement, split, method, chunk, d
     observed = torch.stack([rotated_window(tuple(truth.shape[-2:]), seed) for seed in seeds])
     prior = DiffusionPrior.from_pretrained(name)
     weight = published_weight(prior) if weight is None else weight
-    # A few images at once fit into memory without gradient checkpointing, which changes no number.
-    sampler = VIPaintSampler(gradient_checkpointing=False)
-    if smoke:
-        sampler = replace(sampler, fit_steps=2, num_chains=1, refinement_steps=3)
-
     complete = compare(
-        out, methods(sampler, weight, refinement), method, {"prior": name, "masks": "rotated", "split": split},
-        truth, chunk, prior, samples, classes if name == "fashion-mnist" else None,
+        out, methods(samplers(prior, samples, smoke)[FIRST], weight, refinement), method,
+        {"prior": name, "masks": "rotated", "labels": True, "split": split},
+        truth, chunk, prior, samples, classes,
         lambda a, b: {"observed": observed[a:b]},
     )  # fmt: skip
     if FIRST not in complete:
@@ -116,10 +112,10 @@ def main(out, name, images, samples, weight, refinement, split, method, chunk, d
         return
     results = {name: kept.quality(images) for name, kept in complete.items()}
     text = table(results)
-    write(out / "table.md", text + "\n")
+    write(out / "perceptual.md", text + "\n")
     drawn = {name: kept.samples(kept.shown(min(8, images))) for name, kept in complete.items() if kept.shown(1)}
     if drawn:
-        sheet(truth, observed, drawn).save(out / "pictures.png")
+        sheet(truth, observed, drawn).save(out / "perceptual.png")
     click.echo(text)
 
     for quality in results.values():

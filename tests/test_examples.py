@@ -75,6 +75,20 @@ def test_example_runs(name, given, tmp_path, data):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_the_perceptual_ablation_takes_the_run_without_from_completion_quality(tmp_path, data):
+    """The same sampler, masks, labels and seeds: it is neither run again nor refused as of other settings."""
+
+    def run(name, *more):
+        command = [sys.executable, str(FOLDER / name), "--smoke", "--out", "quality", "--data", str(data), *more]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    assert "VIPaint-4: 2 of 2 images" in run("02_completion_quality.py", "--method", "VIPaint-4")
+    said = run("11_perceptual_ablation.py", "--method", "LPIPS in the fit")
+    assert "VIPaint-4: 2 of 2 images" not in said and "| VIPaint-4 |" in said and "| LPIPS in the fit |" in said
+
+
 def test_training_goes_on_where_it_was(tmp_path, data):
     """Two halves give the weights of one whole, bit for bit."""
 
