@@ -86,6 +86,18 @@ def test_guidance_is_the_formula(network_prior):
     assert isinstance(network_prior.conditioned(labels, 2.0).denoiser, GuidedDenoiser)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0, 2.0, 4.0])
+def test_guidance_comes_before_clipping_as_in_a_pipeline_of_diffusers(weight):
+    unet = tiny_unet(classes=5).double()
+    scheduler = float64_tables(DDPMScheduler(clip_sample=True, clip_sample_range=0.3))
+    prior = DiffusionPrior.from_components(unet, scheduler, null_class=4).conditioned([1, 2], weight)
+    with torch.no_grad():
+        null, given = (unet(Z, 500, class_labels=torch.tensor(c)).sample for c in ([4, 4], [1, 2]))
+    own = scheduler.step(null + weight * (given - null), 500, Z).pred_original_sample
+    assert (own.abs() > 0.299).any()
+    torch.testing.assert_close(prior.denoise(Z, 500), own, rtol=1e-6, atol=1e-7)
+
+
 def test_labels_go_to_their_images(network_prior):
     z = Z[:1].expand(3, 2, 1, 8, 8)  # three samples of two images, all alike
     both = network_prior.conditioned([0, 3]).denoise(z, 400)

@@ -76,10 +76,11 @@ class _NetworkDenoiser(ABC):
         return call_network(self.network, x, time.to(z.device), condition)[:, : z.shape[1]].to(z.dtype)
 
     def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
-        z0 = self.predict(z, t, condition)
-        if self.clip is not None:
-            z0 = z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
-        return z0
+        return self.clipped(self.predict(z, t, condition))
+
+    def clipped(self, z0: Tensor) -> Tensor:
+        """What the network's own sampler makes of a prediction; the derivative is that of the identity."""
+        return z0 if self.clip is None else z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
 
     @abstractmethod
     def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
@@ -163,7 +164,8 @@ class GuidedDenoiser:
     r"""Classifier-free guidance: :math:`\hat z_0 = \hat z_0^u + w (\hat z_0^c - \hat z_0^u)`.
 
     Ho and Salimans (arXiv:2207.12598), in the form in which w = 1 is the conditional model and
-    w = 0 the unconditional one. Linear in z0_hat as it is in eps, since both differ by a linear map.
+    w = 0 the unconditional one. Linear in z0_hat as it is in eps, since both differ by a linear map; a network's
+    predictions are combined before any clipping, as its own pipeline does.
 
     Its condition holds two: ``"given"`` and ``"null"`` (no label, or the negative prompt), with the same names.
 
@@ -188,8 +190,11 @@ class GuidedDenoiser:
         if self.weight in (0, 1):
             return self.denoiser(z, t, given if self.weight == 1 else null)
         stacked = {name: torch.cat([null[name], given[name]]) for name in given}
-        unconditional, conditional = self.denoiser(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
-        return unconditional + self.weight * (conditional - unconditional)
+        is_network = isinstance(self.denoiser, _NetworkDenoiser)
+        predict = self.denoiser.predict if is_network else self.denoiser
+        unconditional, conditional = predict(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
+        z0 = unconditional + self.weight * (conditional - unconditional)
+        return self.denoiser.clipped(z0) if is_network else z0
 
 
 def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Denoiser:
