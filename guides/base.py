@@ -15,6 +15,7 @@ from vipaint_pyro.models.diffusion import DiffusionModel, site
 
 from vipaint_pyro.codecs import latent_mask
 from vipaint_pyro.kernels import Bridge
+from vipaint_pyro.measured import check_y
 from vipaint_pyro.operators import Inpainting, estimate
 
 __all__ = ["Guide"]
@@ -61,17 +62,9 @@ class Guide(PyroModule):
     # -- parameters, one per element and image ----------------------------------------------------
 
     def check_measurements(self, y: Tensor) -> None:
-        """Raise ValueError where y holds another number of images than the model, another shape, or NaN."""
-        if y.shape[0] != self.model.num_images:
-            raise ValueError(f"y holds {y.shape[0]} images, the model {self.model.num_images}")
-        observed = self.model.operator.observed
-        if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
-            raise ValueError(
-                f"y has the shape of what is observed, {tuple(observed.shape)} (channels may be shared), "
-                f"but came with {tuple(y.shape)}"
-            )
-        if not torch.isfinite(y).all():
-            raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
+        """Raise ValueError where y is not what the model measures; see :func:`~vipaint_pyro.measured.check_y`."""
+        likelihood = getattr(self.model, "likelihood", None)
+        check_y(self.model.operator, y, self.model.prior, getattr(likelihood, "pixel", likelihood))
 
     def encoded(self, y: Tensor) -> Tensor:
         """The encoded :func:`~vipaint_pyro.operators.estimate` of measurements y: where means start.

@@ -78,8 +78,8 @@ def recipe(name: str) -> Recipe:
         raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
     by_lower = {known.lower(): known for known in GUIDES}
     near = difflib.get_close_matches(str(name).lower().replace("_", "-"), by_lower, n=1)
-    hint = f"did you mean {by_lower[near[0]]!r}? " if near else ""
-    raise ValueError(f"no guide is called {name!r}: {hint}There are {', '.join(GUIDES)}")
+    hint = f"Did you mean {by_lower[near[0]]!r}? " if near else ""
+    raise ValueError(f"no guide is called {name!r}. {hint}There are {', '.join(GUIDES)}")
 
 
 def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide:

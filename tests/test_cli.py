@@ -213,6 +213,8 @@ def test_errors_speak_of_options():
 
     told = [
         ("fit_steps is at least 1, but is 0", "--fit-steps is at least 1, but is 0"),
+        ("std is a positive number of pixels", "std is a positive number of pixels"),  # inpaint has none
+        ("beta is at least 0, but is -1", "--beta is at least 0, but is -1"),
         ("correct='smc' is for pixel priors", "--correct smc is for pixel priors"),
         ("the guide 'red-diff' has no refinement_steps", "the guide 'red-diff' has no --refinement-steps"),
         ("--fit-steps and the scale of beta", "--fit-steps and the scale of beta"),
@@ -289,6 +291,20 @@ def test_every_task(colour, image, task, options):
     assert ("to_the_truth" in facts) == ("--simulate" in options)
 
 
+@pytest.mark.filterwarnings("default:importance weights:RuntimeWarning")
+def test_weights_that_mean_nothing_are_said_and_their_files_are_json(here):
+    """Eight particles are too few to know: a line in words, and null where JSON has no NaN."""
+    result = inpaint("--correct", "psis", "--num-particles", 8, "--out", "weighed")
+    assert result.exit_code == 0, result.output
+    assert "Warning: importance weights of 1 image(s): 1 unknown (too few draws in the tail)" in result.output
+
+    def refuse(name):
+        raise ValueError(name)
+
+    facts = json.loads((here / "weighed" / "run.json").read_text(), parse_constant=refuse)
+    assert facts["correction"]["k_hat"] == [None] and facts["correction"]["ess"][0] >= 1
+
+
 def test_smc_weighs_by_sigma(here):
     PIL.Image.new("L", (4, 4)).save("small.png")
     more = ["--scale", 2, "--correct", "smc", "--num-particles", 4, "--sigma", 0.3, "--out", "restored"]
@@ -305,7 +321,7 @@ def test_smc_weighs_by_sigma(here):
         ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
         ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
         ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),
-        ("4.png", "super-resolution", ["--std", 2.0], "super-resolution has no option 'std'"),
+        ("4.png", "super-resolution", ["--std", 2.0], "--task super-resolution has no --std: it has --scale, --method"),
         ("16.png", "deblur", ["--sigma", 0, "--simulate"], "in (0, 1]"),
         ("16.png", "deblur", ["--sigma", 0.1], "noise that --simulate adds"),
         ("16.png", "deblur", ["--kernel-size", 4], "odd"),

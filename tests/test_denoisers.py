@@ -98,6 +98,17 @@ def test_guidance_comes_before_clipping_as_in_a_pipeline_of_diffusers(weight):
     torch.testing.assert_close(prior.denoise(Z, 500), own, rtol=1e-6, atol=1e-7)
 
 
+def test_one_label_is_one_for_any_number_of_images():
+    prior = DiffusionPrior.from_components(
+        tiny_unet(classes=3).double(), DDPMScheduler(clip_sample=False), class_names=["cat", "dog", "owl"]
+    )
+    expected = prior.conditioned([1, 1]).denoise(Z, 500)
+    for label in (1, "dog", torch.tensor([1, 1])):
+        torch.testing.assert_close(prior.conditioned(label).denoise(Z, 500), expected)
+    with pytest.raises(ValueError, match="unknown class label 'dodo'"):
+        prior.conditioned("dodo")
+
+
 def test_labels_go_to_their_images(network_prior):
     z = Z[:1].expand(3, 2, 1, 8, 8)  # three samples of two images, all alike
     both = network_prior.conditioned([0, 3]).denoise(z, 400)

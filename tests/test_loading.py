@@ -1,6 +1,7 @@
 """Priors by name, folder and hub id: the real path on small pipelines saved to a folder."""
 
 import json
+from pathlib import Path
 
 import diffusers
 import pytest
@@ -184,6 +185,23 @@ def test_a_file_is_no_prior(tmp_path):
 def test_a_hub_id_that_is_not_there_offline(tmp_path):
     with pytest.raises(OSError, match="no folder here, and the hub did not give it: .*Check the id"):
         resolve("nobody/nothing", cache_dir=str(tmp_path), local_files_only=True)
+
+
+def test_the_clone_stands_before_the_installed_package(tmp_path):
+    """A script run from a clone's root finds vipaint_pyro/ there, and guides/ and models/ beside it."""
+    import shutil
+    import subprocess
+    import sys
+
+    root = Path(__file__).parent.parent
+    for name in ("vipaint_pyro", "guides", "models"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("assets", "__pycache__"))
+    code = "import vipaint_pyro.guides as g, vipaint_pyro.models as m; print(g.__file__); print(m.__file__)"
+    # Isolated from any installation of this package, but with what else is installed.
+    places = [p for p in sys.path if p and Path(p).resolve() != root]
+    code = f"import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in str(f)]; sys.path += {places!r}; {code}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [str(tmp_path / n / "__init__.py") for n in ("guides", "models")], done.stderr
 
 
 def test_unknown_options():

@@ -51,8 +51,31 @@ def test_pictures_are_told_from_other_numbers_in_every_precision(dtype):
         shape = A.observed.shape[1:]
         y = to_y(torch.full(shape, 0.25), A, prior)
         assert y.dtype == dtype and torch.equal(y, torch.full((1, *shape), -0.5, dtype=dtype))
-        with pytest.raises(ValueError, match=r"floating images are in \[0, 1\]"):
-            to_y(torch.full(shape, 1.5), A, prior)
+        with pytest.raises(ValueError, match=r"floating images are in \[0, 1\], noise up to 0.5 apart"):
+            to_y(torch.full(shape, 1.6), A, prior)
+
+
+def test_noise_may_leave_the_range_of_pictures():
+    """Clipped, or refused with advice that spoils it, a noisy measurement would be another one."""
+    A, generator = make_operator("super-resolution", SHAPE), torch.Generator().manual_seed(0)
+    u = (torch.arange(8.0).expand(1, *SHAPE) > 3).double()  # black on the left, white on the right
+    measured = A(u) + 0.1 * torch.randn(A(u).shape, generator=generator).double()
+    assert measured.min() < 0 and measured.max() > 1
+    torch.testing.assert_close(to_y(measured, A, PRIOR), 2 * measured - 1, rtol=0, atol=1e-12)
+    array = measured[0].permute(1, 2, 0).numpy()
+    torch.testing.assert_close(to_y(array, A, PRIOR), 2 * measured - 1, rtol=0, atol=1e-12)
+    for wrong in (A(u * 2 - 1), A(u * 255)):
+        with pytest.raises(ValueError, match="noise up to 0.5 apart"):
+            to_y(wrong, A, PRIOR)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 2.5])
+def test_what_a_family_cannot_give_is_said_at_once(wrong):
+    counts = Nonlinear(lambda x: 0.3 + 15 * (x.clamp_min(-1) + 1), dist.Poisson, SHAPE)
+    y = torch.ones(1, *SHAPE)
+    y[0, 0, 1, 1] = wrong
+    with pytest.raises(ValueError, match=f"y holds {wrong:g}, which a Poisson cannot give"):
+        to_y(y, counts, PRIOR)
 
 
 def test_a_nonlinear_measurement_is_y_as_it_is():

@@ -30,6 +30,20 @@ def test_lpips_is_per_image_and_zero_at_the_truth():
     assert lpips(truth, truth).abs().max() < 1e-6
 
 
+def test_weights_that_cannot_be_downloaded(monkeypatch):
+    import urllib.error
+
+    import lpips
+
+    def no_network(**_):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.delenv("VIPAINT_LPIPS_VGG", raising=False)
+    monkeypatch.setattr(lpips, "LPIPS", no_network)
+    with pytest.raises(OSError, match="vgg network are not here.*no route.*perceptual_weights.*VIPAINT_LPIPS_VGG"):
+        LPIPS("vgg")
+
+
 def test_lpips_takes_small_grey_images():
     lpips = LPIPS()
     x, truth = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28)

@@ -441,6 +441,7 @@ def test_no_weight_is_what_was_to_the_last_bit(network_prior):
     assert torch.equal(sampled(DPSSampler(5), prior).images, x)
 
 
+@pytest.mark.filterwarnings("ignore:importance weights:RuntimeWarning")
 @pytest.mark.parametrize("correct", ["none", "psis"])
 def test_weights_change_the_draws_and_not_the_calls(network_prior, correct):
     prior = network_prior.conditioned([0, 1])
@@ -460,6 +461,7 @@ def test_weights_change_the_draws_and_not_the_calls(network_prior, correct):
 @pytest.mark.parametrize(
     "options, words",
     [
+        ({"perceptual": True}, "not a bool"),
         ({"perceptual": -1.0}, "at least 0, but is -1"),
         ({"perceptual": float("nan")}, "at least 0, but is nan"),
         ({"perceptual": float("inf")}, "at least 0, but is inf"),

@@ -132,10 +132,24 @@ def test_a_callback_may_replace_z(gaussian):
 
 def test_not_finite_names_step_and_time(gaussian):
     operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
-    y = torch.full((1, 1, 2, 3), float("inf")).double()
+    y = torch.zeros(1, 1, 2, 3).double()
     z = torch.randn(1, 1, 1, 2, 3).double()
     with pytest.raises(FloatingPointError, match=r"refinement step 0 \(time 300\)"):
-        refine(gaussian, operator, y, z, 300, num_steps=5)
+        refine(gaussian, operator, y, z, 300, num_steps=5, step=DPS(float("inf"), limit=False))
+
+
+@pytest.mark.parametrize(
+    "y, words",
+    [
+        (torch.zeros(1, 1, 4, 6), "shape of what is observed"),
+        (torch.zeros(2, 1, 2, 3), "2 images, but 1"),
+        (torch.full((1, 1, 2, 3), float("nan")), "not finite"),
+    ],
+)
+def test_y_that_was_not_measured(gaussian, y, words):
+    operator, z = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)), torch.zeros(1, 1, 1, 2, 3).double()
+    with pytest.raises(ValueError, match=words):
+        refine(gaussian, operator, y.double(), z, 300, num_steps=5)
 
 
 @pytest.mark.parametrize("options, words", [({"num_steps": 0}, "at least 1"), ({"start": 1000}, "must lie in")])

@@ -1,6 +1,7 @@
 """VIPaint as probabilistic programs: diffusion models as Pyro models, posteriors as Pyro guides."""
 
 from importlib import import_module
+from pathlib import Path
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,12 @@ _EXPORTS = {
 }
 
 __all__ = sorted(_EXPORTS)
+
+# In a clone that is not installed, or that stands before the installed package on the path (a script or `python -`
+# run from its root), guides and models lie beside this folder.
+_beside = Path(__file__).parent.parent
+if not (Path(__file__).parent / "guides").exists() and (_beside / "guides" / "registry.py").exists():
+    __path__.append(str(_beside))
 
 
 def __getattr__(name: str):

@@ -59,9 +59,14 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     """
     with reporting():
         from vipaint_pyro.images import read_image
+        from vipaint_pyro.tasks import TASKS
 
         given = {k: options.pop(k) for k in ("scale", "method", "kernel_size", "std", "length", "angle")}
         task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}
+        own = [f"--{k.replace('_', '-')}" for k in TASKS[name].options]
+        for option in (f"--{k.replace('_', '-')}" for k in task["options"]):
+            if option not in own:
+                raise ValueError(f"--task {name} has no {option}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
         out = options["out"] or Path(f"vipaint-{image.stem}")
         run(read_image(image), None, out, options, facts, truth=simulate, task=task)
@@ -126,8 +131,9 @@ def guides() -> None:
     """List the guides that --guide takes."""
     from vipaint_pyro.guides.registry import GUIDES
 
+    width = max(map(len, GUIDES))
     for name, known in GUIDES.items():
-        click.echo(f"  {name:30s} {known.summary}")
+        click.echo(f"  {name:{width}s} {known.summary}")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,13 +31,14 @@ class reporting:
 def in_options(text: str, parameters: list[click.Parameter]) -> str:
     """An error with the command's options in place of Python's names for them: ``fit_steps`` is ``--fit-steps``.
 
-    Names that are words besides (``zeta``, ``scale``) are changed only where a value is assigned to them, and parts
-    of file names never.
+    Names that are words besides (``zeta``, ``scale``) are changed only at the beginning and where a value is assigned
+    to them, and parts of file names never.
     """
     for parameter in parameters:
         if isinstance(parameter, click.Option):
             name, option = re.escape(parameter.name), parameter.opts[0]
             text = re.sub(rf"\b(?<!-){name}='([^']*)'", rf"{option} \1", text)
+            text = re.sub(rf"^{name}(?=,| is )", option, text)
             if "_" in parameter.name:
                 text = re.sub(rf"(?<![\w/.-]){name}(?![\w/-]|\.\w)", option, text)
     return text
@@ -102,17 +104,18 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
         shades = sum(mask.convert("L").histogram()[1:255])
         note = "; the mask has shades of grey, and is cut at one half" if shades else ""
         click.echo(f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}")
-    output = pipe(
-        unit if task is None else measured,
-        mask,
-        operator=None if task is None else operator,
-        **given,
-        guidance_scale=options["guidance_scale"],
-        num_samples=options["samples"],
-        generator=seeded,
-        output_type="pt",
-        **{f: getattr(sampler, f) for f in ("timesteps", *SAMPLER)},
-    )
+    with _one_line_warnings():
+        output = pipe(
+            unit if task is None else measured,
+            mask,
+            operator=None if task is None else operator,
+            **given,
+            guidance_scale=options["guidance_scale"],
+            num_samples=options["samples"],
+            generator=seeded,
+            output_type="pt",
+            **{f: getattr(sampler, f) for f in ("timesteps", *SAMPLER)},
+        )
     facts = {
         **facts,
         "prior": options["prior"],
@@ -150,6 +153,14 @@ def _pipeline(options: dict):
         raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
     pipe.set_progress_bar_config(disable=options["quiet"])
     return pipe
+
+
+@contextmanager
+def _one_line_warnings():
+    """Warnings without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        yield
 
 
 @contextmanager

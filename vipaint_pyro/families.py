@@ -107,7 +107,8 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
     elif config.get("out_channels", None) not in (channels, 2 * channels, None):
         raise ValueError(
             f"a network from {channels} to {config.out_channels} channels is no "
-            "denoiser: it must give as many channels as it takes (or twice, with variances)"
+            "denoiser: it must give as many channels as it takes (or twice, with variances). A checkpoint for inpainting "
+            "takes the mask besides z: give the base model it was made from"
         )
     if image_size is not None:
         size = [image_size] * 2 if isinstance(image_size, int) else list(image_size)

@@ -80,17 +80,17 @@ def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
     return torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
 
 
-def _array_to_unit(array: np.ndarray) -> Tensor:
+def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
     """An array (H, W) or (H, W, C), 8-bit or floating in [0, 1], as (C, H, W) in [0, 1]."""
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3:
         raise ValueError(f"an image array is (H, W) or (H, W, C), not {array.shape}")
-    return _tensor_to_unit(torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1))
+    return _tensor_to_unit(torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1), slack)
 
 
-def _tensor_to_unit(tensor: Tensor) -> Tensor:
-    """A tensor (C, H, W), 8-bit or floating in [0, 1], in [0, 1]."""
+def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
+    """A tensor (C, H, W), 8-bit or floating in [0, 1] give or take ``slack``, in [0, 1]."""
     if tensor.ndim != 3:
         raise ValueError(f"an image tensor is (C, H, W), not {tuple(tensor.shape)}")
     if tensor.dtype == torch.uint8:
@@ -102,9 +102,10 @@ def _tensor_to_unit(tensor: Tensor) -> Tensor:
     if not torch.isfinite(tensor).all():
         raise ValueError("the image holds values that are not finite")
     low, high = tensor.min().item(), tensor.max().item()
-    if low < 0 or high > 1:
+    if low < -slack or high > 1 + slack:
         cure = "if it is in [-1, 1], give (image + 1) / 2" if low < 0 else "if it is in 0 ... 255, give image / 255"
-        raise ValueError(f"floating images are in [0, 1], but this one spans [{low:.3g}, {high:.3g}]; {cure}")
+        noise = f", noise up to {slack:g} apart" if slack else ""
+        raise ValueError(f"floating images are in [0, 1]{noise}, but this one spans [{low:.3g}, {high:.3g}]; {cure}")
     return tensor
 
 
@@ -117,20 +118,20 @@ def _listed(images) -> list:
     return [images]
 
 
-def _one_to_unit(image, channels: int) -> Tensor:
+def _one_to_unit(image, channels: int, slack: float = 0.0) -> Tensor:
     if isinstance(image, PIL.Image.Image):
         return _pil_to_unit(image, channels)
     if isinstance(image, np.ndarray):
-        return _array_to_unit(image)
+        return _array_to_unit(image, slack)
     if isinstance(image, torch.Tensor):
-        return _tensor_to_unit(image)
+        return _tensor_to_unit(image, slack)
     raise TypeError(
         f"an image is a PIL image, an array (H, W, C) or a tensor (C, H, W), not {type(image).__name__}"
     )
 
 
 def to_unit(
-    images, shape: tuple[int, int, int], taker: str = "the prior takes", mend: str | None = None
+    images, shape: tuple[int, int, int], taker: str = "the prior takes", mend: str | None = None, slack: float = 0.0
 ) -> Tensor:
     """One image or a list of them, each PIL, array or tensor, as (N, C, H, W) in [0, 1].
 
@@ -139,6 +140,7 @@ def to_unit(
         shape: the (C, H, W) that is taken.
         taker: by whom, for the error.
         mend: what to do about another one, for the error.
+        slack: by how much floating numbers may leave [0, 1]: noise does, in what was measured.
 
     Raises:
         TypeError: for anything else.
@@ -150,7 +152,7 @@ def to_unit(
     batch = []
     for image in listed:
         try:
-            x = _one_to_unit(image, shape[0])
+            x = _one_to_unit(image, shape[0], slack)
         except _InColour:
             raise ValueError(
                 f"the image is in colour, but {taker} {shape[2]}x{shape[1]} in grey; {mend or _TO_GREY}"
@@ -244,7 +246,7 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
         if not hidden.any():
             raise ValueError(
                 "the mask is black everywhere (no value reaches half of the range), so there is nothing to "
-                "fill; white, 255 in 8 bits and 1.0 in floating point, marks the pixels to fill"
+                "fill; white, 255 in 8 bits, 1.0 in floating point and True in bool, marks the pixels to fill"
             )
         observed.append(~hidden)
     return torch.stack(observed * (num_images if len(observed) == 1 else 1))

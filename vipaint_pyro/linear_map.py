@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import check_images, check_shape, over_batch, scaled_adjoint
+from vipaint_pyro.operators import check_images, check_shape, over_batch, scaled_adjoint, tried
 
 __all__ = ["LinearMap"]
 
@@ -29,8 +29,8 @@ class LinearMap:
 
     Raises:
         TypeError: where the function gives no real tensor.
-        ValueError: where it gives another number of images than it got, mixes them, is not linear, or cannot be
-            differentiated.
+        ValueError: where it cannot be called, gives another number of images than it got, mixes them, is not linear,
+            or cannot be differentiated.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LinearMap:
         generator = torch.Generator().manual_seed(0)
         u, v = torch.randn(2, 3, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype)
         with torch.enable_grad():
-            Au = self.function(u.requires_grad_())
+            Au = tried(self.function, u.requires_grad_())
         if not isinstance(Au, Tensor) or not Au.is_floating_point():
             kind = Au.dtype if isinstance(Au, Tensor) else type(Au).__name__
             raise TypeError(f"the function gives real tensors, but this one gave {kind}")

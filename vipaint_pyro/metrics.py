@@ -30,6 +30,7 @@ class LPIPS(nn.Module):
     Raises:
         ValueError: for another network, or a file that is no safetensors file of this backbone.
         FileNotFoundError: where ``weights`` is missing.
+        OSError: where torchvision has to download weights and cannot.
     """
 
     def __init__(self, net: str = "alex", weights: str | Path | None = None) -> None:
@@ -43,7 +44,14 @@ class LPIPS(nn.Module):
             weights = files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors"
         with warnings.catch_warnings():  # lpips calls torchvision by an older spelling
             warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
-            self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
+            try:
+                self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
+            except OSError as error:
+                raise OSError(
+                    f"the weights of LPIPS's {net} network are not here, and torchvision cannot download them ({error}): "
+                    f"give a safetensors file of them as weights (perceptual_weights of a sampler) or in "
+                    f"VIPAINT_LPIPS_{net.upper()}"
+                ) from error
         if weights is not None:
             self._load(Path(str(weights)))
         self.requires_grad_(False).eval()

@@ -44,6 +44,19 @@ class Family:
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return self.family(loc)
 
+    def check(self, operator: Operator, y: Tensor, x: Tensor) -> None:
+        """Raise ValueError where y (N, C', H', W') holds what the family cannot give, its parameters those of images x."""
+        seen = self.family(operator(x))
+        try:
+            wrong = y[~seen.support.check(y).expand(y.shape)]
+        except NotImplementedError:  # a distribution that does not say
+            return
+        if wrong.numel():
+            raise ValueError(
+                f"y holds {wrong[0].item():g}, which a {type(seen).__name__} cannot give: its values are {seen.support}. "
+                "y of a nonlinear measurement is in the units of its family (counts are whole numbers, not pictures)"
+            )
+
     def deviance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
         r"""The deviance :math:`2 \sum_i [\max \log p(y_i) - \log p(y_i | x)] \ge 0` over observed entries.
 

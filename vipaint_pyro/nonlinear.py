@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.noise_families import Family
-from vipaint_pyro.operators import check_images, check_shape, over_batch
+from vipaint_pyro.operators import check_images, check_shape, over_batch, tried
 
 __all__ = ["Nonlinear"]
 
@@ -61,7 +61,7 @@ class Nonlinear:
 
     Raises:
         TypeError: where function or family give no tensor and no distribution.
-        ValueError: where their shapes do not fit, or for a unit that is not positive.
+        ValueError: where the function cannot be called, shapes do not fit, or for a unit that is not positive.
     """
 
     linear = False
@@ -90,7 +90,7 @@ class Nonlinear:
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
         with torch.no_grad():
-            loc = function(x)
+            loc = tried(function, x)
             if not isinstance(loc, Tensor):
                 raise TypeError(f"the function gives a tensor, but this one gave {type(loc).__name__}")
             if loc.ndim != 4 or len(loc) != len(x):

@@ -180,3 +180,14 @@ def over_batch(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """A function of (B, C, H, W) applied to (*, N, C, H, W)."""
     y = function(x.reshape(-1, *x.shape[-3:]))
     return y.reshape(*x.shape[:-3], *y.shape[1:])
+
+
+def tried(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The first call of a user's function, on images (B, C, H, W); a ValueError with what to look at where it fails."""
+    try:
+        return function(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the function cannot be called with images of shape {tuple(x.shape)}, {x.dtype} on {x.device}: {error}. "
+            "Where its constants have another precision or place, give dtype= or device= theirs"
+        ) from error

@@ -62,7 +62,7 @@ class Perceptual:
             first needed and shared by all that name the same.
 
     Raises:
-        ValueError: for a negative or infinite weight, or another network.
+        ValueError: for a weight that is negative, infinite or a bool, or another network.
     """
 
     weight: float
@@ -71,6 +71,10 @@ class Perceptual:
     weights: str | Path | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.weight, bool):
+            raise ValueError(
+                "the perceptual weight is a number of nats per unit of LPIPS, like published_weight(prior), not a bool"
+            )
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"the perceptual weight is finite and at least 0, but is {self.weight}")
         if self.net not in ("alex", "vgg"):

@@ -205,6 +205,9 @@ class PriorPipeline(DiffusionPipeline):
         if not guided and (negative_prompt is not None or negative_prompt_embeds is not None):
             raise ValueError("a negative prompt does nothing without guidance: give a guidance_scale other than 1")
         given, null = prompt_embeds, negative_prompt_embeds
+        for name, embeds in (("prompt_embeds", given), ("negative_prompt_embeds", null)):
+            if embeds is not None:
+                prior.check_names(embeds, name)
         if given is None:
             needed = (negative_prompt or "") if guided and null is None else None
             given, encoded = self.encode_prompt("" if prompt is None else prompt, needed)

@@ -122,12 +122,13 @@ class DiffusionPrior:
         return None if self._condition is None else len(tree_leaves(self._condition)[0])
 
     def conditioned(
-        self, class_labels: Sequence[int | None] | Tensor | None, guidance_scale: float = 1.0
+        self, class_labels: int | str | Sequence[int | str | None] | Tensor | None, guidance_scale: float = 1.0
     ) -> DiffusionPrior:
         """This prior given a class label per image.
 
         Args:
-            class_labels: N numbers or names; None stands for "no label" (the null class).
+            class_labels: N numbers or names, or one for any number of images; None stands for "no label" (the null
+                class).
             guidance_scale: the weight w of classifier-free guidance, used alike in fitting and
                 in sampling; 1 = the conditional model.
 
@@ -136,6 +137,8 @@ class DiffusionPrior:
                 guidance without a null class.
         """
         _check_scale(guidance_scale)
+        if isinstance(class_labels, (numbers.Number, str)):
+            class_labels = [class_labels]
         if self.num_classes is None:
             if guidance_scale != 1:
                 raise ValueError("this prior is unconditional: there is nothing to guide, leave guidance_scale at 1")
@@ -155,15 +158,15 @@ class DiffusionPrior:
         if wrong:
             names = f" ({', '.join(self.class_names)})" if self.class_names and len(self.class_names) < 50 else ""
             raise ValueError(f"unknown class label {wrong[0]}: known are 0 ... {self.num_classes - 1}{names}")
-        numbers = torch.tensor(labels, device=self.device)
+        index = torch.tensor(labels, device=self.device)
         null = None
         if guidance_scale != 1:
             if self.null_class is None:
                 raise ValueError("classifier-free guidance needs a network with a null class")
             if set(labels) == {self.null_class}:
                 raise ValueError("classifier-free guidance needs a class label to guide towards")
-            null = self._embedded(torch.full_like(numbers, self.null_class))
-        return self._given(self._embedded(numbers), null, guidance_scale, numbers)
+            null = self._embedded(torch.full_like(index, self.null_class))
+        return self._given(self._embedded(index), null, guidance_scale, index)
 
     def prompted(
         self,
@@ -186,7 +189,7 @@ class DiffusionPrior:
             ValueError: for other names, another number of entries, or guidance without ``negative``.
         """
         _check_scale(guidance_scale)
-        self._check_names(condition, "condition")
+        self.check_names(condition, "condition")
         condition = self._placed(condition)
         if self.guidance_embedded:
             if negative is not None:
@@ -197,13 +200,18 @@ class DiffusionPrior:
         if guidance_scale != 1:
             if negative is None:
                 raise ValueError("classifier-free guidance needs the embeddings of a negative or an empty prompt")
-            self._check_names(negative, "negative")
+            self.check_names(negative, "negative")
             negative = self._placed(negative)
         return self._given(condition, negative, guidance_scale)
 
-    def _check_names(self, condition: Mapping[str, Tensor], what: str) -> None:
+    def check_names(self, condition: Mapping[str, Tensor], what: str) -> None:
         if not self.needs:
             raise ValueError("this prior takes no text")
+        if not isinstance(condition, Mapping):
+            raise TypeError(
+                f"{what} is a dict of tensors named {', '.join(self.needs)}, not a {type(condition).__name__}; "
+                "encode_prompt gives two of them: given, negative = pipe.encode_prompt(prompt, negative_prompt)"
+            )
         if set(condition) != set(self.needs):
             raise ValueError(f"{what} holds {', '.join(sorted(condition))}, but the network takes {', '.join(self.needs)}")
         counts = {len(v) for v in condition.values()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measured import check_y
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
@@ -129,8 +130,8 @@ def refine(
         Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
 
     Raises:
-        ValueError: for steps or a start outside the schedule, y of another shape, or a ``step`` that cannot pull
-            by a likelihood's discrepancy.
+        ValueError: for steps or a start outside the schedule, y of another shape or that the likelihood cannot give,
+            or a ``step`` that cannot pull by a likelihood's discrepancy.
         FloatingPointError: where a sample stops being finite; names the step and the time.
     """
     if num_steps < 1:
@@ -139,8 +140,9 @@ def refine(
         raise ValueError(f"start {start} must lie in 0 ... {prior.schedule.last}")
     if num_steps > start + 1:
         raise ValueError(f"from time {start} there are at most {start + 1} steps to the clean image, not {num_steps}")
-    step = step or DPS()
     pixel = getattr(likelihood, "pixel", likelihood)
+    check_y(operator, y, prior, pixel)
+    step = step or DPS()
     discrepancy = getattr(pixel, "discrepancy", None)
     floored = getattr(pixel, "stop_at_noise", False) and _takes_a_floor(step)
     if discrepancy is not None and not hasattr(step, "pull"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -124,7 +125,7 @@ def write_run(folder: Path, run: Run) -> None:
         state = {k: v.detach().cpu().contiguous() for k, v in run.output.guide.state_dict().items()}
         save_file(state, out / "guide.safetensors")
         (out / "guide.safetensors").chmod(0o644)
-        (out / "run.json").write_text(json.dumps(_facts(run, count, white), indent=2) + "\n")
+        (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
 
 
 def _grid(run: Run, observed, samples: Tensor, mean: Tensor):
@@ -159,6 +160,15 @@ def _bound(fit: FitResult, sampler: VIPaintSampler) -> tuple[dict[str, Tensor], 
     if above:
         merged["above"] = sum(terms[n] for n in above)
     return merged, {"y": "reconstruction", **levels, "above": f"KL at {top} and above"}
+
+
+def _finite(value):
+    """The same with None for numbers that are not finite, which JSON has none for."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _facts(run: Run, count: int, white: float) -> dict:

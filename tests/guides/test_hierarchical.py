@@ -180,7 +180,7 @@ def test_terminal_top_has_no_bridge(gaussian):
 
 def test_refuses_what_does_not_fit(gaussian):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100))
-    with pytest.raises(ValueError, match="y holds 2 images, the model 1"):
+    with pytest.raises(ValueError, match="y holds 2 images, but 1 are measured"):
         HierarchicalGuide(model, Y.expand(2, 1, 2, 3))
     for cut in (Y[..., :2], Y[..., 0, :]):
         with pytest.raises(ValueError, match="y has the shape of what is observed"):

@@ -147,7 +147,7 @@ def test_a_copy_and_a_checkpoint_carry_the_fit(gaussian):
 
 def test_refuses_what_does_not_fit(gaussian):
     model = REDDiffModel(gaussian, Inpainting(OBSERVED))
-    with pytest.raises(ValueError, match="y holds 2 images, the model 1"):
+    with pytest.raises(ValueError, match="y holds 2 images, but 1 are measured"):
         REDDiffGuide(model, Y.expand(2, 1, 2, 3))
     with pytest.raises(ValueError, match="std is at least 0"):
         REDDiffGuide(model, Y, -1)

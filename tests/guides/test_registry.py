@@ -157,11 +157,11 @@ def test_runs_on_a_networks_prior(network_prior, name):
 
 
 def test_unknown_names_say_what_there_is(gaussian):
-    with pytest.raises(ValueError, match="did you mean 'mean-field'.*AutoNormal"):
+    with pytest.raises(ValueError, match="Did you mean 'mean-field'.*AutoNormal"):
         recipe("mean_feild")
-    with pytest.raises(ValueError, match="did you mean 'AutoNormal'"):
+    with pytest.raises(ValueError, match="Did you mean 'AutoNormal'"):
         recipe("autonormal")
-    with pytest.raises(ValueError, match="no guide is called 'xyz': There are hierarchical, "):
+    with pytest.raises(ValueError, match="no guide is called 'xyz'. There are hierarchical, "):
         recipe("xyz")
     with pytest.raises(ValueError, match="discrete"):
         recipe("AutoDiscreteParallel")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(blanks):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # the unpickler raises whatever it stumbles over
         other = [name for name in unknown if not name.startswith(_IGNORED_MODULES)]
         reason = f"it holds {', '.join(other[:3])}, and loading that could run code" if other else "or is damaged"
         raise ValueError(f"{path} is no checkpoint of tensors alone, as torch.save writes them, {reason}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import pyro
@@ -49,10 +50,22 @@ def draw_and_predict(model, guide, num_samples, generator) -> tuple[dict[int, Te
 
 
 def resampled(model, guide, y, num_particles, num_samples, generator):
-    """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say."""
+    """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say.
+
+    Warns (RuntimeWarning) where the weights are not to be relied on.
+    """
     path = draw_path(model, guide, num_particles, generator)
     log_w = log_importance_weights(model, path, y, generator=generator)
     weights = psis(log_w, dim=0)
+    bad = [word for word in weights.words if word != "good"]
+    if bad:
+        found = ", ".join(f"{bad.count(word)} {word}" for word in dict.fromkeys(bad))
+        warnings.warn(
+            f"importance weights of {model.num_images} image(s): {found}; {weights.ess.min():.1f} of {num_particles} "
+            "particles count. Draws resampled by them are not to be relied on: take more particles, or no correction",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     u = NoiseStreams(generator, model.num_images).uniform(log_w)
     index = systematic(weights.smoothed, u, num_samples)
     columns = torch.arange(model.num_images, device=index.device)

@@ -278,7 +278,8 @@ class VIPaintSampler:
         taken = ("guide_name", "fit_steps", "noise_scale")
         useless = [f.name for f in fields(self) if f.name not in taken and getattr(self, f.name) != f.default]
         if useless:
-            raise ValueError(f"the guide {self.guide_name!r} has no {useless[0]}: leave it out")
+            same = " (num_inference_steps of the pipeline)" if useless[0] == "refinement_steps" else ""
+            raise ValueError(f"the guide {self.guide_name!r} has no {useless[0]}{same}: leave it out")
         return REDDiffSampler(
             num_steps=self.fit_steps, noise_scale=1.0 if self.noise_scale is None else self.noise_scale, random_times=self.guide_name == "red-diff-v"
         )
