@@ -48,7 +48,7 @@ class _Autoencoder:
     def __init__(self, network: nn.Module) -> None:
         config = network.config
         if config.get("force_upcast", False) and network.dtype == torch.float16:
-            network.to(torch.float32)
+            nn.Module.to(network, torch.float32)  # the network's own speaks of modules that should stay in float32
         self.network = network.requires_grad_(False).eval()
         self.factor = 2 ** (len(config.block_out_channels) - 1)
         self.channels = config.out_channels
