@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +14,12 @@ from torch import Tensor
 
 from vipaint_pyro.images import to_output
 from vipaint_pyro.inference import FitResult
+from vipaint_pyro.output_folder import replacing
 from vipaint_pyro.pipeline import VIPaintOutput
 from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
 from vipaint_pyro.samplers import VIPaintSampler
 
-__all__ = ["Run", "check_folder", "write_run"]
+__all__ = ["Run", "write_run"]
 
 _PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips", "pillow")
 
@@ -52,45 +48,6 @@ class Run:
     is_truth: bool = False
 
 
-def check_folder(folder: Path, overwrite: bool) -> None:
-    """Raise ValueError where writing a run to ``folder`` would mix with or replace something.
-
-    An earlier run (a folder with run.json) may be replaced with ``overwrite``; other content never.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"output {folder} exists and is no folder; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / "run.json").is_file():
-            raise ValueError(f"output folder {folder} has other content; choose another --out")
-        if not overwrite:
-            raise ValueError(
-                f"output folder {folder} holds an earlier run; choose another --out, or replace it with --overwrite"
-            )
-    parent = folder.absolute().parent
-    while not parent.exists():
-        parent = parent.parent
-    try:
-        os.rmdir(tempfile.mkdtemp(prefix=".vipaint.", dir=parent))
-    except OSError as error:
-        raise ValueError(f"output folder {folder} cannot be made: {parent} is not writable") from error
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A scratch folder that takes the place of ``folder`` once the block has ended well."""
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-
-
 def write_run(folder: Path, run: Run) -> None:
     """Write a run's files, all or none.
 
@@ -105,7 +62,7 @@ def write_run(folder: Path, run: Run) -> None:
     mean = samples.mean(0)
     std = samples.std(0) if count > 1 else torch.zeros_like(mean)
     white = float(std.max()) or 1.0
-    with _replacing(folder) as out:
+    with replacing(folder) as out:
         if run.measured is None:
             observed = observed_picture(run.unit, run.observed)
         else:
