@@ -197,6 +197,8 @@ def test_a_fitted_guide_can_be_drawn_from_again(pipe):
     first = run(pipe)
     with pytest.raises(ValueError, match=r"fitted to 1 image\(s\) at timesteps .* here are 1 at \(500, 100\)"):
         run(pipe, guide=first.guide, timesteps=(500, 100))
+    with pytest.raises(ValueError, match="fitted to another mask"):
+        run(pipe, mask=255 - MASK, guide=first.guide)
     again = run(pipe, guide=first.guide, num_samples=5)
     assert again.images.shape[0] == 5 and again.trace is None
     assert "fit" not in again.samples.calls

@@ -227,3 +227,6 @@ def _check_guide(guide: Guide, model: DiffusionModel) -> None:
             f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
             f"{model.num_images} at {model.timesteps}; give the same timesteps and images"
         )
+    theirs, ours = own.operator.observed.cpu(), model.operator.observed.cpu()
+    if theirs.shape != ours.shape or not torch.equal(theirs, ours):
+        raise ValueError("the guide was fitted to another mask or measurement: fit one to this, or give its own")
