@@ -1,4 +1,4 @@
-"""Counting denoiser calls: the price that every method is compared at."""
+"""Counting denoiser calls: the price at which methods are compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Calls", "count_calls"]
 
 @dataclass
 class Calls:
-    """How many z a denoiser was asked for; one call = one network evaluation of one z."""
+    """How many z a denoiser was asked for: one network evaluation each, two under classifier-free guidance."""
 
     total: int = 0
 
