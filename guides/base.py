@@ -63,8 +63,7 @@ class Guide(PyroModule):
 
     def check_measurements(self, y: Tensor) -> None:
         """Raise ValueError where y is not what the model measures; see :func:`~vipaint_pyro.measured.check_y`."""
-        likelihood = getattr(self.model, "likelihood", None)
-        check_y(self.model.operator, y, self.model.prior, getattr(likelihood, "pixel", likelihood))
+        check_y(self.model.operator, y, self.model.prior, getattr(self.model, "likelihood", None))
 
     def encoded(self, y: Tensor) -> Tensor:
         """The encoded :func:`~vipaint_pyro.operators.estimate` of measurements y: where means start.

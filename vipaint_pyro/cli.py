@@ -63,10 +63,10 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
 
         given = {k: options.pop(k) for k in ("scale", "method", "kernel_size", "std", "length", "angle")}
         task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}
-        own = [f"--{k.replace('_', '-')}" for k in TASKS[name].options]
-        for option in (f"--{k.replace('_', '-')}" for k in task["options"]):
-            if option not in own:
-                raise ValueError(f"--task {name} has no {option}: it has {', '.join(own) or 'no options'}")
+        spelled = {k: f"--{k.replace('_', '-')}" for k in given}
+        own = [spelled[k] for k in TASKS[name].options]
+        for k in task["options"].keys() - TASKS[name].options.keys():
+            raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
         out = options["out"] or Path(f"vipaint-{image.stem}")
         run(read_image(image), None, out, options, facts, truth=simulate, task=task)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.images import to_numbers, to_unit
+from vipaint_pyro.noise_families import Family
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 
@@ -29,7 +30,7 @@ def check_y(operator: Operator, y: Tensor, prior: DiffusionPrior, likelihood: ob
     """Raise ValueError where y is not what an operator measures of the prior's images.
 
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for a
-    likelihood that can say so.
+    :class:`~vipaint_pyro.noise_families.Family`.
     """
     observed = operator.observed
     if y.shape[0] != observed.shape[0]:
@@ -41,7 +42,8 @@ def check_y(operator: Operator, y: Tensor, prior: DiffusionPrior, likelihood: ob
         )
     if not torch.isfinite(y).all():
         raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
-    if hasattr(likelihood, "check") and hasattr(likelihood, "family"):
+    likelihood = getattr(likelihood, "pixel", likelihood)  # of a perceptual one
+    if isinstance(likelihood, Family):
         with torch.no_grad():
             grey = torch.zeros(len(y), *prior.image_shape, device=prior.device, dtype=prior.dtype)
             likelihood.check(operator, y.to(grey), grey)

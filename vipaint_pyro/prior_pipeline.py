@@ -190,8 +190,6 @@ class PriorPipeline(DiffusionPipeline):
         if not prior.needs:
             if any(v is not None for v in texts):
                 raise ValueError("this prior takes no text: leave the prompts out")
-            if isinstance(class_labels, (int, float, str)) or (class_labels is None and prior.num_classes):
-                class_labels = [class_labels] * num_images
             return prior.conditioned(class_labels, guidance_scale)
         if class_labels is not None:
             raise ValueError("this prior is conditioned on text: it takes no class labels")

@@ -205,6 +205,7 @@ class DiffusionPrior:
         return self._given(condition, negative, guidance_scale)
 
     def check_names(self, condition: Mapping[str, Tensor], what: str) -> None:
+        """Raise TypeError or ValueError, naming ``what``, where a condition is not :attr:`needs` by name, N of each."""
         if not self.needs:
             raise ValueError("this prior takes no text")
         if not isinstance(condition, Mapping):

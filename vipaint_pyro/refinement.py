@@ -140,9 +140,9 @@ def refine(
         raise ValueError(f"start {start} must lie in 0 ... {prior.schedule.last}")
     if num_steps > start + 1:
         raise ValueError(f"from time {start} there are at most {start + 1} steps to the clean image, not {num_steps}")
-    pixel = getattr(likelihood, "pixel", likelihood)
-    check_y(operator, y, prior, pixel)
+    check_y(operator, y, prior, likelihood)
     step = step or DPS()
+    pixel = getattr(likelihood, "pixel", likelihood)
     discrepancy = getattr(pixel, "discrepancy", None)
     floored = getattr(pixel, "stop_at_noise", False) and _takes_a_floor(step)
     if discrepancy is not None and not hasattr(step, "pull"):

@@ -20,7 +20,7 @@ def test_mean_and_its_error_by_hand():
     assert r.log_mean.item() == pytest.approx(math.log(2) - 700)
     assert r.log_mean_standard_error.item() == pytest.approx(0.5)  # sqrt(2) / sqrt(2) over the mean 2
     assert r.smoothed.exp().tolist() == pytest.approx([0.25, 0.75]) and r.ess.item() == pytest.approx(1.6)
-    assert math.isnan(r.k_hat) and r.verdict.startswith("unknown (too few draws in the tail)")
+    assert math.isnan(r.k_hat) and r.verdict == "unknown (too few draws in the tail)"
 
 
 @pytest.mark.parametrize("k, word", [(0.1, "good"), (0.4, "good"), (0.85, "unreliable"), (1.5, "no mean")])

@@ -58,6 +58,8 @@ class PSISResult:
     def verdict(self) -> str:
         """In words: of the one row, or how many rows are what and the largest k."""
         words, largest = self.words, f"largest k = {self.k_hat.nan_to_num(-math.inf).max():.2f}"
+        if self.k_hat.isnan().all():
+            return words[0]
         if len(words) == 1:
             return f"{words[0]} (k = {self.k_hat.item():.2f}, threshold {self.threshold:.2f})"
         counts = [f"{words.count(w)} {w}" for w in dict.fromkeys(words)]

@@ -57,12 +57,10 @@ def resampled(model, guide, y, num_particles, num_samples, generator):
     path = draw_path(model, guide, num_particles, generator)
     log_w = log_importance_weights(model, path, y, generator=generator)
     weights = psis(log_w, dim=0)
-    bad = [word for word in weights.words if word != "good"]
-    if bad:
-        found = ", ".join(f"{bad.count(word)} {word}" for word in dict.fromkeys(bad))
+    if {*weights.words} != {"good"}:
         warnings.warn(
-            f"importance weights of {model.num_images} image(s): {found}; {weights.ess.min():.1f} of {num_particles} "
-            "particles count. Draws resampled by them are not to be relied on: take more particles, or no correction",
+            f"importance weights: {weights.verdict}; {weights.ess.min():.1f} of {num_particles} particles count. "
+            "Draws resampled by them are not to be relied on: take more particles, or no correction",
             RuntimeWarning,
             stacklevel=2,
         )
