@@ -20,8 +20,6 @@ from pathlib import Path
 
 import click
 import torch
-from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
-from vipaint_pyro.models import DiffusionModel
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
@@ -29,9 +27,11 @@ from vipaint_pyro.evaluation import evaluate, mean_and_error
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
+from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import ExactGaussian
 from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers import VIPaintSampler
 
 DEFAULT = (

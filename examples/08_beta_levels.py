@@ -16,15 +16,15 @@ import click
 import pyro
 import torch
 from pyro.infer import Trace_ELBO
-from vipaint_pyro.guides import make_guide
-from vipaint_pyro.models import DiffusionModel
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.exact import GaussianMixturePrior, Problems, mixture_problems
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
+from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import ExactGaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Matrix
 from vipaint_pyro.proposals import draw_path
 from vipaint_pyro.randomness import isolated

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import click
 import torch
-from vipaint_pyro.guides import HierarchicalGuide
 
 from vipaint_pyro import DiffusionPrior, fit, refine
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.masks import rotated_window
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler

@@ -7,11 +7,11 @@ from pyro import poutine
 from pyro.infer import autoguide
 from pyro.infer.autoguide import AutoMessenger
 from torch import Tensor
+
 from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.models.diffusion import DiffusionModel, site
-
 from vipaint_pyro.kernels import posterior_std
+from vipaint_pyro.models.diffusion import DiffusionModel, site
 from vipaint_pyro.randomness import isolated
 
 __all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide", "finish"]

@@ -9,9 +9,9 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 from torch import Tensor, nn
+
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-
 from vipaint_pyro.randomness import isolated
 
 __all__ = ["FlowDistribution", "FlowGuide"]

@@ -3,6 +3,7 @@ r"""The simplest guide: one Gaussian, at one noise level."""
 from __future__ import annotations
 
 from torch import Tensor
+
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
 

@@ -7,11 +7,11 @@ import math
 import pyro.distributions as dist
 import torch
 from torch import Tensor
-from vipaint_pyro.guides.markov import MarkovGuide
-from vipaint_pyro.models.diffusion import DiffusionModel
 
 from vipaint_pyro.codecs import IdentityCodec
+from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.kernels import posterior_std
+from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["HierarchicalGuide"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pyro.distributions as dist
 from torch import Tensor
+
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
 

@@ -7,6 +7,7 @@ from abc import abstractmethod
 import pyro
 import pyro.distributions as dist
 from torch import Tensor
+
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.models.diffusion import site
 

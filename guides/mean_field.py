@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyro.distributions as dist
 from torch import Tensor
-from vipaint_pyro.guides.markov import MarkovGuide
-from vipaint_pyro.models.diffusion import DiffusionModel
 
+from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.kernels import posterior_std
+from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["MeanFieldGuide"]
 

@@ -9,11 +9,11 @@ import torch
 from pyro.distributions import constraints
 from pyro.nn import PyroParam
 from torch import Tensor
+
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.guides.normal_mixture import NormalMixture
-from vipaint_pyro.models.diffusion import DiffusionModel
-
 from vipaint_pyro.kernels import posterior_std
+from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["MixtureGuide"]

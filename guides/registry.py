@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor
+
 from vipaint_pyro.guides.auto import AUTO_GUIDES, NO_AUTO_GUIDES, PyroAutoGuide
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide

@@ -14,10 +14,10 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 from torch import Tensor
-from vipaint_pyro.models.diffusion import site
 
 from vipaint_pyro.kernels import like
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import CLEAN

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from vipaint_pyro.counting import count_calls
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.proposals import draw_path, log_importance_weights

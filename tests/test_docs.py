@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from vipaint_pyro.guides import GUIDES
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -7,11 +7,11 @@ import pyro
 import pytest
 import torch
 from pyro import poutine
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from vipaint_pyro import refine
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.refinement import DPS
 

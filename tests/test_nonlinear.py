@@ -4,10 +4,10 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from vipaint_pyro.models import DiffusionModel
 
 from vipaint_pyro.blurs import Blur
 from vipaint_pyro.likelihoods import Gaussian, MomentMatched
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.noise_families import Family
 from vipaint_pyro.nonlinear import Nonlinear
 from vipaint_pyro.operators import as_matrix, estimate

@@ -5,15 +5,15 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel, REDDiffModel
 
 from vipaint_pyro import perceptual
 from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact import GaussianPrior
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian, Laplace, MomentMatched, likelihood_at
 from vipaint_pyro.metrics import LPIPS
+from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.perceptual import Perceptual, published_weight
 from vipaint_pyro.proposals import draw_path, log_importance_weights

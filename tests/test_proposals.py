@@ -6,14 +6,14 @@ import pytest
 import torch
 from pyro.infer import autoguide
 from torch.distributions import Normal
-from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.kernels import reverse_step
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.proposals import draw_path, log_importance_weights, log_marginal, log_path_density

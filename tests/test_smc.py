@@ -9,15 +9,15 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import autoguide
-from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
 from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams

@@ -6,13 +6,13 @@ import pyro
 import pytest
 import torch
 from pyro import poutine
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, log_probs, make, random, spd
 from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.kernels import reverse_step
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.schedules import CLEAN

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 import torch
-from vipaint_pyro.guides import FlowGuide, HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.exact import GaussianPrior
+from vipaint_pyro.guides import FlowGuide, HierarchicalGuide
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 
 TIMES = (500, 100)

@@ -9,13 +9,13 @@ import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 from torch.distributions import kl_divergence
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
@@ -214,9 +214,8 @@ def test_hidden_latents_start_as_the_prior():
 
 
 def test_gamma_starts_low_where_a_code_is_known_and_high_on_pixels(gaussian):
-    from vipaint_pyro.guides import HierarchicalX0Guide
-
     from tests.families.tiny import latent_kl
+    from vipaint_pyro.guides import HierarchicalX0Guide
     from vipaint_pyro.priors import DiffusionPrior
 
     pipe = latent_kl()

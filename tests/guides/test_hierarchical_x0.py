@@ -1,11 +1,11 @@
 """The x_0 form of VIPaint's guide, and how it relates to the other form."""
 
 import torch
-from vipaint_pyro.guides import HierarchicalGuide, HierarchicalX0Guide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.guides.oracle import OBSERVED, Y, set_param
+from vipaint_pyro.guides import HierarchicalGuide, HierarchicalX0Guide
 from vipaint_pyro.kernels import reverse_step
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 
 T, S = 500, 100

@@ -5,16 +5,16 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
-from vipaint_pyro.guides import MixtureGuide, make_guide
-from vipaint_pyro.guides.normal_mixture import NormalMixture
-from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Y, set_param
 from tests.guides.test_closed_forms import scaled
 from vipaint_pyro.exact import GaussianMixturePrior
+from vipaint_pyro.guides import MixtureGuide, make_guide
+from vipaint_pyro.guides.normal_mixture import NormalMixture
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import draw
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
-from vipaint_pyro.guides.red_diff import REDDiffGuide
-from vipaint_pyro.models.red_diff import REDDiffModel
 
+from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models.red_diff import REDDiffModel
 from vipaint_pyro.operators import Inpainting, Matrix
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)

@@ -10,11 +10,11 @@ from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO
 from pyro.infer.autoguide import AutoDelta, AutoNormal
 from pyro.infer.inspect import get_model_relations, render_model
-from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.models import DiffusionModel
 
 from tests.conftest import standard_error
+from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
 
 TIMES = (700, 500, 300)

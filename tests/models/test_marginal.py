@@ -3,9 +3,9 @@
 import pyro.distributions as dist
 import pytest
 import torch
-from vipaint_pyro.models import DiffusionMarginal
 
 from tests.conftest import standard_error
+from vipaint_pyro.models import DiffusionMarginal
 
 
 @pytest.mark.parametrize("e", [998, 700, 50])

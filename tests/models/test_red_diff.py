@@ -10,11 +10,11 @@ import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoDelta
-from vipaint_pyro.models.red_diff import WEIGHTS, REDDiffModel, REDDiffRegulariser
 
 from tests.conftest import standard_error
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.models.red_diff import WEIGHTS, REDDiffModel, REDDiffRegulariser
 from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.schedules import NoiseSchedule
 
