@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 import torch
-
 from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
+
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation import Estimate

@@ -15,8 +15,6 @@ from pathlib import Path
 
 import click
 import torch
-from torch import Tensor
-
 from frequencies import (
     as_tensor,
     bootstrap_error,
@@ -27,6 +25,8 @@ from frequencies import (
     total_variation,
 )
 from running import write
+from torch import Tensor
+
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.face_classifier import read_attributes
 from vipaint_pyro.face_posterior import FacePosterior

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from frequencies import IMPOSSIBLE, exact_outcomes
 from torch import Tensor
 
-from frequencies import IMPOSSIBLE, exact_outcomes
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_posterior
 from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render, shows

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import torch
 from diffusers import AutoencoderKL
-
 from training import Trainer
+
 from vipaint_pyro.faces import cartoon_faces
 from vipaint_pyro.metrics import LPIPS
 

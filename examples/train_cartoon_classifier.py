@@ -14,8 +14,8 @@ import click
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
-
 from training import Trainer
+
 from vipaint_pyro.codecs import codec_for
 from vipaint_pyro.face_classifier import FaceClassifier
 from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces, shows

@@ -17,8 +17,8 @@ from pathlib import Path
 import click
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
-
 from training import Trainer, v_loss
+
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.loading import quiet_loading
 

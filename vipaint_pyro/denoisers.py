@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.kernels import like
-from vipaint_pyro.networks import Condition, call_network
+from vipaint_pyro.networks.calls import Condition, call_network
 from vipaint_pyro.schedules import NoiseSchedule
 
 __all__ = [

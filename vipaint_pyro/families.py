@@ -12,7 +12,7 @@ from torch import nn
 
 from vipaint_pyro.codecs import codec_for
 from vipaint_pyro.denoisers import denoiser_for
-from vipaint_pyro.networks import check_network, patch_size
+from vipaint_pyro.networks.calls import check_network, patch_size
 from vipaint_pyro.schedules import NoiseSchedule
 
 __all__ = ["assemble", "text_inputs"]

@@ -21,8 +21,8 @@ from diffusers import (
 )
 from torch import Tensor
 
-from vipaint_pyro.class_embedder import ClassEmbedder
 from vipaint_pyro.loading import load_components, quiet_loading, read_labels, resolve
+from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.text import TEXT_COMPONENTS, encode
 
@@ -41,7 +41,7 @@ class PriorPipeline(DiffusionPipeline):
         vae, vqvae: the autoencoder of a latent model, under either name.
         transformer: in place of a U-Net: DiT, Stable Diffusion 3 or Flux.
         class_embedder: from labels to what a ``UNet2DConditionModel`` attends to
-            (:class:`vipaint_pyro.class_embedder.ClassEmbedder`).
+            (:class:`vipaint_pyro.networks.class_embedder.ClassEmbedder`).
         text_encoder, tokenizer, text_encoder_2, tokenizer_2, text_encoder_3, tokenizer_3: of a
             text-conditional model; with ``prompt_embeds`` they are not needed.
         null_class: the class that stands for "no label", where the network has one.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from vipaint_pyro.networks import Condition
+from vipaint_pyro.networks.calls import Condition
 
 __all__ = ["TEXT_COMPONENTS", "encode"]
 

@@ -11,7 +11,7 @@ from vipaint_pyro.convert import convert_adm
 from vipaint_pyro.convert.adm import adm_unet
 from vipaint_pyro.convert.checkpoint import collect
 from vipaint_pyro.convert.names import unet_sources
-from vipaint_pyro.openai_unet import OpenAIUNet2DModel
+from vipaint_pyro.networks.openai_unet import OpenAIUNet2DModel
 
 adm = pytest.importorskip("azula.plugins.adm")
 
@@ -85,7 +85,7 @@ def test_the_folder(checkpoint, tmp_path):
     assert {p.name for p in folder.iterdir()} == {"unet", "scheduler", "model_index.json"}
     assert {p.name for p in folder.parent.iterdir()} == {"prior"}
     index = json.loads((folder / "model_index.json").read_text())
-    assert index["unet"] == ["vipaint_pyro.openai_unet", "OpenAIUNet2DModel"]
+    assert index["unet"] == ["vipaint_pyro.networks.openai_unet", "OpenAIUNet2DModel"]
     assert index["scheduler"] == ["diffusers", "EDMEulerScheduler"]
     assert index["null_class"] is None
     unet, scheduler = load(folder)

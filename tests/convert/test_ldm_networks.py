@@ -8,9 +8,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, LDMPipeline, UNet2DCondition
 
 from tests.convert.common import close, noise, randomise
 from tests.convert.tiny_ldm import CHURCHES, IMAGENET, churches_original, imagenet_original, state_of
-from vipaint_pyro.class_embedder import ClassEmbedder
 from vipaint_pyro.convert import convert_ldm
-from vipaint_pyro.openai_unet import OpenAIUNet2DModel
+from vipaint_pyro.networks.class_embedder import ClassEmbedder
+from vipaint_pyro.networks.openai_unet import OpenAIUNet2DModel
 
 T = torch.tensor([3, 640])
 
@@ -89,7 +89,7 @@ def test_churches_folder_is_a_diffusers_pipeline(churches):
 def test_imagenet_folder(imagenet):
     index = json.loads((imagenet / "model_index.json").read_text())
     assert index["null_class"] == 1000
-    assert index["class_embedder"] == ["vipaint_pyro.class_embedder", "ClassEmbedder"]
+    assert index["class_embedder"] == ["vipaint_pyro.networks.class_embedder", "ClassEmbedder"]
     assert index["unet"] == ["diffusers", "UNet2DConditionModel"] and index["vqvae"] == ["diffusers", "VQModel"]
     scheduler = DDIMScheduler.from_pretrained(imagenet / "scheduler")
     assert scheduler.betas[0].item() == pytest.approx(0.0015) and scheduler.betas[-1].item() == pytest.approx(0.0195)

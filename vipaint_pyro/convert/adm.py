@@ -10,7 +10,7 @@ from diffusers import EDMEulerScheduler
 from vipaint_pyro.convert.checkpoint import collect, read_state_dict
 from vipaint_pyro.convert.folder import check_free, on_meta, write
 from vipaint_pyro.convert.names import unet_sources
-from vipaint_pyro.openai_unet import OpenAIUNet2DModel
+from vipaint_pyro.networks.openai_unet import OpenAIUNet2DModel
 
 __all__ = ["KINDS", "adm_unet", "convert_adm"]
 

@@ -9,11 +9,11 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
-from vipaint_pyro.class_embedder import ClassEmbedder
 from vipaint_pyro.convert.checkpoint import collect, read_state_dict
 from vipaint_pyro.convert.compvis_kinds import KINDS
 from vipaint_pyro.convert.folder import check_free, on_meta, write
 from vipaint_pyro.convert.names import Source, autoencoder_sources, unet_sources
+from vipaint_pyro.networks.class_embedder import ClassEmbedder
 
 __all__ = ["convert_ldm", "ldm_networks"]
 

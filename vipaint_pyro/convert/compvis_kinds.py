@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from diffusers import AutoencoderKL, UNet2DConditionModel, VQModel
 from torch import nn
 
-from vipaint_pyro.openai_unet import OpenAIUNet2DModel
+from vipaint_pyro.networks.openai_unet import OpenAIUNet2DModel
 
 __all__ = ["KINDS", "Kind"]
 

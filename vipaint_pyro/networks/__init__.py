@@ -1,0 +1,1 @@
+"""How networks of diffusers' classes are called, and those that diffusers lacks."""
