@@ -25,8 +25,8 @@ from vipaint_pyro.guides import make_guide
 from vipaint_pyro.likelihoods import ExactGaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Matrix
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights
-from vipaint_pyro.schedules import CLEAN
 
 SCHEDULE = NoiseSchedule.variance_preserving()
 WEIGHTS = torch.tensor([0.6, 0.4])

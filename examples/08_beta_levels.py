@@ -26,9 +26,9 @@ from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import ExactGaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Matrix
+from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.proposals import draw_path
 from vipaint_pyro.randomness import isolated
-from vipaint_pyro.schedules import NoiseSchedule
 
 
 def two_dimensions() -> Problems:

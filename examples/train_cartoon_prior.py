@@ -18,10 +18,10 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 from training import Trainer, v_loss
 
-from vipaint_pyro.codecs import codec_for
 from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces
-from vipaint_pyro.loading import quiet_loading
 from vipaint_pyro.pipeline import VIPaintPipeline
+from vipaint_pyro.priors.codecs import codec_for
+from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
 NAMES = [name.lower().replace("_", " ") for name in ATTRIBUTES["top"]]
 NO_LABEL = len(NAMES)

@@ -20,7 +20,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from training import Trainer, v_loss
 
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.loading import quiet_loading
+from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
 NO_LABEL = 10
 SHOES = torch.tensor([5, 7, 9])  # sandal, sneaker, ankle boot: all point the same way, never flipped

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.models.diffusion import DiffusionModel, site
+from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import isolated
 
 __all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide", "finish"]

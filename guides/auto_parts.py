@@ -13,7 +13,7 @@ from pyro.infer.autoguide import AutoIAFNormal
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["TakenWhole", "default_tensors", "flatten", "place_flow"]
 

@@ -12,11 +12,11 @@ from pyro.distributions import constraints
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
-from vipaint_pyro.codecs import latent_mask
-from vipaint_pyro.kernels import Bridge
 from vipaint_pyro.measured import check_y
 from vipaint_pyro.models.diffusion import DiffusionModel, site
 from vipaint_pyro.operators import Inpainting, estimate
+from vipaint_pyro.priors.codecs import latent_mask
+from vipaint_pyro.priors.kernels import Bridge
 
 __all__ = ["Guide"]
 

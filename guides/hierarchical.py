@@ -8,10 +8,10 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.codecs import IdentityCodec
 from vipaint_pyro.guides.markov import MarkovGuide
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.priors.codecs import IdentityCodec
+from vipaint_pyro.priors.kernels import posterior_std
 
 __all__ = ["HierarchicalGuide"]
 
@@ -36,7 +36,7 @@ class HierarchicalGuide(MarkovGuide):
         std_scale: tau below T_e starts at this fraction of the prior's own standard deviation;
             at T_e it starts at sigma_{T_e}, where q(z_{T_e}) is the forward process of mu.
 
-    Latents of a latent prior that no known pixel decides (:func:`vipaint_pyro.codecs.latent_mask`) start as the
+    Latents of a latent prior that no known pixel decides (:func:`vipaint_pyro.priors.codecs.latent_mask`) start as the
     prior does, and not at the code of a grey hole: mu = 0, tau = (alpha^2 + sigma^2)^(1/2) for latents of
     unit variance, and below T_e gamma = 0.99 and the prior's own standard deviation.
 

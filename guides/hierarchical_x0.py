@@ -21,7 +21,7 @@ class HierarchicalX0Guide(HierarchicalGuide):
               q(z_s | z_t) &= N(c_0\, \tilde z_0 + c_t\, z_t,\; \tau_s^2), \quad
               \tilde z_0 = \gamma_s\, E[z_0 | z_t] + \mu_s
 
-    with c_0 and c_t of the prior's reverse step (:func:`vipaint_pyro.kernels.reverse_step`). Where
+    with c_0 and c_t of the prior's reverse step (:func:`vipaint_pyro.priors.kernels.reverse_step`). Where
     :class:`HierarchicalGuide` mixes the *step* with a free mean, this mixes the *prediction*: z_t
     itself keeps its weight c_t, so that a kernel cannot forget z_t whatever gamma is. Parameters as
     there, but mu_s below T_e is an offset, in units of z_0.

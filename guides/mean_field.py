@@ -6,8 +6,8 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from vipaint_pyro.guides.markov import MarkovGuide
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.priors.kernels import posterior_std
 
 __all__ = ["MeanFieldGuide"]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.guides.normal_mixture import NormalMixture
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["MixtureGuide"]

@@ -11,11 +11,11 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.kernels import forward_step, like
 from vipaint_pyro.likelihoods import Laplace, likelihood_at
 from vipaint_pyro.models.marginal import DiffusionMarginal
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import forward_step, like
 
 __all__ = ["DiffusionModel", "site"]
 

@@ -9,8 +9,8 @@ import torch
 from pyro.distributions import constraints
 from torch import Tensor
 
-from vipaint_pyro.kernels import forward_step, like
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import forward_step, like
 
 __all__ = ["DiffusionMarginal"]
 

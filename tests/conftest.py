@@ -15,8 +15,8 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
 from vipaint_pyro.exact import GaussianPrior
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 
 def pytest_addoption(parser):

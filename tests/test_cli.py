@@ -157,7 +157,7 @@ def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch
     def no_network(*args, **kwargs):
         raise AssertionError("the network was called")
 
-    monkeypatch.setattr("vipaint_pyro.denoisers._NetworkDenoiser.__call__", no_network)
+    monkeypatch.setattr("vipaint_pyro.priors.denoisers._NetworkDenoiser.__call__", no_network)
     before = set(here.rglob("*"))
     result = inpaint(*args, **(spoil(what) if what else {}))
     made = {p for p in set(here.rglob("*")) - before if p.name != "moving.webp"}
@@ -247,7 +247,7 @@ def test_help_imports_nothing_heavy():
 @pytest.fixture
 def colour(here):
     """A tiny latent prior of 16x16 colour pictures, a picture, and a small one."""
-    from tests.families.tiny import latent_kl
+    from tests.priors.pretrained.tiny import latent_kl
 
     latent_kl().save_pretrained("latent")
     rng = np.random.default_rng(0)
@@ -347,7 +347,7 @@ def test_the_tasks_are_those_of_the_library():
 
 def test_prompts(here):
     pytest.importorskip("transformers")
-    from tests.families.tiny import stable_diffusion
+    from tests.priors.pretrained.tiny import stable_diffusion
 
     stable_diffusion().save_pretrained("text")
     rng = np.random.default_rng(0)

@@ -7,13 +7,13 @@ from pyro import poutine
 from torch.distributions import MultivariateNormal, Normal
 
 from tests.exact.brute_force import SCHEDULES, SHAPE, close, each, make, random
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched, likelihood_at
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 
 MASK = torch.tensor([[[[True, False]], [[True, True]]], [[[False, False]], [[True, False]]]])
 ALL_SCHEDULES = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)

@@ -7,7 +7,6 @@ from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro import perceptual
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
@@ -16,10 +15,11 @@ from vipaint_pyro.metrics import LPIPS
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.perceptual import Perceptual, published_weight
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.refinement import DPS, refine
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw
-from vipaint_pyro.schedules import CLEAN
 from vipaint_pyro.smc import run_smc
 
 TIMES = (700, 500, 300)

@@ -11,14 +11,14 @@ from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
-from vipaint_pyro.kernels import reverse_step
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights, log_marginal, log_path_density
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.schedules import CLEAN
 
 OBSERVED = torch.tensor([[[[True, True, False], [False, True, False]]], [[[False, True, True], [True, True, False]]]])
 Y = OBSERVED * torch.linspace(-0.9, 0.8, 12, dtype=torch.float64).reshape(2, 1, 2, 3)

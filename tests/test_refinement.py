@@ -6,7 +6,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 
 from tests.conftest import float64_tables, tiny_unet
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.refinement import DPS, refine
 
 
@@ -207,7 +207,7 @@ def test_a_step_takes_away_no_more_than_its_fraction_of_the_residual(fraction):
 
 
 def test_the_defaults_of_a_sampler_follow_the_prior():
-    from tests.families.tiny import latent_kl, pixel
+    from tests.priors.pretrained.tiny import latent_kl, pixel
     from vipaint_pyro.samplers import VIPaintSampler
     from vipaint_pyro.tasks import make_operator
 

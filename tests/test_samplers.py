@@ -72,7 +72,7 @@ def test_noise_scale_follows_what_is_measured(network_prior, task, options, b):
 def test_resolved_says_what_none_stands_for(network_prior, tmp_path):
     import pyro.distributions as dist
 
-    from tests.families.tiny import latent_kl
+    from tests.priors.pretrained.tiny import latent_kl
     from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
     from vipaint_pyro.samplers import timesteps_for
 

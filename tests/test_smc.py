@@ -13,15 +13,15 @@ from pyro.infer import autoguide
 from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.schedules import CLEAN
 from vipaint_pyro.smc import effective_sample_size, run_smc, systematic
 
 RUNS = 1000

@@ -7,10 +7,10 @@ __version__ = "0.1.0"
 
 # Imported when first asked for, so that `import vipaint_pyro` and `vipaint --help` stay light.
 _EXPORTS = {
-    "DiffusionPrior": "vipaint_pyro.priors",
+    "DiffusionPrior": "vipaint_pyro.priors.diffusion",
     "FitResult": "vipaint_pyro.inference",
     "LinearMap": "vipaint_pyro.linear_map",
-    "NoiseSchedule": "vipaint_pyro.schedules",
+    "NoiseSchedule": "vipaint_pyro.priors.schedules",
     "NonFiniteError": "vipaint_pyro.inference",
     "Nonlinear": "vipaint_pyro.nonlinear",
     "VIPaintOutput": "vipaint_pyro.pipeline",

@@ -93,7 +93,7 @@ def demo(out: Path, **options) -> None:
 @main.command()
 def priors() -> None:
     """List the built-in priors, and what else can be loaded."""
-    from vipaint_pyro.loading import BUILT_IN, read_labels, resolve
+    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
 
     click.echo("Built in:")
     for name, line in BUILT_IN.items():

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vipaint_pyro.metrics import LPIPS, diversity, observed_error, psnr
 from vipaint_pyro.operators import Inpainting, Matrix, Operator, estimate
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["Estimate", "Quality", "evaluate", "join", "mean_and_error", "paired", "part"]

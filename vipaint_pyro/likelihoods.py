@@ -16,8 +16,8 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 
 __all__ = ["ExactGaussian", "Factored", "Gaussian", "Laplace", "MomentMatched", "likelihood_at"]
 

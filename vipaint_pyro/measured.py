@@ -8,7 +8,7 @@ from torch import Tensor
 from vipaint_pyro.images import to_numbers, to_unit
 from vipaint_pyro.noise_families import Family
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["check_operator", "check_y", "to_y"]
 

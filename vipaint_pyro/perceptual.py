@@ -18,7 +18,7 @@ from torch import Tensor
 from vipaint_pyro.likelihoods import Laplace
 from vipaint_pyro.metrics import LPIPS
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Perceptual", "published_weight"]
 

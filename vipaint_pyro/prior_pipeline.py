@@ -21,10 +21,11 @@ from diffusers import (
 )
 from torch import Tensor
 
-from vipaint_pyro.loading import load_components, quiet_loading, read_labels, resolve
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.text import TEXT_COMPONENTS, encode
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
+from vipaint_pyro.priors.pretrained.loading import load_components, quiet_loading
+from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, encode
 
 __all__ = ["PriorPipeline"]
 
@@ -95,7 +96,7 @@ class PriorPipeline(DiffusionPipeline):
         """Load a prior: the name of a built-in one, a diffusers folder, or a hub id.
 
         Args:
-            pretrained_model_name_or_path: see :func:`vipaint_pyro.loading.resolve`.
+            pretrained_model_name_or_path: see :func:`vipaint_pyro.priors.pretrained.folder.resolve`.
             kwargs: what ``DiffusionPipeline.from_pretrained`` takes (``dtype``, ``variant``,
                 ``revision``, ``cache_dir``, ``local_files_only``, components ...), and
                 ``null_class``, ``class_names`` and ``image_size``. Weights are read from safetensors only.

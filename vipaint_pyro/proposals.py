@@ -11,11 +11,11 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.kernels import forward_step
 from vipaint_pyro.likelihoods import likelihood_at
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.diffusion import site
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 __all__ = ["Path", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]

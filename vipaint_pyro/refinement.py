@@ -10,9 +10,9 @@ from torch import Tensor
 
 from vipaint_pyro.measured import check_y
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.schedules import CLEAN
 
 __all__ = ["DPS", "noise_floor", "refine"]
 

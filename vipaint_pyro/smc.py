@@ -21,9 +21,9 @@ from torch import Tensor
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.likelihoods import Gaussian, likelihood_at
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_marginal, log_path_density
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.schedules import CLEAN
 
 __all__ = ["Particles", "effective_sample_size", "run_smc", "systematic"]
 

@@ -6,7 +6,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from tests.conftest import standard_error
 from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 SHAPE = (2, 1, 2)
 SCHEDULES = {

@@ -10,12 +10,12 @@ from pyro import poutine
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, log_probs, make, random, spd
 from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.kernels import reverse_step
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.priors.schedules import CLEAN
 
 PAIRS = [(999, 600), (700, 300), (300, 299), (50, CLEAN), (0, CLEAN)]
 MEANS = torch.tensor([-1.5, 0.2, 1.0], dtype=torch.float64)

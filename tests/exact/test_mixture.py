@@ -6,7 +6,7 @@ import torch
 from tests.conftest import standard_error
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, make, moments_agree, random
 from vipaint_pyro.exact import Components, GaussianMixture
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.schedules import CLEAN
 
 VP = SCHEDULES["vp"]
 

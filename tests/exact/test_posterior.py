@@ -7,8 +7,8 @@ from tests.conftest import standard_error
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, make, moments_agree, random
 from vipaint_pyro.exact import GaussianMixturePrior, Measurement, exact_posterior
 from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 
 VP = SCHEDULES["vp"]
 MASK = torch.tensor([[[[True, False]], [[True, True]]], [[[False, False]], [[True, False]]]])

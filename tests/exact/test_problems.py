@@ -8,7 +8,7 @@ from tests.exact.brute_force import COVARIANCES, SCHEDULES, SHAPE, close, make, 
 from vipaint_pyro.exact import GaussianMixturePrior, Problems, exact_posterior, mixture_problems, stein_toy
 from vipaint_pyro.exact.problems import mcgdiff_schedule
 from vipaint_pyro.operators import Matrix
-from vipaint_pyro.schedules import CLEAN
+from vipaint_pyro.priors.schedules import CLEAN
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from torch.distributions import kl_divergence
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.kernels import posterior_std
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.priors.kernels import posterior_std
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
@@ -190,8 +190,8 @@ def test_refuses_what_does_not_fit(gaussian):
 
 
 def test_hidden_latents_start_as_the_prior():
-    from tests.families.tiny import latent_kl
-    from vipaint_pyro.priors import DiffusionPrior
+    from tests.priors.pretrained.tiny import latent_kl
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
 
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet.double(), pipe.scheduler, vqvae=pipe.vqvae.double())
@@ -214,9 +214,9 @@ def test_hidden_latents_start_as_the_prior():
 
 
 def test_gamma_starts_low_where_a_code_is_known_and_high_on_pixels(gaussian):
-    from tests.families.tiny import latent_kl
+    from tests.priors.pretrained.tiny import latent_kl
     from vipaint_pyro.guides import HierarchicalX0Guide
-    from vipaint_pyro.priors import DiffusionPrior
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
 
     pipe = latent_kl()
     latent = DiffusionPrior.from_components(pipe.unet.double(), pipe.scheduler, vqvae=pipe.vqvae.double())

@@ -16,7 +16,7 @@ from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.models.red_diff import WEIGHTS, REDDiffModel, REDDiffRegulariser
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)

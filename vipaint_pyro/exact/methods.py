@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.exact.problems import Problems
 from vipaint_pyro.guides import MarkovGuide, finish
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, MomentMatched
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers import DPSSampler, REDDiffSampler

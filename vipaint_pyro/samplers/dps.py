@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vipaint_pyro.operators import Operator
 from vipaint_pyro.perceptual import refinement_penalty
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples

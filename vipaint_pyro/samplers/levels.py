@@ -2,8 +2,8 @@ r"""Where the levels of a guide lie: VIPaint's noise-to-signal ratios on a prior
 
 from __future__ import annotations
 
-from vipaint_pyro.codecs import IdentityCodec
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.codecs import IdentityCodec
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["LATENT_RATIOS", "RATIOS", "timesteps_for"]
 

@@ -20,7 +20,7 @@ from vipaint_pyro.inference import fit
 from vipaint_pyro.likelihoods import Gaussian
 from vipaint_pyro.models.red_diff import REDDiffModel
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["REDDiffSampler"]

@@ -15,8 +15,6 @@ import torch
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import Tensor
 
-from vipaint_pyro.codecs import IdentityCodec
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.guides import Guide, finish
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
@@ -24,7 +22,9 @@ from vipaint_pyro.likelihoods import Laplace, MomentMatched
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.operators import Operator, num_measurements
 from vipaint_pyro.perceptual import Perceptual, refinement_penalty
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.codecs import IdentityCodec
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.draws import draw_and_predict, resampled

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from vipaint_pyro.counting import count_calls
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.likelihoods import ExactGaussian, Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.operators import Inpainting
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights
-from vipaint_pyro.schedules import CLEAN
 
 
 def test_counts_every_z(gaussian):

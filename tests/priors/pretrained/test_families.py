@@ -6,9 +6,9 @@ import diffusers
 import pytest
 import torch
 
-from tests.families.tiny import FAMILIES, TEXT, flux, latent_kl, stable_diffusion
+from tests.priors.pretrained.tiny import FAMILIES, TEXT, flux, latent_kl, stable_diffusion
 from vipaint_pyro.pipeline import VIPaintPipeline
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from vipaint_pyro.codecs import codec_for
-from vipaint_pyro.denoisers import denoiser_for
 from vipaint_pyro.networks.calls import check_network, patch_size
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.codecs import codec_for
+from vipaint_pyro.priors.denoisers import denoiser_for
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = ["assemble", "text_inputs"]
 

@@ -9,9 +9,10 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
 from tests.conftest import tiny_unet
-from vipaint_pyro.loading import BUILT_IN, load_components, resolve
 from vipaint_pyro.pipeline import VIPaintPipeline
-from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.folder import BUILT_IN, resolve
+from vipaint_pyro.priors.pretrained.loading import load_components
 
 Z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -5,8 +5,8 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from tests.conftest import float64_tables
-from vipaint_pyro.kernels import Bridge, forward_step, posterior_std, reverse_step
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.kernels import Bridge, forward_step, posterior_std, reverse_step
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"]
 PAIRS = [(999, 900), (700, 699), (550, 400), (20, 3), (3, -1)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = ["Bridge", "forward_step", "like", "posterior_std", "reverse_step"]
 

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.checkpoint import checkpoint
 
-from vipaint_pyro.codecs import Codec, IdentityCodec
-from vipaint_pyro.denoisers import Denoiser, GuidedDenoiser
-from vipaint_pyro.kernels import like, reverse_step
 from vipaint_pyro.operators import Operator
-from vipaint_pyro.schedules import CLEAN, NoiseSchedule
+from vipaint_pyro.priors.codecs import Codec, IdentityCodec
+from vipaint_pyro.priors.denoisers import Denoiser
+from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.priors.kernels import like, reverse_step
+from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior"]
 
@@ -81,7 +82,7 @@ class DiffusionPrior:
         errors. The encoders of a text-conditional prior are left out: it is conditioned on
         embeddings (:meth:`prompted`), or made by the pipeline from a prompt.
         """
-        from vipaint_pyro.loading import load_components
+        from vipaint_pyro.priors.pretrained.loading import load_components
 
         return cls.from_components(**load_components(name_or_path, **options))
 
@@ -89,9 +90,9 @@ class DiffusionPrior:
     def from_components(cls, *components, **options) -> DiffusionPrior:
         """A prior from a diffusers network, its scheduler, and what else there is.
 
-        The arguments and errors of :func:`vipaint_pyro.families.assemble`.
+        The arguments and errors of :func:`vipaint_pyro.priors.pretrained.assembly.assemble`.
         """
-        from vipaint_pyro.families import assemble
+        from vipaint_pyro.priors.pretrained.assembly import assemble
 
         return cls(**assemble(*components, **options))
 

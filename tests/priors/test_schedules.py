@@ -4,7 +4,7 @@ import diffusers
 import pytest
 import torch
 
-from vipaint_pyro.schedules import CLEAN, NoiseSchedule
+from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 DISCRETE = [
     ("DDPMScheduler", {"beta_schedule": "linear"}),

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import AutoencoderTiny
 
-from tests.families.tiny import autoencoder, vq
-from vipaint_pyro.codecs import IdentityCodec, KLCodec, VQCodec, codec_for, latent_mask
+from tests.priors.pretrained.tiny import autoencoder, vq
+from vipaint_pyro.priors.codecs import IdentityCodec, KLCodec, VQCodec, codec_for, latent_mask
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
 

@@ -5,9 +5,10 @@ import torch
 from diffusers import DDPMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, UNet2DModel
 
 from tests.conftest import float64_tables, tiny_unet
-from vipaint_pyro.denoisers import GuidedDenoiser, denoiser_for
-from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.schedules import NoiseSchedule
+from vipaint_pyro.priors.denoisers import denoiser_for
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 Z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 

@@ -1,0 +1,11 @@
+"""A prior = noise schedule + denoiser + codec."""
+
+from vipaint_pyro.lazily import exporting
+
+_EXPORTS = {
+    "DiffusionPrior": "vipaint_pyro.priors.diffusion.diffusion",
+    "NoiseSchedule": "vipaint_pyro.priors.diffusion.schedules",
+}
+
+__all__ = sorted(_EXPORTS)
+__getattr__, __dir__ = exporting(__name__, _EXPORTS)

@@ -1,0 +1,1 @@
+"""Pre-trained priors: found, checked, loaded and put together."""
