@@ -14,9 +14,9 @@ from pyro.infer import SVI, Trace_ELBO
 from vipaint_pyro import DiffusionPrior, refine
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.images import to_output
-from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.plots import grid, observed_picture
 from vipaint_pyro.samplers import draw
 

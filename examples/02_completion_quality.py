@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
-from vipaint_pyro.masks import MASKS
+from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
 
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from vipaint_pyro import NoiseSchedule, fit
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, exact_posterior
 from vipaint_pyro.guides import make_guide
-from vipaint_pyro.likelihoods import ExactGaussian
+from vipaint_pyro.measurements.likelihoods import ExactGaussian
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Matrix
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights
 

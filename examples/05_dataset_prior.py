@@ -25,10 +25,10 @@ from vipaint_pyro import NoiseSchedule, fit
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.exact import DatasetPrior, ExactPosterior, exact_posterior
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import ExactGaussian
-from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.measurements.likelihoods import ExactGaussian
+from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Matrix
 from vipaint_pyro.plots import observed_picture
 from vipaint_pyro.smc import run_smc
 

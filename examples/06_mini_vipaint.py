@@ -13,7 +13,7 @@ from pyro.infer import SVI, TraceMeanField_ELBO
 from pyro.nn import PyroModule, PyroParam
 
 import vipaint_pyro as library  # for the prior and the mask of main() alone
-from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.measurements.masks import rotated_window
 
 
 class NoiseSchedule:

@@ -24,8 +24,8 @@ from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation import Quality, mean_and_error, paired
 from vipaint_pyro.images import to_output
-from vipaint_pyro.masks import rotated_window
-from vipaint_pyro.perceptual import published_weight
+from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.plots import grid, observed_picture
 from vipaint_pyro.samplers import VIPaintSampler
 

@@ -1,6 +1,6 @@
 """Restoration: super-resolution, deblurring or colours by VIPaint-2, VIPaint-4 and DPS, on the same measurements.
 
-A task is one of ``vipaint_pyro.tasks.TASKS`` with its own settings and noise; those of super-resolution and
+A task is one of ``vipaint_pyro.measurements.tasks.TASKS`` with its own settings and noise; those of super-resolution and
 deblurring are the paper's. DPS has as many denoiser calls per sample as VIPaint-4 with its fit, as published and
 with the step that VIPaint refines with. For scale, the estimate that the methods start from is judged too: the
 measurement enlarged, the blurred image as it is. Results are kept image by image, as in
@@ -22,8 +22,8 @@ from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation import Estimate
 from vipaint_pyro.images import to_output
-from vipaint_pyro.operators import estimate
-from vipaint_pyro.tasks import TASKS, make_operator, measure
+from vipaint_pyro.measurements.operator import estimate
+from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 
 # The noise of y shares no seed with the samplers, which have those of the images' numbers.
 NOISE = 10**6

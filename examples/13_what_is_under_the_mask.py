@@ -36,7 +36,7 @@ from torch import Tensor
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.face_classifier import read_attributes
 from vipaint_pyro.faces import ATTRIBUTES, render
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler
 
 EXACT = "exact draws"

@@ -19,8 +19,8 @@ import torch
 
 from vipaint_pyro import DiffusionPrior, fit, refine
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.masks import rotated_window
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.samplers import VIPaintSampler
 
 LEVELS, IMAGES, SAMPLES = (2, 4, 8), 8, 4

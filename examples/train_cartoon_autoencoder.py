@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL
 from training import Trainer
 
 from vipaint_pyro.faces import cartoon_faces
-from vipaint_pyro.metrics import LPIPS
+from vipaint_pyro.measurements.lpips import LPIPS
 
 
 def new_autoencoder() -> AutoencoderKL:

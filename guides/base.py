@@ -12,9 +12,10 @@ from pyro.distributions import constraints
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
-from vipaint_pyro.measured import check_y
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import check_y
+from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.models.diffusion import DiffusionModel, site
-from vipaint_pyro.operators import Inpainting, estimate
 from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.kernels import Bridge
 
@@ -62,11 +63,11 @@ class Guide(PyroModule):
     # -- parameters, one per element and image ----------------------------------------------------
 
     def check_measurements(self, y: Tensor) -> None:
-        """Raise ValueError where y is not what the model measures; see :func:`~vipaint_pyro.measured.check_y`."""
+        """Raise ValueError where y is not what the model measures; see :func:`~vipaint_pyro.measurements.measurement.check_y`."""
         check_y(self.model.operator, y, self.model.prior, getattr(self.model, "likelihood", None))
 
     def encoded(self, y: Tensor) -> Tensor:
-        """The encoded :func:`~vipaint_pyro.operators.estimate` of measurements y: where means start.
+        """The encoded :func:`~vipaint_pyro.measurements.operator.estimate` of measurements y: where means start.
 
         The adjoint of an inpainting, holes in mid-grey; a restoration's own first guess.
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.measurements.operator import scaled_adjoint
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.models.red_diff import REDDiffModel
-from vipaint_pyro.operators import scaled_adjoint
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["REDDiffGuide"]

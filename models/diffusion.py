@@ -11,9 +11,9 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.likelihoods import Laplace, likelihood_at
+from vipaint_pyro.measurements.likelihoods import Laplace, likelihood_at
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.marginal import DiffusionMarginal
-from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step, like
 
@@ -56,7 +56,7 @@ class DiffusionModel:
         operator: the measurement; its ``observed`` has shape (N, C, H, W).
         timesteps: T_e > ... > T_s, whole times of the prior's schedule.
         likelihood: of the observed entries, by default Laplace with b = 1; one of
-            :mod:`vipaint_pyro.likelihoods`, or any callable from A x to a distribution.
+            :mod:`vipaint_pyro.measurements.likelihoods`, or any callable from A x to a distribution.
         beta: weight of every latent site, through ``poutine.scale``; 1 is the evidence bound.
         eta: of the DDIM kernel between the timesteps, in (0, 1]; 1 is ancestral. (Above T_e the
             kernel is always the ancestral one, the reverse of the forward process.)

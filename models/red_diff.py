@@ -15,9 +15,9 @@ import torch
 from pyro.distributions import constraints
 from torch import Tensor
 
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.diffusion import site
-from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import like
 from vipaint_pyro.priors.schedules import CLEAN

@@ -338,7 +338,7 @@ def test_what_cannot_be_restored(colour, image, task, options, words):
 
 def test_the_tasks_are_those_of_the_library():
     from vipaint_pyro.cli import TASK_NAMES
-    from vipaint_pyro.tasks import TASKS
+    from vipaint_pyro.measurements.tasks import TASKS
 
     assert list(TASKS) == TASK_NAMES
     known = {name for task in TASKS.values() for name in task.options}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler, timesteps_for
 
 

@@ -6,14 +6,16 @@ from dataclasses import asdict, fields
 import pytest
 import torch
 
-from vipaint_pyro.blurs import GaussianBlur
 from vipaint_pyro.evaluation import Estimate, Quality, evaluate, join, mean_and_error, paired, part
-from vipaint_pyro.linear_map import LinearMap
-from vipaint_pyro.masks import MASKS
-from vipaint_pyro.metrics import LPIPS
-from vipaint_pyro.operators import Inpainting, Matrix, estimate
+from vipaint_pyro.measurements.blurs import GaussianBlur
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.linear_map import LinearMap
+from vipaint_pyro.measurements.lpips import LPIPS
+from vipaint_pyro.measurements.masks import MASKS
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.operator import estimate
+from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 from vipaint_pyro.samplers import DPSSampler, Samples, VIPaintSampler
-from vipaint_pyro.tasks import TASKS, make_operator, measure
 
 
 def total(x: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,9 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import NonFiniteError, fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 
 TIMES = (700, 500, 300)
 

@@ -10,9 +10,9 @@ from pyro import poutine
 
 from vipaint_pyro import refine
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import Laplace
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.refinement import DPS
 
 FILE = Path(__file__).parent.parent / "examples" / "06_mini_vipaint.py"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vipaint_pyro.likelihoods import Gaussian
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)

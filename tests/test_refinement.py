@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from tests.conftest import float64_tables, tiny_unet
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.refinement import DPS, refine
 
@@ -163,7 +163,7 @@ def test_options_that_cannot_be(gaussian, options, words):
 
 
 def test_a_limited_step_leaves_what_noise_explains():
-    from vipaint_pyro.operators import Inpainting
+    from vipaint_pyro.measurements.inpainting import Inpainting
     from vipaint_pyro.refinement import DPS, noise_floor
 
     z = torch.randn(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
@@ -184,7 +184,7 @@ def test_a_limited_step_leaves_what_noise_explains():
 
 
 def test_a_mask_of_one_channel_counts_for_every_channel():
-    from vipaint_pyro.operators import Inpainting
+    from vipaint_pyro.measurements.inpainting import Inpainting
     from vipaint_pyro.refinement import noise_floor
 
     observed = torch.ones(1, 1, 2, 2, dtype=torch.bool)
@@ -208,8 +208,8 @@ def test_a_step_takes_away_no_more_than_its_fraction_of_the_residual(fraction):
 
 def test_the_defaults_of_a_sampler_follow_the_prior():
     from tests.priors.pretrained.tiny import latent_kl, pixel
+    from vipaint_pyro.measurements.tasks import make_operator
     from vipaint_pyro.samplers import VIPaintSampler
-    from vipaint_pyro.tasks import make_operator
 
     sampler = VIPaintSampler(timesteps=(600, 300))
     for pipe, fraction in ((latent_kl(), 0.3), (pixel(), None)):

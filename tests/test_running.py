@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vipaint_pyro.evaluation import Quality, evaluate
-from vipaint_pyro.masks import rotated_window
+from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.samplers import DPSSampler, Samples
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))

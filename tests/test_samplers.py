@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vipaint_pyro.masks import rotated_window
-from vipaint_pyro.operators import Inpainting
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.tasks import make_operator
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
-from vipaint_pyro.tasks import make_operator
 
 
 class Counted:

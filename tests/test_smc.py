@@ -15,9 +15,11 @@ from tests.exact.brute_force import SCHEDULES, close
 from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
-from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian, Laplace
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN

@@ -9,14 +9,14 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "DiffusionPrior": "vipaint_pyro.priors.diffusion",
     "FitResult": "vipaint_pyro.inference",
-    "LinearMap": "vipaint_pyro.linear_map",
+    "LinearMap": "vipaint_pyro.measurements.linear_map",
     "NoiseSchedule": "vipaint_pyro.priors.schedules",
     "NonFiniteError": "vipaint_pyro.inference",
-    "Nonlinear": "vipaint_pyro.nonlinear",
+    "Nonlinear": "vipaint_pyro.measurements.nonlinear",
     "VIPaintOutput": "vipaint_pyro.pipeline",
     "VIPaintPipeline": "vipaint_pyro.pipeline",
     "fit": "vipaint_pyro.inference",
-    "make_operator": "vipaint_pyro.tasks",
+    "make_operator": "vipaint_pyro.measurements.tasks",
     "refine": "vipaint_pyro.refinement",
 }
 

@@ -11,7 +11,7 @@ from vipaint_pyro.cli_run import reporting, run
 
 __all__ = ["main"]
 
-# Those of vipaint_pyro.tasks.TASKS, which would import torch.
+# Those of vipaint_pyro.measurements.tasks.TASKS, which would import torch.
 TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 
@@ -59,7 +59,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     """
     with reporting():
         from vipaint_pyro.images import read_image
-        from vipaint_pyro.tasks import TASKS
+        from vipaint_pyro.measurements.tasks import TASKS
 
         given = {k: options.pop(k) for k in ("scale", "method", "kernel_size", "std", "length", "angle")}
         task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}

@@ -63,7 +63,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     import torch
 
     from vipaint_pyro.images import to_observed, to_unit
-    from vipaint_pyro.operators import Inpainting
+    from vipaint_pyro.measurements.inpainting import Inpainting
     from vipaint_pyro.results import Run, write_run
 
     pipe = _pipeline(options)
@@ -75,7 +75,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
         observed = to_observed(mask, 1, shape[1:])
         operator = Inpainting(observed.to(device))
     else:
-        from vipaint_pyro.tasks import TASKS, check_sigma, make_operator, measure
+        from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
         weighed = options["correct"] == "smc"
         if task["sigma"] is not None and not (truth or weighed):
@@ -202,7 +202,8 @@ def _sampler(prior, options: dict):
 
 
 def _metrics(output, unit, composite: bool) -> dict:
-    from vipaint_pyro.metrics import LPIPS, psnr
+    from vipaint_pyro.measurements.lpips import LPIPS
+    from vipaint_pyro.metrics import psnr
 
     lpips, target = LPIPS(), unit * 2 - 1
     result = {}

@@ -10,8 +10,11 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from vipaint_pyro.metrics import LPIPS, diversity, observed_error, psnr
-from vipaint_pyro.operators import Inpainting, Matrix, Operator, estimate
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.lpips import LPIPS
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.operator import Operator, estimate
+from vipaint_pyro.metrics import diversity, observed_error, psnr
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Samples
 
@@ -46,7 +49,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The trivial baseline of a restoration, in the form of a sampler: :func:`~vipaint_pyro.operators.estimate`.
+    """The trivial baseline of a restoration, in the form of a sampler: :func:`~vipaint_pyro.measurements.operator.estimate`.
 
     The measurement enlarged, the blurred image itself, grey in three channels. All samples are the same.
     """
@@ -82,7 +85,7 @@ def evaluate(
     """Run a sampler on images and compare it with the truth.
 
     A completion is given by ``observed``, its measurement is the truth where known; a restoration by
-    ``operator`` and ``y``, whose noise is the caller's (:func:`vipaint_pyro.tasks.measure`).
+    ``operator`` and ``y``, whose noise is the caller's (:func:`vipaint_pyro.measurements.tasks.measure`).
 
     Each image has a generator of its own, seeded with ``1000 * seed + first + i``, so that the result of an
     image depends neither on the batch nor on how many images there are (but for rounding in networks that
@@ -175,8 +178,8 @@ def _compare(
 def part(operator: Operator, start: int, stop: int) -> Operator:
     """The operator of the images start ... stop - 1 alone.
 
-    Its own ``part(start, stop)``, where it has one. Otherwise known are :class:`~vipaint_pyro.operators.Inpainting`,
-    :class:`~vipaint_pyro.operators.Matrix`, and what measures all its images alike and says their number as
+    Its own ``part(start, stop)``, where it has one. Otherwise known are :class:`~vipaint_pyro.measurements.inpainting.Inpainting`,
+    :class:`~vipaint_pyro.measurements.matrix.Matrix`, and what measures all its images alike and says their number as
     ``num_images``: every restoration of this package.
 
     Raises:

@@ -2,92 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from importlib.resources import files
-from pathlib import Path
-
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
-__all__ = ["LPIPS", "diversity", "observed_error", "psnr"]
-
-
-class LPIPS(nn.Module):
-    """Learned perceptual distance (Zhang et al. 2018, arXiv:1801.03924), by the ``lpips`` package.
-
-    Images smaller than 64 pixels are enlarged to 64 first (bilinearly), the size of the patches
-    LPIPS was calibrated on; AlexNet cannot take less than about 32.
-
-    Args:
-        net: ``"alex"`` or ``"vgg"``.
-        weights: a safetensors file with the backbone's convolutions under torchvision's names
-            (``features.0.weight`` ...). By default the file named by the environment variable
-            ``VIPAINT_LPIPS_ALEX`` or ``VIPAINT_LPIPS_VGG``, then AlexNet's that ship with this
-            package (half precision), then torchvision's own download.
-
-    Raises:
-        ValueError: for another network, or a file that is no safetensors file of this backbone.
-        FileNotFoundError: where ``weights`` is missing.
-        OSError: where torchvision has to download weights and cannot.
-    """
-
-    def __init__(self, net: str = "alex", weights: str | Path | None = None) -> None:
-        super().__init__()
-        import lpips
-
-        if net not in ("alex", "vgg"):
-            raise ValueError(f"net is 'alex' or 'vgg', not {net!r}")
-        weights = weights or os.environ.get(f"VIPAINT_LPIPS_{net.upper()}")
-        if weights is None and net == "alex":
-            weights = files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors"
-        with warnings.catch_warnings():  # lpips calls torchvision by an older spelling
-            warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
-            try:
-                self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
-            except OSError as error:
-                raise OSError(
-                    f"the weights of LPIPS's {net} network are not here, and torchvision cannot download them ({error}): "
-                    f"give a safetensors file of them as weights (perceptual_weights of a sampler) or in "
-                    f"VIPAINT_LPIPS_{net.upper()}"
-                ) from error
-        if weights is not None:
-            self._load(Path(str(weights)))
-        self.requires_grad_(False).eval()
-
-    def _load(self, path: Path) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"LPIPS weights {path} not found")
-        if path.suffix != ".safetensors":
-            raise ValueError(f"LPIPS weights come as a .safetensors file, not {path.name}")
-        given = {k.removeprefix("features."): v.float() for k, v in load_file(path).items()}
-        # lpips cuts torchvision's `features` into slices and keeps the layers' numbers as names.
-        slots = {k.split(".", 1)[1]: k for k in self._net.net.state_dict()}
-        if slots.keys() - given.keys():
-            missing = ", ".join(sorted(slots.keys() - given.keys()))
-            raise ValueError(f"{path} lacks the backbone's tensors {missing}")
-        self._net.net.load_state_dict({slots[k]: given[k] for k in slots})
-
-    def forward(self, x: Tensor, truth: Tensor) -> Tensor:
-        """LPIPS of each image of ``x`` (*, C, H, W) in [-1, 1] to ``truth``, which broadcasts.
-
-        Greyscale images are repeated over three channels. Returns a tensor of shape (*).
-        """
-        truth = truth.expand(x.shape)
-        batch, shape = x.shape[:-3], x.shape[-3:]
-        pair = [self._prepare(v.reshape(-1, *shape)) for v in (x, truth)]
-        return self._net(*pair).reshape(batch)
-
-    @staticmethod
-    def _prepare(x: Tensor) -> Tensor:
-        x = x.float()
-        if x.shape[1] == 1:
-            x = x.expand(-1, 3, -1, -1)
-        short = min(x.shape[-2:])
-        if short < 64:
-            x = nn.functional.interpolate(x, scale_factor=64 / short, mode="bilinear", align_corners=False)
-        return x
+__all__ = ["diversity", "observed_error", "psnr"]
 
 
 def psnr(x: Tensor, truth: Tensor) -> Tensor:

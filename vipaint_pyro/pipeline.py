@@ -13,9 +13,10 @@ from torch import Tensor
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, to_observed, to_output, to_unit
 from vipaint_pyro.inference import FitResult
-from vipaint_pyro.measured import to_y
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import to_y
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting, Operator
 from vipaint_pyro.prior_pipeline import PriorPipeline
 from vipaint_pyro.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
@@ -95,8 +96,8 @@ class VIPaintPipeline(PriorPipeline):
                 constants; for a nonlinear operator y itself, in the units of its family.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
             operator: in place of a mask, how the image was measured
-                (:func:`vipaint_pyro.tasks.make_operator`, :class:`~vipaint_pyro.linear_map.LinearMap`,
-                :class:`~vipaint_pyro.nonlinear.Nonlinear`, or any :class:`~vipaint_pyro.operators.Operator`
+                (:func:`vipaint_pyro.measurements.tasks.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
+                :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any :class:`~vipaint_pyro.measurements.operator.Operator`
                 of N images).
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.

@@ -11,7 +11,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.likelihoods import likelihood_at
+from vipaint_pyro.measurements.likelihoods import likelihood_at
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.diffusion import site
 from vipaint_pyro.priors.diffusion import DiffusionPrior

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measured import check_y
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.measurement import check_y
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
@@ -121,7 +121,7 @@ def refine(
             itself) is a sensible step. Where it has ``floor(operator, x, seeds) -> (*, N)`` and ``stop_at_noise``, a
             :class:`DPS` that has a bound on its steps and no floor of its own takes that one, at the prediction.
         penalty: ``penalty(operator, y, x) -> (*, N)``, added to what is pulled down, its own weight included
-            (:meth:`vipaint_pyro.perceptual.Perceptual.penalty`); no further call of the network.
+            (:meth:`vipaint_pyro.measurements.perceptual.Perceptual.penalty`); no further call of the network.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each step as ``callback(i, t, z, z0)`` with the new z and the
             prediction at time t; a tensor it returns replaces z.

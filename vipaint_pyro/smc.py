@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.guides import MarkovGuide
-from vipaint_pyro.likelihoods import Gaussian, likelihood_at
+from vipaint_pyro.measurements.likelihoods import Gaussian, likelihood_at
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_marginal, log_path_density

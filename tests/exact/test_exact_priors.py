@@ -10,9 +10,10 @@ from pyro import poutine
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, log_probs, make, random, spd
 from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN

@@ -6,7 +6,8 @@ import torch
 from tests.conftest import standard_error
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, make, moments_agree, random
 from vipaint_pyro.exact import GaussianMixturePrior, Measurement, exact_posterior
-from vipaint_pyro.operators import Inpainting, Matrix
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 

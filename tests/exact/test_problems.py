@@ -7,7 +7,7 @@ import torch
 from tests.exact.brute_force import COVARIANCES, SCHEDULES, SHAPE, close, make, random
 from vipaint_pyro.exact import GaussianMixturePrior, Problems, exact_posterior, mixture_problems, stein_toy
 from vipaint_pyro.exact.problems import mcgdiff_schedule
-from vipaint_pyro.operators import Matrix
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import CLEAN
 
 

@@ -12,9 +12,9 @@ from tests.guides.oracle import OBSERVED, Program, Y
 from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, PyroAutoGuide, finish, make_guide
 from vipaint_pyro.guides.auto import NO_AUTO_GUIDES
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.samplers import draw
 

@@ -9,9 +9,9 @@ from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Program, Y
 from vipaint_pyro.guides import finish, make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import draw
 
 TIMES, SCALE = (500, 100), 0.4

@@ -8,8 +8,8 @@ import torch
 from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import FlowGuide, HierarchicalGuide
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 
 TIMES = (500, 100)
 

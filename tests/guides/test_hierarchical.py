@@ -13,9 +13,9 @@ from torch.distributions import kl_divergence
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors.kernels import posterior_std
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)

@@ -4,8 +4,8 @@ import torch
 
 from tests.guides.oracle import OBSERVED, Y, set_param
 from vipaint_pyro.guides import HierarchicalGuide, HierarchicalX0Guide
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors.kernels import reverse_step
 
 T, S = 500, 100

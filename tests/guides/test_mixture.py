@@ -13,9 +13,9 @@ from vipaint_pyro.exact import GaussianMixturePrior
 from vipaint_pyro.guides import MixtureGuide, make_guide
 from vipaint_pyro.guides.normal_mixture import NormalMixture
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import draw
 
 

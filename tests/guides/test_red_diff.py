@@ -11,9 +11,10 @@ from pyro.infer import SVI, Trace_ELBO
 
 from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models.red_diff import REDDiffModel
-from vipaint_pyro.operators import Inpainting, Matrix
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)

@@ -13,9 +13,9 @@ from pyro.infer import Trace_ELBO
 from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, HierarchicalGuide, MarkovGuide, Recipe, finish, make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.samplers import draw
 
 TIMES = (500, 300, 100)

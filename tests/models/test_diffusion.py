@@ -13,9 +13,9 @@ from pyro.infer.inspect import get_model_relations, render_model
 
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 
 TIMES = (700, 500, 300)
 

@@ -13,9 +13,9 @@ from pyro.infer.autoguide import AutoDelta
 
 from tests.conftest import standard_error
 from vipaint_pyro.exact import GaussianPrior
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models.red_diff import WEIGHTS, REDDiffModel, REDDiffRegulariser
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import ExactGaussian, Gaussian
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN

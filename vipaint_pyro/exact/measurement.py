@@ -17,7 +17,8 @@ from pyro.distributions import constraints
 from torch import Tensor
 
 from vipaint_pyro.exact.mixture import GaussianMixture
-from vipaint_pyro.operators import Operator, as_matrix
+from vipaint_pyro.measurements.matrix import as_matrix
+from vipaint_pyro.measurements.operator import Operator
 
 __all__ = ["Measurement", "MixtureMeasurement"]
 

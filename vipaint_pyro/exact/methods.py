@@ -13,7 +13,8 @@ from vipaint_pyro.exact.problems import Problems
 from vipaint_pyro.guides import MarkovGuide, finish
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, MomentMatched
+from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian
+from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.proposals import draw_path, log_importance_weights

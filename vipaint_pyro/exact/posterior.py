@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.exact.measurement import Measurement, MixtureMeasurement
 from vipaint_pyro.exact.mixture import GaussianMixture
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams

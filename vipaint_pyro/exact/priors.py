@@ -21,7 +21,7 @@ from torch import Tensor
 from vipaint_pyro.exact.measurement import Measurement
 from vipaint_pyro.exact.mixture import Components, GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
 from vipaint_pyro.exact.priors import GaussianMixturePrior
-from vipaint_pyro.operators import Matrix
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = ["Problems", "mcgdiff_schedule", "mixture_problems", "stein_toy"]

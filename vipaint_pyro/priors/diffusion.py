@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.checkpoint import checkpoint
 
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.guidance import GuidedDenoiser

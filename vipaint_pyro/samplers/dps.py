@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import Operator
-from vipaint_pyro.perceptual import refinement_penalty
+from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.perceptual import refinement_penalty
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.refinement import DPS, noise_floor, refine

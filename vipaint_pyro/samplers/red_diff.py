@@ -17,9 +17,9 @@ from torch import Tensor
 
 from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.red_diff import REDDiffModel
-from vipaint_pyro.operators import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Samples
 

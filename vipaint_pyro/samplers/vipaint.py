@@ -18,10 +18,11 @@ from torch import Tensor
 from vipaint_pyro.guides import Guide, finish
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Laplace, MomentMatched
+from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.operator import Operator, num_measurements
+from vipaint_pyro.measurements.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
-from vipaint_pyro.operators import Operator, num_measurements
-from vipaint_pyro.perceptual import Perceptual, refinement_penalty
 from vipaint_pyro.priors.codecs import IdentityCodec
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -56,7 +57,7 @@ class VIPaintSampler:
             measures s^2 times fewer, each the mean of many, and gets a b as much smaller. For a pixel prior's
             inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
             D / d, with which the guide hardly follows what is seen and the refinement has to. An operator with a
-            ``likelihood`` of its own (:class:`~vipaint_pyro.nonlinear.Nonlinear`) has that one instead.
+            ``likelihood`` of its own (:class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`) has that one instead.
         fit_steps: gradient steps of the fit.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
@@ -81,16 +82,16 @@ class VIPaintSampler:
             goes no further than the residual that such noise leaves: it stops pulling where a wrong detail explains y
             about as well as the truth, and the prior alone keeps better from fitting noise (super-resolution of 4
             training faces without it: LPIPS 0.007 for 0.019, error where measured still that of the noise). ``"smc"``
-            adds to it, level by level, what the prediction leaves open (:class:`~vipaint_pyro.likelihoods.MomentMatched`). None: 0 for
+            adds to it, level by level, what the prediction leaves open (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). None: 0 for
             the refinement, 0.05 for ``"smc"``, which needs some.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
-            :func:`~vipaint_pyro.perceptual.published_weight`; see :class:`~vipaint_pyro.perceptual.Perceptual`.
+            :func:`~vipaint_pyro.measurements.perceptual.published_weight`; see :class:`~vipaint_pyro.measurements.perceptual.Perceptual`.
         perceptual_refinement: a step of the refinement goes down by this times the gradient of LPIPS, beside
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
         perceptual_net: ``"alex"`` or ``"vgg"``.
-        perceptual_weights: a file of its weights; see :class:`vipaint_pyro.metrics.LPIPS`.
+        perceptual_weights: a file of its weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`.
         gradient_checkpointing: whether a backward pass calls the network again instead of keeping what the
             forward pass computed, so that the memory of a fit does not grow with the number of levels; costs one
             forward call in three. None: for latent priors.

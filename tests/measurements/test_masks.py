@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from vipaint_pyro import masks
-from vipaint_pyro.masks import MASKS, box_mask, random_mask, rotated_window, small_mask
+from vipaint_pyro.measurements import masks
+from vipaint_pyro.measurements.masks import MASKS, box_mask, random_mask, rotated_window, small_mask
 
 
 def seeded(seed: int) -> torch.Generator:

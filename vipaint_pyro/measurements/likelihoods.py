@@ -3,7 +3,7 @@ r"""Likelihoods of the observed pixels as Pyro distributions.
 A plug-in likelihood is p(y | A x), and stands in for p(y | z_t) at x = E[x | z_t]. A likelihood with a
 method ``given`` is one of z_t itself, and knows what the prediction leaves open. One with a method
 ``penalty`` is that of its part ``pixel`` times an unnormalised factor
-(:class:`vipaint_pyro.perceptual.Perceptual`). One with a method ``discrepancy`` says what the refinement pulls
+(:class:`vipaint_pyro.measurements.perceptual.Perceptual`). One with a method ``discrepancy`` says what the refinement pulls
 down in place of the norm of y - A x (:func:`vipaint_pyro.refinement.refine`).
 """
 
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import pyro.distributions as dist
 from torch import Tensor
 
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 
-__all__ = ["ExactGaussian", "Factored", "Gaussian", "Laplace", "MomentMatched", "likelihood_at"]
+__all__ = ["ExactGaussian", "Factored", "Gaussian", "Laplace", "likelihood_at"]
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,6 @@ class Gaussian:
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Normal(loc, self.scale)
-
-
-@dataclass(frozen=True, eq=False)
-class MomentMatched(Gaussian):
-    r"""Gaussian noise in y, and at level t the spread of x given z_t with it.
-
-    :math:`N(A E[x|z_t], \sigma_y^2 I + A\,\mathrm{Cov}[x|z_t] A^T)`; see
-    :meth:`vipaint_pyro.DiffusionPrior.measured`. On the clean image it is :class:`Gaussian`.
-
-    Args:
-        scale: sigma_y > 0, the noise of the measurement alone.
-    """
-
-    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
-        """p(y | z_t) with event shape (C', H', W')."""
-        return prior.measured(operator, self.scale, z, t, z0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.degradations import Degradation
-from vipaint_pyro.operators import check_images
+from vipaint_pyro.measurements.checks import check_images
+from vipaint_pyro.measurements.degradation import Degradation
 
 __all__ = ["Grayscale"]
 

@@ -12,8 +12,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.noise_families import Family
-from vipaint_pyro.operators import check_images, check_shape, over_batch, tried
+from vipaint_pyro.measurements.any_family import Family
+from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
 
 __all__ = ["Nonlinear"]
 
@@ -39,7 +39,7 @@ class Nonlinear:
         Nonlinear(lambda x: torch.fft.fft2(x, norm="ortho").abs(), lambda loc: dist.Normal(loc, 0.05), (1, 28, 28))
 
     A fit follows the density of the family. So does the refinement, by the root of the deviance
-    (:meth:`vipaint_pyro.noise_families.Family.discrepancy`), where it is given the likelihood::
+    (:meth:`vipaint_pyro.measurements.any_family.Family.discrepancy`), where it is given the likelihood::
 
         refine(prior, counts, y, z, start, likelihood=counts.likelihood)
 
@@ -52,7 +52,7 @@ class Nonlinear:
         family: parameters to a distribution of one number for each of them.
         image_shape: (C, H, W).
         num_images: N, all measured alike.
-        saturated, unit, stop_at_noise: of :class:`~vipaint_pyro.noise_families.Family`.
+        saturated, unit, stop_at_noise: of :class:`~vipaint_pyro.measurements.any_family.Family`.
         start: y to images (*, N, C, H, W) where guides begin; by default mid-grey, 0.
         observed: bool, broadcasts to (N, C', H', W'), which entries are known; by default all. the others
             hold 0 in y, which the family has to allow, and count for nothing.

@@ -8,9 +8,11 @@ from torch.distributions import MultivariateNormal, Normal
 
 from tests.exact.brute_force import SCHEDULES, SHAPE, close, each, make, random
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.likelihoods import ExactGaussian, Gaussian, Laplace, MomentMatched, likelihood_at
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian, Laplace, likelihood_at
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.operators import Inpainting, Matrix
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN

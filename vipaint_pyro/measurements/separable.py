@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.degradations import Degradation
+from vipaint_pyro.measurements.degradation import Degradation
 
 __all__ = ["Separable", "filter_matrix", "mirrored", "reflected"]
 

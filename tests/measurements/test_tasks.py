@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from vipaint_pyro.blurs import GaussianBlur, MotionBlur
-from vipaint_pyro.grayscale import Grayscale
-from vipaint_pyro.operators import Inpainting, estimate
-from vipaint_pyro.resampling import SuperResolution
-from vipaint_pyro.tasks import TASKS, check_sigma, make_operator, measure
+from vipaint_pyro.measurements.blurs import GaussianBlur, MotionBlur
+from vipaint_pyro.measurements.grayscale import Grayscale
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.operator import estimate
+from vipaint_pyro.measurements.super_resolution import SuperResolution
+from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
 
 @pytest.mark.parametrize("size", [28, 64])

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.images import to_numbers, to_unit
-from vipaint_pyro.noise_families import Family
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.any_family import Family
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["check_operator", "check_y", "to_y"]
@@ -17,20 +17,20 @@ NOISE = 0.5
 
 
 def check_operator(operator: Operator) -> None:
-    """Raise TypeError where something is no :class:`~vipaint_pyro.operators.Operator`."""
+    """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.operator.Operator`."""
     observed = getattr(operator, "observed", None)
     if not callable(operator) or not isinstance(observed, Tensor) or observed.ndim != 4:
         raise TypeError(
-            "operator is one of vipaint_pyro.tasks.make_operator(task, image_shape), a function of your own wrapped as "
+            "operator is one of vipaint_pyro.measurements.tasks.make_operator(task, image_shape), a function of your own wrapped as "
             "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), or "
-            f"an object with the contract of vipaint_pyro.operators.Operator, not {operator!r}"
+            f"an object with the contract of vipaint_pyro.measurements.operator.Operator, not {operator!r}"
         )
 
 def check_y(operator: Operator, y: Tensor, prior: DiffusionPrior, likelihood: object | None = None) -> None:
     """Raise ValueError where y is not what an operator measures of the prior's images.
 
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for a
-    :class:`~vipaint_pyro.noise_families.Family`.
+    :class:`~vipaint_pyro.measurements.any_family.Family`.
     """
     observed = operator.observed
     if y.shape[0] != observed.shape[0]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import check_images, whole
-from vipaint_pyro.separable import Separable, filter_matrix, mirrored
+from vipaint_pyro.measurements.checks import check_images, whole
+from vipaint_pyro.measurements.separable import Separable, filter_matrix, mirrored
 
 __all__ = ["SuperResolution"]
 

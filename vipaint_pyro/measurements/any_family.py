@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.randomness import isolated
 
 __all__ = ["Family"]

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from vipaint_pyro.blurs import GaussianBlur, MotionBlur
-from vipaint_pyro.grayscale import Grayscale
-from vipaint_pyro.operators import Operator, check_images
+from vipaint_pyro.measurements.blurs import GaussianBlur, MotionBlur
+from vipaint_pyro.measurements.checks import check_images
+from vipaint_pyro.measurements.grayscale import Grayscale
+from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.resampling import SuperResolution
 
 __all__ = ["TASKS", "Task", "check_sigma", "make_operator", "measure"]
 
@@ -37,7 +38,7 @@ class Task:
 
 #: By name. Super-resolution and deblurring are as in VIPaint's code (arXiv:2411.18929), for images of 256 x 256
 #: pixels: its settings are in pixels and are not scaled to smaller images. The other two are not in the paper;
-#: they take its noise. A kernel larger than the image is no obstacle: see :mod:`vipaint_pyro.blurs`.
+#: they take its noise. A kernel larger than the image is no obstacle: see :mod:`vipaint_pyro.measurements.blurs`.
 TASKS: dict[str, Task] = {
     "super-resolution": Task(
         SuperResolution, "reduced to 1 / scale of its size", {"scale": 4, "method": "bicubic"}

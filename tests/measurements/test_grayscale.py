@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vipaint_pyro.grayscale import Grayscale
+from vipaint_pyro.measurements.grayscale import Grayscale
 
 
 def test_luma_is_that_of_itu_r_601():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vipaint_pyro.linear_map import LinearMap
-from vipaint_pyro.operators import as_matrix
+from vipaint_pyro.measurements.linear_map import LinearMap
+from vipaint_pyro.measurements.matrix import as_matrix
 
 
 def test_by_hand():
@@ -34,7 +34,7 @@ def test_the_trial_leaves_the_random_state_alone():
     assert torch.equal(state, torch.get_rng_state())
 
 
-CURE = "goes through a likelihood instead: vipaint_pyro.nonlinear.Nonlinear"
+CURE = "goes through a likelihood instead: vipaint_pyro.measurements.nonlinear.Nonlinear"
 
 
 @pytest.mark.parametrize(

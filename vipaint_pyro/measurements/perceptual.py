@@ -9,22 +9,17 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.likelihoods import Laplace
-from vipaint_pyro.metrics import LPIPS
-from vipaint_pyro.operators import Operator
+from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.measurements.lpips import _network
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Perceptual", "published_weight"]
-
-#: Pictures that go through the network at once.
-CHUNK = 64
-
 
 def published_weight(prior: DiffusionPrior) -> float:
     """The weight of the paper's code beside a KL of weight 1: d, the number of the prior's latent dimensions.
@@ -55,10 +50,10 @@ class Perceptual:
 
     Args:
         weight: lambda, in nats per unit of LPIPS, at least 0. :func:`published_weight` is the paper's.
-        pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.likelihoods` or any callable from A x
+        pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.measurements.likelihoods` or any callable from A x
             to a distribution.
         net: ``"alex"`` or ``"vgg"`` (the paper's).
-        weights: a file with the network's weights; see :class:`vipaint_pyro.metrics.LPIPS`. It is loaded when
+        weights: a file with the network's weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`. It is loaded when
             first needed and shared by all that name the same.
 
     Raises:
@@ -140,39 +135,3 @@ def _check_picture(shape: torch.Size) -> None:
         raise ValueError(
             f"the perceptual distance is one of pictures, (1 or 3, H, W), but the operator measures {tuple(shape)}"
         )
-
-
-class _Distance(LPIPS):
-    """LPIPS of many samples to few pictures: the same numbers, the pictures' features computed once."""
-
-    def spread(self, x: Tensor, truth: Tensor) -> Tensor:
-        """LPIPS of each of x (*, N, C, H, W) to truth (N, C, H, W), or one with x's leading axes; shape (*, N)."""
-        batch, shape = x.shape[:-3], x.shape[-3:]
-        if truth.ndim > 4:
-            truth = truth.expand(x.shape).reshape(-1, *shape)
-        x = x.reshape(-1, len(truth), *shape)
-        columns = []
-        for own, target in zip(x.split(CHUNK, 1), truth.split(CHUNK)):
-            target = self._features(target)
-            rows = own.split(max(1, CHUNK // own.shape[1]))
-            columns.append(torch.cat([self._compared(row, target) for row in rows]))
-        return torch.cat(columns, 1).to(x.dtype).reshape(batch)
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        from lpips import normalize_tensor
-
-        layers = self._net.net(self._net.scaling_layer(self._prepare(x)))
-        return [normalize_tensor(layer) for layer in layers]
-
-    def _compared(self, x: Tensor, target: list[Tensor]) -> Tensor:
-        """Of x (S, n, C, H, W) to the features of n targets; shape (S, n)."""
-        total = 0.0
-        for own, other, lin in zip(self._features(x.flatten(0, 1)), target, self._net.lins):
-            square = (own.unflatten(0, x.shape[:2]) - other).square().flatten(0, 1)
-            total = total + lin(square).mean((1, 2, 3))
-        return total.reshape(x.shape[:2])
-
-
-@lru_cache(maxsize=4)
-def _network(net: str, weights: str | None, device: torch.device) -> _Distance:
-    return _Distance(net, weights).to(device)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import check_images, check_shape, over_batch, scaled_adjoint, tried
+from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
+from vipaint_pyro.measurements.operator import scaled_adjoint
 
 __all__ = ["LinearMap"]
 
@@ -69,7 +70,7 @@ class LinearMap:
         return over_batch(lambda flat: self._pullback(flat, keep), y)
 
     def estimate(self, y: Tensor) -> Tensor:
-        """The multiple of A^T y that explains y best; see :func:`~vipaint_pyro.operators.scaled_adjoint`."""
+        """The multiple of A^T y that explains y best; see :func:`~vipaint_pyro.measurements.operator.scaled_adjoint`."""
         return scaled_adjoint(self, y)
 
     def _pullback(self, y: Tensor, keep: bool) -> Tensor:
@@ -97,7 +98,7 @@ class LinearMap:
                 raise ValueError("the function gives values that are not finite for images of finite ones")
             size = Au.abs().max() + Av.abs().max()
             slack = max(1e-6, 200 * torch.finfo(Au.dtype).eps) * size
-            cure = "a nonlinear measurement goes through a likelihood instead: vipaint_pyro.nonlinear.Nonlinear"
+            cure = "a nonlinear measurement goes through a likelihood instead: vipaint_pyro.measurements.nonlinear.Nonlinear"
             if not self.function(torch.zeros_like(u)).abs().max() <= slack:
                 raise ValueError(f"the function is not linear: it is not 0 at 0. Take its constant off; {cure}")
             # A factor of each sign, and neither a power of 2.

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from vipaint_pyro.operators import Inpainting, Matrix, as_matrix, estimate, scaled_adjoint
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.matrix import Matrix, as_matrix
+from vipaint_pyro.measurements.operator import estimate, scaled_adjoint
 
 
 def random(*shape, seed=0):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.operators import check_images, check_shape
+from vipaint_pyro.measurements.checks import check_images, check_shape
 
 __all__ = ["Degradation"]
 

@@ -6,15 +6,17 @@ import torch
 from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 
-from vipaint_pyro import perceptual
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.likelihoods import Gaussian, Laplace, MomentMatched, likelihood_at
-from vipaint_pyro.metrics import LPIPS
+from vipaint_pyro.measurements import perceptual
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
+from vipaint_pyro.measurements.lpips import LPIPS
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.perceptual import Perceptual, published_weight
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
-from vipaint_pyro.operators import Inpainting, Matrix
-from vipaint_pyro.perceptual import Perceptual, published_weight
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.proposals import draw_path, log_importance_weights

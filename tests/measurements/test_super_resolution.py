@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vipaint_pyro.resampling import SuperResolution
+from vipaint_pyro.measurements.super_resolution import SuperResolution
 
 
 def picture(*shape, seed=0):

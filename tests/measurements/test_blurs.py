@@ -8,8 +8,8 @@ import scipy.ndimage
 import torch
 from torch.nn.functional import conv2d
 
-from vipaint_pyro.blurs import Blur, GaussianBlur, MotionBlur
-from vipaint_pyro.motion import segment
+from vipaint_pyro.measurements.blurs import Blur, GaussianBlur, MotionBlur
+from vipaint_pyro.measurements.motion import segment
 
 
 def random(*shape, seed=0):

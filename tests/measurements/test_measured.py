@@ -11,8 +11,8 @@ from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
 from vipaint_pyro import LinearMap, Nonlinear, VIPaintPipeline, make_operator
-from vipaint_pyro.measured import to_y
-from vipaint_pyro.operators import Matrix
+from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.measurement import to_y
 
 SHAPE = (3, 8, 8)
 PRIOR = SimpleNamespace(image_shape=SHAPE, dtype=torch.float64, device=torch.device("cpu"))

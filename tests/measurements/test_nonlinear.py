@@ -5,12 +5,14 @@ import pytest
 import torch
 from pyro import poutine
 
-from vipaint_pyro.blurs import Blur
-from vipaint_pyro.likelihoods import Gaussian, MomentMatched
+from vipaint_pyro.measurements.any_family import Family
+from vipaint_pyro.measurements.blurs import Blur
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.matrix import as_matrix
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.nonlinear import Nonlinear
+from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.noise_families import Family
-from vipaint_pyro.nonlinear import Nonlinear
-from vipaint_pyro.operators import as_matrix, estimate
 from vipaint_pyro.refinement import DPS, refine
 
 SHAPE = (1, 2, 3)

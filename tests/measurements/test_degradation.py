@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vipaint_pyro.blurs import Blur, GaussianBlur, MotionBlur
-from vipaint_pyro.grayscale import Grayscale
-from vipaint_pyro.linear_map import LinearMap
-from vipaint_pyro.operators import as_matrix, estimate
-from vipaint_pyro.resampling import SuperResolution
+from vipaint_pyro.measurements.blurs import Blur, GaussianBlur, MotionBlur
+from vipaint_pyro.measurements.grayscale import Grayscale
+from vipaint_pyro.measurements.linear_map import LinearMap
+from vipaint_pyro.measurements.matrix import as_matrix
+from vipaint_pyro.measurements.operator import estimate
+from vipaint_pyro.measurements.super_resolution import SuperResolution
 
 KERNEL = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 #: (C, H, W) to an operator of N images. If you add an operator, add it here.

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vipaint_pyro.degradations import Degradation
-from vipaint_pyro.motion import segment
-from vipaint_pyro.operators import check_images, whole
-from vipaint_pyro.separable import Separable, filter_matrix, reflected
+from vipaint_pyro.measurements.checks import check_images, whole
+from vipaint_pyro.measurements.degradation import Degradation
+from vipaint_pyro.measurements.motion import segment
+from vipaint_pyro.measurements.separable import Separable, filter_matrix, reflected
 
 __all__ = ["Blur", "GaussianBlur", "MotionBlur"]
 
@@ -114,7 +114,7 @@ class GaussianBlur(Separable):
 
 
 class MotionBlur(Blur):
-    r"""Uniform motion along a straight line while the picture is taken: see :func:`vipaint_pyro.motion.segment`.
+    r"""Uniform motion along a straight line while the picture is taken: see :func:`vipaint_pyro.measurements.motion.segment`.
 
     Deterministic, unlike the random trajectories of DPS (Chung et al., arXiv:2209.14687), which have a kernel of
     61 pixels for images of 256.

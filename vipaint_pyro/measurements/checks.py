@@ -1,0 +1,49 @@
+"""Checks that the operators share: shapes, numbers, the first call of a user"s function."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = []
+
+
+def whole(name: str, value, least: int = 1) -> int:
+    """The value as an int; a ValueError that names it where it is no whole number, or below ``least``."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is a whole number of at least {least}, but is {value!r}")
+    return int(value)
+
+
+def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int, int, int], int]:
+    """(C, H, W) and N of an operator, as given, or a ValueError."""
+    shape = tuple(image_shape)
+    if len(shape) != 3:
+        raise ValueError(f"image_shape is (C, H, W), but is {shape}")
+    return tuple(whole("each size in image_shape", n) for n in shape), whole("num_images", num_images)
+
+
+def check_shape(name: str, v: Tensor, shape: Sequence[int]) -> None:
+    """A ValueError where the last three axes of v are not ``shape``."""
+    if v.shape[-3:] != torch.Size(shape):
+        raise ValueError(f"{name} has shape (*, N, {', '.join(map(str, shape))}), but came with {tuple(v.shape)}")
+
+
+def over_batch(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A function of (B, C, H, W) applied to (*, N, C, H, W)."""
+    y = function(x.reshape(-1, *x.shape[-3:]))
+    return y.reshape(*x.shape[:-3], *y.shape[1:])
+
+
+def tried(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The first call of a user's function, on images (B, C, H, W); a ValueError with what to look at where it fails."""
+    try:
+        return function(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the function cannot be called with images of shape {tuple(x.shape)}, {x.dtype} on {x.device}: {error}. "
+            "Where its constants have another precision or place, give dtype= or device= theirs"
+        ) from error

@@ -1,0 +1,36 @@
+"""Pixels seen through a mask."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["Inpainting"]
+
+
+class Inpainting:
+    """Pixels seen through a mask: A x = observed * x.
+
+    Args:
+        observed: bool, with shape (N, C, H, W), True where the pixel is known; C may be 1.
+
+    Raises:
+        TypeError: where observed is not a bool tensor.
+        ValueError: where it has another rank.
+    """
+
+    def __init__(self, observed: Tensor) -> None:
+        if observed.dtype != torch.bool:
+            raise TypeError(
+                f"observed is a bool tensor, True where a pixel is known, but has dtype {observed.dtype}; "
+                "write e.g. mask < 0.5"
+            )
+        if observed.ndim != 4:
+            raise ValueError(f"observed has shape (N, C, H, W), but came with {tuple(observed.shape)}")
+        self.observed = observed
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x * self.observed
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return y * self.observed
