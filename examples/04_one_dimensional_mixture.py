@@ -21,8 +21,8 @@ from torch import Tensor
 
 from vipaint_pyro import NoiseSchedule, fit
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, exact_posterior
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import make_guide
-from vipaint_pyro.measurements.likelihoods import ExactGaussian
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import CLEAN

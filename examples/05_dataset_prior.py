@@ -24,8 +24,8 @@ from torch import Tensor
 from vipaint_pyro import NoiseSchedule, fit
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.exact import DatasetPrior, ExactPosterior, exact_posterior
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.measurements.likelihoods import ExactGaussian
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel

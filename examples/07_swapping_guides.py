@@ -25,11 +25,11 @@ from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation import evaluate, mean_and_error
 from vipaint_pyro.exact import mixture_problems
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.measurements.likelihoods import ExactGaussian
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers import VIPaintSampler

@@ -19,11 +19,11 @@ from pyro.infer import Trace_ELBO
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.exact import GaussianMixturePrior, Problems, mixture_problems
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference import fit
-from vipaint_pyro.measurements.likelihoods import ExactGaussian
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import NoiseSchedule

@@ -10,8 +10,8 @@ from pyro.distributions import constraints
 from pyro.nn import PyroParam
 from torch import Tensor
 
+from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.guides.markov import MarkovGuide
-from vipaint_pyro.guides.normal_mixture import NormalMixture
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import NoiseStreams

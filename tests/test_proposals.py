@@ -10,9 +10,10 @@ from torch.distributions import Normal
 from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian, Laplace
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior

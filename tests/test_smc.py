@@ -14,9 +14,10 @@ from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
 from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian, Laplace
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel

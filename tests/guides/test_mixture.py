@@ -9,9 +9,9 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Y, set_param
 from tests.guides.test_closed_forms import scaled
+from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.exact import GaussianMixturePrior
 from vipaint_pyro.guides import MixtureGuide, make_guide
-from vipaint_pyro.guides.normal_mixture import NormalMixture
 from vipaint_pyro.inference import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian

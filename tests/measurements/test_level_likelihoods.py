@@ -7,9 +7,10 @@ from pyro import poutine
 from torch.distributions import MultivariateNormal, Normal
 
 from tests.exact.brute_force import SCHEDULES, SHAPE, close, each, make, random
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian, Laplace, likelihood_at
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior

@@ -1,9 +1,12 @@
 """The laboratory: priors whose posteriors are known, and the tables that measure guides against them."""
 
-from vipaint_pyro.exact.measurement import Measurement, MixtureMeasurement
-from vipaint_pyro.exact.mixture import Components, GaussianMixture
+from vipaint_pyro.exact.components import Components
+from vipaint_pyro.exact.dataset_prior import DatasetPrior
+from vipaint_pyro.exact.evidence import Measurement, MixtureMeasurement
+from vipaint_pyro.exact.gaussian_prior import GaussianPrior
+from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
-from vipaint_pyro.exact.priors import DatasetPrior, GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems, stein_toy
 
 __all__ = [

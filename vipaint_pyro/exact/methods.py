@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems
 from vipaint_pyro.guides import MarkovGuide, finish
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.measurements.likelihoods import ExactGaussian, Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls

@@ -14,48 +14,10 @@ import torch
 from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.exact.components import Components
 from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["Components", "GaussianMixture"]
-
-
-class Components:
-    r"""K means and their covariances :math:`\Sigma_k = U_k\,\mathrm{diag}(\lambda_k)\,U_k^T`.
-
-    Args:
-        means: (K, D).
-        eigenvalues: (D,) where all components share one covariance, else (K, D); positive.
-        basis: None for U = identity, or (D, D), or (K, D, D) with one per component.
-    """
-
-    def __init__(self, means: Tensor, eigenvalues: Tensor, basis: Tensor | None = None) -> None:
-        self.shared = eigenvalues.ndim == 1
-        self.eigenvalues, self.basis = eigenvalues, basis
-        self.original = means
-        if basis is None:
-            self.means = means
-        else:
-            self.means = means @ basis if self.shared else torch.einsum("kd,kde->ke", means, basis)
-        # A shared covariance needs only sums over D, by matrix products: no (*, K, D) is ever made.
-        self.squares = self.means**2
-
-    def __len__(self) -> int:
-        return len(self.means)
-
-    def rotate(self, x: Tensor) -> Tensor:
-        """U^T x: (*, D) -> (*, D), or (*, K, D) where every component has a covariance of its own."""
-        if self.shared:
-            return x if self.basis is None else x @ self.basis
-        x = x[..., None, :]
-        return x.expand(*x.shape[:-2], *self.means.shape) if self.basis is None else (
-            torch.einsum("...jd,kde->...ke", x, self.basis)
-        )  # fmt: skip
-
-    def unrotate(self, x: Tensor, k: Tensor | None = None) -> Tensor:
-        """U x of vectors (*, D); ``k`` (*) says of which component, where they differ."""
-        if self.basis is None:
-            return x
-        return x @ self.basis.T if self.shared else (self.basis[k] @ x[..., None])[..., 0]
+__all__ = ["GaussianMixture"]
 
 
 class GaussianMixture(dist.TorchDistribution):

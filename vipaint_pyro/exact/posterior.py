@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.exact.measurement import Measurement, MixtureMeasurement
+from vipaint_pyro.exact.evidence import Measurement, MixtureMeasurement
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -18,7 +18,7 @@ __all__ = ["ExactPosterior", "exact_posterior"]
 
 
 class ExactPosterior:
-    r"""p(x | y) for x distributed as a Gaussian mixture; see :mod:`vipaint_pyro.exact.measurement`.
+    r"""p(x | y) for x distributed as a Gaussian mixture; see :mod:`vipaint_pyro.exact.evidence`.
 
     Args:
         seen: the distribution of y.

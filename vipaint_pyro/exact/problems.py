@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
-from vipaint_pyro.exact.priors import GaussianMixturePrior
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
 

@@ -9,17 +9,17 @@ down in place of the norm of y - A x (:func:`vipaint_pyro.refinement.refine`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyro.distributions as dist
 from torch import Tensor
 
+from vipaint_pyro.distributions import Factored
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 
-__all__ = ["ExactGaussian", "Factored", "Gaussian", "Laplace", "likelihood_at"]
+__all__ = ["Gaussian", "Laplace", "likelihood_at"]
 
 
 @dataclass(frozen=True)
@@ -50,45 +50,6 @@ class Gaussian:
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Normal(loc, self.scale)
-
-
-@dataclass(frozen=True, eq=False)
-class ExactGaussian(Gaussian):
-    """Gaussian noise in y, and the exact p(y | z_t) of a prior from :mod:`vipaint_pyro.exact`.
-
-    With it the bound of a fit is one on the true log p(y).
-
-    Args:
-        scale: sigma_y > 0, the noise of the measurement alone.
-    """
-
-    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
-        """p(y | z_t) with event shape (C', H', W').
-
-        Raises:
-            TypeError: for a prior that does not know it.
-        """
-        if not hasattr(prior, "exactly_measured"):
-            raise TypeError("the exact likelihood needs a prior of vipaint_pyro.exact; take MomentMatched")
-        return prior.exactly_measured(operator, self.scale, z, t)
-
-
-class Factored(dist.TorchDistribution):
-    """A density of y times a positive function of y: no longer normalised, and not to be drawn from.
-
-    Args:
-        base_dist: the density.
-        log_factor: y -> the logarithm of the factor, of the batch shape.
-    """
-
-    arg_constraints: dict = {}
-
-    def __init__(self, base_dist: dist.Distribution, log_factor: Callable[[Tensor], Tensor]) -> None:
-        self.base_dist, self.log_factor = base_dist, log_factor
-        super().__init__(base_dist.batch_shape, base_dist.event_shape, validate_args=False)
-
-    def log_prob(self, y: Tensor) -> Tensor:
-        return self.base_dist.log_prob(y) + self.log_factor(y)
 
 
 def likelihood_at(

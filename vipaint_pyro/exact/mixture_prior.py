@@ -11,15 +11,14 @@ Formulas, for component k with mean :math:`\mu_k` and covariance :math:`\Sigma_k
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.exact.measurement import Measurement
-from vipaint_pyro.exact.mixture import Components, GaussianMixture
+from vipaint_pyro.distributions import _Vector
+from vipaint_pyro.exact.components import Components, _decompose
+from vipaint_pyro.exact.evidence import Measurement
+from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -27,7 +26,7 @@ from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["KERNELS", "DatasetPrior", "GaussianMixturePrior", "GaussianPrior"]
+__all__ = ["GaussianMixturePrior", "KERNELS"]
 
 #: The reverse kernels: the true one, or the Gaussian step that a network's sampler would take.
 KERNELS = ("exact", "gaussian")
@@ -226,143 +225,6 @@ class GaussianMixturePrior(DiffusionPrior):
         return known[3]
 
 
-class GaussianPrior(GaussianMixturePrior):
-    """One Gaussian: the oracle of the tests.
-
-    Args:
-        mean: with shape (C, H, W), in image units.
-        std: of independent entries, with the same shape, positive.
-        schedule: the noise levels.
-        covariance: (D, D) with D = C H W, instead of std.
-        kernel: see :class:`GaussianMixturePrior`.
-    """
-
-    def __init__(
-        self,
-        mean: Tensor,
-        std: Tensor | None,
-        schedule: NoiseSchedule,
-        *,
-        covariance: Tensor | None = None,
-        kernel: str = "exact",
-    ) -> None:
-        if mean.ndim != 3:
-            raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)}")
-        super().__init__(
-            mean.new_ones(1),
-            mean[None],
-            schedule,
-            variances=None if std is None else torch.as_tensor(std) ** 2,
-            covariances=covariance,
-            kernel=kernel,
-        )
-        self.mean, self.std = mean, self.marginal(CLEAN).stddev.expand_as(mean)
-
-    def marginal(self, t):
-        return self._as_normal(super().marginal(t))
-
-    def transition(self, z_t, t, s, eta=1.0, z0=None):
-        return self._as_normal(super().transition(z_t, t, s, eta, z0))
-
-    def _as_normal(self, mixture: dist.Distribution) -> dist.Distribution:
-        """Independent entries as a Normal, so that Pyro knows its KL divergences."""
-        if self.components.basis is not None or not isinstance(mixture, GaussianMixture):
-            return mixture
-        return dist.Normal(mixture.mean, mixture.stddev).to_event(3)
-
-
-class DatasetPrior(GaussianMixturePrior):
-    r"""Every image of a data set as a narrow Gaussian: an exact prior over real pictures.
-
-    Args:
-        images: (K, C, H, W) in [-1, 1]. Float64 is advised: squared distances over std^2 are large.
-        std: of each Gaussian, in the same units.
-        schedule: the noise levels.
-        weights: of the images, by default all alike.
-        kernel: see :class:`GaussianMixturePrior`.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        std: float,
-        schedule: NoiseSchedule,
-        *,
-        weights: Tensor | None = None,
-        kernel: str = "exact",
-    ) -> None:
-        if not std > 0:
-            raise ValueError(f"std is the positive width of each image's Gaussian, but is {std}")
-        weights = images.new_ones(len(images)) if weights is None else weights
-        super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)
-
-
-class _Vector(dist.MultivariateNormal):
-    """A Gaussian over y flattened, with event shape (C', H', W'); what is not observed is not looked at."""
-
-    def __init__(self, mean: Tensor, covariance: Tensor, observed: Tensor) -> None:
-        super().__init__(mean, covariance, validate_args=False)
-        self.observed = observed
-        self._event_shape = observed.shape[1:]
-
-    def expand(self, batch_shape, _instance=None):
-        size = self.loc.shape[-1]
-        mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
-        return _Vector(mean, covariance, self.observed)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc.reshape(*self.loc.shape[:-1], *self.event_shape)
-
-    @property
-    def variance(self) -> Tensor:
-        return self.covariance_matrix.diagonal(dim1=-2, dim2=-1).reshape(self.mean.shape)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        L = self._unbroadcasted_scale_tril
-        y = torch.where(self.observed, value, 0).flatten(-3)
-        e = torch.linalg.solve_triangular(L, (y - self.loc)[..., None], upper=False)[..., 0]
-        log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return -0.5 * (e**2).sum(-1) - log_det - 0.5 * e.shape[-1] * math.log(2 * math.pi)
-
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
-        shape = torch.Size(sample_shape) + self.loc.shape
-        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
-        flat = self.loc + (self._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
-        return torch.where(self.observed, flat.reshape(*flat.shape[:-1], *self.event_shape), 0)
-
-
 def _check_eta(eta: float) -> None:
     if eta != 1:
         raise ValueError("the exact reverse kernel is the ancestral one: leave eta at 1, or take kernel='gaussian'")
-
-
-def _decompose(
-    means: Tensor, variances: Tensor | float | Sequence | None, covariances: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """Eigenvalues and basis, as :class:`Components` takes them."""
-    k, d = means.shape
-    if (variances is None) == (covariances is None):
-        raise ValueError("give variances, for independent entries, or covariances, for full matrices")
-    if variances is not None:
-        v = torch.as_tensor(variances, dtype=means.dtype, device=means.device)
-        if v.numel() == 1:
-            values, basis = v.reshape(1).expand(d), None
-        elif v.numel() == d and (v.ndim != 2 or v.shape != (k, d)):
-            values, basis = v.reshape(d), None
-        elif v.numel() == k * d:
-            values, basis = v.reshape(k, d), None
-        else:
-            raise ValueError(f"variances are 1, {d} or {k} x {d} numbers, but have shape {tuple(v.shape)}")
-        values = values[0] if values.ndim == 2 and k == 1 else values
-    else:
-        c = torch.as_tensor(covariances, dtype=means.dtype, device=means.device)
-        if c.shape not in ((d, d), (k, d, d)):
-            raise ValueError(f"covariances have shape {(d, d)} or {(k, d, d)}, but came with {tuple(c.shape)}")
-        if not torch.allclose(c, c.mT):
-            raise ValueError("covariances are symmetric matrices")
-        c = c[0] if c.ndim == 3 and k == 1 else c
-        values, basis = torch.linalg.eigh(c)
-    if not (values > 0).all():
-        raise ValueError("every variance (or eigenvalue of a covariance) must be positive")
-    return values.contiguous(), basis

@@ -1,6 +1,9 @@
-r"""Mixtures of Gaussians whose draws carry gradients, in as many dimensions as an image has."""
+"""Distributions that several folders share."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import pyro.distributions as dist
 import torch
@@ -8,7 +11,60 @@ from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from torch import Tensor
 
-__all__ = ["NormalMixture"]
+__all__ = ["Factored", "NormalMixture"]
+
+
+class Factored(dist.TorchDistribution):
+    """A density of y times a positive function of y: no longer normalised, and not to be drawn from.
+
+    Args:
+        base_dist: the density.
+        log_factor: y -> the logarithm of the factor, of the batch shape.
+    """
+
+    arg_constraints: dict = {}
+
+    def __init__(self, base_dist: dist.Distribution, log_factor: Callable[[Tensor], Tensor]) -> None:
+        self.base_dist, self.log_factor = base_dist, log_factor
+        super().__init__(base_dist.batch_shape, base_dist.event_shape, validate_args=False)
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        return self.base_dist.log_prob(y) + self.log_factor(y)
+
+
+class _Vector(dist.MultivariateNormal):
+    """A Gaussian over y flattened, with event shape (C', H', W'); what is not observed is not looked at."""
+
+    def __init__(self, mean: Tensor, covariance: Tensor, observed: Tensor) -> None:
+        super().__init__(mean, covariance, validate_args=False)
+        self.observed = observed
+        self._event_shape = observed.shape[1:]
+
+    def expand(self, batch_shape, _instance=None):
+        size = self.loc.shape[-1]
+        mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
+        return _Vector(mean, covariance, self.observed)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc.reshape(*self.loc.shape[:-1], *self.event_shape)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.covariance_matrix.diagonal(dim1=-2, dim2=-1).reshape(self.mean.shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        L = self._unbroadcasted_scale_tril
+        y = torch.where(self.observed, value, 0).flatten(-3)
+        e = torch.linalg.solve_triangular(L, (y - self.loc)[..., None], upper=False)[..., 0]
+        log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return -0.5 * (e**2).sum(-1) - log_det - 0.5 * e.shape[-1] * math.log(2 * math.pi)
+
+    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+        shape = torch.Size(sample_shape) + self.loc.shape
+        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        flat = self.loc + (self._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
+        return torch.where(self.observed, flat.reshape(*flat.shape[:-1], *self.event_shape), 0)
 
 
 class NormalMixture(dist.TorchDistribution):

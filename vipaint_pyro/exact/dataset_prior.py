@@ -1,0 +1,36 @@
+"""A data set as a diffusion prior: every image a narrow Gaussian."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
+from vipaint_pyro.priors.schedules import NoiseSchedule
+
+__all__ = ["DatasetPrior"]
+
+
+class DatasetPrior(GaussianMixturePrior):
+    r"""Every image of a data set as a narrow Gaussian: an exact prior over real pictures.
+
+    Args:
+        images: (K, C, H, W) in [-1, 1]. Float64 is advised: squared distances over std^2 are large.
+        std: of each Gaussian, in the same units.
+        schedule: the noise levels.
+        weights: of the images, by default all alike.
+        kernel: see :class:`GaussianMixturePrior`.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        std: float,
+        schedule: NoiseSchedule,
+        *,
+        weights: Tensor | None = None,
+        kernel: str = "exact",
+    ) -> None:
+        if not std > 0:
+            raise ValueError(f"std is the positive width of each image's Gaussian, but is {std}")
+        weights = images.new_ones(len(images)) if weights is None else weights
+        super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)

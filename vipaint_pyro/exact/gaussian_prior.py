@@ -1,0 +1,58 @@
+"""One Gaussian as a diffusion prior: the oracle of the tests."""
+
+from __future__ import annotations
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
+from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
+
+__all__ = ["GaussianPrior"]
+
+
+class GaussianPrior(GaussianMixturePrior):
+    """One Gaussian: the oracle of the tests.
+
+    Args:
+        mean: with shape (C, H, W), in image units.
+        std: of independent entries, with the same shape, positive.
+        schedule: the noise levels.
+        covariance: (D, D) with D = C H W, instead of std.
+        kernel: see :class:`GaussianMixturePrior`.
+    """
+
+    def __init__(
+        self,
+        mean: Tensor,
+        std: Tensor | None,
+        schedule: NoiseSchedule,
+        *,
+        covariance: Tensor | None = None,
+        kernel: str = "exact",
+    ) -> None:
+        if mean.ndim != 3:
+            raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)}")
+        super().__init__(
+            mean.new_ones(1),
+            mean[None],
+            schedule,
+            variances=None if std is None else torch.as_tensor(std) ** 2,
+            covariances=covariance,
+            kernel=kernel,
+        )
+        self.mean, self.std = mean, self.marginal(CLEAN).stddev.expand_as(mean)
+
+    def marginal(self, t):
+        return self._as_normal(super().marginal(t))
+
+    def transition(self, z_t, t, s, eta=1.0, z0=None):
+        return self._as_normal(super().transition(z_t, t, s, eta, z0))
+
+    def _as_normal(self, mixture: dist.Distribution) -> dist.Distribution:
+        """Independent entries as a Normal, so that Pyro knows its KL divergences."""
+        if self.components.basis is not None or not isinstance(mixture, GaussianMixture):
+            return mixture
+        return dist.Normal(mixture.mean, mixture.stddev).to_event(3)
