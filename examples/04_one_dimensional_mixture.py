@@ -23,10 +23,10 @@ from vipaint_pyro import NoiseSchedule, fit
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import make_guide
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.proposals import draw_path, log_importance_weights
 
 SCHEDULE = NoiseSchedule.variance_preserving()
 WEIGHTS = torch.tensor([0.6, 0.4])

@@ -26,11 +26,11 @@ from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.exact import DatasetPrior, ExactPosterior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference.smc import run_smc
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.plots import observed_picture
-from vipaint_pyro.smc import run_smc
 
 CHOSEN, SIZE = 57615, 300  # the true picture, and how many the data set has
 STD, NOISE = 0.1, 0.5  # of each picture's Gaussian, and of the measurement; pictures are in [-1, 1]

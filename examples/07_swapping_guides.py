@@ -29,7 +29,7 @@ from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers import VIPaintSampler

@@ -23,11 +23,11 @@ from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.methods import Lab, draw_named
 from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import make_guide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.inference.weights import draw_path
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import NoiseSchedule
-from vipaint_pyro.proposals import draw_path
 from vipaint_pyro.randomness import isolated
 
 

@@ -134,7 +134,7 @@ class DiffusionModel:
         """The plate over two draws of z_s for one z_t, each with half the weight.
 
         A second draw costs no network call. Pyro draws them independently; drawn as antithetic
-        pairs, as :func:`vipaint_pyro.inference.fit` does, the noise of log p(z_s | z_t) - log
+        pairs, as :func:`vipaint_pyro.inference.fit.fit` does, the noise of log p(z_s | z_t) - log
         q(z_s | z_t), which is large against its mean for neighbouring levels, all but cancels.
         """
         with pyro.plate("draws", 2, dim=-3), poutine.scale(scale=0.5):

@@ -8,14 +8,14 @@ __version__ = "0.1.0"
 # Imported when first asked for, so that `import vipaint_pyro` and `vipaint --help` stay light.
 _EXPORTS = {
     "DiffusionPrior": "vipaint_pyro.priors.diffusion",
-    "FitResult": "vipaint_pyro.inference",
+    "FitResult": "vipaint_pyro.inference.fit",
     "LinearMap": "vipaint_pyro.measurements.linear_map",
     "NoiseSchedule": "vipaint_pyro.priors.schedules",
-    "NonFiniteError": "vipaint_pyro.inference",
+    "NonFiniteError": "vipaint_pyro.inference.fit",
     "Nonlinear": "vipaint_pyro.measurements.nonlinear",
     "VIPaintOutput": "vipaint_pyro.pipeline",
     "VIPaintPipeline": "vipaint_pyro.pipeline",
-    "fit": "vipaint_pyro.inference",
+    "fit": "vipaint_pyro.inference.fit",
     "make_operator": "vipaint_pyro.measurements.tasks",
     "refine": "vipaint_pyro.refinement",
 }

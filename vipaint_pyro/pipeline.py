@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, to_observed, to_output, to_unit
-from vipaint_pyro.inference import FitResult
+from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import to_y
 from vipaint_pyro.measurements.operator import Operator

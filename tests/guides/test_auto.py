@@ -11,7 +11,7 @@ from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Program, Y
 from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, PyroAutoGuide, finish, make_guide
 from vipaint_pyro.guides.auto import NO_AUTO_GUIDES
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

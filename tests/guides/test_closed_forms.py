@@ -8,7 +8,7 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Program, Y
 from vipaint_pyro.guides import finish, make_guide, recipe
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -12,7 +12,7 @@ from torch.distributions import kl_divergence
 
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -8,7 +8,7 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from tests.conftest import standard_error
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -12,7 +12,7 @@ from tests.guides.test_closed_forms import scaled
 from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.exact import GaussianMixturePrior
 from vipaint_pyro.guides import MixtureGuide, make_guide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -10,7 +10,7 @@ from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
 
 from vipaint_pyro.guides.red_diff import REDDiffGuide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.matrix import Matrix

@@ -12,7 +12,7 @@ from pyro.infer import Trace_ELBO
 
 from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, HierarchicalGuide, MarkovGuide, Recipe, finish, make_guide, recipe
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -8,7 +8,9 @@ from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements import perceptual
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
@@ -19,10 +21,8 @@ from vipaint_pyro.measurements.perceptual import Perceptual, published_weight
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.refinement import DPS, refine
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw
-from vipaint_pyro.smc import run_smc
 
 TIMES = (700, 500, 300)
 # LPIPS computes in float32: batches of another size round differently in the last digits.

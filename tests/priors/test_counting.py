@@ -5,13 +5,13 @@ import torch
 
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.proposals import draw_path, log_importance_weights
 
 
 def test_counts_every_z(gaussian):

@@ -13,15 +13,16 @@ from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems
 from vipaint_pyro.guides import MarkovGuide, finish
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.inference.particles import systematic
+from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
-from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers import DPSSampler, REDDiffSampler
-from vipaint_pyro.smc import run_smc, systematic
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.inference import FitResult
+from vipaint_pyro.inference.fit import FitResult
 
 __all__ = ["Samples"]
 

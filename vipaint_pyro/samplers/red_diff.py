@@ -16,7 +16,7 @@ from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from vipaint_pyro.guides.red_diff import REDDiffGuide
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.red_diff import REDDiffModel
@@ -95,7 +95,7 @@ class REDDiffSampler:
             y: (N, C', H', W') in [-1, 1], 0 where not observed.
             num_samples: S restarts per image.
             generator: one, or a list with one per image; None takes the global state.
-            fit_callback: see :func:`vipaint_pyro.inference.fit`.
+            fit_callback: see :func:`vipaint_pyro.inference.fit.fit`.
 
         Raises:
             NonFiniteError: where a number stops being finite.

@@ -17,7 +17,9 @@ from torch import Tensor
 
 from vipaint_pyro.guides import Guide, finish
 from vipaint_pyro.guides.registry import make_guide, recipe
-from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.draws import draw_and_predict, resampled
+from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.inference.smc import run_smc
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.operator import Operator, num_measurements
@@ -28,10 +30,8 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
-from vipaint_pyro.samplers.draws import draw_and_predict, resampled
 from vipaint_pyro.samplers.levels import timesteps_for
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
-from vipaint_pyro.smc import run_smc
 
 __all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler"]
 
@@ -223,7 +223,7 @@ class VIPaintSampler:
             y: (N, C', H', W') in [-1, 1], 0 where not observed.
             num_samples: S per image; they share the fit.
             generator: one, or a list with one per image; None takes the global state.
-            fit_callback: see :func:`vipaint_pyro.inference.fit`.
+            fit_callback: see :func:`vipaint_pyro.inference.fit.fit`.
             refine_callback: see :func:`vipaint_pyro.refinement.refine`.
             guide: a fitted guide of an equal model, to draw from instead of fitting.
 

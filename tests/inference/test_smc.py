@@ -12,10 +12,12 @@ from pyro.infer import autoguide
 
 from tests.conftest import standard_error
 from tests.exact.brute_force import SCHEDULES, close
-from tests.test_proposals import OBSERVED, ExactConditionals, Y, evidence, plane
+from tests.inference.test_weights import OBSERVED, ExactConditionals, Y, evidence, plane
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
+from vipaint_pyro.inference.particles import effective_sample_size, systematic
+from vipaint_pyro.inference.smc import run_smc
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
@@ -25,7 +27,6 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.smc import effective_sample_size, run_smc, systematic
 
 RUNS = 1000
 A = torch.tensor([[1.0, 0.5]], dtype=torch.float64)

@@ -11,11 +11,11 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.inference.particles import systematic
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.diffusion import site
-from vipaint_pyro.proposals import draw_path, log_importance_weights
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
-from vipaint_pyro.smc import systematic
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
 

@@ -7,7 +7,7 @@ import torch
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference import NonFiniteError, fit
+from vipaint_pyro.inference.fit import NonFiniteError, fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel

@@ -12,6 +12,7 @@ from tests.exact.brute_force import SCHEDULES, close
 from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights, log_marginal, log_path_density
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
@@ -19,7 +20,6 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.proposals import draw_path, log_importance_weights, log_marginal, log_path_density
 from vipaint_pyro.randomness import NoiseStreams
 
 OBSERVED = torch.tensor([[[[True, True, False], [False, True, False]]], [[[False, True, True], [True, True, False]]]])
