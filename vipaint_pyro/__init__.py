@@ -17,7 +17,7 @@ _EXPORTS = {
     "VIPaintPipeline": "vipaint_pyro.pipeline",
     "fit": "vipaint_pyro.inference.fit",
     "make_operator": "vipaint_pyro.measurements.tasks",
-    "refine": "vipaint_pyro.refinement",
+    "refine": "vipaint_pyro.samplers.reverse",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -13,7 +13,7 @@ from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.nonlinear import Nonlinear
 from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.refinement import DPS, refine
+from vipaint_pyro.samplers.reverse import DPS, refine
 
 SHAPE = (1, 2, 3)
 f64 = dict(dtype=torch.float64)

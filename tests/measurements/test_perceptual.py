@@ -21,8 +21,8 @@ from vipaint_pyro.measurements.perceptual import Perceptual, published_weight
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.refinement import DPS, refine
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw
+from vipaint_pyro.samplers.reverse import DPS, refine
 
 TIMES = (700, 500, 300)
 # LPIPS computes in float32: batches of another size round differently in the last digits.

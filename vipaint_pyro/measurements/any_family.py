@@ -20,7 +20,7 @@ class Family:
     r"""A likelihood of any family: a distribution of each entry of y for each entry of A x, or of h(x).
 
     A fit needs nothing but its density and the gradient of it. A refinement that is given it
-    (:func:`vipaint_pyro.refinement.refine`) follows it too, by way of its :meth:`discrepancy`.
+    (:func:`vipaint_pyro.samplers.reverse.refine`) follows it too, by way of its :meth:`discrepancy`.
 
     Args:
         family: parameters to a distribution of one number for each of them.

@@ -4,7 +4,7 @@ A plug-in likelihood is p(y | A x), and stands in for p(y | z_t) at x = E[x | z_
 method ``given`` is one of z_t itself, and knows what the prediction leaves open. One with a method
 ``penalty`` is that of its part ``pixel`` times an unnormalised factor
 (:class:`vipaint_pyro.measurements.perceptual.Perceptual`). One with a method ``discrepancy`` says what the refinement pulls
-down in place of the norm of y - A x (:func:`vipaint_pyro.refinement.refine`).
+down in place of the norm of y - A x (:func:`vipaint_pyro.samplers.reverse.refine`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
 """Samplers: a prior and a measurement in, images out. One file per method."""
 
-from vipaint_pyro.inference.draws import draw
-from vipaint_pyro.samplers.base import Samples
-from vipaint_pyro.samplers.dps import DPSSampler
-from vipaint_pyro.samplers.levels import timesteps_for
-from vipaint_pyro.samplers.red_diff import REDDiffSampler
-from vipaint_pyro.samplers.vipaint import VIPaintSampler
+from vipaint_pyro.lazily import exporting
 
-__all__ = ["DPSSampler", "REDDiffSampler", "Samples", "VIPaintSampler", "draw", "timesteps_for"]
+_EXPORTS = {
+    "DPSSampler": "vipaint_pyro.samplers.dps",
+    "REDDiffSampler": "vipaint_pyro.samplers.red_diff",
+    "Samples": "vipaint_pyro.samplers.base",
+    "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",
+    "draw": "vipaint_pyro.inference.draws",
+    "timesteps_for": "vipaint_pyro.samplers.vipaint.levels",
+}
+
+__all__ = sorted(_EXPORTS)
+__getattr__, __dir__ = exporting(__name__, _EXPORTS)

@@ -13,8 +13,8 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.perceptual import refinement_penalty
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.reverse import DPS, noise_floor, refine
 
 __all__ = ["DPSSampler"]
 
@@ -29,7 +29,7 @@ class DPSSampler:
         num_steps: evenly spaced steps from T to the clean image.
         zeta: step size, on the norm of each sample's own residual.
         limit: whether a step may not be longer than the residual; see
-            :class:`vipaint_pyro.refinement.DPS`.
+            :class:`vipaint_pyro.samplers.reverse.DPS`.
         eta: of the DDIM kernel; 1 is ancestral, as published.
         measurement_scale: sigma of the noise in y, which ``limit`` and ``fraction`` leave unfitted; None for 0.
         fraction: how much of the residual a step may take away to first order; None, as published, sets no
@@ -57,7 +57,7 @@ class DPSSampler:
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         refine_callback: Callable | None = None,
     ) -> Samples:
-        """Samples of images given y (N, C', H', W'); see :func:`vipaint_pyro.refinement.refine`.
+        """Samples of images given y (N, C', H', W'); see :func:`vipaint_pyro.samplers.reverse.refine`.
 
         Raises:
             ValueError: for settings that cannot be.

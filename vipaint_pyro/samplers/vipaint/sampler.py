@@ -28,10 +28,10 @@ from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.priors.codecs import IdentityCodec
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.refinement import DPS, noise_floor, refine
 from vipaint_pyro.samplers.base import Samples
-from vipaint_pyro.samplers.levels import timesteps_for
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
+from vipaint_pyro.samplers.reverse import DPS, noise_floor, refine
+from vipaint_pyro.samplers.vipaint.levels import timesteps_for
 
 __all__ = ["CORRECTIONS", "LOSSES", "VIPaintSampler"]
 
@@ -48,7 +48,7 @@ class VIPaintSampler:
 
     Args:
         timesteps: T_e > ... > T_s; None takes the prior's times at the ratios of
-            :func:`~vipaint_pyro.samplers.levels.timesteps_for`.
+            :func:`~vipaint_pyro.samplers.vipaint.levels.timesteps_for`.
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
@@ -65,9 +65,9 @@ class VIPaintSampler:
         refinement_steps: from T_s to the clean image.
         zeta: DPS step size of the refinement.
         limit: whether a step may not be longer than the residual; see
-            :class:`vipaint_pyro.refinement.DPS`.
+            :class:`vipaint_pyro.samplers.reverse.DPS`.
         fraction: how much of the residual a step may take away to first order; see
-            :class:`vipaint_pyro.refinement.DPS`. None: 0.3 for latent priors, no such bound for pixel ones, but 1 for an
+            :class:`vipaint_pyro.samplers.reverse.DPS`. None: 0.3 for latent priors, no such bound for pixel ones, but 1 for an
             operator with a ``likelihood`` of its own, whose deviance can be steep (counts in dark pixels).
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
         guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. The guides of
@@ -224,7 +224,7 @@ class VIPaintSampler:
             num_samples: S per image; they share the fit.
             generator: one, or a list with one per image; None takes the global state.
             fit_callback: see :func:`vipaint_pyro.inference.fit.fit`.
-            refine_callback: see :func:`vipaint_pyro.refinement.refine`.
+            refine_callback: see :func:`vipaint_pyro.samplers.reverse.refine`.
             guide: a fitted guide of an equal model, to draw from instead of fitting.
 
         Raises:

@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 from tests.conftest import float64_tables, tiny_unet
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.refinement import DPS, refine
+from vipaint_pyro.samplers.reverse import DPS, refine
 
 
 def seeded(seed):
@@ -164,7 +164,7 @@ def test_options_that_cannot_be(gaussian, options, words):
 
 def test_a_limited_step_leaves_what_noise_explains():
     from vipaint_pyro.measurements.inpainting import Inpainting
-    from vipaint_pyro.refinement import DPS, noise_floor
+    from vipaint_pyro.samplers.reverse import DPS, noise_floor
 
     z = torch.randn(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
     observed = torch.ones(2, 1, 3, 3, dtype=torch.bool)
@@ -185,7 +185,7 @@ def test_a_limited_step_leaves_what_noise_explains():
 
 def test_a_mask_of_one_channel_counts_for_every_channel():
     from vipaint_pyro.measurements.inpainting import Inpainting
-    from vipaint_pyro.refinement import noise_floor
+    from vipaint_pyro.samplers.reverse import noise_floor
 
     observed = torch.ones(1, 1, 2, 2, dtype=torch.bool)
     assert noise_floor(Inpainting(observed), torch.zeros(1, 3, 2, 2), 0.5) == 0.5 * 12**0.5
