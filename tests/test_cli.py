@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.conftest import tiny_unet
 from vipaint_pyro.cli import main
 from vipaint_pyro.images import read_image
-from vipaint_pyro.pipeline import VIPaintPipeline
+from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
 

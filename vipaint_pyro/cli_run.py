@@ -139,7 +139,7 @@ def _pipeline(options: dict):
     import diffusers
     import torch
 
-    from vipaint_pyro.pipeline import VIPaintPipeline
+    from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
     pipe = VIPaintPipeline.from_pretrained(options["prior"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.priors.pretrained.tiny import FAMILIES, TEXT, flux, latent_kl, stable_diffusion
-from vipaint_pyro.pipeline import VIPaintPipeline
+from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 pytest.importorskip("transformers")

@@ -9,7 +9,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
 from tests.conftest import tiny_unet
-from vipaint_pyro.pipeline import VIPaintPipeline
+from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.pretrained.folder import BUILT_IN, resolve
 from vipaint_pyro.priors.pretrained.loading import load_components

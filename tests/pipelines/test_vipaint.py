@@ -9,7 +9,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
 
 from tests.conftest import tiny_unet
-from vipaint_pyro.pipeline import VIPaintOutput, VIPaintPipeline
+from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 
 FEW = {"fit_steps": 2, "num_chains": 2, "num_levels": 2, "num_inference_steps": 3, "num_samples": 2}
 MASK = np.zeros((8, 8), dtype=np.uint8)

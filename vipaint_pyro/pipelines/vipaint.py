@@ -17,8 +17,8 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import to_y
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.prior_pipeline import PriorPipeline
-from vipaint_pyro.progress import Bars
+from vipaint_pyro.pipelines.prior import PriorPipeline
+from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers import Samples, VIPaintSampler
 
@@ -51,7 +51,7 @@ class VIPaintPipeline(PriorPipeline):
     """Fill the masked part of an image, or restore one, with draws from a variational posterior.
 
     Its components, and how it is loaded, conditioned on labels or text and kept small, are those of
-    :class:`~vipaint_pyro.prior_pipeline.PriorPipeline`.
+    :class:`~vipaint_pyro.pipelines.prior.PriorPipeline`.
     """
 
     _callback_tensor_inputs = ["latents"]
