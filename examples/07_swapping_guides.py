@@ -23,11 +23,11 @@ import torch
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.evaluation import evaluate, mean_and_error
+from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
+from vipaint_pyro.evaluation.exact_table import score
+from vipaint_pyro.evaluation.quality import evaluate, mean_and_error
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.exact.likelihood import ExactGaussian
-from vipaint_pyro.exact.methods import Lab, draw_named
-from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.masks import rotated_window

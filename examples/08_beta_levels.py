@@ -18,10 +18,10 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
+from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
+from vipaint_pyro.evaluation.exact_table import score
 from vipaint_pyro.exact import GaussianMixturePrior, Problems, mixture_problems
 from vipaint_pyro.exact.likelihood import ExactGaussian
-from vipaint_pyro.exact.methods import Lab, draw_named
-from vipaint_pyro.exact.table import score
 from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.weights import draw_path

@@ -17,8 +17,8 @@ import torch
 from matplotlib.figure import Figure
 
 from vipaint_pyro.calibration import coverage, sbc, tarp
+from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
 from vipaint_pyro.exact import Problems, mixture_problems
-from vipaint_pyro.exact.methods import Lab, draw_named
 
 METHODS = ("exact", "hierarchical", "hierarchical+smc", "dps", "one-mode")
 DRAWS = 99  # so that the ranks, and the levels of coverage, come out whole

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
-from vipaint_pyro.evaluation import Quality, mean_and_error, paired
+from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.perceptual import published_weight

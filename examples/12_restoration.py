@@ -20,10 +20,10 @@ from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, wri
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
-from vipaint_pyro.evaluation import Estimate
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
+from vipaint_pyro.samplers.estimate import Estimate
 
 # The noise of y shares no seed with the samplers, which have those of the images' numbers.
 NOISE = 10**6

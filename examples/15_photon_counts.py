@@ -18,8 +18,8 @@ import torch
 
 from vipaint_pyro import Nonlinear, VIPaintPipeline
 from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.evaluation.metrics import psnr
 from vipaint_pyro.images import to_output
-from vipaint_pyro.metrics import psnr
 from vipaint_pyro.plots import grid
 
 DARK = 0.3  # counts of a black pixel

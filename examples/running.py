@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets import fashion_mnist
-from vipaint_pyro.evaluation import Quality, evaluate, join, mean_and_error, paired
+from vipaint_pyro.evaluation.quality import Quality, evaluate, join, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, timesteps_for

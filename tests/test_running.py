@@ -9,7 +9,7 @@ import click
 import pytest
 import torch
 
-from vipaint_pyro.evaluation import Quality, evaluate
+from vipaint_pyro.evaluation.quality import Quality, evaluate
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.samplers import DPSSampler, Samples
 

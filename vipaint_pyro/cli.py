@@ -156,8 +156,8 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     hierarchical guide.
     """
     with reporting():
-        from vipaint_pyro.exact.methods import CALIBRATION, Lab
-        from vipaint_pyro.exact.table import plot_table, run_table, write_table
+        from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
+        from vipaint_pyro.evaluation.exact_table import plot_table, run_table, write_table
 
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
         hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")

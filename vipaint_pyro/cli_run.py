@@ -202,8 +202,8 @@ def _sampler(prior, options: dict):
 
 
 def _metrics(output, unit, composite: bool) -> dict:
+    from vipaint_pyro.evaluation.metrics import psnr
     from vipaint_pyro.measurements.lpips import LPIPS
-    from vipaint_pyro.metrics import psnr
 
     lpips, target = LPIPS(), unit * 2 - 1
     result = {}

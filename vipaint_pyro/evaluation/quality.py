@@ -10,15 +10,15 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.matrix import Matrix
-from vipaint_pyro.measurements.operator import Operator, estimate
-from vipaint_pyro.metrics import diversity, observed_error, psnr
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Samples
 
-__all__ = ["Estimate", "Quality", "evaluate", "join", "mean_and_error", "paired", "part"]
+__all__ = ["Quality", "evaluate", "join", "mean_and_error", "paired", "part"]
 
 
 @dataclass
@@ -45,26 +45,6 @@ class Quality:
     diversity: list[float]
     calls: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The trivial baseline of a restoration, in the form of a sampler: :func:`~vipaint_pyro.measurements.operator.estimate`.
-
-    The measurement enlarged, the blurred image itself, grey in three channels. All samples are the same.
-    """
-
-    def __call__(
-        self,
-        prior: DiffusionPrior,
-        operator: Operator,
-        y: Tensor,
-        num_samples: int,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    ) -> Samples:
-        """S copies of the estimate from y (N, C', H', W')."""
-        x = estimate(operator, y.to(prior.device, prior.dtype))
-        return Samples(x.expand(num_samples, *x.shape), calls={})
 
 
 def evaluate(

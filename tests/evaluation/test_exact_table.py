@@ -7,9 +7,9 @@ import torch
 from click.testing import CliRunner
 
 from vipaint_pyro.cli import main
+from vipaint_pyro.evaluation.exact_methods import Draws, Lab, draw_named
+from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems
-from vipaint_pyro.exact.methods import Draws, Lab, draw_named
-from vipaint_pyro.exact.table import CELLS, PUBLISHED, rows, run_table, score, write_table
 
 SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.measurements.lpips import LPIPS
-from vipaint_pyro.metrics import diversity, observed_error, psnr
 
 
 def test_psnr_uses_peak_two():

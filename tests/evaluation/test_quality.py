@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 import pytest
 import torch
 
-from vipaint_pyro.evaluation import Estimate, Quality, evaluate, join, mean_and_error, paired, part
+from vipaint_pyro.evaluation.quality import Quality, evaluate, join, mean_and_error, paired, part
 from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.linear_map import LinearMap
@@ -16,6 +16,7 @@ from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 from vipaint_pyro.samplers import DPSSampler, Samples, VIPaintSampler
+from vipaint_pyro.samplers.estimate import Estimate
 
 
 def total(x: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

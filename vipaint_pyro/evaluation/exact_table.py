@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
-from vipaint_pyro.exact.methods import Draws, Lab, check_name, draw_named
+from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 
 __all__ = ["CELLS", "COLUMNS", "PUBLISHED", "rows", "run_table", "score", "write_table"]
