@@ -22,7 +22,7 @@ from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, 
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
 

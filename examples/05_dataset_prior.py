@@ -22,7 +22,7 @@ from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from vipaint_pyro import NoiseSchedule, fit
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.exact import DatasetPrior, ExactPosterior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide

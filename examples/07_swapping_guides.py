@@ -22,7 +22,7 @@ import click
 import torch
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
 from vipaint_pyro.evaluation.exact_table import score
 from vipaint_pyro.evaluation.quality import evaluate, mean_and_error

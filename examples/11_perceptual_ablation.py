@@ -21,7 +21,7 @@ from running import PRIORS, compare, pictures, samplers, write
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.masks import rotated_window

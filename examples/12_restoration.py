@@ -19,7 +19,7 @@ import torch
 from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure

@@ -34,8 +34,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.face_classifier import read_attributes
-from vipaint_pyro.faces import ATTRIBUTES, render
+from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, render
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler
 

@@ -17,7 +17,7 @@ import pyro.distributions as dist
 import torch
 
 from vipaint_pyro import Nonlinear, VIPaintPipeline
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation.metrics import psnr
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.face_posterior import FacePosterior
-from vipaint_pyro.faces import ATTRIBUTES, number, shows
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, number, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 
 NOT_DRAWN = "not drawn"
 #: Below this an outcome counts as ruled out by what is seen.
@@ -25,7 +25,7 @@ def outcomes(read: Tensor) -> dict[str, list[str]]:
     """What faces show: attribute -> its choice in each face, or NOT_DRAWN.
 
     Args:
-        read: whole numbers (N, 11), as :func:`vipaint_pyro.face_classifier.read_attributes` gives them.
+        read: whole numbers (N, 11), as :func:`vipaint_pyro.datasets.cartoon_faces.classifier.read_attributes` gives them.
     """
     seen = shows(read)
     return {

@@ -15,7 +15,7 @@ from frequencies import as_tensor, counts, score
 from questions import Question
 from torch import Tensor
 
-from vipaint_pyro.faces import ATTRIBUTES
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid, observed_picture
 

@@ -28,10 +28,10 @@ from running import write
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.face_classifier import read_attributes
-from vipaint_pyro.face_posterior import FacePosterior
-from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces, render, shows
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid

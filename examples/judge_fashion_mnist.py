@@ -13,7 +13,7 @@ import click
 import torch
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid
 from vipaint_pyro.randomness import isolated

@@ -12,8 +12,8 @@ from frequencies import IMPOSSIBLE, exact_outcomes
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_posterior
-from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
 
 
 @dataclass(frozen=True)

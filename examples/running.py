@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets import fashion_mnist
+from vipaint_pyro.datasets.fashion_mnist import fashion_mnist
 from vipaint_pyro.evaluation.quality import Quality, evaluate, join, mean_and_error, paired
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid
@@ -49,7 +49,7 @@ def pictures(prior: str, split: str, number: int, data: str, cache: Path) -> tup
         cache: folder for the faces that were drawn.
     """
     if prior == "cartoon-faces":
-        from vipaint_pyro.faces import cartoon_faces
+        from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
 
         cache.mkdir(parents=True, exist_ok=True)
         faces, attributes = cartoon_faces(split, number, cache / f"faces-{split}-{number}.safetensors")

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL
 from training import Trainer
 
-from vipaint_pyro.faces import cartoon_faces
+from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
 from vipaint_pyro.measurements.lpips import LPIPS
 
 

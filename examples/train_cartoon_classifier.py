@@ -16,8 +16,8 @@ from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from training import Trainer
 
-from vipaint_pyro.face_classifier import FaceClassifier
-from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces, shows
+from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 

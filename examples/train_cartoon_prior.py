@@ -18,7 +18,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 from training import Trainer, v_loss
 
-from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.pretrained.loading import quiet_loading

@@ -109,7 +109,7 @@ def test_training_goes_on_where_it_was(tmp_path, data):
 def test_the_cartoon_prior_is_trained_in_three_scripts(tmp_path):
     """Autoencoder, then latent prior and classifier; each leaves what the next and the package load."""
     from vipaint_pyro import DiffusionPrior
-    from vipaint_pyro.face_classifier import FaceClassifier
+    from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
 
     def train(script, *arguments):
         command = [sys.executable, str(FOLDER / f"train_cartoon_{script}.py"), *arguments, "--smoke"]
@@ -131,7 +131,7 @@ def test_the_cartoon_prior_is_trained_in_three_scripts(tmp_path):
 
 
 def test_the_data_sets_own_reader_says_what_is_missing(tmp_path):
-    from vipaint_pyro.datasets import fashion_mnist
+    from vipaint_pyro.datasets.fashion_mnist import fashion_mnist
 
     with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist"):
         fashion_mnist("train", tmp_path)

@@ -9,8 +9,8 @@ import click
 import pytest
 import torch
 
-from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_posterior
-from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SCRIPTS = ("frequencies", "frequency_report", "questions", "running", "13_what_is_under_the_mask", "judge_cartoon_faces")

@@ -212,9 +212,9 @@ def test_unknown_options():
 
 def test_the_built_in_latent_prior_denoises_faces_of_its_kind():
     pytest.importorskip("python_avatars")
+    from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
+    from vipaint_pyro.datasets.cartoon_faces.faces import draw_attributes, number, render, shows
     from vipaint_pyro.evaluation.metrics import psnr
-    from vipaint_pyro.face_classifier import read_attributes
-    from vipaint_pyro.faces import draw_attributes, number, render, shows
 
     prior = DiffusionPrior.from_pretrained("cartoon-faces").conditioned([None])
     assert prior.image_shape == (3, 64, 64) and prior.latent_shape == (4, 16, 16) and prior.null_class == 12

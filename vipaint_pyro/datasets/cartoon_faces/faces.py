@@ -2,7 +2,7 @@
 
 Every face is an independent draw of its attributes, rendered by the MIT-licensed ``python-avatars``
 (extra ``faces``). The number of different faces is finite and each one's probability known, so that the true
-answer to "what may be under the mask?" can be computed: :mod:`vipaint_pyro.face_posterior`.
+answer to "what may be under the mask?" can be computed: :mod:`vipaint_pyro.datasets.cartoon_faces.posterior`.
 """
 
 from __future__ import annotations

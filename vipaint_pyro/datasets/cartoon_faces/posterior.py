@@ -1,6 +1,6 @@
 r"""What may be under the mask of a cartoon face: its attributes' exact posterior, by enumeration.
 
-Every face of :mod:`vipaint_pyro.faces` is a draw of independent attributes with known probabilities, rendered
+Every face of :mod:`vipaint_pyro.datasets.cartoon_faces.faces` is a draw of independent attributes with known probabilities, rendered
 without noise, so that for a measurement y = m * (x + noise) with Gaussian noise
 
 .. math:: p(\text{attributes} | y) \propto p(\text{attributes}) \exp\Big(-\frac{\lVert m (y - x(\text{attributes}))
@@ -18,7 +18,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from vipaint_pyro.faces import ATTRIBUTES, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, number, render, shows
 
 __all__ = ["FacePosterior", "attribute_mask", "face_posterior"]
 
@@ -178,7 +178,7 @@ def attribute_mask(name: str, attributes: Mapping[str, str], margin: int = 1) ->
     """The mask that covers all that an attribute can touch in this face, whatever its choice.
 
     Args:
-        name: one of :data:`~vipaint_pyro.faces.ATTRIBUTES`.
+        name: one of :data:`~vipaint_pyro.datasets.cartoon_faces.faces.ATTRIBUTES`.
         attributes: of the face.
         margin: pixels around it that are covered too.
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vipaint_pyro.face_classifier import FaceClassifier, read_attributes
-from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces, draw_attributes, render, shows
+from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier, read_attributes
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, draw_attributes, render, shows
 
 SIZES = [len(odds) for odds in ATTRIBUTES.values()]
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vipaint_pyro.faces import ATTRIBUTES
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 
 __all__ = ["FaceClassifier", "read_attributes"]
 
@@ -44,13 +44,13 @@ def read_attributes(x: Tensor) -> Tensor:
     """The most probable choice of every attribute, read off pictures by the classifier that ships.
 
     What does not show in a picture (the eyes under sunglasses, the colour of a hat that is not there) is guessed:
-    see :func:`vipaint_pyro.faces.shows`.
+    see :func:`vipaint_pyro.datasets.cartoon_faces.faces.shows`.
 
     Args:
         x: images (*, 3, 64, 64) in [-1, 1].
 
     Returns:
-        Whole numbers (*, 11): which choice of each attribute in :data:`~vipaint_pyro.faces.ATTRIBUTES`.
+        Whole numbers (*, 11): which choice of each attribute in :data:`~vipaint_pyro.datasets.cartoon_faces.faces.ATTRIBUTES`.
 
     Raises:
         ValueError: for images of another shape.

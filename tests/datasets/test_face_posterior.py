@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 import torch
 
-from vipaint_pyro import face_posterior as module
-from vipaint_pyro.face_posterior import FacePosterior, attribute_mask, face_posterior
-from vipaint_pyro.faces import ATTRIBUTES, draw_attributes, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces import posterior as module
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
 
 FACE = draw_attributes("test", 1)  # curly brown hair, a light beard, glasses
 EVERYTHING, NOTHING = (torch.full((1, 64, 64), value) for value in (True, False))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from vipaint_pyro import faces
-from vipaint_pyro.faces import ATTRIBUTES, cartoon_faces, draw_attributes, number, render, shows
+from vipaint_pyro.datasets.cartoon_faces import faces
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, draw_attributes, number, render, shows
 
 PLAIN = {
     "top": "SHORT_FLAT",
