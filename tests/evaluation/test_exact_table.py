@@ -6,7 +6,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from vipaint_pyro.cli import main
+from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, draw_named
 from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems

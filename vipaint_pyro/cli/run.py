@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from vipaint_pyro.cli_options import SAMPLER
+from vipaint_pyro.cli.options import SAMPLER
 
 __all__ = ["in_options", "reporting", "run"]
 
@@ -57,14 +57,14 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.output_folder import check_folder
+    from vipaint_pyro.files import check_folder
 
     check_folder(out, options["overwrite"])
     import torch
 
+    from vipaint_pyro.cli.results import Run, write_run
     from vipaint_pyro.images import to_observed, to_unit
     from vipaint_pyro.measurements.inpainting import Inpainting
-    from vipaint_pyro.results import Run, write_run
 
     pipe = _pipeline(options)
     shape, device = pipe.prior.image_shape, pipe.prior.device

@@ -13,7 +13,7 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
 from tests.conftest import tiny_unet
-from vipaint_pyro.cli import main
+from vipaint_pyro.cli.main import main
 from vipaint_pyro.images import read_image
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
@@ -196,7 +196,7 @@ def test_demo(tmp_path, monkeypatch):
 
 
 def test_help_states_the_true_defaults():
-    from vipaint_pyro.cli_options import SAMPLER
+    from vipaint_pyro.cli.options import SAMPLER
     from vipaint_pyro.samplers import VIPaintSampler
 
     options = {o.name: o for o in main.commands["inpaint"].params}
@@ -209,7 +209,7 @@ def test_help_states_the_true_defaults():
 
 
 def test_errors_speak_of_options():
-    from vipaint_pyro.cli_run import in_options
+    from vipaint_pyro.cli.run import in_options
 
     told = [
         ("fit_steps is at least 1, but is 0", "--fit-steps is at least 1, but is 0"),
@@ -337,7 +337,7 @@ def test_what_cannot_be_restored(colour, image, task, options, words):
 
 
 def test_the_tasks_are_those_of_the_library():
-    from vipaint_pyro.cli import TASK_NAMES
+    from vipaint_pyro.cli.main import TASK_NAMES
     from vipaint_pyro.measurements.tasks import TASKS
 
     assert list(TASKS) == TASK_NAMES

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from vipaint_pyro.cli_options import settings, without
-from vipaint_pyro.cli_run import reporting, run
+from vipaint_pyro.cli.options import settings, without
+from vipaint_pyro.cli.run import reporting, run
 
 __all__ = ["main"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vipaint_pyro.files import replacing
 from vipaint_pyro.images import to_output
 from vipaint_pyro.inference.fit import FitResult
-from vipaint_pyro.output_folder import replacing
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
 from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
 from vipaint_pyro.samplers import VIPaintSampler
