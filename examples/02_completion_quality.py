@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 import torch
-from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, table, write
 from torch import Tensor
 
+from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.measurements.masks import MASKS

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import click
 import torch
-from running import PRIORS, compare, pictures, samplers, write
 from torch import Tensor
 
+from running import PRIORS, compare, pictures, samplers, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 import torch
-from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
 
+from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.images import to_output

@@ -25,14 +25,14 @@ from pathlib import Path
 
 import click
 import torch
-from frequencies import outcomes, score
-from frequency_report import chart, choices, sheet, table
-from questions import Question, questions
-from running import described, file_name, fingerprint, samplers, write
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from frequencies import outcomes, score
+from frequency_report import chart, choices, sheet, table
+from questions import Question, questions
+from running import described, file_name, fingerprint, samplers, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, render

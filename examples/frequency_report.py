@@ -11,10 +11,10 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 import torch
-from frequencies import as_tensor, counts, score
-from questions import Question
 from torch import Tensor
 
+from frequencies import as_tensor, counts, score
+from questions import Question
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid, observed_picture

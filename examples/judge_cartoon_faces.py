@@ -15,6 +15,8 @@ from pathlib import Path
 
 import click
 import torch
+from torch import Tensor
+
 from frequencies import (
     as_tensor,
     bootstrap_error,
@@ -25,8 +27,6 @@ from frequencies import (
     total_variation,
 )
 from running import write
-from torch import Tensor
-
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from frequencies import IMPOSSIBLE, exact_outcomes
 from torch import Tensor
 
+from frequencies import IMPOSSIBLE, exact_outcomes
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import torch
 from diffusers import AutoencoderKL
-from training import Trainer
 
+from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
 from vipaint_pyro.measurements.lpips import LPIPS
 

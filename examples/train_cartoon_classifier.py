@@ -14,8 +14,8 @@ import click
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
-from training import Trainer
 
+from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
 from vipaint_pyro.priors.codecs import codec_for

@@ -16,8 +16,8 @@ import click
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
-from training import Trainer, v_loss
 
+from training import Trainer, v_loss
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.codecs import codec_for

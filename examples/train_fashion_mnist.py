@@ -17,8 +17,8 @@ from pathlib import Path
 import click
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
-from training import Trainer, v_loss
 
+from training import Trainer, v_loss
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 

@@ -236,7 +236,7 @@ def test_priors_lists_the_labels():
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from click.testing import CliRunner; from vipaint_pyro.cli import main;"
+        "import sys; from click.testing import CliRunner; from vipaint_pyro.cli.main import main;"
         "r = CliRunner().invoke(main, ['inpaint', '--help']); assert r.exit_code == 0, r.output;"
         "heavy = {'torch', 'pyro', 'diffusers', 'lpips', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules);"
         "assert not heavy, heavy"

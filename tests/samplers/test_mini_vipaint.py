@@ -15,7 +15,7 @@ from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers.reverse import DPS
 
-FILE = Path(__file__).parent.parent / "examples" / "06_mini_vipaint.py"
+FILE = Path(__file__).parent.parent.parent / "examples" / "06_mini_vipaint.py"
 TIMES = (700, 500, 300)
 
 

@@ -194,7 +194,7 @@ def test_the_clone_stands_before_the_installed_package(tmp_path):
     import subprocess
     import sys
 
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[3]
     for name in ("vipaint_pyro", "guides", "models"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("assets", "__pycache__"))
     code = "import vipaint_pyro.guides as g, vipaint_pyro.models as m; print(g.__file__); print(m.__file__)"
