@@ -11,7 +11,7 @@ from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.smc import run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
-from vipaint_pyro.measurements import lpips
+from vipaint_pyro.measurements import lpips as lpips_module
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
 from vipaint_pyro.measurements.lpips import LPIPS
@@ -106,14 +106,14 @@ def test_each_picture_has_its_own(monkeypatch):
         torch.testing.assert_close(together[:, [i]], own, **NEAR)
     # y with x's leading axes, as where it is drawn, and chunks of two pictures.
     torch.testing.assert_close(Perceptual(1.0).penalty(operator, y.expand_as(x), x), together, **NEAR)
-    monkeypatch.setattr(lpips, "CHUNK", 2)
+    monkeypatch.setattr(lpips_module, "CHUNK", 2)
     torch.testing.assert_close(Perceptual(1.0).penalty(operator, y, x), together, **NEAR)
     torch.testing.assert_close(Perceptual(1.0).penalty(operator, y, x[0]), together[0], **NEAR)
 
 
 def test_the_gradient_is_a_number_where_a_layer_is_silent():
     # Where every channel is 0, LPIPS divides by a norm that has no gradient.
-    network = lpips._Distance()
+    network = lpips_module._Distance()
     with torch.no_grad():
         network._net.net.slice5[-2].bias.fill_(-1e6)
     x = torch.rand(1, 1, 3, 64, 64, requires_grad=True)
@@ -131,20 +131,20 @@ def test_the_truth_itself_costs_nothing_and_pulls_nowhere():
 def test_networks_are_loaded_once_and_only_when_needed(monkeypatch):
     loaded = []
 
-    class Loads(lpips._Distance):
+    class Loads(lpips_module._Distance):
         def __init__(self, *arguments):
             loaded.append(arguments)
             super().__init__(*arguments)
 
-    monkeypatch.setattr(lpips, "_Distance", Loads)
-    lpips._network.cache_clear()
+    monkeypatch.setattr(lpips_module, "_Distance", Loads)
+    lpips_module._network.cache_clear()
     operator, y, x = problem()
     one, two = Perceptual(1.0), Perceptual(2.0, Gaussian(0.1))
     assert loaded == []
     for likelihood in (one, two, one):
         likelihood.penalty(operator, y, x)
     assert loaded == [("alex", None)]
-    lpips._network.cache_clear()
+    lpips_module._network.cache_clear()
 
 
 # -- in the program -------------------------------------------------------------------------------
