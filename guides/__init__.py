@@ -1,6 +1,6 @@
 """Pyro guides over the latents of a diffusion model: one file each, all of them by name."""
 
-from vipaint_pyro.guides.auto import AUTO_GUIDES, PyroAutoGuide, finish
+from vipaint_pyro.guides.auto import AUTO_GUIDES, PyroAutoGuide
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide
 from vipaint_pyro.guides.gaussian import GaussianGuide
@@ -26,7 +26,6 @@ __all__ = [
     "REDDiffGuide",
     "PyroAutoGuide",
     "Recipe",
-    "finish",
     "make_guide",
     "recipe",
 ]

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.models.diffusion import DiffusionModel, site
+from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import isolated
 
-__all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide", "finish"]
+__all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide"]
 
 #: The AutoGuides there are, and what each assumes of the posterior over all levels.
 AUTO_GUIDES = {
@@ -94,7 +95,7 @@ class PyroAutoGuide(Guide):
                 f"{name} scales and shifts p(z_{{T_e}}), of which this prior knows no density: it has no bound"
             )
         super().__init__(model)
-        self.kind, self._y = name, y.to(model.prior.device, model.prior.dtype)
+        self.kind, self._y = name, self.measured(y)
         encoded, schedule = self.encoded(y), model.prior.schedule
         loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
         std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}
@@ -108,13 +109,12 @@ class PyroAutoGuide(Guide):
             options |= {"init_weight": gamma, "hierarchical_sites": [site(t) for t in model.timesteps[1:]]}
         elif name == "AutoIAFNormal":
             del options["init_loc_fn"]
-        with isolated(seed), torch.no_grad(), poutine.block(), default_tensors(model.prior):
+        with isolated(seed), torch.no_grad(), poutine.block(), default_tensors(model.prior), model.predictions():
             self.auto = getattr(autoguide, name)(model, **options)
             if name == "AutoIAFNormal":
                 place_flow(self.auto, flatten(loc), flatten({t: torch.full_like(encoded, v) for t, v in std.items()}))
             self(y)
             self._start(loc, std, gamma)
-        model.forget()
 
     def _start(self, loc: dict[int, Tensor], std: dict[int, float], gamma: float) -> None:
         """Give every level the width, and the weighted messenger the mean, that Pyro's options cannot."""
@@ -153,7 +153,7 @@ class PyroAutoGuide(Guide):
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""
-        kept, trace = self.auto._model, getattr(self.auto, "prototype_trace", None)
+        kept, trace = self.auto._model, vars(self.auto).get("prototype_trace")
         memo[id(trace)] = trace
         with torch.no_grad(), poutine.block(), isolated():
             self(self._y)  # so that flows remember no graph, which cannot be copied
@@ -183,8 +183,3 @@ class PyroAutoGuide(Guide):
         # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
         done.auto.scale *= self.model.beta**0.5
         return done
-
-
-def finish(guide: Guide) -> Guide:
-    """The guide to draw from once fitted: another one for ``AutoLaplaceApproximation``, else itself."""
-    return guide.finish() if hasattr(guide, "finish") else guide

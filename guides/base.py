@@ -5,19 +5,15 @@ from __future__ import annotations
 import itertools
 from copy import deepcopy
 
-import pyro
-import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import check_y
-from vipaint_pyro.measurements.operator import estimate
-from vipaint_pyro.models.diffusion import DiffusionModel, site
+from vipaint_pyro.measurements.measurement import Measurement, check_y
+from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.priors.codecs import latent_mask
-from vipaint_pyro.priors.kernels import Bridge
 
 __all__ = ["Guide"]
 
@@ -35,7 +31,7 @@ class Guide(PyroModule):
             Pyro never trains or saves the frozen network.
     """
 
-    def __init__(self, model: DiffusionModel) -> None:
+    def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())
         self._model = (model,)
 
@@ -57,17 +53,25 @@ class Guide(PyroModule):
         return copy
 
     @property
-    def model(self) -> DiffusionModel:
+    def model(self) -> ImageModel:
         return self._model[0]
 
     # -- parameters, one per element and image ----------------------------------------------------
 
-    def check_measurements(self, y: Tensor) -> None:
-        """Raise ValueError where y is not what the model measures; see :func:`~vipaint_pyro.measurements.measurement.check_y`."""
-        check_y(self.model.operator, y, self.model.prior, getattr(self.model, "likelihood", None))
+    def measured(self, y: Tensor | Measurement) -> Tensor:
+        """y where the prior is; checked, unless it comes as a measurement, which is.
 
-    def encoded(self, y: Tensor) -> Tensor:
-        """The encoded :func:`~vipaint_pyro.measurements.operator.estimate` of measurements y: where means start.
+        Raises:
+            ValueError: where y is not what the model measures.
+        """
+        if isinstance(y, Measurement):
+            y = y.y
+        else:
+            check_y(self.model.operator, y, self.model.likelihood)
+        return y.to(self.model.prior.device, self.model.prior.dtype)
+
+    def encoded(self, y: Tensor | Measurement) -> Tensor:
+        """The encoded estimate of the operator from measurements y: where means start.
 
         The adjoint of an inpainting, holes in mid-grey; a restoration's own first guess.
 
@@ -75,19 +79,16 @@ class Guide(PyroModule):
             A tensor of latents (N, C, H, W).
 
         Raises:
-            ValueError: where y holds another number of images than the model.
+            ValueError: where y is not what the model measures.
         """
-        self.check_measurements(y)
-        model, prior = self.model, self.model.prior
         with torch.no_grad():
-            return prior.encode(estimate(model.operator, y.to(prior.device, prior.dtype)))
+            return self.model.prior.encode(self.model.operator.estimate(self.measured(y)))
 
     def known_latents(self) -> Tensor:
         """Which latents known pixels decide, bool (N, 1, H, W); all of them but for the holes of a latent prior."""
         operator, prior = self.model.operator, self.model.prior
-        factor = getattr(prior.codec, "factor", 1)  # a codec of the user's own may not say
-        if isinstance(operator, Inpainting) and factor > 1:
-            return latent_mask(operator.observed, factor)
+        if isinstance(operator, Inpainting) and prior.codec.factor > 1:
+            return latent_mask(operator.observed, prior.codec.factor)
         return torch.ones(self.model.num_images, 1, 1, 1, dtype=torch.bool, device=prior.device)
 
     def real(self, name: str, start: Tensor) -> None:
@@ -110,27 +111,6 @@ class Guide(PyroModule):
         kind = name.rsplit(".", 1)[-1].split("_")[0]
         return {"mu": 0.1, "tau": 0.02, "gamma": 0.05}.get(kind, 0.05)
 
-    # -- above T_e --------------------------------------------------------------------------------
-
-    def bridge(self, mean: Tensor, std: Tensor) -> None:
-        r"""The sites above T_e of a guide whose q(z_{T_e}) is N(mean, std^2).
-
-        q(z_t) and q(z_s | z_t) are known in closed form there; no network call is made.
-        Call it where the model comes to them: after ``z_{T}`` and ``z_{T_e}``.
-        """
-        model = self.model
-        q = Bridge(model.prior.schedule, model.timesteps[0], mean, std)
-        with model.noise_levels() as n:
-            s = model.timesteps[0] + torch.as_tensor(n)[:, None]
-            m_t, V_t = q.marginal(s + 1)
-            z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False))
-            m_s, std_s = q.conditional(z_t, s + 1, s)
-            with model.draws():
-                pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3))
-
-    def terminal(self, mean: Tensor, std: Tensor) -> None:
-        r"""The site z_T of a guide whose q(z_{T_e}) is N(mean, std^2)."""
-        model = self.model
-        q = Bridge(model.prior.schedule, model.timesteps[0], mean, std)
-        m_T, V_T = q.marginal(model.last)
-        pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3))
+    def finish(self) -> Guide:
+        """The guide to draw from once fitted: itself, unless a subclass says otherwise."""
+        return self

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.priors.codecs import IdentityCodec
 from vipaint_pyro.priors.kernels import posterior_std
 
 __all__ = ["HierarchicalGuide"]
@@ -54,7 +53,7 @@ class HierarchicalGuide(MarkovGuide):
     ) -> None:
         super().__init__(model)
         if gamma is None:
-            gamma = 0.88 if isinstance(model.prior.codec, IdentityCodec) else 0.2
+            gamma = 0.2 if model.prior.is_latent else 0.88
         schedule, start, known = model.prior.schedule, self.encoded(y), self.known_latents()
         top = model.timesteps[0]
         alpha, sigma = float(schedule.alpha(top)), float(schedule.sigma(top))

@@ -9,7 +9,8 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.models.diffusion import site
+from vipaint_pyro.models.bridge import q_terminal, q_transitions
+from vipaint_pyro.models.sites import site
 
 __all__ = ["MarkovGuide"]
 
@@ -48,15 +49,15 @@ class MarkovGuide(Guide):
         with model.images(), model.weight():
             q_top = self.top()
             if model.bridged:
-                normal = getattr(q_top, "base_dist", q_top)
+                normal = q_top.base_dist if isinstance(q_top, dist.Independent) else q_top
                 if not isinstance(normal, dist.Normal):
                     raise ValueError(
                         f"{type(self).__name__} has no Gaussian q(z_{{T_e}}), so that what it is above T_e is "
                         "not known in closed form: give it a model with form='marginal'"
                     )
-                self.terminal(normal.loc, normal.scale)
+                q_terminal(model, normal.loc, normal.scale)
                 z = pyro.sample(site(top), q_top.mask(False))
-                self.bridge(normal.loc, normal.scale)
+                q_transitions(model, normal.loc, normal.scale)
             else:
                 z = pyro.sample(site(top), q_top)
             for t, s in zip(model.timesteps, model.timesteps[1:]):

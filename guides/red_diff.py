@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.measurements.operator import scaled_adjoint
-from vipaint_pyro.models.diffusion import site
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.red_diff import REDDiffModel
+from vipaint_pyro.models.sites import site
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["REDDiffGuide"]
@@ -30,8 +30,8 @@ class REDDiffGuide(Guide):
 
     Args:
         model: a :class:`~vipaint_pyro.models.REDDiffModel`.
-        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at the multiple of their
-            adjoint that explains them best, encoded. Where A A^T is a multiple of the identity, as for
+        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at the multiple of the
+            operator's estimate that explains them best, encoded. Where A A^T is a multiple of the identity, as for
             inpainting, that is the published start, the pseudo-inverse.
         std: fixed, at least 0; the published code has 0 (and 1e-4 as an option).
         init_std: standard deviation of the noise that is added to the start, for each restart its own.
@@ -62,14 +62,10 @@ class REDDiffGuide(Guide):
             start = start + init_std * NoiseStreams(generator, model.num_images).normal(start.shape, 1, start)
         self.real("mu_0", start)
 
-    def _start(self, y: Tensor) -> Tensor:
-        """The operator's own estimate, encoded, or the multiple of the adjoint that explains y best."""
-        self.check_measurements(y)
-        operator, prior = self.model.operator, self.model.prior
-        if hasattr(operator, "estimate"):
-            return self.encoded(y)
+    def _start(self, y: Tensor | Measurement) -> Tensor:
+        """The multiple of the operator's estimate that explains y best, encoded."""
         with torch.no_grad():
-            return prior.encode(scaled_adjoint(operator, y.to(prior.device, prior.dtype)))
+            return self.model.prior.encode(self.model.operator.scaled_estimate(self.measured(y)))
 
     def __deepcopy__(self, memo):
         copy = super().__deepcopy__(memo)

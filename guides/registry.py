@@ -102,6 +102,6 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
         raise ValueError(f"the guide {name!r} needs a {needed}, not a {type(model).__name__}")
     if r.levels is not None and len(model.timesteps) != r.levels:
         raise ValueError(f"the guide {name!r} is for {r.levels} timestep(s), but the model has {model.timesteps}")
-    if r.form == "marginal" and getattr(model, "bridged", False):
+    if r.form == "marginal" and model.bridged:
         raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
     return r.build(model, y, **settings)

@@ -2,7 +2,7 @@ r"""The diffusion prior and the likelihood as one Pyro program."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pyro
@@ -11,21 +11,21 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.measurements.likelihoods import Laplace, likelihood_at
+from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
+from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.models.base import ImageModel
+from vipaint_pyro.models.bridge import p_transitions
 from vipaint_pyro.models.marginal import DiffusionMarginal
+from vipaint_pyro.models.predictions import Predictions
+from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import forward_step, like
+from vipaint_pyro.priors.prediction import Prediction
 
-__all__ = ["DiffusionModel", "site"]
-
-
-def site(t: int) -> str:
-    """The name of the sample site of z_t."""
-    return f"z_{t}"
+__all__ = ["DiffusionModel"]
 
 
-class DiffusionModel:
+class DiffusionModel(ImageModel):
     r"""A diffusion model over z_{T_e} ... z_{T_s} and the observed image y.
 
     Sample sites, with event shape (C, H, W), inside ``plate("images", N, dim=-1)``:
@@ -62,8 +62,9 @@ class DiffusionModel:
             kernel is always the ancestral one, the reverse of the forward process.)
         form: ``"bridge"`` or ``"marginal"``.
         num_levels: transitions above T_e per call, each at the cost of one network call.
-        sampling_steps: of the reverse diffusion that draws z_{T_e} from the prior when no guide
-            supplies it.
+
+    Attributes:
+        sampling_steps: of the reverse diffusion that draws z_{T_e} from the prior when no guide supplies it; 50.
 
     Raises:
         ValueError: for timesteps outside the schedule or out of order, beta or eta out of range,
@@ -75,13 +76,12 @@ class DiffusionModel:
         prior: DiffusionPrior,
         operator: Operator,
         timesteps: Sequence[int],
-        likelihood: Callable[[Tensor], dist.Distribution] | None = None,
+        likelihood: Likelihood | Callable[[Tensor], dist.Distribution] | None = None,
         *,
         beta: float = 1.0,
         eta: float = 1.0,
         form: str = "bridge",
         num_levels: int = 4,
-        sampling_steps: int = 50,
     ) -> None:
         self.timesteps = prior.schedule.check_timesteps(timesteps)
         if not beta > 0:
@@ -94,12 +94,12 @@ class DiffusionModel:
             raise ValueError(f"num_levels is at least 1, but is {num_levels}")
         self.prior = prior
         self.operator = operator
-        self.likelihood = likelihood or Laplace()
+        self.likelihood = as_likelihood(likelihood or Laplace())
         self.beta, self.eta, self.form = float(beta), float(eta), form
-        self.num_levels, self.sampling_steps = num_levels, sampling_steps
+        self.num_levels, self.sampling_steps = num_levels, 50
         self.num_images = operator.observed.shape[0]
         prior.check_images(self.num_images)
-        self._predictions: list[tuple[Tensor, int, int, bool, Tensor]] = []
+        self._memo = Predictions(len(self.timesteps))
 
     # -- what a guide needs to know -------------------------------------------------------------
 
@@ -117,10 +117,6 @@ class DiffusionModel:
     def bridged(self) -> bool:
         """Whether the sites z_T, z_t and z_s are there."""
         return self.form == "bridge" and self.num_transitions > 0
-
-    def images(self) -> pyro.plate:
-        """The plate over the N images."""
-        return pyro.plate("images", self.num_images, dim=-1)
 
     def noise_levels(self) -> pyro.plate:
         """The subsampled plate over the transitions above T_e; its indices n mean (T_e+n+1, T_e+n)."""
@@ -144,24 +140,30 @@ class DiffusionModel:
         """``poutine.scale`` of the latent sites by beta."""
         return poutine.scale(scale=self.beta)
 
+    @contextmanager
+    def predictions(self, known: Mapping[int, tuple[Tensor, Tensor]] | None = None) -> Iterator[Predictions]:
+        """A block that shares its predictions with nothing outside, and frees them at its end.
+
+        Args:
+            known: what the caller has predicted already: t -> (z_t, E[z_0 | z_t]).
+        """
+        outside, self._memo = self._memo, Predictions(len(self.timesteps))
+        for t, (z, z0) in (known or {}).items():
+            self._memo.keep(z, t, z0)
+        try:
+            yield self._memo
+        finally:
+            self._memo = outside
+
+    fitting = predictions
+
     def denoise(self, z: Tensor, t: int) -> Tensor:
         """E[z_0 | z_t], computed once although guide and model both ask for it at the same z_t."""
-        key = (z._version, t, torch.is_grad_enabled())
-        for known, *rest, z0 in self._predictions:
-            if known is z and tuple(rest) == key:
-                return z0
-        z0 = self.prior.denoise(z, t)
-        self.remember(z, t, z0)
+        z0 = self._memo.find(z, t)
+        if z0 is None:
+            z0 = self.prior.denoise(z, t)
+            self._memo.keep(z, t, z0)
         return z0
-
-    def remember(self, z: Tensor, t: int, z0: Tensor) -> None:
-        """Tell :meth:`denoise` the prediction for this very tensor, where the caller has made it."""
-        key = (z._version, t, torch.is_grad_enabled())
-        self._predictions = [*self._predictions, (z, *key, z0)][-len(self.timesteps) :]
-
-    def forget(self) -> None:
-        """Free what :meth:`denoise` remembers of the last call."""
-        self._predictions = []
 
     def reverse(self, z_t: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of p(z_s | z_t)."""
@@ -187,11 +189,14 @@ class DiffusionModel:
                 z = self._top()
                 for t, s in zip(self.timesteps, self.timesteps[1:]):
                     z = pyro.sample(site(s), self.transition(z, t, s))
-            z0 = self.denoise(z, self.timesteps[-1])
-            x = self.prior.decode(z0)
-            pyro.deterministic("x", x, event_dim=3)
-            self._observe(z, z0, x, y)
-        return x
+            seen = self.prediction(z)
+            pyro.deterministic("x", seen.x, event_dim=3)
+            self.observe(self.likelihood.at(self.operator, seen), y)
+        return seen.x
+
+    def prediction(self, z: Tensor) -> Prediction:
+        """What the prior predicts at z_{T_s}, by which the likelihood sees it."""
+        return Prediction(self.prior, z, self.timesteps[-1], self.denoise(z, self.timesteps[-1]))
 
     def _top(self) -> Tensor:
         """z_{T_e}, and in the bridge form the sites that carry its density."""
@@ -202,14 +207,7 @@ class DiffusionModel:
             return pyro.sample(site(e), self._marginal(None))
         z_T = pyro.sample(site(self.last), self._terminal())
         z = pyro.sample(site(e), self._marginal(z_T).mask(False))
-        with self.noise_levels() as n:
-            s = e + torch.as_tensor(n)[:, None]
-            a, v = forward_step(self.prior.schedule, e, s + 1)
-            noised = dist.Normal(like(a, z) * z, like(v, z).sqrt())
-            z_t = pyro.sample("z_t", noised.to_event(3).mask(False))
-            step = self.prior.transition(z_t, s + 1, s)
-            with self.draws():
-                pyro.sample("z_s", step)
+        p_transitions(self, z)
         return z
 
     def _terminal(self) -> dist.Distribution:
@@ -234,15 +232,3 @@ class DiffusionModel:
             self.sampling_steps,
             start,
         )
-
-    def _observe(self, z: Tensor, z0: Tensor, x: Tensor, y: Tensor | None) -> None:
-        """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it."""
-        seen = likelihood_at(self.likelihood, self.prior, self.operator, z, self.timesteps[-1], z0, x)
-        log_factor = getattr(seen, "log_factor", None)
-        seen = seen if log_factor is None else seen.base_dist
-        shape = (*seen.batch_shape[-1:], *seen.event_shape)
-        if y is not None and y.shape != shape:
-            raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
-        y = pyro.sample("y", seen, obs=y)
-        if log_factor is not None:
-            pyro.factor("perceptual", log_factor(y))

@@ -17,7 +17,7 @@ _EXPORTS = {
     "VIPaintPipeline": "vipaint_pyro.pipelines.vipaint",
     "fit": "vipaint_pyro.inference.fit",
     "make_operator": "vipaint_pyro.measurements.tasks",
-    "refine": "vipaint_pyro.samplers.reverse",
+    "refine": "vipaint_pyro.samplers.dps",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -11,7 +11,7 @@ from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from torch import Tensor
 
-__all__ = ["Factored", "NormalMixture"]
+__all__ = ["Factored", "FlatGaussian", "NormalMixture"]
 
 
 class Factored(dist.TorchDistribution):
@@ -32,7 +32,7 @@ class Factored(dist.TorchDistribution):
         return self.base_dist.log_prob(y) + self.log_factor(y)
 
 
-class _Vector(dist.MultivariateNormal):
+class FlatGaussian(dist.MultivariateNormal):
     """A Gaussian over y flattened, with event shape (C', H', W'); what is not observed is not looked at."""
 
     def __init__(self, mean: Tensor, covariance: Tensor, observed: Tensor) -> None:
@@ -43,7 +43,7 @@ class _Vector(dist.MultivariateNormal):
     def expand(self, batch_shape, _instance=None):
         size = self.loc.shape[-1]
         mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
-        return _Vector(mean, covariance, self.observed)
+        return FlatGaussian(mean, covariance, self.observed)
 
     @property
     def mean(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from vipaint_pyro.exact.components import Components
 from vipaint_pyro.exact.dataset_prior import DatasetPrior
-from vipaint_pyro.exact.evidence import Measurement, MixtureMeasurement
+from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.gaussian_prior import GaussianPrior
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
@@ -11,5 +11,5 @@ from vipaint_pyro.exact.problems import Problems, mixture_problems, stein_toy
 
 __all__ = [
     "Components", "DatasetPrior", "ExactPosterior", "GaussianMixture", "GaussianMixturePrior", "GaussianPrior",
-    "Measurement", "MixtureMeasurement", "Problems", "exact_posterior", "mixture_problems", "stein_toy",
+    "GaussianEvidence", "MixtureEvidence", "Problems", "exact_posterior", "mixture_problems", "stein_toy",
 ]  # fmt: skip

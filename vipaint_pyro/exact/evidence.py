@@ -20,10 +20,10 @@ from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.measurements.matrix import as_matrix
 from vipaint_pyro.measurements.operator import Operator
 
-__all__ = ["Measurement", "MixtureMeasurement"]
+__all__ = ["GaussianEvidence", "MixtureEvidence"]
 
 
-class Measurement:
+class GaussianEvidence:
     """The operator's matrix and the noise, ready to be applied to mixtures.
 
     Args:
@@ -44,18 +44,18 @@ class Measurement:
         self.noise = torch.where(self.observed, scale**2, unseen).flatten(1)
         self.matrix = matrix.expand(len(self.noise), -1, -1)
 
-    def __call__(self, mixture: GaussianMixture) -> MixtureMeasurement:
+    def __call__(self, mixture: GaussianMixture) -> MixtureEvidence:
         """The distribution of y for x distributed as ``mixture``, with batch shape (*, N)."""
-        return MixtureMeasurement(self, mixture)
+        return MixtureEvidence(self, mixture)
 
 
-class MixtureMeasurement(dist.TorchDistribution):
+class MixtureEvidence(dist.TorchDistribution):
     """p(y) for y = A x + noise and x a Gaussian mixture, with event shape (C', H', W')."""
 
     arg_constraints: dict = {}
     support = constraints.independent(constraints.real, 3)
 
-    def __init__(self, measurement: Measurement, mixture: GaussianMixture) -> None:
+    def __init__(self, measurement: GaussianEvidence, mixture: GaussianMixture) -> None:
         self.measurement, self.mixture = measurement, mixture
         c, A = mixture.components, measurement.matrix
         if c.shared:
@@ -74,7 +74,7 @@ class MixtureMeasurement(dist.TorchDistribution):
         super().__init__(batch, measurement.observed.shape[1:], validate_args=False)
 
     def expand(self, batch_shape, _instance=None):
-        return self if self.batch_shape == torch.Size(batch_shape) else MixtureMeasurement(
+        return self if self.batch_shape == torch.Size(batch_shape) else MixtureEvidence(
             self.measurement, self.mixture.expand(batch_shape)
         )  # fmt: skip
 

@@ -1,15 +1,16 @@
-"""The exact likelihood p(y | z_t) of the laboratory"s priors."""
+"""The exact likelihood p(y | z_t) of the laboratory's priors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyro.distributions as dist
-from torch import Tensor
 
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.priors.schedules import CLEAN
 
 __all__ = ["ExactGaussian"]
 
@@ -24,12 +25,17 @@ class ExactGaussian(Gaussian):
         scale: sigma_y > 0, the noise of the measurement alone.
     """
 
-    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
+    noise_alone: ClassVar[bool] = False
+
+    def at(self, operator: LinearOperator, prediction: Prediction) -> dist.Distribution:
         """p(y | z_t) with event shape (C', H', W').
 
         Raises:
             TypeError: for a prior that does not know it.
         """
-        if not hasattr(prior, "exactly_measured"):
+        if prediction.t == CLEAN:
+            return super().at(operator, prediction)
+        known = prediction.prior.exactly_measured(operator, self.scale, prediction.z, prediction.t)
+        if known is None:
             raise TypeError("the exact likelihood needs a prior of vipaint_pyro.exact; take MomentMatched")
-        return prior.exactly_measured(operator, self.scale, z, t)
+        return known

@@ -15,12 +15,14 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.distributions import _Vector
+from vipaint_pyro.distributions import FlatGaussian
 from vipaint_pyro.exact.components import Components, _decompose
-from vipaint_pyro.exact.evidence import Measurement
+from vipaint_pyro.exact.evidence import GaussianEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.networks.calls import Condition
+from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
@@ -32,7 +34,7 @@ __all__ = ["GaussianMixturePrior", "KERNELS"]
 KERNELS = ("exact", "gaussian")
 
 
-class MixtureDenoiser:
+class MixtureDenoiser(Denoiser):
     r"""The exact denoiser of a Gaussian mixture: E[x | z_t] = :math:`\sum_k r_k m_k`.
 
     .. math:: m_k = \mu_k + \alpha_t \Sigma_k V_k(t)^{-1} (z_t - \alpha_t \mu_k)
@@ -49,7 +51,7 @@ class MixtureDenoiser:
     def dtype(self) -> torch.dtype:
         return self._prior.components.means.dtype
 
-    def __call__(self, z: Tensor, t: Tensor, class_labels: Tensor | None = None) -> Tensor:
+    def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         return self._prior.posterior(z, t).mean
 
     def variance(self, t: Tensor, z: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class GaussianMixturePrior(DiffusionPrior):
         """Normalised, with shape (K,) or (N, K)."""
         return self.log_weights.exp()
 
-    def denoise(self, z: Tensor, t: int | Tensor) -> Tensor:
+    def _denoised(self, z: Tensor, t: int | Tensor) -> Tensor:
         return self.posterior(z, t).mean
 
     def marginal(self, t: int) -> dist.Distribution:
@@ -150,10 +152,10 @@ class GaussianMixturePrior(DiffusionPrior):
         mean, _ = super().reverse(z_t, t, s, 1.0, z0)
         return mean, self._kernel(z_t, t, s).variance.sqrt()
 
-    def measured(self, operator, scale, z, t, z0=None) -> dist.Distribution:
+    def measured(self, operator, scale, z, t) -> dist.Distribution:
         r"""The Gaussian with the exact mean and covariance of y given z_t."""
         seen = self.exactly_measured(operator, scale, z, t)
-        return _Vector(*seen.moment_matched(), seen.measurement.observed)
+        return FlatGaussian(*seen.moment_matched(), seen.measurement.observed)
 
     def exactly_measured(self, operator: Operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution:
         """The exact p(y | z_t), a mixture, for Gaussian noise of standard deviation ``scale``."""
@@ -176,12 +178,12 @@ class GaussianMixturePrior(DiffusionPrior):
         posterior = ExactPosterior(self.exactly_measured(operator, scale, z, t), y)
         return posterior.sample(1, streams)[0], posterior.log_evidence
 
-    def _measurement(self, operator: Operator, scale: Tensor | float) -> Measurement:
+    def _measurement(self, operator: Operator, scale: Tensor | float) -> GaussianEvidence:
         """The operator's matrix, made once for the many levels it is used at."""
         known = self.__dict__.get("_last_measurement")
         if known is None or known[0] is not operator or known[1] is not scale:
             like = self.components.means
-            known = (operator, scale, Measurement(operator, scale, self.latent_shape, like))
+            known = (operator, scale, GaussianEvidence(operator, scale, self.latent_shape, like))
             self.__dict__["_last_measurement"] = known
         return known[2]
 

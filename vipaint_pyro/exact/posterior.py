@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.exact.evidence import Measurement, MixtureMeasurement
+from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -25,7 +25,7 @@ class ExactPosterior:
         y: the measurements (N, C', H', W').
     """
 
-    def __init__(self, seen: MixtureMeasurement, y: Tensor) -> None:
+    def __init__(self, seen: MixtureEvidence, y: Tensor) -> None:
         self.seen, self.y = seen, y
         self.prior: GaussianMixture = seen.mixture
 
@@ -156,8 +156,10 @@ def exact_posterior(
     Raises:
         TypeError: for a prior that is not a Gaussian mixture.
     """
-    if not hasattr(prior, "exactly_measured"):
+    from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior  # which draws from posteriors itself
+
+    if not isinstance(prior, GaussianMixturePrior):
         raise TypeError(f"the posterior is known under Gaussian mixtures, not under {type(prior).__name__}")
     y = y.to(prior.device, prior.dtype)
     clean = prior.mixture(CLEAN).expand((y.shape[0],))
-    return ExactPosterior(Measurement(operator, scale, prior.latent_shape, y)(clean), y)
+    return ExactPosterior(GaussianEvidence(operator, scale, prior.latent_shape, y)(clean), y)

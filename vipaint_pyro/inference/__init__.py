@@ -2,7 +2,7 @@
 
 from vipaint_pyro.inference.draws import draw
 from vipaint_pyro.inference.fit import FitResult, NonFiniteError, fit
-from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 
-__all__ = ["FitResult", "NonFiniteError", "draw", "draw_path", "fit", "log_importance_weights", "run_smc"]
+__all__ = ["SMC", "FitResult", "NonFiniteError", "draw", "draw_path", "fit", "log_importance_weights", "run_smc"]

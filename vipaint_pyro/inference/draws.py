@@ -11,10 +11,11 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
-from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.models.diffusion import site
+from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.models.sites import site
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
@@ -35,21 +36,33 @@ def draw(
     return z
 
 
-def draw_and_predict(model, guide, num_samples, generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+def draw_and_predict(
+    model: DiffusionModel,
+    guide: Callable,
+    num_samples: int,
+    generator: torch.Generator | Sequence[torch.Generator] | None,
+) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
-    own = getattr(guide, "model", model)
+    own = guide.model if isinstance(guide, Guide) else model
     shape = (num_samples, model.num_images, *model.prior.latent_shape)
     # The plates of the program take the axes -1 to -3.
-    with torch.no_grad(), noise, pyro.plate("samples", num_samples, dim=-4):
+    with torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
         trace = poutine.trace(guide).get_trace()
         z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
         z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
-    own.forget()
     return {t: v.reshape(shape) for t, v in z.items()}, z0
 
 
-def resampled(model, guide, y, num_particles, num_samples, generator):
+@torch.no_grad()
+def resampled(
+    model: DiffusionModel,
+    guide: Callable,
+    y: Tensor,
+    num_particles: int,
+    num_samples: int,
+    generator: torch.Generator | Sequence[torch.Generator] | None,
+) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, list[float]]]:
     """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say.
 
     Warns (RuntimeWarning) where the weights are not to be relied on.
@@ -67,9 +80,6 @@ def resampled(model, guide, y, num_particles, num_samples, generator):
     u = NoiseStreams(generator, model.num_images).uniform(log_w)
     index = systematic(weights.smoothed, u, num_samples)
     columns = torch.arange(model.num_images, device=index.device)
-    with torch.no_grad():
-        predictions = {t: model.denoise(path.z[t], t)[index, columns] for t in model.timesteps[:-1]}
-    model.forget()
-    diagnostics = {n: getattr(weights, n).tolist() for n in ("k_hat", "ess")}
-    diagnostics["log_evidence"] = weights.log_mean.tolist()
+    predictions = {t: path.prediction(model, t)[index, columns] for t in model.timesteps[:-1]}
+    diagnostics = {"k_hat": weights.k_hat.tolist(), "ess": weights.ess.tolist(), "log_evidence": weights.log_mean.tolist()}
     return {t: z[index, columns] for t, z in path.z.items()}, predictions, diagnostics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import pyro
@@ -14,6 +14,8 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
@@ -89,7 +91,7 @@ def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
 
 def default_optimizer(guide: Callable) -> pyro.optim.PyroOptim:
     """Adam with the guide's own rate per parameter, or 0.05 where it names none."""
-    rate = getattr(guide, "learning_rate", lambda name: 0.05)
+    rate = guide.learning_rate if isinstance(guide, Guide) else lambda name: 0.05
     return pyro.optim.Adam(lambda name: {"lr": rate(name), "betas": (0.9, 0.99)})
 
 
@@ -133,35 +135,35 @@ def fit(
         raise ValueError(f"num_steps is at least 1, but is {num_steps}")
     num_images = y.shape[0]
     noise = PerImageNoise(NoiseStreams(generator, num_images))
-    dims = y[0].numel() if not hasattr(model, "prior") else torch.Size(model.prior.latent_shape).numel()
+    known = isinstance(model, ImageModel)
+    dims = torch.Size(model.prior.latent_shape).numel() if known else y[0].numel()
     loss = loss or default_loss()
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
-    for step in range(num_steps):
-        with (
-            poutine.trace(param_only=True) as params,
-            _recording(loss) as pairs,
-            noise,
-            warnings.catch_warnings(),
-        ):
-            # Pyro warns of a NaN and goes on; _check stops instead.
-            warnings.filterwarnings("ignore", "Encountered", UserWarning)
-            value = svi.loss_and_grads(model, guide, y)
-        parameters = {
-            name: site["value"].unconstrained() for name, site in params.trace.nodes.items()
-        }
-        terms = _terms(pairs, num_images, loss.num_particles * dims)
-        _check(step, value, terms, parameters)
-        svi.optim(parameters.values())
-        zero_grads(parameters.values())
-        result.losses.append(value)
-        for name, term in terms.items():
-            history.setdefault(name, []).append(term.cpu())
-        if callback is not None:
-            callback(step, value, terms)
-    if hasattr(model, "forget"):
-        model.forget()
+    with model.fitting() if known else nullcontext():
+        for step in range(num_steps):
+            with (
+                poutine.trace(param_only=True) as params,
+                _recording(loss) as pairs,
+                noise,
+                warnings.catch_warnings(),
+            ):
+                # Pyro warns of a NaN and goes on; _check stops instead.
+                warnings.filterwarnings("ignore", "Encountered", UserWarning)
+                value = svi.loss_and_grads(model, guide, y)
+            parameters = {
+                name: site["value"].unconstrained() for name, site in params.trace.nodes.items()
+            }
+            terms = _terms(pairs, num_images, loss.num_particles * dims)
+            _check(step, value, terms, parameters)
+            svi.optim(parameters.values())
+            zero_grads(parameters.values())
+            result.losses.append(value)
+            for name, term in terms.items():
+                history.setdefault(name, []).append(term.cpu())
+            if callback is not None:
+                callback(step, value, terms)
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
 

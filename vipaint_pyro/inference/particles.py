@@ -9,10 +9,13 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.likelihoods import likelihood_at
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["Particles", "effective_sample_size", "systematic"]
+__all__ = ["Cloud", "Particles", "effective_sample_size", "systematic"]
 
 
 @dataclass
@@ -48,21 +51,34 @@ def systematic(log_weights: Tensor, u: Tensor, num: int | None = None) -> Tensor
     return index.clamp_max(len(log_weights) - 1)
 
 
-class _Cloud:
-    """S particles per image: their place, prediction, likelihood (and its pull), and weights."""
+class Cloud:
+    """S particles per image: their place, prediction, likelihood (and its pull), and weights.
 
-    def __init__(self, model, y, likelihood, streams, threshold, weigh) -> None:
-        self.model, self.y, self.likelihood, self.streams = model, y, likelihood, streams
+    Args:
+        model: of the guide.
+        measurement: what is seen of the images, under the likelihood of every level.
+        streams: noise of each image.
+        threshold: resample where the effective sample size falls below this fraction of S.
+        weigh: whether there are weights at all.
+    """
+
+    def __init__(
+        self, model: DiffusionModel, measurement: Measurement, streams: NoiseStreams, threshold: float, weigh: bool
+    ) -> None:
+        self.model, self.measurement, self.streams = model, measurement, streams
         self.threshold, self.weigh = threshold, weigh
-        self.ess, self.resampled = [], []
+        self.ess: list[Tensor] = []
+        self.resampled: list[Tensor] = []
+        self.z = self.z0 = self.log_likelihood = self.pull = None
+        self.log_weights = self.log_evidence = self.origin = None
 
     def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
         """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
-        before = getattr(self, "log_likelihood", 0.0)
+        before = 0.0 if self.log_likelihood is None else self.log_likelihood
         self._look(z, t, twist)
         if not self.weigh:
             return
-        if not hasattr(self, "log_weights"):
+        if self.log_weights is None:
             self.log_weights = torch.zeros_like(self.log_likelihood)
             self.log_evidence = torch.zeros_like(self.log_likelihood[0])
             self.origin = torch.arange(len(z), device=z.device)[:, None].expand(z.shape[:2])
@@ -70,23 +86,36 @@ class _Cloud:
         self._resample()
 
     def _look(self, z: Tensor, t: int, twist: bool) -> None:
-        model, self.t = self.model, t
+        prior, seen, self.t = self.model.prior, self.measurement, t
         with torch.set_grad_enabled(twist):
             z = z.detach().requires_grad_(twist)
-            z0 = z if t == CLEAN else model.prior.denoise(z, t)
-            seen = likelihood_at(self.likelihood, model.prior, model.operator, z, t, z0)
-            log_likelihood = seen.log_prob(self.y)
+            z0 = z if t == CLEAN else prior.denoise(z, t)
+            log_likelihood = seen.likelihood.at(seen.operator, Prediction(prior, z, t, z0)).log_prob(seen.y)
             if twist:
                 (self.pull,) = torch.autograd.grad(log_likelihood.sum(), z)
         self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
 
     def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
         """A draw of q; of a Gaussian from each image's own stream."""
-        normal = getattr(q, "base_dist", q)
+        normal = q.base_dist if isinstance(q, dist.Independent) else q
         if isinstance(normal, dist.Normal):
             shape = (*sample_shape, *normal.loc.shape)
             return normal.loc + normal.scale * self.streams.normal(shape, len(shape) - 4, normal.loc)
         return q.sample(torch.Size(sample_shape))
+
+    def check(self, step: int, t: int) -> None:
+        """Raise FloatingPointError where a particle, what is known of it, or an image's weights stop being finite."""
+        known = [v for v in (self.z, self.z0, self.pull) if v is not None]
+        if not all(torch.isfinite(v).all() for v in known):
+            raise FloatingPointError(
+                f"a particle is no longer finite at step {step} (time {t}): where the noise in y is small a plug-in "
+                "likelihood pulls too hard, take MomentMatched; or take more steps"
+            )
+        if self.weigh and not torch.isfinite(self.log_weights.logsumexp(0)).all():
+            raise FloatingPointError(
+                f"no particle has a finite weight at step {step} (time {t}): the guide does not reach the posterior "
+                "there; fit it longer, or use more particles"
+            )
 
     def _resample(self) -> None:
         """Resample the images whose effective sample size is low."""
@@ -108,8 +137,9 @@ class _Cloud:
         self.log_weights = torch.where(chosen, 0, self.log_weights)
         columns = torch.arange(index.shape[1], device=index.device)
         for name in ("z", "z0", "log_likelihood", "pull", "origin"):
-            if hasattr(self, name):
-                setattr(self, name, getattr(self, name)[index, columns])
+            value = vars(self)[name]
+            if value is not None:
+                setattr(self, name, value[index, columns])
 
     def finish(self) -> Particles:
         n = self.z.shape[1]

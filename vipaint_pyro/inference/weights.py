@@ -3,7 +3,7 @@ r"""A fitted guide as a proposal distribution: its draws with their importance w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyro
 import pyro.distributions as dist
@@ -11,11 +11,13 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from vipaint_pyro.measurements.likelihoods import likelihood_at
+from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.models.diffusion import site
+from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 __all__ = ["Path", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
@@ -28,10 +30,18 @@ class Path:
     Attributes:
         z: timestep -> z_t with shape (S, N, C, H, W).
         log_q: the guide's log density of each path, (S, N).
+        predictions: timestep -> E[z_0 | z_t] with z_t's shape, where the guide has asked for it on its way.
     """
 
     z: dict[int, Tensor]
     log_q: Tensor
+    predictions: dict[int, Tensor] = field(default_factory=dict)
+
+    def prediction(self, model: DiffusionModel, t: int) -> Tensor:
+        """E[z_0 | z_t], asked for once."""
+        if t not in self.predictions:
+            self.predictions[t] = model.denoise(self.z[t], t)
+        return self.predictions[t]
 
 
 @torch.no_grad()
@@ -43,8 +53,6 @@ def draw_path(
 ) -> Path:
     """Draw a guide's latents and the density it gives them, whatever guide it is.
 
-    The model's predictions at the draws are left in ``model.denoise`` for whoever asks next.
-
     Args:
         generator: one, or a list with one per image; None takes the global state.
 
@@ -53,8 +61,12 @@ def draw_path(
     """
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
     n, shape = model.num_images, (num_samples, model.num_images, *model.prior.latent_shape)
-    with noise, pyro.plate("samples", num_samples, dim=-4):
+    # A guide of an equal model asks that one.
+    own = guide.model if isinstance(guide, Guide) else model
+    with own.predictions() as memo, noise, pyro.plate("samples", num_samples, dim=-4):
         trace = poutine.trace(guide).get_trace()
+        drawn = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
+        predicted = {t: memo.find(z, t) for t, z in drawn.items()}
     latents = {site(t) for t in model.timesteps}
     log_q = torch.zeros(num_samples, n, device=model.prior.device, dtype=model.prior.dtype)
     for name, node in trace.nodes.items():
@@ -76,11 +88,8 @@ def draw_path(
                 f"{type(guide).__name__} draws {n} images together, so that none has weights of its own: "
                 "fit one image at a time"
             )
-    path = Path({t: trace.nodes[site(t)]["value"].reshape(shape) for t in model.timesteps}, log_q)
-    for drawn, _, t, _, z0 in list(model._predictions):
-        if t in path.z and drawn is trace.nodes[site(t)]["value"]:
-            model.remember(path.z[t], t, z0.reshape(shape))
-    return path
+    predicted = {t: z0.reshape(shape) for t, z0 in predicted.items() if z0 is not None}
+    return Path({t: z.reshape(shape) for t, z in drawn.items()}, log_q, predicted)
 
 
 def _has_auxiliary(trace) -> bool:
@@ -130,7 +139,8 @@ def log_path_density(model: DiffusionModel, path: Path, num_steps: int = 25, str
     z, times = path.z, model.timesteps
     log_p = log_marginal(model.prior, z[times[0]], times[0], num_steps, streams)
     for t, s in zip(times, times[1:]):
-        log_p = log_p + model.transition(z[t], t, s).log_prob(z[s])
+        step = model.prior.transition(z[t], t, s, model.eta, path.prediction(model, t))
+        log_p = log_p + step.log_prob(z[s])
     return log_p
 
 
@@ -140,7 +150,7 @@ def log_importance_weights(
     path: Path,
     y: Tensor,
     *,
-    likelihood: Callable | None = None,
+    likelihood: Likelihood | None = None,
     num_steps: int = 25,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
 ) -> Tensor:
@@ -158,8 +168,7 @@ def log_importance_weights(
     """
     streams = NoiseStreams(generator, model.num_images)
     log_w = log_path_density(model, path, num_steps, streams) - path.log_q
-    last, times = path.z[model.timesteps[-1]], model.timesteps
-    seen = likelihood_at(
-        likelihood or model.likelihood, model.prior, model.operator, last, times[-1], model.denoise(last, times[-1])
-    )
-    return log_w + seen.log_prob(y.to(last))
+    last = model.timesteps[-1]
+    seen = Prediction(model.prior, path.z[last], last, path.prediction(model, last))
+    seen = (likelihood or model.likelihood).at(model.operator, seen)
+    return log_w + seen.log_prob(y.to(log_w))

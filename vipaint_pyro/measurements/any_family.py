@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.likelihood import Noise
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.randomness import isolated
+from vipaint_pyro.randomness import NoiseStreams, isolated
 
 __all__ = ["Family"]
 
 
 @dataclass(frozen=True, eq=False)
-class Family:
+class Family(Noise):
     r"""A likelihood of any family: a distribution of each entry of y for each entry of A x, or of h(x).
 
     A fit needs nothing but its density and the gradient of it. A refinement that is given it
-    (:func:`vipaint_pyro.samplers.reverse.refine`) follows it too, by way of its :meth:`discrepancy`.
+    follows it too, by way of its :meth:`distance`.
 
     Args:
         family: parameters to a distribution of one number for each of them.
@@ -44,9 +45,11 @@ class Family:
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return self.family(loc)
 
-    def check(self, operator: Operator, y: Tensor, x: Tensor) -> None:
-        """Raise ValueError where y (N, C', H', W') holds what the family cannot give, its parameters those of images x."""
-        seen = self.family(operator(x))
+    def check(self, operator: Operator, y: Tensor) -> None:
+        """Raise ValueError where y (N, C', H', W') holds what the family cannot give, its parameters those of grey images."""
+        with torch.no_grad():
+            grey = y.new_zeros(len(y), *operator.image_shape)
+            seen = self.family(operator(grey if grey.is_floating_point() else grey.float()))
         try:
             wrong = y[~seen.support.check(y).expand(y.shape)]
         except NotImplementedError:  # a distribution that does not say
@@ -88,7 +91,7 @@ class Family:
             )
         return 2 * gap.sum((-3, -2, -1))
 
-    def discrepancy(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+    def distance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
         """``unit`` times the root of the deviance, with shape (*, N): what refinement pulls down.
 
         For Gaussian noise of standard deviation ``unit`` that is the norm of y - A x.
@@ -96,19 +99,23 @@ class Family:
         # No gradient at 0, where there is nothing left to correct.
         return self.unit * self.deviance(operator, y, x).clamp_min(1e-20).sqrt()
 
-    def floor(self, operator: Operator, x: Tensor, seeds: Sequence[int]) -> Tensor:
-        r"""The discrepancy of data drawn at x itself, with shape (*, N): what is left where x is the truth.
+    def floor(self, operator: Operator, y: Tensor, x: Tensor, noise: NoiseStreams) -> Tensor | float:
+        r"""The distance of data drawn at x itself, with shape (*, N): what is left where x is the truth.
 
-        One draw of every entry: over d entries the deviance is known to about :math:`\sqrt{2 / d}` of itself.
+        One draw of every entry: over d entries the deviance is known to about :math:`\sqrt{2 / d}` of itself. 0 without
+        ``stop_at_noise``.
 
         Args:
             operator: the measurement.
+            y: not looked at.
             x: images (*, N, C, H, W).
-            seeds: one per image, which its draw depends on alone; the global random state is left as it is.
+            noise: a seed per image, which its draw depends on alone; the global random state is left as it is.
         """
+        if not self.stop_at_noise:
+            return 0.0
         with torch.no_grad():
             drawn, loc = [], operator(x)
-            for n, seed in enumerate(seeds):
+            for n, seed in enumerate(noise.seeds()):
                 with isolated(seed):
                     drawn.append(self.family(loc[..., n : n + 1, :, :, :]).sample())
-            return self.discrepancy(operator, torch.cat(drawn, -4), x)
+            return self.distance(operator, torch.cat(drawn, -4), x)

@@ -1,4 +1,4 @@
-"""Checks that the operators share: shapes, numbers, the first call of a user"s function."""
+"""Checks that the operators share: shapes, numbers, the first call of a user's function."""
 
 from __future__ import annotations
 

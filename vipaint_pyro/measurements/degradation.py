@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.checks import check_images, check_shape
+from vipaint_pyro.measurements.operator import LinearOperator
 
 __all__ = ["Degradation"]
 
 
-class Degradation:
+class Degradation(LinearOperator):
     """A linear operator on whole images, given by a few constant tensors.
 
     A subclass hands its constants over in float64 and defines ``_measure(x, *constants)`` and
@@ -38,9 +39,9 @@ class Degradation:
         constants: Sequence[Tensor],
         device: torch.device | str | None = None,
     ) -> None:
-        self.image_shape, self.num_images = check_images(image_shape, num_images)
+        self.image_shape, num_images = check_images(image_shape, num_images)
         self.measured_shape = tuple(measured_shape)
-        self.observed = torch.ones(self.num_images, *self.measured_shape, dtype=torch.bool, device=device)
+        self.observed = torch.ones(num_images, *self.measured_shape, dtype=torch.bool, device=device)
         self._constants = tuple(constants)
         self._cast: dict[tuple[torch.dtype, torch.device], tuple[Tensor, ...]] = {}
 

@@ -43,6 +43,10 @@ class Grayscale(Degradation):
         """y in all three channels, which A takes back to y."""
         return y.expand(*y.shape[:-3], *self.image_shape).clone()
 
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        """A^T y over the sum of the squared weights."""
+        return self.adjoint(y) / sum(w * w for w in LUMA)
+
     def _measure(self, x: Tensor, weights: Tensor) -> Tensor:
         return (x * weights).sum(-3, keepdim=True)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.operator import LinearOperator
+
 __all__ = ["Inpainting"]
 
 
-class Inpainting:
+class Inpainting(LinearOperator):
     """Pixels seen through a mask: A x = observed * x.
 
     Args:
@@ -29,8 +31,16 @@ class Inpainting:
             raise ValueError(f"observed has shape (N, C, H, W), but came with {tuple(observed.shape)}")
         self.observed = observed
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W), C = 1 where one mask stands for all channels."""
+        return tuple(self.observed.shape[1:])
+
     def __call__(self, x: Tensor) -> Tensor:
         return x * self.observed
 
     def adjoint(self, y: Tensor) -> Tensor:
         return y * self.observed
+
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        return self.adjoint(y)

@@ -1,29 +1,23 @@
-r"""Likelihoods of the observed pixels as Pyro distributions.
-
-A plug-in likelihood is p(y | A x), and stands in for p(y | z_t) at x = E[x | z_t]. A likelihood with a
-method ``given`` is one of z_t itself, and knows what the prediction leaves open. One with a method
-``penalty`` is that of its part ``pixel`` times an unnormalised factor
-(:class:`vipaint_pyro.measurements.perceptual.Perceptual`). One with a method ``discrepancy`` says what the refinement pulls
-down in place of the norm of y - A x (:func:`vipaint_pyro.samplers.reverse.refine`).
-"""
+"""Likelihoods of the observed entries of y: Laplace and Gaussian noise, and none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
-from vipaint_pyro.distributions import Factored
+from vipaint_pyro.measurements.likelihood import Noise
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["Gaussian", "Laplace", "likelihood_at"]
+__all__ = ["Gaussian", "Laplace", "Noiseless"]
 
 
 @dataclass(frozen=True)
-class Laplace:
+class Laplace(Noise):
     """Independent Laplace noise: the paper's L1 reconstruction term is its negative logarithm.
 
     Args:
@@ -38,7 +32,7 @@ class Laplace:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Noise):
     """Independent Gaussian noise.
 
     Args:
@@ -47,28 +41,27 @@ class Gaussian:
     """
 
     scale: float | Tensor = 0.1
+    noise_alone: ClassVar[bool] = True
+
+    @property
+    def sigma(self) -> float | Tensor:
+        return self.scale
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Normal(loc, self.scale)
 
+    def floor(self, operator: Operator, y: Tensor, x: Tensor, noise: NoiseStreams) -> Tensor:
+        r""":math:`\sigma_y\sqrt{d_y}` over the d_y observed entries, one per image."""
+        entries = operator.observed.expand(y.shape).to(y)
+        return (torch.as_tensor(self.scale, dtype=y.dtype, device=y.device) ** 2 * entries).sum((-3, -2, -1)).sqrt()
 
-def likelihood_at(
-    likelihood, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor, x: Tensor | None = None
-) -> dist.Distribution:
-    """The distribution of y that a likelihood sees at z_t, with event shape (C', H', W').
 
-    Args:
-        likelihood: plug-in, or with a method ``given`` or ``penalty``; with ``penalty`` the answer is
-            :class:`Factored`.
-        z: z_t with shape (*, N, C, H, W); the clean image at t = ``CLEAN``.
-        z0: E[z_0 | z_t], of the same shape.
-        x: z0 decoded, where it is known already.
-    """
-    if hasattr(likelihood, "penalty"):
-        x = prior.decode(z0) if x is None else x
-        seen = likelihood_at(likelihood.pixel, prior, operator, z, t, z0, x)
-        return Factored(seen, lambda y: -likelihood.penalty(operator, y, x))
-    if t != CLEAN and hasattr(likelihood, "given"):
-        return likelihood.given(prior, operator, z, t, z0)
-    x = prior.decode(z0) if x is None else x
-    return likelihood(operator(x)).mask(operator.observed).to_event(3)
+@dataclass(frozen=True)
+class Noiseless(Noise):
+    """y = A x as it stands, or with noise of which nothing is known."""
+
+    noise_alone: ClassVar[bool] = True
+    sigma: ClassVar[float] = 0.0
+
+    def __call__(self, loc: Tensor) -> dist.Distribution:
+        return dist.Delta(loc)

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
-from vipaint_pyro.measurements.operator import scaled_adjoint
+from vipaint_pyro.measurements.least_squares import explaining_most
+from vipaint_pyro.measurements.operator import LinearOperator
 
 __all__ = ["LinearMap"]
 
 
-class LinearMap:
+class LinearMap(LinearOperator):
     r"""A x for a function of your own; the vector-Jacobian product of a linear map is its adjoint, exactly.
 
     It is tried on a few random images when it is made, so that a function that is not linear is found out::
@@ -45,10 +46,10 @@ class LinearMap:
     ) -> None:
         if not callable(function):
             raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {function!r}")
-        self.image_shape, self.num_images = check_images(image_shape, num_images)
+        self.image_shape, num_images = check_images(image_shape, num_images)
         self.function = function
         self.measured_shape = self._tried(dtype, device)
-        self.observed = torch.ones(self.num_images, *self.measured_shape, dtype=torch.bool, device=device)
+        self.observed = torch.ones(num_images, *self.measured_shape, dtype=torch.bool, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x, with shape (*, N, C', H', W'), of images (*, N, C, H, W).
@@ -70,8 +71,8 @@ class LinearMap:
         return over_batch(lambda flat: self._pullback(flat, keep), y)
 
     def estimate(self, y: Tensor) -> Tensor:
-        """The multiple of A^T y that explains y best; see :func:`~vipaint_pyro.measurements.operator.scaled_adjoint`."""
-        return scaled_adjoint(self, y)
+        """The multiple of A^T y that explains y best."""
+        return explaining_most(self, y, self.adjoint(y))
 
     def _pullback(self, y: Tensor, keep: bool) -> Tensor:
         with torch.enable_grad():

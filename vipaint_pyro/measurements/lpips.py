@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-__all__ = ["LPIPS"]
+__all__ = ["LPIPS", "shared_lpips"]
 
 
 class LPIPS(nn.Module):
@@ -127,5 +127,6 @@ class _Distance(LPIPS):
 
 
 @lru_cache(maxsize=4)
-def _network(net: str, weights: str | None, device: torch.device) -> _Distance:
+def shared_lpips(net: str, weights: str | None, device: torch.device) -> _Distance:
+    """The network, loaded when first needed and shared by all that name the same."""
     return _Distance(net, weights).to(device)

@@ -1,4 +1,4 @@
-"""Operators as dense matrices, and any linear operator"s matrix."""
+"""Operators as dense matrices, and any linear operator's matrix."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.operator import LinearOperator, Operator
 
 __all__ = ["Matrix", "as_matrix"]
 
 
-class Matrix:
+class Matrix(LinearOperator):
     """A dense matrix: A x for x flattened; y has shape (N, 1, 1, d_y), all of it observed.
 
     Args:
@@ -41,6 +41,16 @@ class Matrix:
         x = (self.matrix.mT @ y.flatten(-3)[..., None])[..., 0]
         return x.reshape(*x.shape[:-1], *self.image_shape)
 
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        x = (torch.linalg.pinv(self.matrix) @ y.flatten(-3)[..., None])[..., 0]
+        return x.reshape(*x.shape[:-1], *self.image_shape)
+
+    def part(self, start: int, stop: int) -> Matrix:
+        return Matrix(self.matrix.expand(self.num_images, -1, -1)[start:stop], self.image_shape)
+
+    def to(self, device: torch.device) -> Matrix:
+        return Matrix(self.matrix.to(device), self.image_shape)
+
 
 def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> Tensor:
     """The matrix of a linear operator, (N, d_y, D), in the precision and on the device of ``like``.
@@ -50,7 +60,7 @@ def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> T
     Raises:
         TypeError: for a :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear` measurement, which has no matrix.
     """
-    if not getattr(operator, "linear", True):
+    if not isinstance(operator, LinearOperator):
         raise TypeError("a nonlinear measurement has no matrix: what is exact or moment-matched needs a linear one")
     if isinstance(operator, Matrix):
         return operator.matrix.to(like)

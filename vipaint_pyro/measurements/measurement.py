@@ -1,36 +1,36 @@
-"""From what a user measured, in units of images in [0, 1], to y, in units of images in [-1, 1]."""
+"""What was seen: the operator, the likelihood and y, as one thing that is checked once."""
 
 from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.images import to_numbers, to_unit
-from vipaint_pyro.measurements.any_family import Family
+from vipaint_pyro.measurements.likelihood import Likelihood
+from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["check_operator", "check_y", "to_y"]
-
-#: By how much noise may take what was measured out of [0, 1]: 4.5 standard deviations of 0.22 in units of [-1, 1].
-NOISE = 0.5
+__all__ = ["Measurement", "check_operator", "check_y"]
 
 
-def check_operator(operator: Operator) -> None:
+def check_operator(operator: object) -> None:
     """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.operator.Operator`."""
-    observed = getattr(operator, "observed", None)
-    if not callable(operator) or not isinstance(observed, Tensor) or observed.ndim != 4:
+    if not isinstance(operator, Operator) or not isinstance(operator.observed, Tensor) or operator.observed.ndim != 4:
         raise TypeError(
-            "operator is one of vipaint_pyro.measurements.tasks.make_operator(task, image_shape), a function of your own wrapped as "
+            "operator is one of vipaint_pyro.make_operator(task, image_shape), a function of your own wrapped as "
             "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), or "
-            f"an object with the contract of vipaint_pyro.measurements.operator.Operator, not {operator!r}"
+            f"a subclass of vipaint_pyro.measurements.Operator or LinearOperator, not {operator!r}"
         )
 
-def check_y(operator: Operator, y: Tensor, prior: DiffusionPrior, likelihood: object | None = None) -> None:
-    """Raise ValueError where y is not what an operator measures of the prior's images.
 
-    That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for a
-    :class:`~vipaint_pyro.measurements.any_family.Family`.
+def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
+    """Raise ValueError where y is not what an operator measures of N images.
+
+    That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
+    likelihood.
     """
     observed = operator.observed
     if y.shape[0] != observed.shape[0]:
@@ -42,45 +42,69 @@ def check_y(operator: Operator, y: Tensor, prior: DiffusionPrior, likelihood: ob
         )
     if not torch.isfinite(y).all():
         raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
-    likelihood = getattr(likelihood, "pixel", likelihood)  # of a perceptual one
-    if isinstance(likelihood, Family):
-        with torch.no_grad():
-            grey = torch.zeros(len(y), *prior.image_shape, device=prior.device, dtype=prior.dtype)
-            likelihood.check(operator, y.to(grey), grey)
+    likelihood.check(operator, y)
 
-def to_y(measured, operator: Operator, prior: DiffusionPrior) -> Tensor:
-    r"""y (N, C', H', W'), 0 where not observed, of what an operator measured.
 
-    A linear operator measured images u in [0, 1], and y is what it measures of x = 2 u - 1:
-
-    .. math:: y = A(2u - 1) = 2 A u - A 1
-
-    Where A keeps constants, A 1 = 1, what it measures are pictures in [0, 1], noise apart, and anything else is refused.
-    Otherwise A u may be any real numbers. What a nonlinear operator measures is in the units of its family, and is y.
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """A measurement of N images: y = A x, and the noise in it.
 
     Args:
-        measured: A u: a PIL image, array (H', W', C') or tensor (C', H', W'); one, a list or a batch of N.
-        operator: of N images.
-        prior: whose images, precision and device are meant.
+        operator: A, of N images.
+        likelihood: of y given A x: what is believed of the noise.
+        y: (N, C', H', W'), in units of images in [-1, 1] (of a nonlinear operator, in those of its family), 0 where
+            not observed.
 
     Raises:
-        TypeError: where operator is none, or for other kinds of images.
-        ValueError: for another number, shape or range.
+        TypeError: where the operator or the likelihood is none.
+        ValueError: where y is not what the operator measures; see :func:`check_y`.
     """
-    check_operator(operator)
-    observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
-    n = observed.shape[0]
-    with torch.no_grad():
-        level = operator(torch.ones(n, *prior.image_shape, **like))
-    shape, linear = tuple(level.shape[-3:]), getattr(operator, "linear", True)
-    off = torch.where(observed, level - 1, 0).abs().max()
-    pictures = linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps)
-    taker = "this operator measures"
-    u = to_unit(measured, shape, taker, slack=NOISE) if pictures else to_numbers(measured, shape, taker)
-    if len(u) != n:
-        raise ValueError(f"{len(u)} images, but the operator measures {n}")
-    # 1 itself for pictures: half precision does not give A 1 to the last digit.
-    y = 2 * u - (1 if pictures else level.to(u)) if linear else u
-    y = torch.where(observed, y.to(**like), 0)
-    check_y(operator, y, prior, getattr(operator, "likelihood", None))
-    return y
+
+    operator: Operator
+    likelihood: Likelihood
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        check_operator(self.operator)
+        if not isinstance(self.likelihood, Likelihood):
+            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {self.likelihood!r}")
+        check_y(self.operator, self.y, self.likelihood)
+
+    @classmethod
+    def of(cls, operator: Operator, y: Tensor) -> Measurement:
+        """With the likelihood that the operator brings, or none of the noise known."""
+        check_operator(operator)
+        return cls(operator, operator.likelihood or Noiseless(), y)
+
+    @property
+    def num_images(self) -> int:
+        """N."""
+        return len(self.y)
+
+    def part(self, start: int, stop: int) -> Measurement:
+        """That of the images start ... stop - 1 alone."""
+        return self._with(operator=self.operator.part(start, stop), y=self.y[start:stop])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Measurement:
+        """The same on another device and in another precision."""
+        return self._with(operator=self.operator.to(device), y=self.y.to(device, dtype))
+
+    def noisy(self, sigma: float) -> Measurement:
+        """The same with Gaussian noise of standard deviation sigma, where nothing is known of the noise; 0 adds none."""
+        unknown = isinstance(self.likelihood, Noiseless) and sigma
+        return self._with(likelihood=Gaussian(sigma)) if unknown else self
+
+    def _with(self, **changes: object) -> Measurement:
+        """The same but for these, which need no new check."""
+        changed = copy(self)
+        for name, value in changes.items():
+            object.__setattr__(changed, name, value)
+        return changed
+
+    def distance(self, x: Tensor) -> Tensor:
+        """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0; what a refinement goes down."""
+        return self.likelihood.distance(self.operator, self.y, x)
+
+    def floor(self, x: Tensor, noise: NoiseStreams) -> Tensor | float:
+        """What the noise leaves of the distance where x is the truth; further down noise is fitted."""
+        return self.likelihood.floor(self.operator, self.y, x, noise)

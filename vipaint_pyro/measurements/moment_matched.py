@@ -3,28 +3,67 @@ r"""Gaussian noise in y, and with it the spread of the image given z_t, matched 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.priors.schedules import CLEAN
 
 __all__ = ["MomentMatched"]
 
 
 @dataclass(frozen=True, eq=False)
 class MomentMatched(Gaussian):
-    r"""Gaussian noise in y, and at level t the spread of x given z_t with it.
+    r"""p(y | z_t) for Gaussian noise, matched in its first two moments.
 
-    :math:`N(A E[x|z_t], \sigma_y^2 I + A\,\mathrm{Cov}[x|z_t] A^T)`; see
-    :meth:`vipaint_pyro.DiffusionPrior.measured`. On the clean image it is :class:`Gaussian`.
+    .. math:: y | z_t \approx N\big(A\hat x(z_t),\; \sigma_y^2 I + A\,\mathrm{Cov}[x | z_t]\,A^T\big), \quad
+              \mathrm{Cov}[z_0 | z_t] = \frac{\sigma_t^2}{\alpha_t}\,\nabla_{z_t} E[z_0 | z_t]
+
+    A prior of :mod:`vipaint_pyro.exact` knows the covariance. Of a network's it is the diagonal, and of that the row
+    sums that TMPD (Boys et al., arXiv:2310.06721) puts in its place: one backward pass, itself not differentiated.
+    On the clean image it is :class:`Gaussian`.
 
     Args:
-        scale: sigma_y > 0, the noise of the measurement alone.
+        scale: sigma_y > 0, the noise of the measurement alone; one number or a tensor that broadcasts against y.
     """
 
-    def given(self, prior: DiffusionPrior, operator: Operator, z: Tensor, t: int, z0: Tensor) -> dist.Distribution:
-        """p(y | z_t) with event shape (C', H', W')."""
-        return prior.measured(operator, self.scale, z, t, z0)
+    noise_alone: ClassVar[bool] = False
+
+    def at(self, operator: LinearOperator, prediction: Prediction) -> dist.Distribution:
+        """p(y | z_t) with event shape (C', H', W'); what is not observed counts for nothing.
+
+        Raises:
+            ValueError: for a latent prior, whose decoder is not linear.
+            TypeError: for a nonlinear operator.
+        """
+        prior, z, t = prediction.prior, prediction.z, prediction.t
+        if not isinstance(operator, LinearOperator):
+            raise TypeError("a nonlinear measurement has no adjoint: what is moment-matched needs a linear one")
+        if prior.is_latent:
+            raise ValueError("the moment-matched likelihood is for pixel priors: a decoder is not linear")
+        if t == CLEAN:
+            return super().at(operator, prediction)
+        known = prior.measured(operator, self.scale, z, t)
+        if known is not None:
+            return known
+        variance = self._spread(operator, prediction).clamp_min(0)
+        variance = variance + torch.as_tensor(self.scale, dtype=z.dtype, device=z.device) ** 2
+        return dist.Normal(operator(prediction.z0), variance.sqrt()).mask(operator.observed).to_event(3)
+
+    @staticmethod
+    def _spread(operator: LinearOperator, prediction: Prediction) -> Tensor:
+        r"""The row sums of :math:`A\,\mathrm{Cov}[x | z_t]\,A^T`, in y's shape."""
+        prior, z, t, graph = prediction.prior, prediction.z, prediction.t, prediction.z0
+        with torch.enable_grad():
+            if not graph.requires_grad:
+                z = z.detach().requires_grad_()
+                graph = prior.denoise(z, t)
+            ones = operator.adjoint(operator.observed.to(z.dtype)).expand_as(z)
+            (rows,) = torch.autograd.grad(graph, z, ones, retain_graph=True)
+        gain = float(prior.schedule.sigma(t) ** 2 / prior.schedule.alpha(t))
+        return operator(gain * rows)

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.any_family import Family
 from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
+from vipaint_pyro.measurements.operator import Operator
 
 __all__ = ["Nonlinear"]
 
 
-class Nonlinear:
+class Nonlinear(Operator):
     r"""A measurement :math:`y_i \sim \mathrm{family}(h(x)_i)`, as an operator that brings its likelihood.
 
     A :class:`~vipaint_pyro.models.DiffusionModel` takes it as the pair of them. Photon counts, 30 in a white pixel
@@ -32,16 +33,14 @@ class Nonlinear:
 
     An image thresholded at 0 through a slope, whose family has its parameter not in the units of y::
 
-        Nonlinear(lambda x: 20 * x, lambda logits: dist.Bernoulli(logits=logits), (1, 28, 28), saturated=0.0)
+        Nonlinear(lambda x: 20 * x, Family(lambda logits: dist.Bernoulli(logits=logits), saturated=0.0), (1, 28, 28))
 
     Phase retrieval, magnitudes of the Fourier transform with Gaussian noise::
 
         Nonlinear(lambda x: torch.fft.fft2(x, norm="ortho").abs(), lambda loc: dist.Normal(loc, 0.05), (1, 28, 28))
 
     A fit follows the density of the family. So does the refinement, by the root of the deviance
-    (:meth:`vipaint_pyro.measurements.any_family.Family.discrepancy`), where it is given the likelihood::
-
-        refine(prior, counts, y, z, start, likelihood=counts.likelihood)
+    (:meth:`vipaint_pyro.measurements.any_family.Family.distance`).
 
     There is no adjoint and no matrix: moment-matched and exact likelihoods are for linear measurements.
 
@@ -49,10 +48,10 @@ class Nonlinear:
         function: h, differentiable, images (B, C, H, W) to parameters (B, C', H', W'), each image by itself. z
             may lie outside [-1, 1], and h has to give a parameter that the family takes there too, with a finite
             gradient: a Poisson's rate of 0 has none.
-        family: parameters to a distribution of one number for each of them.
+        family: parameters to a distribution of one number for each of them, or a
+            :class:`~vipaint_pyro.measurements.any_family.Family` of them with settings of its own.
         image_shape: (C, H, W).
         num_images: N, all measured alike.
-        saturated, unit, stop_at_noise: of :class:`~vipaint_pyro.measurements.any_family.Family`.
         start: y to images (*, N, C, H, W) where guides begin; by default mid-grey, 0.
         observed: bool, broadcasts to (N, C', H', W'), which entries are known; by default all. the others
             hold 0 in y, which the family has to allow, and count for nothing.
@@ -64,18 +63,13 @@ class Nonlinear:
         ValueError: where the function cannot be called, shapes do not fit, or for a unit that is not positive.
     """
 
-    linear = False
-
     def __init__(
         self,
         function: Callable[[Tensor], Tensor],
-        family: Callable[[Tensor], dist.Distribution],
+        family: Callable[[Tensor], dist.Distribution] | Family,
         image_shape: Sequence[int],
         num_images: int = 1,
         *,
-        saturated: float | Callable[[Tensor], Tensor] | None = None,
-        unit: float = 1.0,
-        stop_at_noise: bool = True,
         start: Callable[[Tensor], Tensor] | None = None,
         observed: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
@@ -84,9 +78,9 @@ class Nonlinear:
         for name, value in (("function", function), ("family", family)):
             if not callable(value):
                 raise TypeError(f"{name} is to be called, but is {value!r}")
-        self.image_shape, self.num_images = check_images(image_shape, num_images)
+        self.image_shape, num_images = check_images(image_shape, num_images)
         self.function, self.start = function, start
-        self.likelihood = Family(family, saturated, unit, stop_at_noise)
+        self.likelihood = family if isinstance(family, Family) else Family(family)
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
         with torch.no_grad():
@@ -104,10 +98,10 @@ class Nonlinear:
                 f"{tuple(seen.batch_shape)} and event shape {tuple(seen.event_shape)}"
             )
         self.measured_shape = tuple(loc.shape[1:])
-        self.observed = self._mask(observed, device)
+        self.observed = self._mask(observed, num_images, device)
 
-    def _mask(self, observed: Tensor | None, device: torch.device | str | None) -> Tensor:
-        shape = (self.num_images, *self.measured_shape)
+    def _mask(self, observed: Tensor | None, num_images: int, device: torch.device | str | None) -> Tensor:
+        shape = (num_images, *self.measured_shape)
         if observed is None:
             return torch.ones(shape, dtype=torch.bool, device=device)
         if observed.dtype != torch.bool:
@@ -125,17 +119,6 @@ class Nonlinear:
         """
         check_shape("x", x, self.image_shape)
         return over_batch(self.function, x)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """There is none.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError(
-            "a nonlinear measurement has no adjoint: begin from estimate(y), and take a plug-in likelihood "
-            "in place of a moment-matched or exact one"
-        )
 
     def estimate(self, y: Tensor) -> Tensor:
         """Images (*, N, C, H, W) where guides begin: ``start(y)``, or mid-grey.

@@ -2,78 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from copy import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.least_squares import explaining_most, least_squares
 
-__all__ = ["Operator", "estimate", "num_measurements", "scaled_adjoint"]
+if TYPE_CHECKING:
+    from vipaint_pyro.measurements.likelihoods import Likelihood
+
+__all__ = ["LinearOperator", "Operator"]
 
 
-class Operator(Protocol):
-    """The contract of a linear measurement.
+class Operator(ABC):
+    """The contract of a measurement of N images: what is seen of them, and which entries are known.
 
-    ``observed`` is a bool tensor (N, C', H', W') that says which entries of y are known: the others
-    are marginalised. ``operator(x)`` is A x for images (*, N, C, H, W) and ``adjoint(y)`` is A^T y.
-
-    An operator may also have ``estimate(y)``, an image to begin from where A^T y is none: see
-    :func:`estimate`.
+    Attributes:
+        observed: bool (N, C', H', W'), which entries of y are known: the others are marginalised. One channel
+            may stand for all.
+        image_shape: (C, H, W) of the images.
+        likelihood: the likelihood that the operator brings with it, where it has one of its own.
     """
 
     observed: Tensor
+    image_shape: tuple[int, int, int]
+    likelihood: Likelihood | None = None
 
-    def __call__(self, x: Tensor) -> Tensor: ...
+    @abstractmethod
+    def __call__(self, x: Tensor) -> Tensor:
+        """What is measured, without noise, of images (*, N, C, H, W): (*, N, C', H', W')."""
 
-    def adjoint(self, y: Tensor) -> Tensor: ...
+    @property
+    def num_images(self) -> int:
+        """N."""
+        return len(self.observed)
 
+    def estimate(self, y: Tensor) -> Tensor:
+        """Images (*, N, C, H, W) that look like y (*, N, C', H', W'), where guides begin; by default mid-grey."""
+        return y.new_zeros(*y.shape[:-3], *self.image_shape)
 
-def num_measurements(operator: Operator, image_shape: Sequence[int]) -> int:
-    """Entries of y per image, those that are not observed included: D of an inpainting, D / s^2 of a reduction by s.
+    def scaled_estimate(self, y: Tensor) -> Tensor:
+        """The multiple of :meth:`estimate` that explains y best, where the operator knows it."""
+        return self.estimate(y)
 
-    Args:
-        operator: the measurement.
-        image_shape: (C, H, W) of x. An inpainting's ``observed`` may have one channel for all of them.
-    """
-    shape = image_shape if isinstance(operator, Inpainting) else operator.observed.shape[1:]
-    return torch.Size(shape).numel()
+    def part(self, start: int, stop: int) -> Operator:
+        """The operator of the images start ... stop - 1 alone."""
+        fewer = copy(self)
+        fewer.observed = self.observed[start:stop]
+        return fewer
 
-
-def estimate(operator: Operator, y: Tensor) -> Tensor:
-    """An image that looks like y, where guides begin: the operator's own ``estimate``, else its adjoint.
-
-    The adjoint of an inpainting is the picture with its holes; that of a reduction by s has 1 / s^2 of
-    the contrast, so that restorations say for themselves what to start from.
-
-    Args:
-        operator: of N images.
-        y: measurements (*, N, C', H', W'), 0 where not observed.
-
-    Returns:
-        Images (*, N, C, H, W), about [-1, 1].
-    """
-    own = getattr(operator, "estimate", None)
-    return operator.adjoint(y) if own is None else own(y)
-
-
-def scaled_adjoint(operator: Operator, y: Tensor) -> Tensor:
-    r"""The multiple of A^T y that explains y best: :math:`c A^T y`, c minimising :math:`\lVert y - c A A^T y\rVert_2`.
-
-    Each image has a c of its own. Where A A^T is a multiple of the identity it is the pseudo-inverse.
-
-    Args:
-        operator: a linear one, of N images.
-        y: measurements (*, N, C', H', W'), 0 where not observed.
-
-    Returns:
-        Images (*, N, C, H, W); 0 where A^T y is 0.
-    """
-    x = operator.adjoint(y)
-    back = operator(x) * operator.observed
-    c = (back * y).sum((-3, -2, -1)) / back.square().sum((-3, -2, -1)).clamp_min(1e-20)
-    return c[..., None, None, None] * x
+    def to(self, device: torch.device) -> Operator:
+        """The same with ``observed`` on another device; constants follow what is measured."""
+        moved = copy(self)
+        moved.observed = self.observed.to(device)
+        return moved
 
 
-# -- shared by the operators of other files ----------------------------------------------------------
+class LinearOperator(Operator):
+    """A linear measurement, y = A x + noise."""
+
+    @abstractmethod
+    def adjoint(self, y: Tensor) -> Tensor:
+        """A^T y, images (*, N, C, H, W) of measurements (*, N, C', H', W')."""
+
+    def estimate(self, y: Tensor) -> Tensor:
+        """Where guides begin; by default A^T y.
+
+        The adjoint of an inpainting is the picture with its holes; that of a reduction by s has 1 / s^2 of the
+        contrast, so that restorations say for themselves what to start from.
+        """
+        return self.adjoint(y)
+
+    def scaled_estimate(self, y: Tensor) -> Tensor:
+        r"""The multiple of :meth:`estimate` that explains y best, :math:`\min_c \lVert y - c A \hat x\rVert_2`.
+
+        Each image has a c of its own. Where A A^T is a multiple of the identity and the estimate is the adjoint, it
+        is the pseudo-inverse.
+        """
+        return explaining_most(self, y, self.estimate(y))
+
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        r"""A^+ y (*, N, C, H, W), the shortest of the images that explain y best.
+
+        By conjugate gradients on :math:`A^T A x = A^T y`, in the precision of y (a subclass may know a closed form):
+        of an ill-conditioned operator (a blur) that is the solution its iterations reach, which is smoother.
+        """
+        return least_squares(self, y)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro.distributions import Factored
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
-from vipaint_pyro.measurements.lpips import _network
+from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["Perceptual", "published_weight"]
 
@@ -31,7 +34,7 @@ def published_weight(prior: DiffusionPrior) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Perceptual:
+class Perceptual(Likelihood):
     r"""A likelihood of the pixels times :math:`e^{-\lambda\,\mathrm{LPIPS}}`, both where observed.
 
     .. math:: \log \tilde p(y | x) = \log p_\mathrm{pixel}(y | A x) - \lambda\,\mathrm{LPIPS}(m y, m A x)
@@ -50,8 +53,7 @@ class Perceptual:
 
     Args:
         weight: lambda, in nats per unit of LPIPS, at least 0. :func:`published_weight` is the paper's.
-        pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.measurements.likelihoods` or any callable from A x
-            to a distribution.
+        pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.measurements.likelihoods` .
         net: ``"alex"`` or ``"vgg"`` (the paper's).
         weights: a file with the network's weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`. It is loaded when
             first needed and shared by all that name the same.
@@ -61,7 +63,7 @@ class Perceptual:
     """
 
     weight: float
-    pixel: Callable = field(default_factory=Laplace)
+    pixel: Likelihood = field(default_factory=Laplace)
     net: str = "alex"
     weights: str | Path | None = None
 
@@ -75,16 +77,24 @@ class Perceptual:
         if self.net not in ("alex", "vgg"):
             raise ValueError(f"the perceptual net is 'alex' or 'vgg', not {self.net!r}")
 
-    def __call__(self, loc: Tensor):
-        """Not a plug-in likelihood: whoever takes it for one would leave out the factor.
+    def at(self, operator: Operator, prediction: Prediction) -> Factored:
+        """p(y | z_t) of the pixels, times the factor."""
+        seen = self.pixel.at(operator, prediction)
+        return Factored(seen, lambda y: -self.penalty(operator, y, prediction.x))
 
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError(
-            "a perceptual likelihood is no distribution of y given A x alone: see it through likelihood_at, "
-            "as DiffusionModel does; this model takes its part .pixel only"
-        )
+    def distance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+        """That of the pixels."""
+        return self.pixel.distance(operator, y, x)
+
+    def floor(self, operator: Operator, y: Tensor, x: Tensor, noise: NoiseStreams) -> Tensor | float:
+        """That of the pixels."""
+        return self.pixel.floor(operator, y, x, noise)
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        """Raise now what a fit would come to: the errors of the pixels' likelihood, and those of :meth:`penalty`."""
+        self.pixel.check(operator, y)
+        _check_picture(y.shape[-3:])
+        shared_lpips(self.net, self._weights(), y.device)
 
     def penalty(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
         """lambda LPIPS(m y, m A x) >= 0 of each image, in nats.
@@ -104,30 +114,11 @@ class Perceptual:
         seen = torch.where(operator.observed, operator(x), 0)
         _check_picture(seen.shape[-3:])
         y = torch.where(operator.observed, y, 0).to(seen)
-        return self.weight * _network(self.net, self._weights(), seen.device).spread(seen, y)
-
-    def check(self, prior: DiffusionPrior, operator: Operator) -> None:
-        """Raise now what a fit would come to: the errors of :meth:`penalty`."""
-        blank = torch.zeros(operator.observed.shape[0], *prior.image_shape, device=prior.device, dtype=prior.dtype)
-        _check_picture(operator(blank).shape[-3:])
-        _network(self.net, self._weights(), prior.device)
+        return self.weight * shared_lpips(self.net, self._weights(), seen.device).spread(seen, y)
 
     def _weights(self) -> str | None:
         given = self.weights or os.environ.get(f"VIPAINT_LPIPS_{self.net.upper()}")
         return None if given is None else str(given)
-
-
-def refinement_penalty(sampler, prior: DiffusionPrior, operator: Operator) -> Callable | None:
-    """The penalty that a sampler's ``perceptual_refinement``, ``_net`` and ``_weights`` ask for, None at 0.
-
-    Raises:
-        ValueError, FileNotFoundError: as :class:`Perceptual` and :meth:`Perceptual.check`.
-    """
-    own = Perceptual(sampler.perceptual_refinement, net=sampler.perceptual_net, weights=sampler.perceptual_weights)
-    if not own.weight:
-        return None
-    own.check(prior, operator)
-    return own.penalty
 
 
 def _check_picture(shape: torch.Size) -> None:

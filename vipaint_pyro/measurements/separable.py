@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.measurements.degradation import Degradation
 
 __all__ = ["Separable", "filter_matrix", "mirrored", "reflected"]
@@ -42,6 +43,12 @@ class Separable(Degradation):
 
     def _adjoint(self, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         return rows.mT @ y @ columns
+
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        """R^+ y C^+T: of a blur, whose matrices are nearly singular, what float64 makes of it."""
+        check_shape("y", y, self.measured_shape)
+        rows, columns = (torch.linalg.pinv(m).to(y) for m in self._constants)
+        return rows @ y @ columns.mT
 
 
 def filter_matrix(weights: Tensor, indices: Tensor, size: int) -> Tensor:

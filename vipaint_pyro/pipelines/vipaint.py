@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import compose, to_observed, to_output, to_unit
+from vipaint_pyro.images import compose, to_output
 from vipaint_pyro.inference.fit import FitResult
-from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import to_y
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.measurements.taken import masked, measured
 from vipaint_pyro.pipelines.prior import PriorPipeline
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
-from vipaint_pyro.samplers import Samples, VIPaintSampler
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.registry import make_sampler
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
 
@@ -35,14 +34,14 @@ class VIPaintOutput(BaseOutput):
             ``num_samples`` each: a list of PIL images, an array (N*S, H, W, C) or a tensor
             (N*S, C, H, W), both in [0, 1].
         predictions: the same without putting the observed pixels back.
-        guide: the fitted guide.
-        trace: the fit's losses and terms, or None where a fitted guide was given.
+        guide: the fitted guide, or None for a method without one.
+        trace: the fit's losses and terms, or None where nothing was fitted.
         samples: everything the sampler returned (predictions per level, calls, seconds).
     """
 
     images: object
     predictions: object
-    guide: Guide
+    guide: Guide | None
     trace: FitResult | None
     samples: Samples
 
@@ -82,6 +81,7 @@ class VIPaintPipeline(PriorPipeline):
         output_type: str = "pil",
         return_dict: bool = True,
         guide: Guide | str | None = None,
+        method: str = "vipaint",
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -96,7 +96,7 @@ class VIPaintPipeline(PriorPipeline):
                 constants; for a nonlinear operator y itself, in the units of its family.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
             operator: in place of a mask, how the image was measured
-                (:func:`vipaint_pyro.measurements.tasks.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
+                (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any :class:`~vipaint_pyro.measurements.operator.Operator`
                 of N images).
             class_labels: a label, by number or name, for all images or one each; None = no label.
@@ -106,19 +106,20 @@ class VIPaintPipeline(PriorPipeline):
             free_text_encoders: drop the encoders from memory once the prompt is encoded.
             guidance_scale: weight of classifier-free guidance, in the fit and in the refinement.
             num_samples: completions per image.
-            num_inference_steps: refinement steps.
+            num_inference_steps: steps of the refinement, or of another method.
             generator: one for all images, or a list with one per image, which makes each image's
                 result independent of its neighbours. None takes the global random state.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``.
             return_dict: False gives the tuple (images, predictions, guide, trace, samples).
             guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
                 fitted before, to draw from without fitting again.
+            method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced.
             callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``.
-            settings: the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler` (``timesteps``,
-                ``beta``, ``fit_steps`` ...).
+            settings: of the method; for VIPaint the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler`
+                (``timesteps``, ``beta``, ``fit_steps`` ...).
 
         Returns:
             A :class:`VIPaintOutput`.
@@ -127,9 +128,7 @@ class VIPaintPipeline(PriorPipeline):
             ValueError, TypeError: for anything that cannot be, before any computing.
             FloatingPointError: where a number stops being finite.
         """
-        if isinstance(guide, str):
-            settings, guide = {**settings, "guide_name": guide}, None
-        sampler = self._sampler(settings, num_inference_steps)
+        sampler, guide = self._sampler(method, guide, settings, num_inference_steps)
         if output_type not in ("pil", "np", "pt"):
             raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
         if not isinstance(num_samples, int) or num_samples < 1:
@@ -142,54 +141,39 @@ class VIPaintPipeline(PriorPipeline):
         if (mask_image is None) == (operator is None):
             raise ValueError("give either a mask_image, to fill its white part, or the operator that measured the image")
         if operator is None:
-            unit = to_unit(image, prior.image_shape)
-            observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
-            operator = Inpainting(observed.to(prior.device))
-            y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
+            measurement, unit, observed = masked(image, mask_image, prior)
         else:
-            observed = unit = None
-            y = to_y(image, operator, prior)
-        sampler.model(prior, operator)  # checks the settings before a prompt is encoded
-        conditioned = self.conditioned(
-            len(y), class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds, guidance_scale
-        )
-        model = sampler.model(conditioned, operator)
+            measurement, unit, observed = measured(image, operator, prior), None, None
         if guide is not None:
-            _check_guide(guide, model)
-        NoiseStreams(generator, len(y))  # checks the generators
+            sampler = sampler.from_guide(guide)
+        settled = sampler.settle(prior, measurement)  # before a prompt is encoded
+        conditioned = self.conditioned(
+            measurement.num_images, class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds,
+            guidance_scale,
+        )  # fmt: skip
+        conditioned.check_images(measurement.num_images)
+        NoiseStreams(generator, measurement.num_images)  # checks the generators
         if free_text_encoders:
             self.free_text_encoders()
 
-        self._num_timesteps = sampler.refinement_steps if sampler.has_levels else 0
-        with torch.enable_grad(), Bars(self, sampler, guide is None) as (on_fit, on_refine):
+        self._num_timesteps = settled.phases().get("refinement", 0)
+        with torch.enable_grad(), Bars(self, settled.phases()) as show:
 
-            def after_fit(step, loss, terms):
-                on_fit(terms)
-                if fit_callback is not None:
-                    fit_callback(step, loss, terms)
-
-            def after_refinement(step, t, z, z0):
-                on_refine()
+            def on_step(progress):
+                show(progress)
+                if progress.phase == "fit":
+                    return fit_callback and fit_callback(progress.step, progress.loss, progress.terms)
                 if callback_on_step_end is None:
                     return None
-                given = {"latents": z} if "latents" in callback_on_step_end_tensor_inputs else {}
-                result = callback_on_step_end(self, step, t, given) or {}
+                given = {"latents": progress.z} if "latents" in callback_on_step_end_tensor_inputs else {}
+                result = callback_on_step_end(self, progress.step, progress.t, given) or {}
                 return result.get("latents")
 
             # A given guide may draw from other distributions than Gaussians, which Pyro takes from
             # the global state.
             first = generator[0] if isinstance(generator, (list, tuple)) else generator
             with isolated(first.initial_seed()) if first is not None else nullcontext():
-                samples = sampler(
-                    conditioned,
-                    operator,
-                    y,
-                    num_samples,
-                    generator,
-                    fit_callback=after_fit,
-                    refine_callback=after_refinement,
-                    guide=guide,
-                )
+                samples = sampler(conditioned, measurement, num_samples, generator, on_step)
         self.maybe_free_model_hooks()
         x = samples.images.detach().cpu()
         raw = (x / 2 + 0.5).clamp(0, 1)
@@ -201,33 +185,19 @@ class VIPaintPipeline(PriorPipeline):
         return output if return_dict else output.to_tuple()
 
     @staticmethod
-    def _sampler(settings: dict, num_inference_steps: int | None) -> VIPaintSampler:
-        known = {f.name for f in fields(VIPaintSampler)}
-        unknown = [name for name in settings if name not in known]
-        if unknown:
-            raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    def _sampler(
+        method: str, guide: Guide | str | None, settings: dict, num_inference_steps: int | None
+    ) -> tuple[Sampler, Guide | None]:
+        """The method with its settings, and a fitted guide to draw from."""
+        if isinstance(guide, str):
+            settings, guide = {**settings, "guide_name": guide}, None
+        if guide is not None and method != "vipaint":
+            raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
         if settings.get("timesteps") is not None:
             settings = {**settings, "timesteps": tuple(settings["timesteps"])}
-        sampler = VIPaintSampler(**settings)
         if num_inference_steps is not None:
-            if "refinement_steps" in settings:
-                raise TypeError("num_inference_steps and refinement_steps are the same: give one")
-            sampler = replace(sampler, refinement_steps=num_inference_steps)
-        return sampler
-
-
-def _check_guide(guide: Guide, model: DiffusionModel) -> None:
-    """Raise where a given guide cannot stand for one that would be fitted here."""
-    if not callable(guide):
-        raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
-    own = getattr(guide, "model", model)
-    if not hasattr(model, "timesteps") or not hasattr(own, "timesteps"):
-        raise ValueError("a guide of the clean image is its own answer: there is nothing to draw from it")
-    if own.timesteps != model.timesteps or own.num_images != model.num_images:
-        raise ValueError(
-            f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
-            f"{model.num_images} at {model.timesteps}; give the same timesteps and images"
-        )
-    theirs, ours = own.operator.observed.cpu(), model.operator.observed.cpu()
-    if theirs.shape != ours.shape or not torch.equal(theirs, ours):
-        raise ValueError("the guide was fitted to another mask or measurement: fit one to this, or give its own")
+            name = "refinement_steps" if method == "vipaint" else "num_steps"
+            if name in settings:
+                raise TypeError(f"num_inference_steps and {name} are the same: give one")
+            settings = {**settings, name: num_inference_steps}
+        return make_sampler(method, **settings), guide

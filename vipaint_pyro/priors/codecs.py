@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -10,25 +10,28 @@ from torch import Tensor, nn
 __all__ = ["Codec", "IdentityCodec", "KLCodec", "VQCodec", "codec_for", "latent_mask"]
 
 
-class Codec(Protocol):
+class Codec(ABC):
     """The contract: ``encode`` maps images (B, C, H, W) in [-1, 1] to latents, ``decode`` back.
 
-    ``factor`` is f: an image has f times the height and the width of its latent. ``channels`` are those
-    of the images, None where they are the latent's own.
+    Attributes:
+        factor: f, an image has f times the height and the width of its latent.
+        channels: of the images, None where they are the latent's own.
+        network: the autoencoder, where there is one.
     """
 
-    factor: int
-    channels: int | None
+    factor: int = 1
+    channels: int | None = None
+    network: nn.Module | None = None
 
+    @abstractmethod
     def encode(self, x: Tensor) -> Tensor: ...
 
+    @abstractmethod
     def decode(self, z: Tensor) -> Tensor: ...
 
 
-class IdentityCodec:
+class IdentityCodec(Codec):
     """A pixel-space prior: the latents are the image."""
-
-    factor, channels = 1, None
 
     def encode(self, x: Tensor) -> Tensor:
         return x
@@ -37,7 +40,7 @@ class IdentityCodec:
         return z
 
 
-class _Autoencoder:
+class _Autoencoder(Codec):
     """Shared by the codecs of a frozen diffusers autoencoder.
 
     Args:

@@ -7,7 +7,6 @@ library branches on it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,21 +18,41 @@ from vipaint_pyro.priors.schedules import NoiseSchedule
 __all__ = ["Denoiser", "EDMDenoiser", "EpsilonDenoiser", "FlowDenoiser", "SampleDenoiser", "ScoreDenoiser", "VDenoiser", "denoiser_for"]
 
 
-class Denoiser(Protocol):
+class Denoiser(ABC):
     """The contract: ``denoiser(z, t, condition)`` returns E[z_0 | z_t = z].
 
     ``z`` has shape (B, C, H, W), ``t`` holds whole times with shape (B,) on the CPU, and ``condition``
     is None or tensors by name, each with a leading axis B: what the network takes beside z and its time
     (``class_labels``, ``encoder_hidden_states`` ...). The result has z's shape.
+
+    Attributes:
+        device: where z has to be.
+        dtype: of z.
+        network: the network that predicts, where there is one.
     """
 
     device: torch.device
     dtype: torch.dtype
+    network: nn.Module | None = None
 
+    @property
+    def condition_dtype(self) -> torch.dtype:
+        """Of the tensors of a condition: the network's own precision, which may be half of z's."""
+        return self.dtype
+
+    @abstractmethod
     def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor: ...
 
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
+        """The same before any clipping of the network's own sampler."""
+        return self(z, t, condition)
 
-class _NetworkDenoiser(ABC):
+    def clipped(self, z0: Tensor) -> Tensor:
+        """What the network's own sampler makes of a prediction."""
+        return z0
+
+
+class _NetworkDenoiser(Denoiser):
     """Shared by the parameterisations: a frozen diffusers network and its schedule.
 
     Args:
@@ -58,6 +77,10 @@ class _NetworkDenoiser(ABC):
     def dtype(self) -> torch.dtype:
         """Of z: the network's, but at least float32. A half-precision fit would round its steps away."""
         return torch.promote_types(next(self.network.parameters()).dtype, torch.float32)
+
+    @property
+    def condition_dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
 
     def output(self, z: Tensor, time: Tensor, condition: Condition | None) -> Tensor:
         """The network's own output; a learned variance in further channels is left out."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.networks.calls import Condition
-from vipaint_pyro.priors.denoisers import Denoiser, _NetworkDenoiser
+from vipaint_pyro.priors.denoisers import Denoiser
 
 __all__ = ["GuidedDenoiser"]
 
 
-class GuidedDenoiser:
+class GuidedDenoiser(Denoiser):
     r"""Classifier-free guidance: :math:`\hat z_0 = \hat z_0^u + w (\hat z_0^c - \hat z_0^u)`.
 
     Ho and Salimans (arXiv:2207.12598), in the form in which w = 1 is the conditional model and
@@ -29,6 +29,7 @@ class GuidedDenoiser:
 
     def __init__(self, denoiser: Denoiser, weight: float) -> None:
         self.denoiser, self.weight = denoiser, float(weight)
+        self.network = denoiser.network
 
     @property
     def device(self) -> torch.device:
@@ -38,13 +39,14 @@ class GuidedDenoiser:
     def dtype(self) -> torch.dtype:
         return self.denoiser.dtype
 
+    @property
+    def condition_dtype(self) -> torch.dtype:
+        return self.denoiser.condition_dtype
+
     def __call__(self, z: Tensor, t: Tensor, condition: Mapping[str, Condition]) -> Tensor:
         given, null = condition["given"], condition["null"]
         if self.weight in (0, 1):
             return self.denoiser(z, t, given if self.weight == 1 else null)
         stacked = {name: torch.cat([null[name], given[name]]) for name in given}
-        is_network = isinstance(self.denoiser, _NetworkDenoiser)
-        predict = self.denoiser.predict if is_network else self.denoiser
-        unconditional, conditional = predict(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
-        z0 = unconditional + self.weight * (conditional - unconditional)
-        return self.denoiser.clipped(z0) if is_network else z0
+        unconditional, conditional = self.denoiser.predict(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
+        return self.denoiser.clipped(unconditional + self.weight * (conditional - unconditional))

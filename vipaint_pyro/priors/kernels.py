@@ -7,14 +7,11 @@ for; :func:`like` brings it to a batch of images.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import torch
 from torch import Tensor
 
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["Bridge", "forward_step", "like", "posterior_std", "reverse_step"]
+__all__ = ["forward_step", "like", "posterior_std", "reverse_step"]
 
 
 def like(coefficient: Tensor, z: Tensor) -> Tensor:
@@ -57,38 +54,3 @@ def reverse_step(
     std = eta * posterior_std(schedule, t, s)
     c_t = (schedule.sigma(s) ** 2 - std**2).clamp_min(0).sqrt() / schedule.sigma(t)
     return schedule.alpha(s) - c_t * schedule.alpha(t), c_t, std
-
-
-class Bridge(NamedTuple):
-    r"""What q(z_e) = N(m_e, tau^2) becomes above the level e, when noised by the forward process.
-
-    .. math:: q(z_t) = N(m_t, V_t), \quad m_t = a_{te} m_e, \quad V_t = a_{te}^2\tau^2 + v_{te}
-    .. math:: q(z_s | z_t) = N\Big(m_s + \frac{V_s a_{ts}}{V_t}(z_t - m_t),\;
-              \frac{V_s v_{ts}}{V_t}\Big), \quad e \le s < t
-
-    This is the part of the bound above T_e (paper eq. 13-14) with z_{T_e} integrated out, so that
-    the entropy of q(z_{T_e}) is included and no term is singular.
-
-    Args:
-        schedule: the noise levels.
-        e: the level of the Gaussian.
-        mean: m_e, with shape (*, C, H, W).
-        std: tau, with a shape that broadcasts against it.
-    """
-
-    schedule: NoiseSchedule
-    e: int
-    mean: Tensor
-    std: Tensor
-
-    def marginal(self, t: int | Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of q(z_t), t >= e."""
-        a, v = forward_step(self.schedule, self.e, torch.as_tensor(t))
-        return like(a, self.mean) * self.mean, like(a**2, self.mean) * self.std**2 + like(v, self.mean)
-
-    def conditional(self, z_t: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of q(z_s | z_t)."""
-        a, v = forward_step(self.schedule, s, t)
-        m_t, V_t = self.marginal(t)
-        m_s, V_s = self.marginal(s)
-        return m_s + V_s * like(a, z_t) / V_t * (z_t - m_t), (V_s * like(v, z_t) / V_t).sqrt()

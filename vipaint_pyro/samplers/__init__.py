@@ -3,10 +3,15 @@
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
+    "BlendedSampler": "vipaint_pyro.samplers.blended",
     "DPSSampler": "vipaint_pyro.samplers.dps",
+    "METHODS": "vipaint_pyro.samplers.registry",
     "REDDiffSampler": "vipaint_pyro.samplers.red_diff",
+    "Sampler": "vipaint_pyro.samplers.base",
     "Samples": "vipaint_pyro.samplers.base",
     "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",
+    "make_sampler": "vipaint_pyro.samplers.registry",
+    "refine": "vipaint_pyro.samplers.dps",
     "draw": "vipaint_pyro.inference.draws",
     "timesteps_for": "vipaint_pyro.samplers.vipaint.levels",
 }

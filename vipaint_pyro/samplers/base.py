@@ -1,15 +1,22 @@
-"""What a sampler returns."""
+"""The contract of a sampler: a prior and a measurement in, images out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, is_dataclass
 
+import torch
 from torch import Tensor
 
-from vipaint_pyro.guides import Guide
+from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.run import OnStep, Run
+from vipaint_pyro.settings import check_settings
 
-__all__ = ["Samples"]
+__all__ = ["Sampler", "Samples"]
 
 
 @dataclass
@@ -18,7 +25,7 @@ class Samples:
 
     Attributes:
         images: (S, N, C, H, W), about [-1, 1], neither clipped nor composited.
-        calls: denoiser calls per image (one call = one network evaluation of one z; those of
+        calls: denoiser calls per image by phase (one call = one network evaluation of one z; those of
             the fit and of the refinement together).
         guide: the fitted guide, where the method has one.
         fit: the fit's record, where there was one.
@@ -26,12 +33,78 @@ class Samples:
         seconds: phase -> seconds.
         diagnostics: of a correction, one number per image each: ``log_evidence``, and ``k_hat`` and
             ``ess`` (psis) or ``smallest_ess`` and ``ancestors`` (smc).
+        backward: of the calls, those that a gradient went back through.
     """
 
     images: Tensor
-    calls: dict[str, int]
+    calls: dict[str, int] = field(default_factory=dict)
     guide: Guide | None = None
     fit: FitResult | None = None
     levels: dict[int, Tensor] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     diagnostics: dict[str, list[float]] = field(default_factory=dict)
+    backward: dict[str, int] = field(default_factory=dict)
+
+
+class Sampler(ABC):
+    """A method with its settings, which are the fields of a frozen dataclass.
+
+    A subclass says what :meth:`draw` is, and in :meth:`settle` what it refuses. Device, precision, noise streams,
+    clock, counts and checks are seen to here, once.
+    """
+
+    @abstractmethod
+    def draw(self, run: Run) -> Samples:
+        """Draw the images of a run; its counts and times are added afterwards."""
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Sampler:
+        """These settings with what None stands for on this prior and measurement.
+
+        Raises:
+            ValueError: for settings that cannot be, or where the method is not for such a prior or measurement.
+        """
+        if is_dataclass(self):
+            check_settings(self)
+        return self
+
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        """The prior and the measurement as the settled method sees them."""
+        return prior, measurement
+
+    def phases(self) -> dict[str, int]:
+        """The phases of the settled method, and the number of steps that each reports."""
+        return {}
+
+    def __call__(
+        self,
+        prior: DiffusionPrior,
+        measurement: Measurement,
+        num_samples: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        on_step: OnStep | None = None,
+    ) -> Samples:
+        """Samples of the images given y.
+
+        Args:
+            prior: conditioned on labels or text as wanted.
+            measurement: of N images.
+            num_samples: S per image.
+            generator: one, or a list with one per image, which makes each image's result independent of its
+                neighbours; None takes the global state.
+            on_step: called after each step with a :class:`~vipaint_pyro.samplers.run.Progress`; what it returns, if
+                anything, replaces the latents.
+
+        Raises:
+            ValueError, TypeError: for settings, a prior or a measurement that cannot be, before any computing.
+            FloatingPointError: where a number stops being finite.
+        """
+        if not isinstance(measurement, Measurement):
+            raise TypeError(f"measurement is a vipaint_pyro.measurements.Measurement, not {type(measurement).__name__}")
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(f"num_samples is a whole number of at least 1, but is {num_samples}")
+        settled = self.settle(prior, measurement)
+        prior, measurement = settled.prepared(prior, measurement)
+        run = Run(prior, measurement, num_samples, generator, on_step)
+        samples = settled.draw(run)
+        samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
+        return samples

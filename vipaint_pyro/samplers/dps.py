@@ -1,90 +1,159 @@
-r"""Diffusion posterior sampling from pure noise. Chung et al., arXiv:2209.14687, algorithm 1."""
+r"""Diffusion posterior sampling: from noise a method of its own, from z_{T_s} VIPaint's refinement.
+
+Chung et al., "Diffusion Posterior Sampling for General Noisy Inverse Problems", arXiv:2209.14687, algorithm 1.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.measurements.perceptual import refinement_penalty
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.perceptual import Perceptual
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.samplers.base import Samples
-from vipaint_pyro.samplers.reverse import DPS, noise_floor, refine
+from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.run import OnStep, Run
+from vipaint_pyro.settings import choice, number, path, setting, switch
 
-__all__ = ["DPSSampler"]
+__all__ = ["DPSSampler", "refine"]
 
 
 @dataclass(frozen=True)
-class DPSSampler:
-    """Plain DPS, the baseline: the refinement alone, from z_T = noise.
+class DPSSampler(ReverseSampler):
+    r"""The prior's step, and a pull towards the measurement.
 
-    An operator with a ``likelihood`` of its own is followed by that one's ``discrepancy``.
+    .. math:: z_s \leftarrow z_s - \zeta \nabla_{z_t} \lVert y - A\hat x(z_t)\rVert_2
+
+    The norm is that of each sample for itself; a likelihood with a distance of its own has that in its place. A step of
+    fixed size pulls less in total when there are fewer steps, and when it is longer than what is left to correct it
+    overshoots; ``limit`` cuts it to the residual, :math:`\min(\zeta, \lVert y - A\hat x\rVert_2)`, so that it can be
+    long without leaving noise behind. With ``limit`` or ``fraction`` a step goes no further than what the noise of the
+    measurement leaves of the residual where x is the truth (:meth:`~vipaint_pyro.measurements.Measurement.floor`),
+    :math:`\sigma_y \sqrt{d_y}` for Gaussian noise, so that noise is not fitted.
+
+    Each step costs one forward and one backward call of the network; the last one, and without a pull every one, no
+    backward call.
 
     Args:
         num_steps: evenly spaced steps from T to the clean image.
-        zeta: step size, on the norm of each sample's own residual.
-        limit: whether a step may not be longer than the residual; see
-            :class:`vipaint_pyro.samplers.reverse.DPS`.
+        zeta: step size, at least 0; 0 is plain sampling of the prior.
+        limit: whether a step may not be longer than the residual; False is as published.
         eta: of the DDIM kernel; 1 is ancestral, as published.
-        measurement_scale: sigma of the noise in y, which ``limit`` and ``fraction`` leave unfitted; None for 0.
-        fraction: how much of the residual a step may take away to first order; None, as published, sets no
-            bound.
-        perceptual_refinement, perceptual_net, perceptual_weights: as in
-            :class:`~vipaint_pyro.samplers.VIPaintSampler`; there is no fit.
+        measurement_scale: sigma of the noise in y, of a measurement that says nothing of it; None for 0.
+        fraction: how much of the residual a step may take away where the residual is linear in z, :math:`\zeta
+            \lVert\nabla\rVert_2^2 \le f \lVert y - A\hat x\rVert_2` (at 1, Polyak's step). Behind a decoder a
+            gradient may be many times as long as on pixels, and a step of fixed zeta too long by as much. None, as
+            published, sets no such bound. With LPIPS it costs a second backward pass.
+        perceptual_refinement: lambda of a pull by LPIPS beside zeta's, :math:`z_s \leftarrow z_s - \lambda
+            \nabla\mathrm{LPIPS}`; at least 0. Neither zeta nor the limit touches it.
+        perceptual_net, perceptual_weights: as in :class:`~vipaint_pyro.samplers.VIPaintSampler`.
     """
 
-    num_steps: int = 400
-    zeta: float = 0.5
-    limit: bool = False
-    eta: float = 1.0
-    measurement_scale: float | None = None
-    fraction: float | None = None
-    perceptual_refinement: float = 0.0
-    perceptual_net: str = "alex"
-    perceptual_weights: str | None = None
+    zeta: float = setting(0.5, number(least=0), "DPS step size.")
+    limit: bool = setting(False, switch(), "Whether a step may not be longer than the residual.")
+    measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].")
+    fraction: float | None = setting(None, number(above=0), "How much of the residual a step may take away.")
+    perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS.")
+    perceptual_net: str = setting("alex", choice(("alex", "vgg")), "Which LPIPS.")
+    perceptual_weights: str | None = setting(None, path(), "A safetensors file of its weights.")
 
-    def __call__(
-        self,
-        prior: DiffusionPrior,
-        operator: Operator,
-        y: Tensor,
-        num_samples: int,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        refine_callback: Callable | None = None,
-    ) -> Samples:
-        """Samples of images given y (N, C', H', W'); see :func:`vipaint_pyro.samplers.reverse.refine`.
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DPSSampler:
+        """Raises as the contract says, and FileNotFoundError where ``perceptual_weights`` is missing."""
+        settled = super().settle(prior, measurement)
+        if settled.perceptual_refinement:
+            settled.perceptual().check(measurement.operator, measurement.y)
+        return settled
 
-        Raises:
-            ValueError: for settings that cannot be.
-            FloatingPointError: where a number stops being finite.
+    def prepared(self, prior, measurement):
+        return prior, measurement.noisy(self.measurement_scale or 0.0)
+
+    def perceptual(self) -> Perceptual:
+        """LPIPS as a penalty."""
+        return Perceptual(self.perceptual_refinement, net=self.perceptual_net, weights=self.perceptual_weights)
+
+    def cure(self) -> str:
+        return f"lower the step size zeta{' or the weight of the penalty' if self.perceptual_refinement else ''}"
+
+    def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        prior = run.prior
+        # Without a pull there is nothing to decode for, and no gradient to take: this samples the prior.
+        pulled = self.zeta != 0 or self.perceptual_refinement != 0
+        with torch.set_grad_enabled(pulled):
+            z = z.detach().requires_grad_(pulled)
+            z0 = prior.denoise(z, t)
+            mean, std = prior.reverse(z, t, s, self.eta, z0)
+            if s == CLEAN:
+                return mean.detach(), z0.detach()
+            shift = self._shift(run, z, z0) if pulled else 0.0
+            return (mean + std * run.normal(z) + shift).detach(), z0.detach()
+
+    def _shift(self, run: Run, z: Tensor, z0: Tensor) -> Tensor:
+        """The pull on z_s, of z_t and its prediction with its graph."""
+        x, seen = run.prior.decode(z0), run.measurement
+        bounded = self.limit or self.fraction is not None
+        floor = seen.floor(x.detach(), run.noise) if bounded else 0.0
+        penalty = self.perceptual().penalty(seen.operator, seen.y, x) if self.perceptual_refinement else None
+        return self.pull(z, seen.distance(x), floor, penalty)
+
+    def pull(
+        self, z: Tensor, distance: Tensor, floor: Tensor | float = 0.0, penalty: Tensor | None = None
+    ) -> Tensor:
+        """The shift of z_s, with z's shape.
+
+        Args:
+            z: z_t, (*, N, C, H, W).
+            distance: to the measurement, (*, N), at least 0; a function of ``z``.
+            floor: what noise leaves of it, a number or what broadcasts against it.
+            penalty: (*, N), a function of ``z`` whose gradient is added as it is.
         """
-        penalty = refinement_penalty(self, prior, operator)
-        start = time.perf_counter()
-        shape = (num_samples, y.shape[0], *prior.latent_shape)
-        y = y.to(prior.device, prior.dtype)
-        z = NoiseStreams(generator, y.shape[0]).normal(shape, 1, y)
-        images = refine(
-            prior,
-            operator,
-            y,
-            prior.schedule.terminal_std * z,
-            prior.schedule.last,
-            num_steps=self.num_steps,
-            eta=self.eta,
-            step=DPS(self.zeta, self.limit, noise_floor(operator, y, self.measurement_scale), self.fraction),
-            likelihood=getattr(operator, "likelihood", None),
-            penalty=penalty,
-            generator=generator,
-            callback=refine_callback,
-        )
-        calls = len(prior.times(prior.schedule.last, -1, self.num_steps)) - 1
-        return Samples(
-            images,
-            {"refinement": num_samples * calls},
-            seconds={"refinement": time.perf_counter() - start},
-        )
+        left = (distance.detach() - floor).clamp_min(0)
+        size = left.clamp_max(self.zeta) if self.limit else torch.full_like(left, self.zeta)
+        extra = penalty is not None
+        # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
+        if self.fraction is None and extra:  # both in one backward pass
+            (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
+            return -gradient
+        (gradient,) = torch.autograd.grad(distance.sum(), z, retain_graph=extra)
+        if self.fraction is not None:
+            slope = gradient.pow(2).sum((-3, -2, -1)).clamp_min(1e-20)
+            size = torch.minimum(size, self.fraction * left / slope)
+        shift = -size[..., None, None, None] * gradient
+        return shift - torch.autograd.grad(penalty.sum(), z)[0] if extra else shift
+
+
+def refine(
+    prior: DiffusionPrior,
+    measurement: Measurement,
+    z: Tensor,
+    start: int,
+    sampler: ReverseSampler | None = None,
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """Draw the image given z_start = z, pulled towards the measurement.
+
+    Args:
+        prior: the diffusion prior, conditioned as in the fit.
+        measurement: of N images.
+        z: with shape (*, N, C, H, W), any samples on the left.
+        start: the time of z, T_s after a fit.
+        sampler: how to walk down; by default DPS with 100 steps.
+        generator: one, or a list with one per image; None takes the global state.
+        on_step: as in :meth:`vipaint_pyro.samplers.base.Sampler.__call__`.
+
+    Returns:
+        Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
+
+    Raises:
+        ValueError: for steps or a start outside the schedule, or settings that cannot be.
+        FloatingPointError: where a sample stops being finite; names the step and the time.
+    """
+    sampler = sampler or DPSSampler(100)
+    sampler.visits(prior, start)
+    settled = super(ReverseSampler, sampler).settle(prior, measurement)
+    prior, measurement = settled.prepared(prior, measurement)
+    return settled.walk(Run(prior, measurement, len(z), generator, on_step), z, start)[0]

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from vipaint_pyro.measurements.operator import Operator, estimate
-from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.run import Run
 
 __all__ = ["Estimate"]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """The trivial baseline of a restoration, in the form of a sampler: :func:`~vipaint_pyro.measurements.operator.estimate`.
+class Estimate(Sampler):
+    """The operator's own estimate: the measurement enlarged, the blurred image itself, grey in three channels.
 
-    The measurement enlarged, the blurred image itself, grey in three channels. All samples are the same.
+    All samples are the same.
     """
 
-    def __call__(
-        self,
-        prior: DiffusionPrior,
-        operator: Operator,
-        y: Tensor,
-        num_samples: int,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    ) -> Samples:
-        """S copies of the estimate from y (N, C', H', W')."""
-        x = estimate(operator, y.to(prior.device, prior.dtype))
-        return Samples(x.expand(num_samples, *x.shape), calls={})
+    def draw(self, run: Run) -> Samples:
+        x = run.measurement.operator.estimate(run.measurement.y)
+        return Samples(x.expand(run.num_samples, *x.shape))

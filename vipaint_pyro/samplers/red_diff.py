@@ -6,28 +6,28 @@ arXiv:2305.04391, algorithm 1.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyro
 import torch
 from pyro.infer import Trace_ELBO
-from torch import Tensor
 
 from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.red_diff import REDDiffModel
+from vipaint_pyro.models.red_diff_regulariser import WEIGHTS
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.settings import choice, number, setting, switch, whole
 
 __all__ = ["REDDiffSampler"]
 
 
 @dataclass(frozen=True)
-class REDDiffSampler:
+class REDDiffSampler(Sampler):
     """RED-diff from S restarts at once.
 
     The restarts are answers of an optimiser, not draws from a posterior: each settles near one mode,
@@ -46,31 +46,25 @@ class REDDiffSampler:
         init_std: noise added to the start of each restart; see :class:`vipaint_pyro.guides.REDDiffGuide`.
     """
 
-    num_steps: int = 100
-    lr: float = 0.1
-    lambda_: float | None = None
-    random_times: bool = False
-    weight: str = "linear"
-    noise_scale: float | None = None
-    std: float = 0.0
-    init_std: float = 0.0
+    num_steps: int = setting(100, whole(), "Gradient steps.")
+    lr: float = setting(0.1, number(above=0), "Adam's rate.")
+    lambda_: float | None = setting(None, number(least=0), "Weight of the regulariser.", stands_for="0.25")
+    random_times: bool = setting(False, switch(), "Draw t uniformly instead of descending.")
+    weight: str = setting("linear", choice((*WEIGHTS, "bound")), "Of the regulariser, by noise level.")
+    noise_scale: float | None = setting(
+        None, number(above=0), "Of a Gaussian likelihood.", stands_for="the published balance"
+    )
+    std: float = setting(0.0, number(least=0), "Of the guide; 0 is a point.")
+    init_std: float = setting(0.0, number(least=0), "Noise added to each start.")
 
-    def model(self, prior: DiffusionPrior, operator: Operator, restarts: int = 1) -> REDDiffModel:
-        """The Pyro model these settings describe.
-
-        Raises:
-            ValueError: where they cannot be.
-        """
-        if self.num_steps < 1:
-            raise ValueError(f"num_steps is at least 1, but is {self.num_steps}")
-        for name in ("lr", "noise_scale"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} is positive, but is {value}")
+    def model(self, prior: DiffusionPrior, measurement: Measurement, restarts: int = 1) -> REDDiffModel:
+        """The Pyro model these settings describe."""
+        own = measurement.likelihood
+        published = None if self.noise_scale is None else Gaussian(self.noise_scale)
         return REDDiffModel(
             prior,
-            operator,
-            None if self.noise_scale is None else Gaussian(self.noise_scale),
+            measurement.operator,
+            published if own.noise_alone else own,
             num_steps=None if self.random_times else self.num_steps,
             weight=self.weight,
             lambda_=self.lambda_,
@@ -78,48 +72,31 @@ class REDDiffSampler:
             restarts=restarts,
         )
 
-    def __call__(
-        self,
-        prior: DiffusionPrior,
-        operator: Operator,
-        y: Tensor,
-        num_samples: int,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        fit_callback: Callable | None = None,
-    ) -> Samples:
-        """Restarts given y.
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> REDDiffSampler:
+        settled = super().settle(prior, measurement)
+        most = prior.schedule.num_timesteps
+        if not self.random_times and self.num_steps > most:
+            raise ValueError(f"num_steps lies in 1 ... {most}, the times of this prior, but is {self.num_steps}")
+        return settled
 
-        Args:
-            prior: conditioned on class labels as wanted.
-            operator: the measurement of N images.
-            y: (N, C', H', W') in [-1, 1], 0 where not observed.
-            num_samples: S restarts per image.
-            generator: one, or a list with one per image; None takes the global state.
-            fit_callback: see :func:`vipaint_pyro.inference.fit.fit`.
+    def phases(self) -> dict[str, int]:
+        return {"fit": self.num_steps}
 
-        Raises:
-            NonFiniteError: where a number stops being finite.
-        """
-        start = time.perf_counter()
-        model = self.model(prior, operator, num_samples)
-        y = y.to(prior.device, prior.dtype)
-        guide = REDDiffGuide(model, y, self.std, init_std=self.init_std, generator=generator)
-        record = fit(
-            model,
-            guide,
-            y,
-            num_steps=self.num_steps,
-            optim=pyro.optim.Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
-            loss=Trace_ELBO(max_plate_nesting=2),
-            generator=generator,
-            callback=fit_callback,
-        )
-        with torch.no_grad():
-            images = prior.decode(guide.mu_0.detach().clone())
-        return Samples(
-            images,
-            {"fit": num_samples * self.num_steps},
-            guide,
-            record,
-            seconds={"fit": time.perf_counter() - start},
-        )
+    def draw(self, run: Run) -> Samples:
+        """Restarts: they share y and nothing else."""
+        with run.phase("fit"):
+            model = self.model(run.prior, run.measurement, run.num_samples)
+            guide = REDDiffGuide(model, run.measurement, self.std, init_std=self.init_std, generator=run.generator)
+            record = fit(
+                model,
+                guide,
+                run.measurement.y,
+                num_steps=self.num_steps,
+                optim=pyro.optim.Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
+                loss=Trace_ELBO(max_plate_nesting=2),
+                generator=run.generator,
+                callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+            )
+            with torch.no_grad():
+                images = run.prior.decode(guide.mu_0.detach().clone())
+        return Samples(images, guide=guide, fit=record)

@@ -12,6 +12,7 @@ from torch import nn
 
 from vipaint_pyro.networks.calls import check_network, patch_size
 from vipaint_pyro.priors.codecs import codec_for
+from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
@@ -88,12 +89,9 @@ def assemble(
         "denoiser": denoiser_for(network, scheduler, schedule),
         "latent_shape": shape,
         "codec": codec,
-        "num_classes": classes,
-        "null_class": null_class,
-        "class_names": class_names,
-        "class_embedder": class_embedder,
-        "needs": needs,
-        "guidance_embedded": bool(config.get("guidance_embeds", False)),
+        "conditioning": Conditioning(
+            classes, null_class, class_names, class_embedder, needs, bool(config.get("guidance_embeds", False))
+        ),
     }
 
 

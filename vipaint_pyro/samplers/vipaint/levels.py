@@ -2,7 +2,6 @@ r"""Where the levels of a guide lie: VIPaint's noise-to-signal ratios on a prior
 
 from __future__ import annotations
 
-from vipaint_pyro.priors.codecs import IdentityCodec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["LATENT_RATIOS", "RATIOS", "timesteps_for"]
@@ -26,5 +25,5 @@ def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
     """
     if levels not in RATIOS:
         raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps")
-    ratios = RATIOS if isinstance(prior.codec, IdentityCodec) else LATENT_RATIOS
+    ratios = LATENT_RATIOS if prior.is_latent else RATIOS
     return prior.schedule.check_timesteps([prior.schedule.time_of_ratio(r) for r in ratios[levels]])

@@ -1,0 +1,60 @@
+"""What every model of this package is: a prior and an operator, for N images."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+
+import pyro
+import pyro.distributions as dist
+from torch import Tensor
+
+from vipaint_pyro.distributions import Factored
+from vipaint_pyro.measurements.likelihood import Likelihood
+from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["ImageModel"]
+
+
+class ImageModel(ABC):
+    """A Pyro program over the latents of N images and their measurement y.
+
+    Attributes:
+        prior: the diffusion model.
+        operator: the measurement.
+        likelihood: of y.
+        num_images: N.
+    """
+
+    prior: DiffusionPrior
+    operator: Operator
+    likelihood: Likelihood
+    num_images: int
+
+    @abstractmethod
+    def __call__(self, y: Tensor | None = None) -> Tensor:
+        """Run the program; with ``y=None`` it draws images and measurements from the prior."""
+
+    @abstractmethod
+    def fitting(self) -> AbstractContextManager:
+        """Around a fit: what the program remembers from call to call begins and ends here."""
+
+    def images(self) -> pyro.plate:
+        """The plate over the N images."""
+        return pyro.plate("images", self.num_images, dim=-1)
+
+    @staticmethod
+    def observe(seen: dist.Distribution, y: Tensor | None) -> None:
+        """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it.
+
+        Raises:
+            ValueError: for y of another shape than the operator's.
+        """
+        density = seen.base_dist if isinstance(seen, Factored) else seen
+        shape = (*density.batch_shape[-1:], *density.event_shape)
+        if y is not None and y.shape != shape:
+            raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
+        y = pyro.sample("y", density, obs=y)
+        if isinstance(seen, Factored):
+            pyro.factor("perceptual", seen.log_factor(y))

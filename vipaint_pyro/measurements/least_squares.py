@@ -1,0 +1,66 @@
+r"""Least squares with a linear operator that is known by what it does and its adjoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from vipaint_pyro.measurements.operator import LinearOperator
+
+__all__ = ["explaining_most", "least_squares"]
+
+_IMAGE = (-3, -2, -1)
+
+
+def _dot(u: Tensor, v: Tensor) -> Tensor:
+    """Of each image alone, to broadcast over (C, H, W)."""
+    return (u * v).sum(_IMAGE, keepdim=True)
+
+
+def explaining_most(operator: LinearOperator, y: Tensor, x: Tensor) -> Tensor:
+    r"""The multiple of x that explains y best: :math:`c x`, c minimising :math:`\lVert y - c A x\rVert_2`.
+
+    Args:
+        operator: of N images.
+        y: measurements (*, N, C', H', W'), 0 where not observed.
+        x: images (*, N, C, H, W), each with a c of its own.
+
+    Returns:
+        Images (*, N, C, H, W); 0 where A x is 0.
+    """
+    back = operator(x) * operator.observed
+    return _dot(back, y) / _dot(back, back).clamp_min(1e-20) * x
+
+
+@torch.no_grad()
+def least_squares(operator: LinearOperator, y: Tensor, num_steps: int = 200) -> Tensor:
+    r"""The shortest x of those with the least :math:`\lVert y - A x\rVert_2` over observed entries.
+
+    Conjugate gradients on the normal equations, each image by itself (CGLS; Bjorck, Numerical Methods for Least
+    Squares Problems, 1996, section 7.4.1), begun at 0, until the gradient is at the precision of y.
+
+    Args:
+        operator: of N images.
+        y: (*, N, C', H', W').
+        num_steps: at most so many, of one A and one A^T each.
+
+    Returns:
+        Images (*, N, C, H, W).
+    """
+    r = torch.where(operator.observed, y, 0)
+    s = operator.adjoint(r)
+    x, p, gamma = torch.zeros_like(s), s, _dot(s, s)
+    enough = torch.finfo(y.dtype).eps ** 2 * gamma
+    for _ in range(num_steps):
+        if (gamma <= enough).all():
+            break
+        q = torch.where(operator.observed, operator(p), 0)
+        step = torch.where(gamma > enough, gamma / _dot(q, q).clamp_min(torch.finfo(y.dtype).tiny), 0)
+        x, r = x + step * p, r - step * q
+        s = operator.adjoint(r)
+        before, gamma = gamma, _dot(s, s)
+        p = s + gamma / before.clamp_min(torch.finfo(y.dtype).tiny) * p
+    return x

@@ -1,0 +1,82 @@
+r"""The contract of a likelihood, p(y | z_t)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.randomness import NoiseStreams
+
+__all__ = ["Likelihood", "Noise", "PlugIn", "as_likelihood"]
+
+
+class Likelihood(ABC):
+    """What y is expected to be, given what a prior predicts at z_t.
+
+    Attributes:
+        noise_alone: whether it stands for the noise of y alone, and not for what a prediction of the image leaves
+            open: a guide is then fitted under a broader one.
+        sigma: standard deviation of the noise in y where that is Gaussian, 0 for none, None for noise of another kind.
+    """
+
+    noise_alone: ClassVar[bool] = False
+    sigma: float | Tensor | None = None
+
+    @abstractmethod
+    def at(self, operator: Operator, prediction: Prediction) -> dist.Distribution:
+        """p(y | z_t), with event shape (C', H', W'); at t = ``CLEAN`` that of y given the image."""
+
+    def distance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
+        """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0: the norm of y - A x.
+
+        A refinement goes down it: 0 where x explains y as well as can be, with a gradient everywhere, and in units in
+        which a step of DPS is a sensible one.
+        """
+        residual = torch.where(operator.observed, y - operator(x), 0)
+        # The norm has no gradient at 0, where there is nothing left to correct.
+        return residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
+
+    def floor(self, operator: Operator, y: Tensor, x: Tensor, noise: NoiseStreams) -> Tensor | float:
+        """What noise leaves of the distance where x is the truth, (*, N) or what broadcasts against it; 0 by default.
+
+        Args:
+            noise: what is drawn for it, if anything, from each image's own stream.
+        """
+        return 0.0
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        """Raise ValueError where y (N, C', H', W') holds what this likelihood cannot give, or cannot be judged by it."""
+
+
+class Noise(Likelihood):
+    """Noise that is independent in every entry of y: a plug-in likelihood, p(y | A x) at x = E[x | z_t]."""
+
+    @abstractmethod
+    def __call__(self, loc: Tensor) -> dist.Distribution:
+        """The distribution of every entry of y, given A x."""
+
+    def at(self, operator: Operator, prediction: Prediction) -> dist.Distribution:
+        return self(operator(prediction.x)).mask(operator.observed).to_event(3)
+
+
+@dataclass(frozen=True, eq=False)
+class PlugIn(Noise):
+    """Any function from A x to a distribution of every entry of y."""
+
+    function: Callable[[Tensor], dist.Distribution]
+
+    def __call__(self, loc: Tensor) -> dist.Distribution:
+        return self.function(loc)
+
+
+def as_likelihood(given: Likelihood | Callable[[Tensor], dist.Distribution]) -> Likelihood:
+    """A likelihood as it is, or a function of A x as a plug-in one."""
+    return given if isinstance(given, Likelihood) else PlugIn(given)

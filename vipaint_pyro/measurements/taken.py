@@ -1,0 +1,76 @@
+"""From what a user gives, in units of images in [0, 1], to measurements, in units of images in [-1, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.images import to_numbers, to_observed, to_unit
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import Measurement, check_operator
+from vipaint_pyro.measurements.operator import LinearOperator, Operator
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["masked", "measured", "to_y"]
+
+#: By how much noise may take what was measured out of [0, 1]: 4.5 standard deviations of 0.22 in units of [-1, 1].
+NOISE = 0.5
+
+
+def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Tensor]:
+    """The measurement of a picture outside of a mask; the picture in [0, 1] (N, C, H, W) and what is observed of it.
+
+    Args:
+        image: PIL, array or tensor, one, a list or a batch; see :func:`vipaint_pyro.images.to_unit`.
+        mask: of the same kinds, white = to be filled; see :func:`vipaint_pyro.images.to_observed`.
+        prior: whose images, precision and device are meant.
+
+    Raises:
+        TypeError, ValueError: for pictures that the prior does not take, or masks of another size or number.
+    """
+    unit = to_unit(image, prior.image_shape)
+    observed = to_observed(mask, len(unit), prior.image_shape[1:])
+    operator = Inpainting(observed.to(prior.device))
+    y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
+    return Measurement.of(operator, y), unit, observed
+
+
+def measured(image, operator: Operator, prior: DiffusionPrior) -> Measurement:
+    """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
+    return Measurement.of(operator, to_y(image, operator, prior))
+
+
+def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
+    r"""y (N, C', H', W'), 0 where not observed, of what an operator measured.
+
+    A linear operator measured images u in [0, 1], and y is what it measures of x = 2 u - 1:
+
+    .. math:: y = A(2u - 1) = 2 A u - A 1
+
+    Where A keeps constants, A 1 = 1, what it measures are pictures in [0, 1], noise apart, and anything else is refused.
+    Otherwise A u may be any real numbers. What a nonlinear operator measures is in the units of its family, and is y.
+
+    Args:
+        image: A u: a PIL image, array (H', W', C') or tensor (C', H', W'); one, a list or a batch of N.
+        operator: of N images.
+        prior: whose images, precision and device are meant.
+
+    Raises:
+        TypeError: where operator is none, or for other kinds of images.
+        ValueError: for another number, shape or range.
+    """
+    check_operator(operator)
+    observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
+    n = observed.shape[0]
+    with torch.no_grad():
+        level = operator(torch.ones(n, *prior.image_shape, **like))
+    shape, linear = tuple(level.shape[-3:]), isinstance(operator, LinearOperator)
+    off = torch.where(observed, level - 1, 0).abs().max()
+    pictures = linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps)
+    taker = "this operator measures"
+    u = to_unit(image, shape, taker, slack=NOISE) if pictures else to_numbers(image, shape, taker)
+    if len(u) != n:
+        raise ValueError(f"{len(u)} images, but the operator measures {n}")
+    # 1 itself for pictures: half precision does not give A 1 to the last digit.
+    y = 2 * u - (1 if pictures else level.to(u)) if linear else u
+    return torch.where(observed, y.to(**like), 0)

@@ -1,0 +1,167 @@
+"""A prior given class labels or text."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from vipaint_pyro.priors.conditioning import Conditioning, check_scale
+from vipaint_pyro.priors.guidance import GuidedDenoiser
+
+if TYPE_CHECKING:
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["Conditionable"]
+
+
+class Conditionable:
+    """The part of a :class:`~vipaint_pyro.DiffusionPrior` that takes labels and text.
+
+    Attributes:
+        conditioning: what the network can be conditioned on.
+    """
+
+    conditioning: Conditioning = Conditioning()
+    _condition: dict | None = None
+    _labels: Tensor | None = None
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes the network knows, the null class not counted; None for an unconditional one."""
+        return self.conditioning.num_classes
+
+    @property
+    def null_class(self) -> int | None:
+        """The class that stands for "no label", where there is one."""
+        return self.conditioning.null_class
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """A name per class, for people."""
+        return tuple(self.conditioning.class_names) if self.conditioning.class_names else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the tensors that a text-conditional network takes; empty for any other."""
+        return tuple(self.conditioning.needs)
+
+    @property
+    def guidance_embedded(self) -> bool:
+        """Whether the network takes the guidance scale as an input."""
+        return self.conditioning.guidance_embedded
+
+    @property
+    def class_labels(self) -> Tensor | None:
+        """The labels this prior was conditioned on, with shape (N,), or None."""
+        return self._labels
+
+    @property
+    def num_conditions(self) -> int | None:
+        """How many labels or prompts this prior was conditioned on; None for none."""
+        return None if self._condition is None else len(tree_leaves(self._condition)[0])
+
+    def conditioned(
+        self, class_labels: int | str | Sequence[int | str | None] | Tensor | None, guidance_scale: float = 1.0
+    ) -> DiffusionPrior:
+        """This prior given a class label per image.
+
+        Args:
+            class_labels: N numbers or names, or one for any number of images; None stands for "no label" (the null
+                class).
+            guidance_scale: the weight w of classifier-free guidance, used alike in fitting and
+                in sampling; 1 = the conditional model.
+
+        Raises:
+            ValueError: for a label the network does not know, no label where it needs one, or
+                guidance without a null class.
+        """
+        check_scale(guidance_scale)
+        if isinstance(class_labels, (numbers.Number, str)):
+            class_labels = [class_labels]
+        known = self.conditioning
+        if known.num_classes is None:
+            known.check_unlabelled(class_labels, guidance_scale)
+            return self
+        labels = known.numbers([None] if class_labels is None else class_labels)
+        index, null = torch.tensor(labels, device=self.device), None
+        if guidance_scale != 1:
+            known.check_guidable(labels)
+            null = known.embedded(torch.full_like(index, known.null_class))
+        return self._given(known.embedded(index), null, guidance_scale, index)
+
+    def prompted(
+        self,
+        condition: Mapping[str, Tensor],
+        negative: Mapping[str, Tensor] | None = None,
+        guidance_scale: float = 1.0,
+    ) -> DiffusionPrior:
+        """This prior given what its network takes beside z and the time, one per image or one for all.
+
+        ``VIPaintPipeline.encode_prompt`` makes both from text.
+
+        Args:
+            condition: tensors by the network's own names, each (N, ...): :attr:`needs` lists them.
+            negative: the same for the negative (or the empty) prompt.
+            guidance_scale: the weight w of classifier-free guidance, in fitting and in sampling;
+                1 = the conditional model. Where the network takes it as an input (:attr:`guidance_embedded`),
+                it is given to it.
+
+        Raises:
+            ValueError: for other names, another number of entries, or guidance without ``negative``.
+        """
+        check_scale(guidance_scale)
+        self.conditioning.check_names(condition, "condition")
+        condition = self._placed(condition)
+        if self.guidance_embedded:
+            if negative is not None:
+                raise ValueError("this network takes the guidance scale as an input, and no negative prompt")
+            count = len(tree_leaves(condition)[0])
+            condition["guidance"] = torch.full((count,), float(guidance_scale), dtype=self.dtype, device=self.device)
+            return self._given(condition, None, 1.0)
+        if guidance_scale != 1:
+            if negative is None:
+                raise ValueError("classifier-free guidance needs the embeddings of a negative or an empty prompt")
+            self.conditioning.check_names(negative, "negative")
+            negative = self._placed(negative)
+        return self._given(condition, negative, guidance_scale)
+
+    def _placed(self, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """On the network's device, in its own precision."""
+        return {k: v.detach().to(self.device, self.denoiser.condition_dtype) for k, v in condition.items()}
+
+    def _given(self, condition: dict, null: dict | None, weight: float, labels: Tensor | None = None) -> DiffusionPrior:
+        new = copy(self)
+        new._labels, new._condition = labels, condition
+        if weight != 1:
+            count = len(tree_leaves(condition)[0])
+            null = {k: v.expand(count, *v.shape[1:]) for k, v in null.items()}
+            new._condition = {"given": condition, "null": null}
+            new.denoiser = GuidedDenoiser(self.denoiser, weight)
+        return new
+
+    def check_images(self, num_images: int) -> None:
+        """Raise ValueError where this prior was conditioned for another number of images."""
+        if self.num_conditions not in (None, 1, num_images):
+            what = "prompts" if self._labels is None else "class labels"
+            raise ValueError(f"{self.num_conditions} {what} for {num_images} images")
+
+    def _condition_of(self, batch: torch.Size) -> dict | None:
+        """The condition of z with batch shape (*, N), flattened to (B, ...).
+
+        Raises:
+            ValueError: for a prior that needs a label or a text and was given none.
+        """
+        condition = self._condition
+        if condition is None and self.num_classes is not None:
+            condition = self.conditioned(None)._condition
+        if condition is None and self.needs:
+            raise ValueError("this prior is conditioned on text: give a prompt first (VIPaintPipeline, or prompted)")
+        if condition is None:
+            return None
+        return tree_map(lambda v: v.expand(*batch, *v.shape[1:]).reshape(-1, *v.shape[1:]), condition)

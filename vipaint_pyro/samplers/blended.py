@@ -1,0 +1,55 @@
+r"""Blended sampling: at every noise level the known pixels are replaced by the noised observation.
+
+Song et al., "Score-Based Generative Modeling through Stochastic Differential Equations", arXiv:2011.13456, section 5
+and appendix I.2; the baseline "Blended" of VIPaint (arXiv:2411.18929). For latent priors the latents that known pixels
+decide are replaced, as in Blended Latent Diffusion (Avrahami et al., arXiv:2206.02779).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.settings import number, setting, whole
+
+__all__ = ["BlendedSampler"]
+
+
+@dataclass(frozen=True)
+class BlendedSampler(ReverseSampler):
+    r"""The prior's step from :math:`m \odot (\alpha_t y + \sigma_t \epsilon) + (1 - m) \odot z_t`.
+
+    No gradient, one forward call a step. The hole is never told of what surrounds it but by the prior's own
+    prediction, so that completions often do not fit at the seam.
+
+    Args:
+        num_steps: as published, 250.
+        eta: of the DDIM kernel; 0, the deterministic step, as published.
+    """
+
+    num_steps: int = setting(250, whole(1), "Steps from noise to the image.")
+    eta: float = setting(0.0, number(least=0, most=1), "Of the DDIM kernel; 0 is deterministic.")
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> BlendedSampler:
+        if not isinstance(measurement.operator, Inpainting):
+            raise ValueError("blended replaces the pixels that a mask leaves: it is for inpainting alone")
+        return super().settle(prior, measurement)
+
+    @torch.no_grad()
+    def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        prior, schedule = run.prior, run.prior.schedule
+        known, y = run.known_latents
+        noised = float(schedule.alpha(t)) * y + float(schedule.sigma(t)) * run.normal(z)
+        z = torch.where(known, noised, z)
+        z0 = prior.denoise(z, t)
+        c_0, c_t, std = (float(c) for c in reverse_step(schedule, t, s, self.eta))
+        mean = c_0 * z0 + c_t * z
+        return (mean + std * run.normal(z) if std else mean), z0

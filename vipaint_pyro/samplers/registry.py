@@ -1,0 +1,94 @@
+"""Methods by name, so that a table of them is a loop over words, and ``--method`` a word.
+
+Imports nothing heavy until a method is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vipaint_pyro.samplers.base import Sampler
+
+__all__ = ["METHODS", "Method", "make_sampler", "method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to make a sampler.
+
+    Args:
+        name: the word for it.
+        summary: what it is, in half a line.
+        paper: where it is from.
+        sampler: the class, or the place where it lies as ``"module:class"``.
+        settings: what the name fixes.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    sampler: str | Callable[..., Sampler]
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Callable[..., Sampler]:
+        """The sampler's class."""
+        if not isinstance(self.sampler, str):
+            return self.sampler
+        module, _, name = self.sampler.partition(":")
+        return getattr(import_module(module), name)
+
+    def open(self) -> dict[str, object]:
+        """The settings that may be given, and what they are by default."""
+        return {f.name: f.default for f in fields(self.kind) if f.name not in self.settings}
+
+
+_SAMPLERS = "vipaint_pyro.samplers"
+
+#: The methods by name. A sampler of your own joins them by ``METHODS["name"] = Method("name", ...)``.
+METHODS: dict[str, Method] = {
+    m.name: m
+    for m in (
+        Method("vipaint", "fit a guide to the measurement, then refine its draws", "arXiv:2411.18929", f"{_SAMPLERS}.vipaint.sampler:VIPaintSampler"),
+        Method("dps", "the prior's step, pulled towards the measurement", "arXiv:2209.14687", f"{_SAMPLERS}.dps:DPSSampler"),
+        Method("blended", "known pixels replaced at every noise level; for masks", "arXiv:2011.13456", f"{_SAMPLERS}.blended:BlendedSampler"),
+        Method("red-diff", "a point at the clean image, by gradient descent, t descending", "arXiv:2305.04391", f"{_SAMPLERS}.red_diff:REDDiffSampler", {"random_times": False}),
+        Method("red-diff-v", "the same, t drawn at random", "arXiv:2305.04391", f"{_SAMPLERS}.red_diff:REDDiffSampler", {"random_times": True}),
+    )
+}  # fmt: skip
+
+
+def method(name: str) -> Method:
+    """The method of this name.
+
+    Raises:
+        ValueError: for a name there is none of, with those that there are.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), METHODS, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"no method is called {name!r}. {hint}There are {', '.join(METHODS)}")
+
+
+def make_sampler(name: str, **settings) -> Sampler:
+    """A sampler by name.
+
+    Args:
+        name: one of :data:`METHODS`.
+        **settings: the sampler's fields, in place of their defaults.
+
+    Raises:
+        ValueError: for an unknown name.
+        TypeError: for a setting that the method does not have.
+    """
+    known = method(name)
+    unknown = [given for given in settings if given not in known.open()]
+    if unknown:
+        raise TypeError(f"unknown setting {unknown[0]!r} of {name}; known are {', '.join(sorted(known.open()))}")
+    return known.kind(**{**known.settings, **settings})

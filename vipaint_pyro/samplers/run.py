@@ -1,0 +1,109 @@
+"""One call of a sampler: what it draws from, what it reports, what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.codecs import latent_mask
+from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.randomness import NoiseStreams
+
+__all__ = ["OnStep", "Progress", "Run"]
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """One step that has been made.
+
+    Attributes:
+        phase: ``"fit"`` or ``"refinement"``.
+        step: its number in the phase, from 0.
+        t: of a refinement, the time that was stepped down from.
+        z: of a refinement, the new latents (S, N, C, H, W).
+        z0: of a refinement, the prediction at time t.
+        loss: of a fit, minus the bound in nats.
+        terms: of a fit, the bound's terms by site, nats per dimension, (N,) each.
+    """
+
+    phase: str
+    step: int
+    t: int | None = None
+    z: Tensor | None = None
+    z0: Tensor | None = None
+    loss: float | None = None
+    terms: dict[str, Tensor] = field(default_factory=dict)
+
+
+OnStep = Callable[[Progress], Tensor | None]
+
+
+class Run:
+    """What a sampler's :meth:`~vipaint_pyro.samplers.base.Sampler.draw` is given.
+
+    Args:
+        prior: conditioned; here it is a copy whose calls are counted.
+        measurement: where the prior is, in its precision.
+        num_samples: S.
+        generator: one, or a list with one per image.
+        on_step: called after each step.
+
+    Attributes:
+        noise: a stream per image.
+        calls, backward, seconds: by phase; calls per image.
+    """
+
+    def __init__(
+        self,
+        prior: DiffusionPrior,
+        measurement: Measurement,
+        num_samples: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        on_step: OnStep | None = None,
+    ) -> None:
+        self.prior, self._counted = count_calls(prior)
+        self.measurement = measurement.to(prior.device, prior.dtype)
+        self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
+        self.noise = NoiseStreams(generator, measurement.num_images)
+        self.calls: dict[str, int] = {}
+        self.backward: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A block whose calls and seconds are those of this phase."""
+        n, counted, start = self.measurement.num_images, self._counted, time.perf_counter()
+        forward, backward = counted.total, counted.backward
+        yield
+        self.calls[name] = (counted.total - forward) // n
+        self.backward[name] = (counted.backward - backward) // n
+        self.seconds[name] = time.perf_counter() - start
+
+    @cached_property
+    def known_latents(self) -> tuple[Tensor, Tensor]:
+        """Of an inpainting, which latents known pixels decide, bool, and what they are: y encoded; both (N, ...)."""
+        prior, observed = self.prior, self.measurement.operator.observed
+        with torch.no_grad():
+            known = latent_mask(observed, prior.codec.factor) if prior.is_latent else observed
+            return known, prior.encode(self.measurement.y)
+
+    def report(self, progress: Progress) -> Tensor | None:
+        """Tell the caller of a step; latents to go on with in their place, if it wants others."""
+        return None if self._on_step is None else self._on_step(progress)
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal noise of the shape of latents (*, N, C, H, W), each image's from its own stream."""
+        return self.noise.normal(like.shape, like.ndim - 4, like)
+
+    def terminal(self) -> Tensor:
+        """z_T, noise (S, N, C, H, W)."""
+        prior, shape = self.prior, (self.num_samples, self.measurement.num_images, *self.prior.latent_shape)
+        return prior.schedule.terminal_std * self.noise.normal(shape, 1, self.measurement.y)

@@ -1,0 +1,134 @@
+"""VIPaint's settings: of the fit, of the refinement, of a correction.
+
+Imports nothing heavy, so that the command line can make its options of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
+
+__all__ = ["CORRECTIONS", "LOSSES", "Correct", "Fit", "Refine"]
+
+#: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
+LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
+
+#: What may be done about a guide that is not the posterior.
+CORRECTIONS = ("none", "psis", "smc")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a guide is fitted.
+
+    Args:
+        timesteps: T_e > ... > T_s; None takes the prior's times at the ratios of
+            :func:`~vipaint_pyro.samplers.vipaint.levels.timesteps_for`.
+        beta: weight of the latent sites in the bound.
+        noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
+            prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
+            away from the prior to match pixels that the refinement matches anyway. None: d_y / D, entries
+            of y (those that a mask hides included) per image entry: 1 for an inpainting or a blur; a reduction by s
+            measures s^2 times fewer, each the mean of many, and gets a b as much smaller. For a pixel prior's
+            inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
+            D / d, with which the guide hardly follows what is seen and the refinement has to. A measurement whose
+            likelihood stands for more than the noise (``noise_alone``) is fitted under that one instead.
+        fit_steps: gradient steps of the fit.
+        num_chains: Monte Carlo chains per step.
+        num_levels: transitions above T_e per chain and step.
+        loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
+        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`.
+        eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
+        perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
+            :func:`~vipaint_pyro.measurements.perceptual.published_weight`; see
+            :class:`~vipaint_pyro.measurements.perceptual.Perceptual`.
+        perceptual_net: ``"alex"`` or ``"vgg"``.
+        perceptual_weights: a file of its weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`.
+        gradient_checkpointing: whether a backward pass calls the network again instead of keeping what the
+            forward pass computed, so that the memory of a fit does not grow with the number of levels; costs one
+            forward call in three. None: for latent priors.
+    """
+
+    timesteps: tuple[int, ...] | None = setting(
+        None, times(), "T_e > ... > T_s of the guide.", stands_for="by the prior's noise levels"
+    )
+    beta: float = setting(1.0, number(above=0), "Weight of the KL terms in the bound.")
+    noise_scale: float | None = setting(
+        None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
+        stands_for="entries of the measurement per entry of the image, 1 for inpaint",
+    )  # fmt: skip
+    fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
+    num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
+    num_levels: int = setting(2, whole(), "Transitions above T_e per chain and step.")
+    loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
+    guide_name: str = setting(
+        "hierarchical", path(), "Which guide is fitted; vipaint guides lists them.", option="--guide"
+    )
+    eta: float = setting(1.0, number(above=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
+    perceptual: float = setting(0.0, number(least=0), "Weight of LPIPS in the fit, in nats.")
+    perceptual_net: str = setting("alex", choice(("alex", "vgg")), "Which LPIPS.")
+    perceptual_weights: str | None = setting(
+        None, path(), "A safetensors file of its weights.", stands_for="those that ship, or torchvision's"
+    )
+    gradient_checkpointing: bool | None = setting(
+        None, switch(), "Call the network again in the backward pass, to save memory.",
+        stands_for="for latent priors", option="--checkpointing",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Refine:
+    """How the guide's draws are refined: :class:`~vipaint_pyro.samplers.DPSSampler`, from T_s.
+
+    Args:
+        refinement_steps: from T_s to the clean image.
+        zeta: DPS step size.
+        limit: whether a step may not be longer than the residual.
+        fraction: how much of the residual a step may take away to first order. None: 0.3 for latent priors, no such
+            bound for pixel ones, but 1 for a measurement fitted under its own likelihood, whose deviance can be
+            steep (counts in dark pixels).
+        measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1], of a measurement that says nothing of
+            its noise. With ``limit``, the refinement goes no further than the residual that such noise leaves: it
+            stops pulling where a wrong detail explains y about as well as the truth, and the prior alone keeps better
+            from fitting noise (super-resolution of 4 training faces without it: LPIPS 0.007 for 0.019, error where
+            measured still that of the noise). ``"smc"`` adds to it, level by level, what the prediction leaves open
+            (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). None: 0 for the refinement, 0.05 for
+            ``"smc"``, which needs some.
+        perceptual_refinement: a step of the refinement goes down by this times the gradient of LPIPS, beside
+            zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
+            in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
+            20 leaves noise where pixels are known.
+    """
+
+    refinement_steps: int = setting(100, whole(), "DPS steps from T_s to the image.")
+    zeta: float = setting(2.0, number(least=0), "DPS step size.")
+    limit: bool = setting(True, switch(), "Whether a DPS step may not be longer than the residual.")
+    fraction: float | None = setting(
+        None, number(above=0), "How much of the residual a DPS step may take away.",
+        stands_for="0.3 for latent priors, no bound for pixel ones",
+    )  # fmt: skip
+    measurement_scale: float | None = setting(
+        None, number(above=0),
+        "Noise in the image, in units of [-1, 1]: the refinement stops at the residual that it leaves; --correct smc "
+        "needs it (0.05).",
+        stands_for="unknown, no stop",
+    )  # fmt: skip
+    perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
+
+
+@dataclass(frozen=True)
+class Correct:
+    """What is done about a guide that is not the posterior.
+
+    Args:
+        correct: ``"psis"`` draws ``num_particles`` from the guide and resamples them by their smoothed
+            importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
+            down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
+        num_particles: of a correction, per image; no fewer than samples.
+    """
+
+    correct: str = setting(
+        "none", choice(CORRECTIONS), "Weigh the guide's draws: importance weights, or sequential Monte Carlo."
+    )
+    num_particles: int = setting(64, whole(), "Of a correction.")

@@ -1,0 +1,101 @@
+"""Settings as fields of dataclasses: each value said once, with its help text and its check.
+
+Imports nothing heavy, so that the command line can make options of the fields.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+
+__all__ = ["Kind", "check_settings", "choice", "number", "path", "setting", "switch", "times", "whole"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting may be.
+
+    Attributes:
+        type: what the command line reads it as.
+        check: whether a value is one.
+        text: what it is, for errors: "is at least 1".
+        choices: all values, where they are few.
+    """
+
+    type: type
+    check: Callable[[object], bool]
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def whole(least: int = 1) -> Kind:
+    """A whole number of at least ``least``."""
+
+    def check(value: object) -> bool:
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+
+    return Kind(int, check, f"is a whole number of at least {least}")
+
+
+def number(above: float | None = None, least: float | None = None, most: float | None = None) -> Kind:
+    """A finite number, in these bounds."""
+    bounds = [f"above {above:g}"] if above is not None else []
+    bounds += [f"at least {least:g}"] if least is not None else []
+    bounds += [f"at most {most:g}"] if most is not None else []
+
+    def check(value: object) -> bool:
+        low = _is_number(value) and (above is None or value > above) and (least is None or value >= least)
+        return low and (most is None or value <= most)
+
+    return Kind(float, check, f"is a finite number, {' and '.join(bounds)}" if bounds else "is a finite number")
+
+
+def switch() -> Kind:
+    """True or False."""
+    return Kind(bool, lambda value: isinstance(value, bool), "is True or False")
+
+
+def choice(names: Iterable[str]) -> Kind:
+    """One of a few words."""
+    known = tuple(names)
+    return Kind(str, lambda value: value in known, f"is one of {', '.join(known)}", known)
+
+
+def path() -> Kind:
+    """The name of a file, or of something that is looked up elsewhere."""
+    return Kind(str, lambda value: isinstance(value, (str, os.PathLike)), "is a name or a path")
+
+
+def times() -> Kind:
+    """Timesteps T_e > ... > T_s; the prior's schedule looks at them."""
+    return Kind(tuple, lambda value: isinstance(value, (tuple, list)), "is a list of whole times, T_e > ... > T_s")
+
+
+def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = ""):
+    """A field of a settings dataclass.
+
+    Args:
+        default: its value; None stands for what prior and measurement call for.
+        kind: what it may be.
+        text: half a line of help.
+        stands_for: what None stands for, in words.
+        option: its name on the command line, where that is not the field's with dashes.
+    """
+    return field(default=default, metadata={"kind": kind, "text": text, "stands_for": stands_for, "option": option})
+
+
+def check_settings(settings: object) -> None:
+    """Raise ValueError for the first setting that cannot be, by its name."""
+    for f in fields(settings):
+        kind, value = f.metadata.get("kind"), vars(settings)[f.name]
+        if kind is None or (value is None and f.default is None):
+            continue
+        if not kind.check(value):
+            raise ValueError(f"{f.name} {kind.text}, but is {value!r}")
