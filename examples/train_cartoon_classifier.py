@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import save_file
 
 from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
+from vipaint_pyro.files import write_tensors
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
@@ -75,7 +75,7 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
 
     def release():
         state = {k: v.half() if v.is_floating_point() else v for k, v in trainer.average.items()}
-        save_file(state, out / "classifier.safetensors")
+        write_tensors(out / "classifier.safetensors", state)
 
     trainer.run(loss, release, 100, None)
     network.load_state_dict(trainer.average)

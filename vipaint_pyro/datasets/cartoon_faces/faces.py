@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
+
+from vipaint_pyro.files import write_tensors
 
 __all__ = ["ATTRIBUTES", "cartoon_faces", "draw_attributes", "number", "render", "shows"]
 
@@ -147,9 +149,7 @@ def cartoon_faces(
         if progress is not None and (i + 1) % 1000 == 0:
             progress(i + 1)
     if cache is not None:
-        partial = Path(f"{cache}.partial")
-        save_file({"images": images, "attributes": attributes}, partial)
-        partial.replace(cache)
+        write_tensors(cache, {"images": images, "attributes": attributes})
     return images, attributes
 
 
