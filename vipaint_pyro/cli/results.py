@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.files import replacing, write_tensors
-from vipaint_pyro.images import to_output
+from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
 from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
@@ -95,7 +95,7 @@ def _levels(run: Run, observed, samples: Tensor):
     levels = run.output.samples.levels
     rows = []
     for i in range(min(4, len(samples))):
-        stages = [(x[i, 0].cpu() / 2 + 0.5).clamp(0, 1) for x in levels.values()]
+        stages = [from_model(x[i, 0].cpu()) for x in levels.values()]
         rows.append([observed, *to_output(torch.stack([*stages, samples[i]]), "pil")])
     return grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
 

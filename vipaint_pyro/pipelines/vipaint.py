@@ -11,7 +11,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import compose, to_observed, to_output, to_unit
+from vipaint_pyro.images import compose, from_model, to_model, to_observed, to_output, to_unit
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import to_y
@@ -145,7 +145,7 @@ class VIPaintPipeline(PriorPipeline):
             unit = to_unit(image, prior.image_shape)
             observed = to_observed(mask_image, len(unit), prior.image_shape[1:])
             operator = Inpainting(observed.to(prior.device))
-            y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
+            y = torch.where(operator.observed, to_model(unit).to(prior.device, prior.dtype), 0)
         else:
             observed = unit = None
             y = to_y(image, operator, prior)
@@ -192,7 +192,7 @@ class VIPaintPipeline(PriorPipeline):
                 )
         self.maybe_free_model_hooks()
         x = samples.images.detach().cpu()
-        raw = (x / 2 + 0.5).clamp(0, 1)
+        raw = from_model(x)
         composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
         images, predictions = (
             to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw)
