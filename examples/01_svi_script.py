@@ -13,7 +13,7 @@ from pyro.infer import SVI, Trace_ELBO
 
 from vipaint_pyro import DiffusionPrior, refine
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.images import to_output
+from vipaint_pyro.images import from_model, read_image, to_model, to_output, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.models import DiffusionModel
@@ -24,10 +24,8 @@ from vipaint_pyro.samplers import draw
 def ankle_boot() -> torch.Tensor:
     from importlib.resources import files
 
-    from vipaint_pyro.images import read_image, to_unit
-
     picture = read_image(str(files("vipaint_pyro") / "assets" / "fashion-mnist" / "ankle-boot.png"))
-    return to_unit(picture, (1, 28, 28)) * 2 - 1
+    return to_model(to_unit(picture, (1, 28, 28)))
 
 
 @click.command(help=__doc__)
@@ -50,8 +48,8 @@ def main(num_steps: int, out: str, smoke: bool) -> None:
     z = draw(model, guide, num_samples=6)[500]
     samples = refine(prior, model.operator, y, z, 500, num_steps=refinement_steps)[:, 0]
 
-    unit = x[0] / 2 + 0.5
-    pictures = to_output(torch.cat([x, samples]).clamp(-1, 1) / 2 + 0.5, "pil")
+    unit = from_model(x[0])
+    pictures = to_output(from_model(torch.cat([x, samples])), "pil")
     pictures.insert(1, observed_picture(unit, observed[0]))
     grid([pictures], ["truth", "observed", *[f"sample {i}" for i in range(6)]]).save(out)
     click.echo(f"-ELBO {losses[0]:.0f} -> {losses[-1]:.0f} nats; wrote {out}")

@@ -28,6 +28,7 @@ from vipaint_pyro.evaluation.exact_table import score
 from vipaint_pyro.evaluation.quality import evaluate, mean_and_error
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.files import write_text
 from vipaint_pyro.guides import GUIDES, MarkovGuide, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.masks import rotated_window
@@ -156,10 +157,10 @@ def main(out, guides, cell, problems, images, samples, data, only, smoke) -> Non
             if done.returncode:
                 raise click.ClickException(done.stderr)
             kept["row"] = {**known(name, cell, problems, lab), **json.loads(done.stdout.splitlines()[-1])}
-            path.write_text(json.dumps(kept))
+            write_text(path, json.dumps(kept))
         rows[name] = kept["row"]
     text = table(rows, cell)
-    (out / "table.md").write_text(text + "\n")
+    write_text(out / "table.md", text + "\n")
     click.echo(text)
     # A guide whose levels cannot see each other has no better bound than one whose levels can.
     if {"hierarchical", "mean-field"} <= set(rows) and not smoke:

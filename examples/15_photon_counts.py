@@ -19,7 +19,7 @@ import torch
 from vipaint_pyro import Nonlinear, VIPaintPipeline
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.images import to_output
+from vipaint_pyro.images import from_model, to_model, to_output
 from vipaint_pyro.plots import grid
 
 DARK = 0.3  # counts of a black pixel
@@ -58,13 +58,13 @@ def main(out, peaks, images, samples, data, smoke) -> None:
             operator = photons(peak, tuple(x.shape[1:]), images, stop)
             seeded = [torch.Generator().manual_seed(i) for i in range(images)]
             result = pipe(y, operator=operator, num_samples=samples, generator=seeded, output_type="pt", **few)
-            drawn = (result.images * 2 - 1).unflatten(0, (images, samples))
+            drawn = to_model(result.images).unflatten(0, (images, samples))
             near = psnr(drawn, x[:, None]).mean(1)
             deviance = operator.likelihood.deviance(operator, y, drawn.transpose(0, 1)).mean() / y[0].numel()
             click.echo(row(peak, "stops at the noise" if stop else "without the stop", near, float(deviance)))
         for i in range(min(4, images)):
-            pictures = torch.cat([x[i : i + 1], counts[i : i + 1], drawn[i]]).clamp(-1, 1) / 2 + 0.5
-            rows.append(to_output(pictures, "pil"))
+            pictures = torch.cat([x[i : i + 1], counts[i : i + 1], drawn[i]])
+            rows.append(to_output(from_model(pictures), "pil"))
     grid(rows, ["truth", "counts", *[f"sample {k}" for k in range(samples)]]).save(out)
 
 

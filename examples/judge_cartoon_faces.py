@@ -26,13 +26,13 @@ from frequencies import (
     outcomes,
     total_variation,
 )
-from running import write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.images import to_output
+from vipaint_pyro.files import write_text
+from vipaint_pyro.images import from_bytes, from_model, to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid
 from vipaint_pyro.randomness import isolated
@@ -141,7 +141,7 @@ def chart(read: Tensor):
 
 def side_by_side(left: Tensor, right: Tensor, names: tuple[str, str], rows: int = 6, columns: int = 6):
     """Two blocks of pictures, the name of its block over each column."""
-    blocks = [to_output(x[: rows * columns] / 2 + 0.5, "pil") for x in (left, right)]
+    blocks = [to_output(from_model(x[: rows * columns]), "pil") for x in (left, right)]
     columns = min(columns, len(blocks[0]))
     lines = [[p for b in blocks for p in b[r * columns : (r + 1) * columns]] for r in range(rows)]
     return grid([line for line in lines if len(line) == 2 * columns], [n for n in names for _ in range(columns)], side=80)
@@ -162,7 +162,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
     loaded = DiffusionPrior.from_pretrained(prior)
     out.mkdir(parents=True, exist_ok=True)
     images, attributes = cartoon_faces("test", faces)
-    x = images / 127.5 - 1
+    x = from_bytes(images)
     y = reconstructions(loaded, x)
     drawn = draw(loaded, [None] * samples, steps, seed=0)
     labels = [k for k in range(loaded.num_classes) for _ in range(per_label)]
@@ -182,7 +182,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
         "labels": obedience(labels, read_attributes(labelled), loaded.class_names),
     }
     text = "\n\n".join(f"## {name}\n\n{section}" for name, section in sections.items())
-    write(out / "figures.md", text + "\n")
+    write_text(out / "figures.md", text + "\n")
     click.echo(text)
     chart(read).savefig(out / "frequencies.png")
     side_by_side(x, drawn, ("generator", "sample")).save(out / "samples.png")
@@ -193,7 +193,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
             if (place := f"<!-- {name} -->") not in filled:
                 raise click.ClickException(f"{card} has no line {place}")
             filled = filled.replace(place, section)
-        write(out / "README.md", filled)
+        write_text(out / "README.md", filled)
     assert ((again == attributes) | ~shows(attributes)).float().mean() > 0.9
 
 

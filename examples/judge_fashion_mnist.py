@@ -14,7 +14,8 @@ import torch
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.images import to_output
+from vipaint_pyro.files import write_text
+from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import grid
 from vipaint_pyro.randomness import isolated
 
@@ -41,7 +42,7 @@ def draw(prior, labels, steps, seed=0):
     with isolated(seed):
         z = torch.randn(len(labels), *prior.latent_shape)
         x = prior.conditioned(labels).sample(z, prior.schedule.last, num_steps=steps)
-    return (x / 2 + 0.5).clamp(0, 1)
+    return from_model(x)
 
 
 def loss_figure(losses, window=50):
@@ -72,7 +73,7 @@ def main(prior, out, images, steps, losses, data, smoke):
     x, labels = (v[:images] for v in fashion_mnist("test", data))
     out.mkdir(parents=True, exist_ok=True)
     errors = denoising_error(loaded, x, labels.tolist())
-    (out / "denoising-error.json").write_text(json.dumps(errors))
+    write_text(out / "denoising-error.json", json.dumps(errors))
     for t, error in errors.items():
         click.echo(f"t = {t}: mean squared denoising error {error:.5f}")
     # Five of each class, and as many without a label.

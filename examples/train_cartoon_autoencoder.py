@@ -17,6 +17,7 @@ from diffusers import AutoencoderKL
 
 from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
+from vipaint_pyro.images import from_bytes
 from vipaint_pyro.measurements.lpips import LPIPS
 
 
@@ -42,7 +43,7 @@ def standardise(vae: AutoencoderKL, images: torch.Tensor) -> None:
     decoder, so that scaling_factor is 1.
     """
     with torch.no_grad():
-        x = images[:500].float() / 127.5 - 1
+        x = from_bytes(images[:500])
         z = torch.cat([vae.encode(part).latent_dist.mean for part in x.split(50)])
         mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
         after, before = vae.quant_conv, vae.post_quant_conv
@@ -77,7 +78,7 @@ def main(out, faces, steps, batch_size, lr, perceptual, kl, checkpoint_every, st
     trainer = Trainer(vae, out, steps, lr, seed=seed)
 
     def loss():
-        x = images[torch.randint(len(images), (batch_size,), generator=trainer.generator)].float() / 127.5 - 1
+        x = from_bytes(images[torch.randint(len(images), (batch_size,), generator=trainer.generator)])
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             q = vae.encode(x).latent_dist
             mean, std = q.mean.float(), q.std.float()

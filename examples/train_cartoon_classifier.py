@@ -13,11 +13,12 @@ from pathlib import Path
 import click
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import save_file
 
 from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
+from vipaint_pyro.files import write_tensors
+from vipaint_pyro.images import from_bytes, to_bytes
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
@@ -27,8 +28,7 @@ def rebuilt(codec, images: torch.Tensor) -> torch.Tensor:
     """What the autoencoder makes of pictures, uint8 as they are."""
     parts = []
     for i, part in enumerate(images.split(100)):
-        y = codec.decode(codec.encode(part / 127.5 - 1)).clamp(-1, 1)
-        parts.append(((y + 1) * 127.5).round().to(torch.uint8))
+        parts.append(to_bytes(codec.decode(codec.encode(from_bytes(part)))))
         if i % 10 == 0:
             click.echo(f"{100 * i} faces rebuilt")
     return torch.cat(parts)
@@ -60,9 +60,9 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
         half = batch_size // 2
         i = torch.randint(len(images), (batch_size,), generator=dice)
         i[:half] = torch.randint(len(faint), (half,), generator=dice)
-        x = images[i] / 127.5 - 1
+        x = from_bytes(images[i])
         share = torch.rand(half, 1, 1, 1, generator=dice)
-        x[:half] = x[:half].lerp(faint[i[:half]] / 127.5 - 1, share)
+        x[:half] = x[:half].lerp(from_bytes(faint[i[:half]]), share)
         soft = torch.nn.functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
         mix = 0.5 * torch.rand(batch_size, 1, 1, 1, generator=dice)
         noise = 0.15 * torch.rand(batch_size, 1, 1, 1, generator=dice)
@@ -75,7 +75,7 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
 
     def release():
         state = {k: v.half() if v.is_floating_point() else v for k, v in trainer.average.items()}
-        save_file(state, out / "classifier.safetensors")
+        write_tensors(out / "classifier.safetensors", state)
 
     trainer.run(loss, release, 100, None)
     network.load_state_dict(trainer.average)
@@ -86,7 +86,7 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
 
     @torch.no_grad()
     def right(pictures):
-        x = pictures / 127.5 - 1
+        x = from_bytes(pictures)
         chosen = [torch.stack([logits.argmax(1) for logits in network(part)], 1) for part in x.split(200)]
         return torch.cat(chosen) == attributes[: len(x)]
 

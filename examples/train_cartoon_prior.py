@@ -15,10 +15,12 @@ from pathlib import Path
 import click
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from training import Trainer, v_loss
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces
+from vipaint_pyro.files import write_tensors
+from vipaint_pyro.images import from_bytes
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
@@ -55,11 +57,11 @@ def latents_of(vae: AutoencoderKL, images: torch.Tensor, path: Path) -> torch.Te
     codec, parts = codec_for(vae), []
     with torch.no_grad():
         for i, part in enumerate(images.split(100)):
-            parts.append(codec.encode(part.float() / 127.5 - 1))
+            parts.append(codec.encode(from_bytes(part)))
             if i % 50 == 0:
                 click.echo(f"{100 * i} latents")
-    latents = torch.cat(parts).contiguous()
-    save_file({"latents": latents}, path)
+    latents = torch.cat(parts)
+    write_tensors(path, {"latents": latents})
     return latents
 
 

@@ -20,6 +20,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 
 from training import Trainer, v_loss
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.files import write_text
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
 NO_LABEL = 10
@@ -88,7 +89,7 @@ def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, stop_at,
         released.load_state_dict(trainer.average)
         released.half().save_pretrained(out / "unet")
         scheduler.save_pretrained(out / "scheduler")
-        (out / "losses.json").write_text(json.dumps(trainer.losses))
+        write_text(out / "losses.json", json.dumps(trainer.losses))
 
     trainer.run(loss, release, checkpoint_every, stop_at)
     assert torch.isfinite(torch.tensor(trainer.losses)).all()

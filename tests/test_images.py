@@ -1,4 +1,7 @@
-"""Reading, checking and converting pictures and masks."""
+"""Checking and converting pictures and masks."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -7,7 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vipaint_pyro.images import compose, read_image, to_observed, to_output, to_unit
+from vipaint_pyro.images import (
+    compose,
+    from_bytes,
+    from_model,
+    to_bytes,
+    to_model,
+    to_observed,
+    to_output,
+    to_unit,
+)
 
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("ci")
@@ -110,38 +122,67 @@ def test_images_that_cannot_be(call, error, words):
         call()
 
 
-def test_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        read_image(tmp_path / "none.png")
-    text = tmp_path / "text.png"
-    text.write_text("hello")
-    with pytest.raises(ValueError, match="no picture in one of the formats"):
-        read_image(text)
-    whole = tmp_path / "whole.png"
-    PIL.Image.effect_noise((64, 64), 50).save(whole)
-    cut = tmp_path / "cut.png"
-    cut.write_bytes(whole.read_bytes()[:900])
-    with pytest.raises(ValueError, match="may be damaged"):
-        read_image(cut)
-    moving = tmp_path / "moving.webp"
-    frames = [PIL.Image.new("RGB", (8, 8), (k * 90, 0, 0)) for k in range(3)]
-    frames[0].save(moving, save_all=True, append_images=frames[1:])
-    with pytest.raises(ValueError, match="animated"):
-        read_image(moving)
-    with pytest.raises(ValueError, match="is a folder"):
-        read_image(tmp_path)
+# -- ranges ------------------------------------------------------------------------------------------
 
 
-def test_exif_rotation_is_applied(tmp_path):
-    picture = PIL.Image.new("L", (4, 2))
-    exif = picture.getexif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    picture.save(tmp_path / "turned.jpg", exif=exif)
-    assert read_image(tmp_path / "turned.jpg").size == (2, 4)
+def test_ranges_by_hand():
+    unit, x = torch.tensor([0.0, 0.125, 0.5, 0.75, 1.0]), torch.tensor([-1.0, -0.75, 0.0, 0.5, 1.0])
+    assert torch.equal(to_model(unit), x) and torch.equal(from_model(x), unit)
+    assert from_model(torch.tensor([-3.0, -1.001, 1.001, 3.0])).tolist() == [0, 0, 1, 1]
+    assert from_bytes(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == [-1, -0.6000000238418579, 1]
+    # Of 127.5 (1 + x): the nearest, cut off at the ends.
+    assert to_bytes(torch.tensor([-9.0, -1.0, -0.6, 0.1, 0.999, 1.0, 9.0])).tolist() == [0, 0, 51, 140, 255, 255, 255]
 
 
-def test_pictures_with_too_many_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("vipaint_pyro.images.MAX_PIXELS", 10)
-    PIL.Image.new("L", (4, 3)).save(tmp_path / "big.png")
-    with pytest.raises(ValueError, match="4x3 pixels, more than 10"):
-        read_image(tmp_path / "big.png")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_ranges_keep_the_precision(dtype):
+    x = torch.randn(3, 4).to(dtype)
+    assert to_model(x).dtype == from_model(x).dtype == dtype
+    assert to_bytes(x).dtype == torch.uint8 and from_bytes(to_bytes(x)).dtype == torch.float32
+
+
+def test_all_256_values_come_back():
+    eight = torch.arange(256, dtype=torch.uint8)
+    x = from_bytes(eight)
+    assert torch.equal(to_bytes(x), eight) and torch.equal(to_bytes(x.double()), eight)
+    assert torch.equal(to_bytes(to_model(eight.float() / 255)), eight)
+    assert x[0] == -1 and x[255] == 1 and (x.diff() > 0).all()
+    # As pictures they are the same ones, too.
+    (picture,) = to_output(from_model(x).reshape(1, 1, 16, 16), "pil")
+    assert np.array_equal(np.asarray(picture).reshape(-1), eight.numpy())
+
+
+#: Code that changes the range of images, as it may be spelled; 2 * size - 1 - index, say, is none.
+CONVERSIONS = re.compile(
+    "|".join(
+        (
+            r"\* 2(\.0)? - 1\b",
+            r"\b2(\.0)? \* (u|x|y|unit|images?) - \(?1\b",
+            r"/ 2(\.0)? \+ 0?\.5",
+            r"\+ 1\) / 2\b",
+            r"127\.5",
+        )
+    )
+)
+#: Where it stands for something else.
+ELSEWHERE = {
+    "measurements/measurement.py": "y = 2 A u - A 1 is the affine map of a measurement, whose A 1 need not be 1",
+    "measurements/nonlinear.py": "random numbers in [-1, 1], to try a function on: there is no picture in [0, 1]",
+    "reading.py": "an error tells the user how to convert",
+}
+
+
+def test_no_other_module_converts():
+    root = Path(__file__).parent.parent
+    folders = root / "vipaint_pyro", root / "models", root / "guides"
+    sources = {p.relative_to(f).as_posix(): p.read_text() for f in folders for p in f.rglob("*.py")}
+    assert len(sources) > 80
+    found = {
+        (name, line.strip())
+        for name, text in sources.items()
+        if name not in ELSEWHERE
+        for line in text.splitlines()
+        if CONVERSIONS.search(line)
+    }
+    assert {(name, line) for name, line in found if name != "images.py"} == set()
+    assert len(found) == 4  # so that the expression knows each of them

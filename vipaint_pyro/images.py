@@ -1,4 +1,4 @@
-"""Between pictures and tensors: reading, checking, masks, compositing.
+"""Between pictures and tensors: ranges, batches, masks, compositing.
 
 Outside, images are in [0, 1] (or 8-bit) and a white mask pixel is one to be filled. Inside, images
 are in [-1, 1] and a bool tensor called ``observed`` says what is known. Only this file converts.
@@ -6,107 +6,48 @@ are in [-1, 1] and a bool tensor called ``observed`` says what is known. Only th
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 import torch
 from torch import Tensor
 
-__all__ = ["compose", "read_image", "to_numbers", "to_observed", "to_output", "to_unit"]
+from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit, read_image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-MAX_PIXELS = 2**24
-_TO_GREY = "convert it to grey first, e.g. with PIL's image.convert('L')"
+__all__ = [
+    "compose",
+    "from_bytes",
+    "from_model",
+    "read_image",
+    "to_bytes",
+    "to_model",
+    "to_numbers",
+    "to_observed",
+    "to_output",
+    "to_unit",
+]
 
 
-class _InColour(ValueError):
-    """A picture in colour where one of a single channel is taken."""
+def to_model(unit: Tensor) -> Tensor:
+    """Images in [0, 1] as a model takes them, in [-1, 1]."""
+    return unit * 2 - 1
 
 
-def read_image(path: str | Path) -> PIL.Image.Image:
-    """A still picture from a file, turned as its EXIF data say.
+def from_model(x: Tensor) -> Tensor:
+    """Images as a model gives them, in [-1, 1] or a little beyond, in [0, 1]: what lies beyond is cut off."""
+    return (x / 2 + 0.5).clamp(0, 1)
 
-    Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for a file that is no picture of a known format, is damaged, animated or has
-            more than 2^24 pixels.
+
+def from_bytes(eight: Tensor) -> Tensor:
+    """8-bit images (0 ... 255) as a model takes them, float32 in [-1, 1]."""
+    return eight.float() / 127.5 - 1
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Images as a model gives them, in [-1, 1] or a little beyond, as the nearest 8-bit ones (uint8).
+
+    The inverse of :func:`from_bytes`, exactly. What lies beyond is cut off; what is not finite must not come here.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the picture's file")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with PIL.Image.open(path, formats=FORMATS) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                raise ValueError(
-                    f"{path} is animated ({image.n_frames} frames); save the frame you want as a PNG"
-                )
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}; make it smaller"
-                )
-            image.load()
-            return PIL.ImageOps.exif_transpose(image)
-    except PIL.UnidentifiedImageError:
-        raise ValueError(f"{path} is no picture in one of the formats {', '.join(FORMATS)}") from None
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
-
-
-def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
-    """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        raise ValueError(
-            f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
-            "convert it to 8 bits first"
-        )
-    if "A" in image.getbands() or "transparency" in image.info:
-        if image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-            raise ValueError(
-                "the picture has transparent pixels, which no prior models; flatten it onto a colour"
-            )
-    colour = np.asarray(image.convert("RGB"))
-    if channels == 3:
-        array = colour
-    elif channels == 1:
-        if (colour != colour[..., :1]).any():
-            raise _InColour(f"it is in colour; {_TO_GREY}")
-        array = colour[..., :1]
-    else:
-        raise ValueError(f"pictures have 1 or 3 channels, the prior {channels}; give a tensor instead")
-    return torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
-
-
-def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
-    """An array (H, W) or (H, W, C), 8-bit or floating in [0, 1], as (C, H, W) in [0, 1]."""
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3:
-        raise ValueError(f"an image array is (H, W) or (H, W, C), not {array.shape}")
-    return _tensor_to_unit(torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1), slack)
-
-
-def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
-    """A tensor (C, H, W), 8-bit or floating in [0, 1] give or take ``slack``, in [0, 1]."""
-    if tensor.ndim != 3:
-        raise ValueError(f"an image tensor is (C, H, W), not {tuple(tensor.shape)}")
-    if tensor.dtype == torch.uint8:
-        return tensor.float() / 255
-    if tensor.dtype == torch.bool:
-        return tensor.float()
-    if not tensor.is_floating_point():
-        raise ValueError(f"an image is 8-bit (uint8) or floating in [0, 1], not {tensor.dtype}")
-    if not torch.isfinite(tensor).all():
-        raise ValueError("the image holds values that are not finite")
-    low, high = tensor.min().item(), tensor.max().item()
-    if low < -slack or high > 1 + slack:
-        cure = "if it is in [-1, 1], give (image + 1) / 2" if low < 0 else "if it is in 0 ... 255, give image / 255"
-        noise = f", noise up to {slack:g} apart" if slack else ""
-        raise ValueError(f"floating images are in [0, 1]{noise}, but this one spans [{low:.3g}, {high:.3g}]; {cure}")
-    return tensor
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def _listed(images) -> list:
@@ -116,18 +57,6 @@ def _listed(images) -> list:
     if isinstance(images, (torch.Tensor, np.ndarray)) and images.ndim == 4:
         return list(images)
     return [images]
-
-
-def _one_to_unit(image, channels: int, slack: float = 0.0) -> Tensor:
-    if isinstance(image, PIL.Image.Image):
-        return _pil_to_unit(image, channels)
-    if isinstance(image, np.ndarray):
-        return _array_to_unit(image, slack)
-    if isinstance(image, torch.Tensor):
-        return _tensor_to_unit(image, slack)
-    raise TypeError(
-        f"an image is a PIL image, an array (H, W, C) or a tensor (C, H, W), not {type(image).__name__}"
-    )
 
 
 def to_unit(
@@ -152,10 +81,10 @@ def to_unit(
     batch = []
     for image in listed:
         try:
-            x = _one_to_unit(image, shape[0], slack)
-        except _InColour:
+            x = one_to_unit(image, shape[0], slack)
+        except InColour:
             raise ValueError(
-                f"the image is in colour, but {taker} {shape[2]}x{shape[1]} in grey; {mend or _TO_GREY}"
+                f"the image is in colour, but {taker} {shape[2]}x{shape[1]} in grey; {mend or GREY_FIRST}"
             ) from None
         if tuple(x.shape) != tuple(shape):
             _refuse(image, x, shape, taker, mend)
@@ -190,7 +119,7 @@ def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
     for image in _listed(images):
         if isinstance(image, np.ndarray):
             image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(image), -1, 0)))
-        x = image if isinstance(image, Tensor) else _one_to_unit(image, shape[0])
+        x = image if isinstance(image, Tensor) else one_to_unit(image, shape[0])
         x = x if x.is_floating_point() else x.float()
         if x.ndim != 3:
             raise ValueError(f"a measurement is a tensor (C, H, W), not {tuple(x.shape)}")
@@ -225,7 +154,7 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
         if isinstance(mask, torch.Tensor) and mask.ndim == 2:
             mask = mask[None]
         try:
-            x = _one_to_unit(mask, 1)
+            x = one_to_unit(mask, 1)
         except (ValueError, TypeError) as error:
             raise type(error)(
                 f"the mask cannot be used (white = to be filled, black = keep): {error}"
@@ -260,7 +189,7 @@ def compose(x: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
         unit: the images (N, C, H, W) in [0, 1].
         observed: (N, 1, H, W).
     """
-    return torch.where(observed, unit.to(x), (x / 2 + 0.5).clamp(0, 1))
+    return torch.where(observed, unit.to(x), from_model(x))
 
 
 def to_output(images: Tensor, output_type: str):

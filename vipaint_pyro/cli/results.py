@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vipaint_pyro.files import replacing
-from vipaint_pyro.images import to_output
+from vipaint_pyro.files import replacing, write_tensors
+from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
 from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
@@ -55,8 +55,6 @@ def write_run(folder: Path, run: Run) -> None:
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
     ``spread.png``, ``bound.png``, ``guide.safetensors`` and ``run.json``.
     """
-    from safetensors.torch import save_file
-
     samples = torch.as_tensor(run.output.images)
     count = len(samples)
     mean = samples.mean(0)
@@ -79,9 +77,7 @@ def write_run(folder: Path, run: Run) -> None:
         fit = run.output.trace
         if fit is not None:
             bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
-        state = {k: v.detach().cpu().contiguous() for k, v in run.output.guide.state_dict().items()}
-        save_file(state, out / "guide.safetensors")
-        (out / "guide.safetensors").chmod(0o644)
+        write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
         (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
 
 
@@ -99,7 +95,7 @@ def _levels(run: Run, observed, samples: Tensor):
     levels = run.output.samples.levels
     rows = []
     for i in range(min(4, len(samples))):
-        stages = [(x[i, 0].cpu() / 2 + 0.5).clamp(0, 1) for x in levels.values()]
+        stages = [from_model(x[i, 0].cpu()) for x in levels.values()]
         rows.append([observed, *to_output(torch.stack([*stages, samples[i]]), "pil")])
     return grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
 

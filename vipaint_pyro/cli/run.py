@@ -63,7 +63,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     import torch
 
     from vipaint_pyro.cli.results import Run, write_run
-    from vipaint_pyro.images import to_observed, to_unit
+    from vipaint_pyro.images import from_model, to_model, to_observed, to_unit
     from vipaint_pyro.measurements.inpainting import Inpainting
 
     pipe = _pipeline(options)
@@ -87,8 +87,8 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
         task["options"] = {k: getattr(operator, k) for k in TASKS[task["name"]].options}
         if truth:
             unit = to_unit(image, shape)
-            y = measure(operator, (unit * 2 - 1).to(device), task["sigma"], seeded)
-            measured = (y.cpu() / 2 + 0.5).clamp(0, 1)
+            y = measure(operator, to_model(unit).to(device), task["sigma"], seeded)
+            measured = from_model(y.cpu())
         else:
             texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
             measured = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
@@ -203,13 +203,14 @@ def _sampler(prior, options: dict):
 
 def _metrics(output, unit, composite: bool) -> dict:
     from vipaint_pyro.evaluation.metrics import psnr
+    from vipaint_pyro.images import to_model
     from vipaint_pyro.measurements.lpips import LPIPS
 
-    lpips, target = LPIPS(), unit * 2 - 1
+    lpips, target = LPIPS(), to_model(unit)
     result = {}
     kinds = {"composite": output.images, "raw": output.predictions} if composite else {"raw": output.predictions}
     for name, images in kinds.items():
-        x = images * 2 - 1
+        x = to_model(images)
         result[f"lpips_alex_{name}"] = [round(v, 4) for v in lpips(x, target).tolist()]
         result[f"psnr_db_{name}"] = [round(v, 2) for v in psnr(x, target).tolist()]
     return result

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from diffusers import SchedulerMixin, __version__
 from torch import Tensor, nn
+
+from vipaint_pyro.files import replacing
 
 __all__ = ["check_free", "on_meta", "write"]
 
@@ -54,11 +54,7 @@ def write(
     Raises:
         FileExistsError: as :func:`check_free`.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        folder = temporary / out.name
-        folder.mkdir()
+    with replacing(out, overwrite=False) as folder:
         index: dict = {"_class_name": pipeline, "_diffusers_version": __version__, **entries}
         for name, network in networks.items():
             network.load_state_dict(weights[name], assign=True)
@@ -68,9 +64,4 @@ def write(
             module = type(part).__module__
             index[name] = ["diffusers" if module.startswith("diffusers.") else module, type(part).__name__]
         (folder / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
-        if check_free(out).exists():
-            out.rmdir()
-        folder.rename(out)
-    finally:
-        shutil.rmtree(temporary)
     return out

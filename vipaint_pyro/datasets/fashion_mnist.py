@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vipaint_pyro.images import from_bytes
+
 __all__ = ["FASHION_MNIST_FOLDER", "fashion_mnist"]
 
 #: Where Debian's package ``dataset-fashion-mnist`` puts its four files.
@@ -51,4 +53,4 @@ def fashion_mnist(
         raise ValueError(f"split is 'train' or 'test', not {split!r}")
     images = _read_idx(Path(folder) / f"{names[split]}-images-idx3-ubyte.gz")
     labels = _read_idx(Path(folder) / f"{names[split]}-labels-idx1-ubyte.gz")
-    return images[:, None].float() / 127.5 - 1, labels.long()
+    return from_bytes(images[:, None]), labels.long()

@@ -14,6 +14,7 @@ import torch
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.exact.problems import Problems, mixture_problems
+from vipaint_pyro.files import replacing_file, write_text
 
 __all__ = ["CELLS", "COLUMNS", "PUBLISHED", "rows", "run_table", "score", "write_table"]
 
@@ -100,9 +101,7 @@ def run_table(
             draws = draw_named(name, problems, lab)
             facts = {n: getattr(draws, n) for n in ("fit_calls", "calls", "fit_seconds", "seconds")}
             record = {"method": name, "cell": [d, d_y], "settings": settings, **facts, "scores": score(problems, draws)}
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(record))
-            partial.replace(path)
+            write_text(path, json.dumps(record))
             if log is not None:
                 w, tv = (record["scores"][c] for c in ("sliced_w1", "mode_tv"))
                 log(f"({d}, {d_y}) {name}: sliced W1 {_mean(w)}, mode TV {_mean(tv)}, {draws.seconds + draws.fit_seconds:.0f} s")
@@ -139,7 +138,7 @@ def write_table(folder: Path) -> str:
     """Write table.csv and table.md into the folder; returns the latter's text."""
     table = rows(folder)
     names = list(dict.fromkeys(k for r in table for k in r))
-    with open(folder / "table.csv", "w", newline="") as file:
+    with replacing_file(folder / "table.csv") as scratch, open(scratch, "w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(table)
@@ -155,7 +154,7 @@ def write_table(folder: Path) -> str:
         cell += [f"{r['fit_seconds'] + r['seconds']:.0f}" if "seconds" in r else ""]
         lines.append("| " + " | ".join(cell) + " |")
     text = "\n".join(lines) + "\n"
-    (folder / "table.md").write_text(text)
+    write_text(folder / "table.md", text)
     return text
 
 

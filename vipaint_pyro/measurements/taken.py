@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vipaint_pyro.images import to_numbers, to_observed, to_unit
+from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
@@ -31,7 +31,7 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
     unit = to_unit(image, prior.image_shape)
     observed = to_observed(mask, len(unit), prior.image_shape[1:])
     operator = Inpainting(observed.to(prior.device))
-    y = torch.where(operator.observed, (unit * 2 - 1).to(prior.device, prior.dtype), 0)
+    y = torch.where(operator.observed, to_model(unit).to(prior.device, prior.dtype), 0)
     return Measurement.of(operator, y), unit, observed
 
 

@@ -11,7 +11,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import compose, to_output
+from vipaint_pyro.images import compose, from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured
@@ -176,7 +176,7 @@ class VIPaintPipeline(PriorPipeline):
                 samples = sampler(conditioned, measurement, num_samples, generator, on_step)
         self.maybe_free_model_hooks()
         x = samples.images.detach().cpu()
-        raw = (x / 2 + 0.5).clamp(0, 1)
+        raw = from_model(x)
         composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
         images, predictions = (
             to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw)

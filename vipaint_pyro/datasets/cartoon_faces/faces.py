@@ -14,8 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
+
+from vipaint_pyro.files import write_tensors
+from vipaint_pyro.images import from_bytes, to_bytes
 
 __all__ = ["ATTRIBUTES", "cartoon_faces", "draw_attributes", "number", "render", "shows"]
 
@@ -107,7 +110,7 @@ def render(attributes: Mapping[str, str], size: int = 64) -> Tensor:
     svg = re.sub(r'width="264px" height="280px" viewBox="[^"]*"', head, avatar.render(), count=1)
     png = resvg_py.svg_to_bytes(svg_string=svg, background="white")
     pixels = np.array(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
 def cartoon_faces(
@@ -142,14 +145,12 @@ def cartoon_faces(
     numbers = {name: {choice: i for i, choice in enumerate(odds)} for name, odds in ATTRIBUTES.items()}
     for i in range(number):
         drawn = draw_attributes(split, i)
-        images[i] = ((render(drawn) + 1) * 127.5).round().to(torch.uint8)
+        images[i] = to_bytes(render(drawn))
         attributes[i] = torch.tensor([numbers[name][choice] for name, choice in drawn.items()])
         if progress is not None and (i + 1) % 1000 == 0:
             progress(i + 1)
     if cache is not None:
-        partial = Path(f"{cache}.partial")
-        save_file({"images": images, "attributes": attributes}, partial)
-        partial.replace(cache)
+        write_tensors(cache, {"images": images, "attributes": attributes})
     return images, attributes
 
 

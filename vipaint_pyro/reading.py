@@ -1,0 +1,129 @@
+"""One picture, from a file or of any kind, as a tensor (C, H, W) in [0, 1]; nothing that it has is dropped silently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import torch
+from torch import Tensor
+
+__all__ = ["GREY_FIRST", "InColour", "one_to_unit", "read_image"]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+MAX_PIXELS = 2**24
+GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
+
+
+class InColour(ValueError):
+    """A picture in colour where one of a single channel is taken."""
+
+
+def read_image(path: str | Path) -> PIL.Image.Image:
+    """A still picture from a file, turned as its EXIF data say.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for a file that is no picture of a known format, is damaged, animated or has
+            more than 2^24 pixels.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the picture's file")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                raise ValueError(
+                    f"{path} is animated ({image.n_frames} frames); save the frame you want as a PNG"
+                )
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}; make it smaller"
+                )
+            image.load()
+            return PIL.ImageOps.exif_transpose(image)
+    except PIL.UnidentifiedImageError:
+        raise ValueError(f"{path} is no picture in one of the formats {', '.join(FORMATS)}") from None
+    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
+
+
+def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
+    """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        raise ValueError(
+            f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
+            "convert it to 8 bits first"
+        )
+    if "A" in image.getbands() or "transparency" in image.info:
+        if image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+            raise ValueError(
+                "the picture has transparent pixels, which no prior models; flatten it onto a colour"
+            )
+    colour = np.asarray(image.convert("RGB"))
+    if channels == 3:
+        array = colour
+    elif channels == 1:
+        if (colour != colour[..., :1]).any():
+            raise InColour(f"it is in colour; {GREY_FIRST}")
+        array = colour[..., :1]
+    else:
+        raise ValueError(f"pictures have 1 or 3 channels, the prior {channels}; give a tensor instead")
+    return torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
+
+
+def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
+    """An array (H, W) or (H, W, C), 8-bit or floating in [0, 1], as (C, H, W) in [0, 1]."""
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3:
+        raise ValueError(f"an image array is (H, W) or (H, W, C), not {array.shape}")
+    return _tensor_to_unit(torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1), slack)
+
+
+def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
+    """A tensor (C, H, W), 8-bit or floating in [0, 1] give or take ``slack``, in [0, 1]."""
+    if tensor.ndim != 3:
+        raise ValueError(f"an image tensor is (C, H, W), not {tuple(tensor.shape)}")
+    if tensor.dtype == torch.uint8:
+        return tensor.float() / 255
+    if tensor.dtype == torch.bool:
+        return tensor.float()
+    if not tensor.is_floating_point():
+        raise ValueError(f"an image is 8-bit (uint8) or floating in [0, 1], not {tensor.dtype}")
+    if not torch.isfinite(tensor).all():
+        raise ValueError("the image holds values that are not finite")
+    low, high = tensor.min().item(), tensor.max().item()
+    if low < -slack or high > 1 + slack:
+        cure = "if it is in [-1, 1], give (image + 1) / 2" if low < 0 else "if it is in 0 ... 255, give image / 255"
+        noise = f", noise up to {slack:g} apart" if slack else ""
+        raise ValueError(f"floating images are in [0, 1]{noise}, but this one spans [{low:.3g}, {high:.3g}]; {cure}")
+    return tensor
+
+
+def one_to_unit(image, channels: int, slack: float = 0.0) -> Tensor:
+    """One picture as (C, H, W) in [0, 1].
+
+    Args:
+        image: PIL image, array (H, W) or (H, W, C), tensor (C, H, W); 8-bit, bool or floating in [0, 1].
+        channels: of which a PIL image is to be; arrays and tensors keep theirs.
+        slack: by how much floating numbers may leave [0, 1].
+
+    Raises:
+        InColour: for a PIL image in colour where one channel is taken.
+        TypeError: for anything else.
+        ValueError: for another number of axes, range or precision, or pixels that can be seen through.
+    """
+    if isinstance(image, PIL.Image.Image):
+        return _pil_to_unit(image, channels)
+    if isinstance(image, np.ndarray):
+        return _array_to_unit(image, slack)
+    if isinstance(image, torch.Tensor):
+        return _tensor_to_unit(image, slack)
+    raise TypeError(
+        f"an image is a PIL image, an array (H, W, C) or a tensor (C, H, W), not {type(image).__name__}"
+    )
