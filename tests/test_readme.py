@@ -1,25 +1,103 @@
-"""The README's Python runs as it stands, block after block."""
+"""README and the pages in docs/: their Python runs as it stands, what they point to is there, the README stays short."""
 
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
+from vipaint_pyro.guides import GUIDES
+
 ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+# Its blocks name files of others: tests/convert/test_page.py.
+NOT_RUN = "docs/converting-checkpoints.md"
 
 
-def test_readme_python_blocks(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 4
-    scope: dict = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), scope)
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def a_guide_fitted_and_eight_completions(scope):
     assert len(scope["out"].images) == 8
-    assert scope["restored"].images.shape == (2, 3, 64, 64)
     # The SVI script's guide reproduces the known half better than where it started.
     prior, y, observed = scope["prior"], scope["y"], scope["observed"]
     with torch.no_grad():
         x = prior.decode(prior.denoise(scope["guide"](), 553))
     observed = observed.expand_as(y)
     assert (x - y)[observed].abs().mean() < 0.2 < y[observed].abs().mean()
+
+
+def pictures_restored(scope):
+    assert scope["restored"].images.shape == (2, 3, 64, 64)
+    assert scope["seen"].images.shape == (2, 1, 28, 28)
+
+
+#: Page -> how many blocks it has, and what they leave.
+EXPECTED = {
+    "README.md": (3, a_guide_fitted_and_eight_completions),
+    "docs/using-it.md": (2, pictures_restored),
+    "docs/write-your-own-guide.md": (2, lambda scope: None),
+}
+
+
+def test_every_page_with_python_is_run():
+    assert {page for page in PAGES if blocks(page)} - {NOT_RUN} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("page", EXPECTED)
+def test_python_blocks(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    known = dict(GUIDES)
+    count, check = EXPECTED[page]
+    assert len(blocks(page)) == count
+    scope: dict = {"__name__": "page"}
+    try:
+        for block in blocks(page):
+            exec(compile(block, page, "exec"), scope)
+        check(scope)
+    finally:
+        GUIDES.clear()
+        GUIDES.update(known)
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def without_code(text: str) -> str:
+    """Fenced blocks and code spans hold brackets that are no links."""
+    return re.sub(r"`[^`]*`", "code", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def anchors(text: str) -> set[str]:
+    """GitHub's, of the headings: letters of any case, digits, hyphens and underscores stay, blanks become hyphens."""
+    headings = re.findall(r"^#+ +(.*)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "examples/figures/README.md"])
+def test_links_and_pictures_are_there(page):
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)\s]+)\)", without_code(path.read_text()))
+    for target in targets:
+        if re.match(r"https?:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), f"{page}: {target}"
+        assert there.is_relative_to(ROOT), f"{page}: {target} leads out of the repository"
+        if anchor:
+            assert anchor in anchors(there.read_text()), f"{page}: {target} is no heading there"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_name_examples_that_exist(page):
+    for script in re.findall(r"\bpython\s+(examples/[\w./-]+)", (ROOT / page).read_text()):
+        assert (ROOT / script).is_file(), f"{page}: python {script}"
+
+
+def test_every_script_is_in_the_list_of_examples():
+    listed = set(re.findall(r"\(\.\./examples/([\w-]+\.py)\)", (ROOT / "docs/examples.md").read_text()))
+    scripts = {path.name for path in (ROOT / "examples").glob("*.py") if "Not a script of its own" not in path.read_text()}
+    assert listed == scripts
