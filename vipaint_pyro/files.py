@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["check_folder", "replacing"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["check_folder", "replacing", "write_tensors", "write_text"]
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
@@ -49,3 +53,25 @@ def replacing(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    with _beside(path) as partial:
+        partial.write_text(text)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """A safetensors file, whole or not at all."""
+    from safetensors.torch import save_file
+
+    with _beside(path) as partial:
+        save_file(dict(tensors), partial, metadata=None if metadata is None else dict(metadata))
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A path in the same folder, whose file takes the place of ``path`` once the block has ended well."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    yield partial
+    os.replace(partial, path)
