@@ -20,9 +20,12 @@ import click
 import torch
 from torch import Tensor
 
-from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.engines import PRIORS, compare, pictures, samplers
+from vipaint_pyro.evaluation.records import Kept, write
+from vipaint_pyro.evaluation.sheets import sheet
+from vipaint_pyro.evaluation.tables import HEADINGS, table
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
 

@@ -19,10 +19,11 @@ import click
 import torch
 from torch import Tensor
 
-from running import PRIORS, compare, pictures, samplers, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.engines import PRIORS, compare, pictures, samplers
 from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired
+from vipaint_pyro.evaluation.records import write
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.perceptual import published_weight

@@ -17,9 +17,12 @@ from pathlib import Path
 import click
 import torch
 
-from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.engines import PRIORS, STEP, compare, pictures, samplers
+from vipaint_pyro.evaluation.records import write
+from vipaint_pyro.evaluation.sheets import sheet
+from vipaint_pyro.evaluation.tables import table
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure

@@ -32,10 +32,11 @@ from torch import Tensor
 from frequencies import outcomes, score
 from frequency_report import chart, choices, sheet, table
 from questions import Question, questions
-from running import described, file_name, fingerprint, samplers, write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, render
+from vipaint_pyro.evaluation.engines import samplers
+from vipaint_pyro.evaluation.records import described, file_name, fingerprint, write
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler
 

@@ -26,12 +26,12 @@ from frequencies import (
     outcomes,
     total_variation,
 )
-from running import write
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.evaluation.records import write
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid

@@ -13,7 +13,7 @@ from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attribute
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCRIPTS = ("frequencies", "frequency_report", "questions", "running", "13_what_is_under_the_mask", "judge_cartoon_faces")
+SCRIPTS = ("frequencies", "frequency_report", "questions", "13_what_is_under_the_mask", "judge_cartoon_faces")
 
 
 @pytest.fixture

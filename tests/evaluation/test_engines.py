@@ -1,20 +1,16 @@
 """What the comparisons share: resumed, enlarged and split runs give what one run gives."""
 
-import json
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 import pytest
 import torch
 
+from vipaint_pyro.evaluation.engines import compare, run, samplers
 from vipaint_pyro.evaluation.quality import Quality, evaluate
+from vipaint_pyro.evaluation.records import Kept, fingerprint
 from vipaint_pyro.measurements.masks import rotated_window
-from vipaint_pyro.samplers import DPSSampler, Samples
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
-from running import Kept, chunks, compare, described, file_name, fingerprint, run, samplers, sheet, table
+from vipaint_pyro.samplers import Samples
 
 
 @dataclass(frozen=True)
@@ -147,12 +143,6 @@ def test_other_settings_are_refused(tmp_path, setting):
         setting(tmp_path)
 
 
-def test_missing_images_by_chunks():
-    assert chunks([], 4) == []
-    assert chunks([0, 1, 2, 3, 4], 4) == [(0, 4), (4, 5)]
-    assert chunks([1, 2, 5, 6, 7], 2) == [(1, 3), (5, 7), (7, 8)]
-
-
 def test_samplers_are_compared_at_equal_calls(network_prior):
     found = samplers(network_prior, 5, smoke=False)
     four = found["VIPaint-4"]
@@ -168,36 +158,3 @@ def test_samplers_are_compared_at_equal_calls(network_prior):
     latent = samplers(network_prior, 5, smoke=False)
     assert latent["VIPaint-2"].fraction == latent["DPS with VIPaint's step, equal calls"].fraction == 0.3
     assert latent["DPS, equal calls"].fraction is None and latent["DPS, equal calls"].zeta == 0.5
-
-
-def test_settings_survive_json():
-    facts = described(DPSSampler(7))
-    assert facts["class"] == "DPSSampler" and facts["num_steps"] == 7
-    assert facts == json.loads(json.dumps(facts))
-    assert file_name("DPS with VIPaint's step, equal calls") == "dps-with-vipaints-step-equal-calls"
-
-
-def test_a_table_by_hand():
-    def made(*values):
-        return Quality(*([list(values)] * 5), calls=12.0, seconds=1.25)
-
-    text = table({"one": made(1.0, 3.0), "two": made(1.0, 1.0)}, ["lpips_raw", "psnr"], deviation=True).splitlines()
-    assert text == [
-        "| method | LPIPS raw | PSNR (dB) | calls | s per image |",
-        "|--|--|--|--|--|",
-        "| one | 2.0000 ± 1.0000 (1.4142) | 2.0 ± 1.0 (1.4) | 12 | 1.2 |",
-        "| two | 1.0000 ± 0.0000 (0.0000) | 1.0 ± 0.0 (0.0) | 12 | 1.2 |",
-        "",
-        "one - two, lpips_raw: +1.0000 ± 1.0000 (paired)",
-    ]
-
-
-def test_a_sheet_shows_what_it_says():
-    truth, drawn = torch.full((3, 1, 8, 8), -1.0), torch.ones(2, 3, 1, 8, 8)
-    from vipaint_pyro.images import to_output
-
-    grey = {"given": lambda i: to_output(torch.full((1, 1, 4, 4), 0.5), "pil")[0]}
-    picture = sheet(truth, grey, drawn, rows=2)
-    at = [picture.getpixel((6 + 90 * k + 42, 22 + 90 * r + 42)) for r in range(2) for k in range(4)]
-    assert [p[0] for p in at] == pytest.approx([0, 128, 255, 255] * 2, abs=1)
-    assert picture.size == (4 * 90 + 6, 22 + 2 * 90 + 6)

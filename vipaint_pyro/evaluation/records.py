@@ -1,0 +1,138 @@
+"""Results kept image by image, so that a run that was stopped, or asked for more images, goes on from there.
+
+A method's figures are kept in one small JSON file, written beside and moved into place, its samples in a file per
+image: a stopped run goes on at the image where it was, one with more images takes those whose figures are there, and
+two processes may run two methods at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import click
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vipaint_pyro.evaluation.quality import Quality, join
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["Kept", "chunks", "described", "file_name", "fingerprint", "write"]
+
+
+def fingerprint(prior: DiffusionPrior) -> str:
+    """A short name of a prior's weights: results of other weights are other results."""
+    digest = hashlib.sha256()
+    for network in (getattr(prior.denoiser, "network", None), getattr(prior.codec, "network", None)):
+        for name, value in network.state_dict().items() if network is not None else ():
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def described(sampler: object) -> dict:
+    """A sampler's class and settings, as JSON gives them back."""
+    return json.loads(json.dumps({"class": type(sampler).__name__, **asdict(sampler)}))
+
+
+def file_name(method: str) -> str:
+    """A method's name without what file names had better not have."""
+    return method.lower().replace(",", "").replace("'", "").replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The results of one method: its figures in ``<method>.json``, an image's samples in a safetensors file.
+
+    The figures are all that a table or a longer run needs; the samples are for pictures.
+
+    Args:
+        folder: of this method's samples; its figures are kept beside it.
+        facts: what the results depend on, but for the number of images.
+    """
+
+    folder: Path
+    facts: dict
+
+    @property
+    def figures(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+    def path(self, image: int) -> Path:
+        return self.folder / f"{image:05d}.safetensors"
+
+    def missing(self, images: int) -> list[int]:
+        """The images that are still to be done.
+
+        Raises:
+            ClickException: where those that are done come from other settings.
+        """
+        done = self._read()
+        return [image for image in range(images) if image not in done]
+
+    def save(self, first: int, quality: Quality, samples: Tensor) -> None:
+        """Keep the images ``first`` ... with their samples (S, N, C, H, W)."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        done = self._read()
+        lists = [f.name for f in fields(Quality)[:-2]]
+        for i in range(samples.shape[1]):
+            eight_bits = ((samples[:, i].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).contiguous()
+            partial = self.folder / f"{os.getpid()}.partial"
+            save_file({"samples": eight_bits}, partial)
+            os.replace(partial, self.path(first + i))
+            done[first + i] = replace(quality, **{name: [getattr(quality, name)[i]] for name in lists})
+        lines = ",\n".join(f'  "{image}": {json.dumps(_flat(done[image]))}' for image in sorted(done))
+        columns = json.dumps([f.name for f in fields(Quality)])
+        write(self.figures, f'{{"facts": {json.dumps(self.facts)},\n "columns": {columns},\n "images": {{\n{lines}\n }}}}\n')
+
+    def quality(self, images: int) -> Quality:
+        """Of the first images, all of which are there."""
+        done = self._read()
+        return join([done[image] for image in range(images)])
+
+    def shown(self, images: int) -> int:
+        """Of how many of the first images the samples are there: they need not be, where the figures are."""
+        return next((i for i in range(images) if not self.path(i).exists()), images)
+
+    def samples(self, images: int) -> Tensor:
+        """Of the first images, (S, N, C, H, W) in [-1, 1], rounded to 8 bits."""
+        return torch.stack([load_file(self.path(image))["samples"] for image in range(images)], 1) / 127.5 - 1
+
+    def _read(self) -> dict[int, Quality]:
+        if not self.figures.exists():
+            return {}
+        said = json.loads(self.figures.read_text())
+        if said["facts"] != self.facts:
+            raise click.ClickException(f"{self.figures} comes from other settings; choose another --out")
+        names = said["columns"]
+        rows = {int(image): dict(zip(names, row, strict=True)) for image, row in said["images"].items()}
+        single = {f.name for f in fields(Quality)[-2:]}
+        return {i: Quality(**{k: v if k in single else [v] for k, v in row.items()}) for i, row in rows.items()}
+
+
+def _flat(quality: Quality) -> list[float]:
+    """The figures of one image, in the order of the fields, to six digits."""
+    values = [getattr(quality, f.name) for f in fields(Quality)]
+    return [float(f"{v[0] if isinstance(v, list) else v:.6g}") for v in values]
+
+
+def chunks(missing: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """Missing images as ranges (first, behind the last) of at most so many that follow each other."""
+    found: list[tuple[int, int]] = []
+    for image in missing:
+        if found and found[-1][1] == image and image - found[-1][0] < size:
+            found[-1] = (found[-1][0], image + 1)
+        else:
+            found.append((image, image + 1))
+    return found
+
+
+def write(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
