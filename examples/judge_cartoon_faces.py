@@ -17,7 +17,13 @@ import click
 import torch
 from torch import Tensor
 
-from frequencies import (
+from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
+from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.evaluation.records import write
+from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     as_tensor,
     bootstrap_error,
     counts,
@@ -26,12 +32,6 @@ from frequencies import (
     outcomes,
     total_variation,
 )
-from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
-from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
-from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
-from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.evaluation.records import write
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid

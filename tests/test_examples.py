@@ -36,7 +36,7 @@ MORE = [
     ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
 ]
 # Imported by the examples; they have tests of their own.
-SHARED = {"frequencies.py", "frequency_report.py", "questions.py", "training.py"}
+SHARED = {"training.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
 CHAINED = {"train_cartoon_autoencoder.py", "train_cartoon_classifier.py", "train_cartoon_prior.py"}
 

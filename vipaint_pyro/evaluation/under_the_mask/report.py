@@ -1,7 +1,4 @@
-"""Tables and pictures of how often each choice was drawn under a mask, against the exact odds.
-
-Not a script of its own.
-"""
+"""Tables and pictures of how often each choice was drawn under a mask, against the exact odds."""
 
 from __future__ import annotations
 
@@ -13,11 +10,13 @@ import PIL.ImageFont
 import torch
 from torch import Tensor
 
-from frequencies import as_tensor, counts, score
-from questions import Question
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
+from vipaint_pyro.evaluation.under_the_mask.frequencies import as_tensor, counts, score
+from vipaint_pyro.evaluation.under_the_mask.questions import Question
 from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid, observed_picture
+
+__all__ = ["chart", "choices", "sheet", "table"]
 
 
 def table(

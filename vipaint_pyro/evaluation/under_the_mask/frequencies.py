@@ -1,6 +1,6 @@
 """Frequencies of attributes read off cartoon faces, against known probabilities.
 
-Not a script of its own. What a picture cannot show (the colour of a hat that is not there) counts as an outcome of
+What a picture cannot show (the colour of a hat that is not there) counts as an outcome of
 its own, NOT_DRAWN, in the readings as in the probabilities.
 """
 
@@ -13,6 +13,20 @@ from torch import Tensor
 
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, number, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
+
+__all__ = [
+    "IMPOSSIBLE",
+    "NOT_DRAWN",
+    "Score",
+    "as_tensor",
+    "bootstrap_error",
+    "counts",
+    "exact_outcomes",
+    "exact_total_variation",
+    "outcomes",
+    "score",
+    "total_variation",
+]
 
 NOT_DRAWN = "not drawn"
 #: Below this an outcome counts as ruled out by what is seen.

@@ -1,7 +1,4 @@
-"""A cartoon face with one attribute covered: what may be there, and what a completion says is.
-
-Not a script of its own.
-"""
+"""A cartoon face with one attribute covered: what may be there, and what a completion says is."""
 
 from __future__ import annotations
 
@@ -10,10 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from frequencies import IMPOSSIBLE, exact_outcomes
-from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
+from vipaint_pyro.evaluation.under_the_mask.frequencies import IMPOSSIBLE, exact_outcomes
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["Question", "questions"]
 
 
 @dataclass(frozen=True)
