@@ -9,13 +9,13 @@ import torch
 
 from vipaint_pyro.datasets.cartoon_faces.faces import draw_attributes, number
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+SCRIPTS = Path(__file__).parent.parent / "examples" / "priors"
 
 
 @pytest.fixture
 def judge(monkeypatch):
     """The module, which lies among the scripts."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     monkeypatch.delitem(sys.modules, "judge_cartoon_faces", raising=False)
     yield importlib.import_module("judge_cartoon_faces")
     monkeypatch.delitem(sys.modules, "judge_cartoon_faces", raising=False)

@@ -5,8 +5,8 @@ as the generator, and look like the faces that are read off them; how often a la
 classifier that does the reading reads. Figures go to OUT/figures.md, pictures beside it; with --card also into
 OUT/README.md, which is the card with its lines ``<!-- name -->`` filled.
 
-    python examples/judge_cartoon_faces.py cartoon-faces --out judged
-    python examples/judge_cartoon_faces.py ./cartoon-prior/prior --out judged --card CARD.md
+    python examples/priors/judge_cartoon_faces.py cartoon-faces --out judged
+    python examples/priors/judge_cartoon_faces.py ./cartoon-prior/prior --out judged --card CARD.md
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Completions have come through the autoencoder: half of what it is trained on has, too, more or less, so that a
 moustache that has grown faint on the way is read as one.
 
-    python examples/train_cartoon_classifier.py --autoencoder cartoon-autoencoder --out classifier
+    python examples/priors/train_cartoon_classifier.py --autoencoder cartoon-autoencoder --out classifier
 """
 
 from __future__ import annotations
