@@ -27,11 +27,12 @@ from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.evaluation.engines import samplers
-from vipaint_pyro.evaluation.records import described, file_name, fingerprint, write
+from vipaint_pyro.evaluation.records import described, file_name, fingerprint
 from vipaint_pyro.evaluation.under_the_mask.completions import complete, kept
 from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
 from vipaint_pyro.evaluation.under_the_mask.questions import questions
 from vipaint_pyro.evaluation.under_the_mask.report import chart, choices, sheet, table
+from vipaint_pyro.files import write_text
 
 EXACT = "exact draws"
 ALONE = "VIPaint-4, guide alone"
@@ -74,9 +75,9 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
             read, key = read_attributes(drawn / 127.5 - 1), (q.attribute, q.index, method)
             pictures[key], found[key], off[key] = drawn, outcomes(read), q.off(drawn / 127.5 - 1, read)
     text = table(asked, found, off, names)
-    write(out / "table.md", text + "\n")
+    write_text(out / "table.md", text + "\n")
     residuals = {(q.attribute, q.index): q.rebuilt(prior) for q in asked}
-    write(out / "choices.md", choices(asked, found, residuals, names) + "\n")
+    write_text(out / "choices.md", choices(asked, found, residuals, names) + "\n")
     chart(asked, found, names).savefig(out / "frequencies.png")
     sheet(asked, pictures, names).save(out / "completions.png")
     click.echo(text)

@@ -22,7 +22,6 @@ from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.evaluation.records import write
 from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     as_tensor,
     bootstrap_error,
@@ -32,6 +31,7 @@ from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     outcomes,
     total_variation,
 )
+from vipaint_pyro.files import write_text
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid
@@ -182,7 +182,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
         "labels": obedience(labels, read_attributes(labelled), loaded.class_names),
     }
     text = "\n\n".join(f"## {name}\n\n{section}" for name, section in sections.items())
-    write(out / "figures.md", text + "\n")
+    write_text(out / "figures.md", text + "\n")
     click.echo(text)
     chart(read).savefig(out / "frequencies.png")
     side_by_side(x, drawn, ("generator", "sample")).save(out / "samples.png")
@@ -193,7 +193,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
             if (place := f"<!-- {name} -->") not in filled:
                 raise click.ClickException(f"{card} has no line {place}")
             filled = filled.replace(place, section)
-        write(out / "README.md", filled)
+        write_text(out / "README.md", filled)
     assert ((again == attributes) | ~shows(attributes)).float().mean() > 0.9
 
 

@@ -1,6 +1,6 @@
 """What the training scripts share: the diffusion loss, averaged weights, a cosine rate, checkpoints and resume.
 
-Not a script of its own. A checkpoint is one safetensors file, written beside and moved into place, so that a
+Not a script of its own. A checkpoint is one safetensors file, written whole or not at all, so that a
 stopped run loses at most the steps since the last one.
 """
 
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-
-def write(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
-    partial = path.with_suffix(".partial")
-    tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
-    save_file(tensors, partial, metadata={k: json.dumps(v) for k, v in metadata.items()})
-    os.replace(partial, path)
+from vipaint_pyro.files import write_tensors
 
 
 def v_loss(predict: Callable[[Tensor, Tensor], Tensor], scheduler, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -114,7 +108,9 @@ class Trainer:
             state |= {f"adam.{names[i]}.{k}": torch.as_tensor(v) for k, v in entry.items()}
         state["generator"] = self.generator.get_state()
         state["losses"] = torch.tensor(self.losses)
-        write(self.path, state, {"step": self.step})
+        # Copies: a network may tie weights, which a safetensors file does not keep as one.
+        state = {k: v.detach().clone().contiguous() for k, v in state.items()}
+        write_tensors(self.path, state, {"step": json.dumps(self.step)})
 
     def _load(self) -> None:
         with safe_open(self.path, "pt") as file:

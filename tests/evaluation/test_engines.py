@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import click
 import pytest
 import torch
 
+from vipaint_pyro.evaluation.benchmarks import Benchmark
 from vipaint_pyro.evaluation.engines import compare, run, samplers
 from vipaint_pyro.evaluation.quality import Quality, evaluate
 from vipaint_pyro.evaluation.records import Kept, fingerprint
@@ -42,11 +42,10 @@ def setting(network_prior):
     truth = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
     observed = torch.stack([rotated_window((8, 8), torch.Generator().manual_seed(i)) for i in range(7)])
 
-    def go(out, images=7, chunk=3, methods=None, only=None, facts=None):
-        return compare(
-            out, methods or {"noise": Noisy()}, only, facts or {"masks": "rotated"}, truth[:images], chunk,
-            network_prior, 2, [0, 1, 2, 3, 0, 1, 2][:images], lambda a, b: {"observed": observed[a:b]},
-        )  # fmt: skip
+    def go(out, images=7, chunk=3, methods=None, only=None, facts=None, log=None):
+        measured, labels = lambda a, b: {"observed": observed[a:b]}, [0, 1, 2, 3, 0, 1, 2][:images]
+        benchmark = Benchmark(truth[:images], measured, labels, facts or {"masks": "rotated"})
+        return compare(out, methods or {"noise": Noisy()}, benchmark, network_prior, 2, chunk, only, log)
 
     go.truth, go.observed, go.prior = truth, observed, network_prior
     return go
@@ -84,10 +83,10 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, setting):
         return some
 
     with pytest.raises(KeyboardInterrupt):
-        run(kept, 7, 3, compute(2), "noise")
+        run(kept, 7, 3, compute(2))
     assert kept.missing(7) == [3, 4, 5, 6]
     (tmp_path / "stopped" / "99.partial").write_bytes(b"half a file")
-    run(kept, 7, 3, compute(None), "noise")
+    run(kept, 7, 3, compute(None))
     assert CALLS == [3, 3, 3, 1]
     assert no_seconds(kept.quality(7)) == no_seconds(whole)
 
@@ -115,6 +114,12 @@ def test_figures_alone_are_enough_to_go_on(tmp_path, setting):
     assert kept.shown(7) == 0 and setting(tmp_path / "whole")["noise"].shown(7) == 7
 
 
+def test_a_run_says_how_far_it_is(tmp_path, setting):
+    said = []
+    setting(tmp_path, log=said.append)
+    assert said == [f"noise: {done} of 7 images, 0 s each" for done in (3, 6, 7)]
+
+
 def test_one_method_alone_and_what_is_complete(tmp_path, setting):
     methods = {"noise": Noisy(), "half, as loud": Noisy(0.5)}
     assert list(setting(tmp_path, methods=methods, only="half-as-loud")) == ["half, as loud"]
@@ -122,7 +127,7 @@ def test_one_method_alone_and_what_is_complete(tmp_path, setting):
     assert list(setting(tmp_path, methods=methods, only="half, as loud")) == ["half, as loud"]
     assert list(setting(tmp_path, methods=methods)) == ["noise", "half, as loud"]
     assert CALLS == [3, 3, 1] * 2
-    with pytest.raises(click.BadParameter, match="no method 'loud': there are noise, half, as loud"):
+    with pytest.raises(ValueError, match="no method 'loud': there are noise, half, as loud"):
         setting(tmp_path, methods=methods, only="loud")
 
 
@@ -132,14 +137,14 @@ def test_other_settings_are_refused(tmp_path, setting):
         {"methods": {"noise": Noisy(0.5)}},
         {"facts": {"masks": "small"}},
     ):
-        with pytest.raises(click.ClickException, match=r"noise\.json comes from other settings; choose another --out"):
+        with pytest.raises(ValueError, match=r"noise\.json comes from other settings; choose another --out"):
             setting(tmp_path, **change)
     # Other weights are another prior, whatever it is called.
     before = fingerprint(setting.prior)
     with torch.no_grad():
         next(iter(setting.prior.denoiser.network.parameters())).add_(1e-3)
     assert fingerprint(setting.prior) != before
-    with pytest.raises(click.ClickException, match="other settings"):
+    with pytest.raises(ValueError, match="other settings"):
         setting(tmp_path)
 
 

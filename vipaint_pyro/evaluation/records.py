@@ -1,6 +1,6 @@
 """Results kept image by image, so that a run that was stopped, or asked for more images, goes on from there.
 
-A method's figures are kept in one small JSON file, written beside and moved into place, its samples in a file per
+A method's figures are kept in one small JSON file, written whole or not at all, its samples in a file per
 image: a stopped run goes on at the image where it was, one with more images takes those whose figures are there, and
 two processes may run two methods at once.
 """
@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import click
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from vipaint_pyro.evaluation.quality import Quality, join
+from vipaint_pyro.files import write_tensors, write_text
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["Kept", "chunks", "described", "file_name", "fingerprint", "write"]
+__all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint"]
+
+# Quality's fields: lists with a value per image, and the means over images behind them.
+_PER_IMAGE, _MEANS = [f.name for f in fields(Quality)[:-2]], [f.name for f in fields(Quality)[-2:]]
 
 
 def fingerprint(prior: DiffusionPrior) -> str:
@@ -69,7 +71,7 @@ class Kept:
         """The images that are still to be done.
 
         Raises:
-            ClickException: where those that are done come from other settings.
+            ValueError: where those that are done come from other settings.
         """
         done = self._read()
         return [image for image in range(images) if image not in done]
@@ -78,16 +80,10 @@ class Kept:
         """Keep the images ``first`` ... with their samples (S, N, C, H, W)."""
         self.folder.mkdir(parents=True, exist_ok=True)
         done = self._read()
-        lists = [f.name for f in fields(Quality)[:-2]]
-        for i in range(samples.shape[1]):
-            eight_bits = ((samples[:, i].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).contiguous()
-            partial = self.folder / f"{os.getpid()}.partial"
-            save_file({"samples": eight_bits}, partial)
-            os.replace(partial, self.path(first + i))
-            done[first + i] = replace(quality, **{name: [getattr(quality, name)[i]] for name in lists})
-        lines = ",\n".join(f'  "{image}": {json.dumps(_flat(done[image]))}' for image in sorted(done))
-        columns = json.dumps([f.name for f in fields(Quality)])
-        write(self.figures, f'{{"facts": {json.dumps(self.facts)},\n "columns": {columns},\n "images": {{\n{lines}\n }}}}\n')
+        for i, single in enumerate(_singles(quality)):
+            write_tensors(self.path(first + i), {"samples": eight_bits(samples[:, i])})
+            done[first + i] = single
+        write_text(self.figures, self._text(done))
 
     def quality(self, images: int) -> Quality:
         """Of the first images, all of which are there."""
@@ -106,18 +102,46 @@ class Kept:
         if not self.figures.exists():
             return {}
         said = json.loads(self.figures.read_text())
-        if said["facts"] != self.facts:
-            raise click.ClickException(f"{self.figures} comes from other settings; choose another --out")
-        names = said["columns"]
-        rows = {int(image): dict(zip(names, row, strict=True)) for image, row in said["images"].items()}
-        single = {f.name for f in fields(Quality)[-2:]}
-        return {i: Quality(**{k: v if k in single else [v] for k, v in row.items()}) for i, row in rows.items()}
+        check_facts(self.figures, said["facts"], self.facts)
+        return {int(image): _quality(said["columns"], row) for image, row in said["images"].items()}
+
+    def _text(self, done: Mapping[int, Quality]) -> str:
+        """JSON with a line per image, so that what is added to a run is what a diff of it shows."""
+        lines = ",\n".join(f'  "{image}": {json.dumps(_flat(done[image]))}' for image in sorted(done))
+        facts, columns = json.dumps(self.facts), json.dumps([*_PER_IMAGE, *_MEANS])
+        return f'{{"facts": {facts},\n "columns": {columns},\n "images": {{\n{lines}\n }}}}\n'
+
+
+def check_facts(path: Path, found: dict, expected: dict) -> None:
+    """Whether what is kept comes from these settings.
+
+    Raises:
+        ValueError: where it does not.
+    """
+    if found != expected:
+        raise ValueError(f"{path} comes from other settings; choose another --out")
+
+
+def eight_bits(x: Tensor) -> Tensor:
+    """Images in [-1, 1] as whole numbers 0 ... 255, uint8 of the same shape."""
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).contiguous()
+
+
+def _singles(quality: Quality) -> list[Quality]:
+    """The quality of each image for itself."""
+    rows = zip(*(getattr(quality, name) for name in _PER_IMAGE), strict=True)
+    return [replace(quality, **{name: [v] for name, v in zip(_PER_IMAGE, row)}) for row in rows]
 
 
 def _flat(quality: Quality) -> list[float]:
     """The figures of one image, in the order of the fields, to six digits."""
-    values = [getattr(quality, f.name) for f in fields(Quality)]
-    return [float(f"{v[0] if isinstance(v, list) else v:.6g}") for v in values]
+    values = [*(getattr(quality, name)[0] for name in _PER_IMAGE), *(getattr(quality, name) for name in _MEANS)]
+    return [float(f"{v:.6g}") for v in values]
+
+
+def _quality(columns: Sequence[str], row: Sequence[float]) -> Quality:
+    """The same, back."""
+    return Quality(**{k: v if k in _MEANS else [v] for k, v in zip(columns, row, strict=True)})
 
 
 def chunks(missing: Sequence[int], size: int) -> list[tuple[int, int]]:
@@ -129,10 +153,3 @@ def chunks(missing: Sequence[int], size: int) -> list[tuple[int, int]]:
         else:
             found.append((image, image + 1))
     return found
-
-
-def write(path: Path, text: str) -> None:
-    """A text file, whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
