@@ -18,25 +18,54 @@ Each face, attribute and method has a file of its own: a stopped run goes on whe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.cli.run import reporting
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.evaluation.engines import samplers
 from vipaint_pyro.evaluation.records import described, file_name, fingerprint
+from vipaint_pyro.evaluation.under_the_mask.charts import chart, sheet
 from vipaint_pyro.evaluation.under_the_mask.completions import complete, kept
 from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
-from vipaint_pyro.evaluation.under_the_mask.questions import questions
-from vipaint_pyro.evaluation.under_the_mask.report import chart, choices, sheet, table
+from vipaint_pyro.evaluation.under_the_mask.questions import Question, questions
+from vipaint_pyro.evaluation.under_the_mask.report import choices, table
 from vipaint_pyro.files import write_text
 
 EXACT = "exact draws"
 ALONE = "VIPaint-4, guide alone"
 METHODS = ("VIPaint-2", "VIPaint-4", ALONE, "DPS, equal calls")
+
+
+def engines(prior: DiffusionPrior, completions: int, smoke: bool) -> dict[str, Callable | None]:
+    """Name -> sampler, or None for exact draws."""
+    found = samplers(prior, completions, smoke)
+    found[ALONE] = replace(found["VIPaint-4"], zeta=0.0)
+    return {**{method: found[method] for method in METHODS}, EXACT: None}
+
+
+def chosen(methods: str) -> list[str]:
+    """Those of METHODS that are named, in their order, and exact draws."""
+    given, known = {file_name(m.strip()): m.strip() for m in methods.split(";")}, {file_name(m) for m in METHODS}
+    for wrong in given.keys() - known:
+        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {given[wrong]}", param_hint="--methods")
+    return [m for m in METHODS if file_name(m) in given] + [EXACT]
+
+
+def drawn(path: Path, prior: DiffusionPrior, question: Question, sampler: Callable | None, facts: dict) -> Tensor:
+    """Completions (S, 3, 64, 64), uint8, from their file where they are there."""
+
+    def compute() -> Tensor:
+        click.echo(f"{path.stem} ...")
+        return complete(prior, question, sampler, facts["completions"], facts["batch"])
+
+    return kept(path, {**facts, "sampler": None if sampler is None else described(sampler)}, compute)
 
 
 @click.command(help=__doc__)
@@ -52,28 +81,21 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
     if smoke:
         faces, completions, attributes, batch = 1, 4, "top", 3
     prior = DiffusionPrior.from_pretrained(name)
-    settings = {m: s for m, s in samplers(prior, completions, smoke).items() if m in METHODS}
-    settings[ALONE] = replace(settings["VIPaint-4"], zeta=0.0)
-    # What is on the head is part of the question, so that no label is given.
-    weights, prior = fingerprint(prior), prior.conditioned(None)
-    chosen = {file_name(m.strip()): m.strip() for m in methods.split(";")}
-    for wrong in chosen.keys() - {file_name(m) for m in METHODS}:
-        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {chosen[wrong]}", param_hint="--methods")
-    for attribute in attributes.split(","):
-        if attribute not in ATTRIBUTES:
-            raise click.BadParameter(f"an attribute is one of {', '.join(ATTRIBUTES)}, not {attribute}")
-    names = [m for m in METHODS if file_name(m) in chosen] + [EXACT]
-    asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
+    facts = {"weights": fingerprint(prior), "completions": completions, "batch": batch}
+    methods, names = engines(prior, completions, smoke), chosen(methods)
+    prior = prior.conditioned(None)  # what is on the head is part of the question
+    with reporting():
+        asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
     pictures, found, off = {}, {}, {}
     for q in asked:
         for method in names:
-            sampler = settings.get(method)
-            facts = {"weights": weights, "completions": completions, "batch": batch}
-            facts["sampler"] = None if sampler is None else described(sampler)
             path = out / "completions" / f"{q.attribute}-{q.index}-{file_name(method)}.safetensors"
-            drawn = kept(path, facts, lambda q=q, s=sampler: complete(prior, q, s, completions, batch))
-            read, key = read_attributes(drawn / 127.5 - 1), (q.attribute, q.index, method)
-            pictures[key], found[key], off[key] = drawn, outcomes(read), q.off(drawn / 127.5 - 1, read)
+            with reporting():
+                picture = drawn(path, prior, q, methods[method], facts)
+            key, x = (q.attribute, q.index, method), picture / 127.5 - 1
+            read = read_attributes(x)
+            pictures[key], found[key], off[key] = picture, outcomes(read), q.off(x, read)
+            assert (x - q.truth)[:, q.observed.expand(3, -1, -1)].abs().max() < 1e-6  # what is seen is kept
     text = table(asked, found, off, names)
     write_text(out / "table.md", text + "\n")
     residuals = {(q.attribute, q.index): q.rebuilt(prior) for q in asked}
@@ -81,10 +103,6 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
     chart(asked, found, names).savefig(out / "frequencies.png")
     sheet(asked, pictures, names).save(out / "completions.png")
     click.echo(text)
-    for q in asked:
-        for method in names:
-            drawn = pictures[q.attribute, q.index, method] / 127.5 - 1
-            assert (drawn - q.truth)[:, q.observed.expand(3, -1, -1)].abs().max() < 1e-6  # what is seen is kept
     assert smoke or all(
         score(found[q.attribute, q.index, EXACT][q.attribute], q.open()[q.attribute]).distance < 0.3 for q in asked
     )

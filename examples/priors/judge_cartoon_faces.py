@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
-from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
 from vipaint_pyro.evaluation.metrics import psnr
 from vipaint_pyro.evaluation.under_the_mask.frequencies import (
@@ -28,6 +28,7 @@ from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     counts,
     exact_outcomes,
     exact_total_variation,
+    faces_read,
     outcomes,
     total_variation,
 )
@@ -68,13 +69,6 @@ def distances(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     lpips = LPIPS("alex")
     pairs = zip(x.split(50), truth.split(50))
     return psnr(x, truth), torch.cat([lpips(a, b) for a, b in pairs])
-
-
-def read_again(read: Tensor) -> Tensor:
-    """The generator's own pictures of the faces that were read."""
-    choices = [[*odds] for odds in ATTRIBUTES.values()]
-    faces = [{n: c[i] for n, c, i in zip(ATTRIBUTES, choices, row)} for row in read.tolist()]
-    return torch.stack([render(face) for face in faces])
 
 
 def spread(values: Tensor, digits: int) -> str:
@@ -172,7 +166,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
         "closeness": closeness(
             {
                 "reconstructions of test faces": distances(y, x),
-                "samples, to the face that is read off them": distances(drawn, read_again(read)),
+                "samples, to the face that is read off them": distances(drawn, faces_read(read)),
             }
         ),
         "frequencies": frequencies(read),

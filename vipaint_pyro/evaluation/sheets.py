@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import PIL.Image
 from torch import Tensor
@@ -12,9 +12,11 @@ from vipaint_pyro.plots import grid
 
 __all__ = ["sheet"]
 
+_MOST = 5  # samples of an image
+
 
 def sheet(
-    truth: Tensor, given: dict[str, Callable[[int], PIL.Image.Image]], drawn: Tensor, rows: int = 8
+    truth: Tensor, given: Mapping[str, Callable[[int], PIL.Image.Image]], drawn: Tensor, rows: int = 8
 ) -> PIL.Image.Image:
     """Truth, what was given, and up to five samples of the first images.
 
@@ -26,8 +28,12 @@ def sheet(
     """
     lines = []
     for i in range(min(rows, drawn.shape[1])):
-        unit = truth[i] / 2 + 0.5
         shown = [picture(i) for picture in given.values()]
-        lines.append([*to_output(unit[None], "pil"), *shown, *to_output(drawn[:5, i].clamp(-1, 1) / 2 + 0.5, "pil")])
-    labels = ["truth", *given, *[f"sample {k}" for k in range(min(5, len(drawn)))]]
+        lines.append([*_pictures(truth[i : i + 1]), *shown, *_pictures(drawn[:_MOST, i].clamp(-1, 1))])
+    labels = ["truth", *given, *[f"sample {k}" for k in range(min(_MOST, len(drawn)))]]
     return grid(lines, labels, side=84 if truth.shape[-1] < 64 else 128)
+
+
+def _pictures(x: Tensor) -> list[PIL.Image.Image]:
+    """Images (N, C, H, W) in [-1, 1]."""
+    return to_output(x / 2 + 0.5, "pil")

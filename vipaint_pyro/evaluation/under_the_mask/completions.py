@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import click
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vipaint_pyro.datasets.cartoon_faces.faces import render
+from vipaint_pyro.evaluation.records import check_facts, eight_bits
 from vipaint_pyro.evaluation.under_the_mask.questions import Question
+from vipaint_pyro.files import write_tensors
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import VIPaintSampler
@@ -21,39 +21,65 @@ from vipaint_pyro.samplers import VIPaintSampler
 __all__ = ["complete", "kept"]
 
 
-def complete(prior: DiffusionPrior, question: Question, sampler: object | None, completions: int, batch: int) -> Tensor:
-    """Completions (S, 3, 64, 64) in [-1, 1], what is seen put back; without a sampler, exact draws by the decoder."""
+def complete(
+    prior: DiffusionPrior, question: Question, sampler: Callable | None, completions: int, batch: int
+) -> Tensor:
+    """Completions (S, 3, 64, 64) in [-1, 1], what is seen put back.
+
+    Args:
+        prior: conditioned as wanted.
+        question: which face and what is covered.
+        sampler: None for exact draws: faces of the posterior, passed through the prior's autoencoder.
+        completions: S.
+        batch: how many at once.
+    """
     generator = torch.Generator().manual_seed(question.seed)
-    sizes = [min(batch, completions - k) for k in range(0, completions, batch)]
-    parts = []
     if sampler is None:
-        faces = question.posterior.draw(completions, generator)
-        with torch.no_grad():
-            for part in torch.stack([render(face) for face in faces]).split(batch):
-                parts.append(prior.decode(prior.encode(part)))
+        parts = _exact(prior, question, completions, batch, generator)
     else:
-        operator = Inpainting(question.observed[None])
-        y = operator.adjoint(question.truth[None])
-        fitted = {}
-        for size in sizes:
-            drawn = sampler(prior, operator, y, size, generator, **fitted)
-            if isinstance(sampler, VIPaintSampler):
-                fitted = {"guide": drawn.guide}  # one fit for all
-            parts.append(drawn.images[:, 0])
+        sizes = [min(batch, completions - k) for k in range(0, completions, batch)]
+        parts = _sampled(prior, question, sampler, sizes, generator)
     return torch.where(question.observed, question.truth, torch.cat(parts).clamp(-1, 1))
 
 
-def kept(path: Path, facts: dict, compute) -> Tensor:
-    """Completions as 8-bit pictures, from their file where they are there."""
+@torch.no_grad()
+def _exact(
+    prior: DiffusionPrior, question: Question, completions: int, batch: int, generator: torch.Generator
+) -> list[Tensor]:
+    faces = torch.stack([render(face) for face in question.posterior.draw(completions, generator)])
+    return [prior.decode(prior.encode(part)) for part in faces.split(batch)]
+
+
+def _sampled(
+    prior: DiffusionPrior, question: Question, sampler: Callable, sizes: Sequence[int], generator: torch.Generator
+) -> list[Tensor]:
+    operator = Inpainting(question.observed[None])
+    y = operator.adjoint(question.truth[None])
+    parts, fitted = [], {}
+    for size in sizes:
+        drawn = sampler(prior, operator, y, size, generator, **fitted)
+        if isinstance(sampler, VIPaintSampler):
+            fitted = {"guide": drawn.guide}  # one fit for all
+        parts.append(drawn.images[:, 0])
+    return parts
+
+
+def kept(path: Path, facts: dict, compute: Callable[[], Tensor]) -> Tensor:
+    """Completions as 8-bit pictures (S, 3, 64, 64), from their file where they are there.
+
+    Args:
+        path: of the file, whose folder is made.
+        facts: what they depend on, as JSON has it; kept beside them.
+        compute: gives them in [-1, 1].
+
+    Raises:
+        ValueError: where those of the file come from other settings.
+    """
     if path.exists():
         with safe_open(path, "pt") as file:
-            if json.loads(file.metadata()["facts"]) != facts:
-                raise click.ClickException(f"{path} comes from other settings; choose another --out")
+            check_facts(path, json.loads(file.metadata()["facts"]), facts)
             return file.get_tensor("completions")
-    click.echo(f"{path.stem} ...")
-    pictures = ((compute() + 1) * 127.5).round().to(torch.uint8).contiguous()
+    drawn = eight_bits(compute())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{os.getpid()}.partial")
-    save_file({"completions": pictures}, partial, metadata={"facts": json.dumps(facts)})
-    os.replace(partial, path)
-    return pictures
+    write_tensors(path, {"completions": drawn}, {"facts": json.dumps(facts)})
+    return drawn
