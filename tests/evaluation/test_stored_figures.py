@@ -8,8 +8,9 @@ import pytest
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.evaluation.benchmarks import completion, pictures, restoration
-from vipaint_pyro.evaluation.engines import compare, records, samplers
+from vipaint_pyro.evaluation.engines import compare, kept_results, samplers
 from vipaint_pyro.evaluation.records import Kept, file_name
+from vipaint_pyro.evaluation.tables import HEADINGS, table
 from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.samplers.estimate import Estimate
 
@@ -39,22 +40,31 @@ def stored(folder, prior):
 def check(folder, benchmark, prior):
     methods = stored(folder, prior)
     assert {"VIPaint-4", "VIPaint-2", "DPS, equal calls"} <= methods.keys()
-    for kept in records(FIGURES / folder, methods, benchmark, prior, 5).values():
+    for kept in kept_results(FIGURES / folder, methods, benchmark, prior, 5).values():
         assert kept.missing(IMAGES) == [] and kept.missing(IMAGES + 1) == [IMAGES]
     # As 02_completion_quality.py and 12_restoration.py do it: all is complete at once.
     found = compare(FIGURES / folder, methods, benchmark, prior, 5, 4, log=lambda text: pytest.fail(text))
     assert found.keys() == methods.keys()
-    assert all(len(kept.quality(IMAGES).psnr) == IMAGES for kept in found.values())
+    return {name: kept.quality(IMAGES) for name, kept in found.items()}
+
+
+def written(folder):
+    return (FIGURES / folder / "table.md").read_text()
 
 
 @pytest.mark.parametrize("masks", ["rotated", "random", "small"])
 def test_completions(masks, faces, cache):
-    check(f"faces-{masks}", completion("cartoon-faces", masks, IMAGES, True, "test", "", cache), faces)
+    benchmark = completion("cartoon-faces", masks, IMAGES, True, "test", "", cache)
+    results = check(f"faces-{masks}", benchmark, faces)
+    assert written(f"faces-{masks}") == table(results, list(HEADINGS)) + "\n"
 
 
 @pytest.mark.parametrize("task", ["super-resolution", "deblur"])
 def test_restorations(task, faces, cache):
-    check(f"faces-{task}", restoration("cartoon-faces", task, IMAGES, True, "test", "", cache), faces)
+    benchmark = restoration("cartoon-faces", task, IMAGES, True, "test", "", cache)
+    results = check(f"faces-{task}", benchmark, faces)
+    columns = ["lpips_raw", "psnr", "observed_error", "diversity"]
+    assert written(f"faces-{task}").endswith(table(results, columns, deviation=True) + "\n")
 
 
 def test_the_perceptual_ablation(faces, cache):
@@ -67,7 +77,7 @@ def test_the_perceptual_ablation(faces, cache):
         "LPIPS in the refinement": replace(four, perceptual_refinement=2.0),
     }
     benchmark = completion("cartoon-faces", "rotated", IMAGES, True, "test", "", cache)
-    for kept in records(FIGURES / "faces-rotated", methods, benchmark, faces, 5).values():
+    for kept in kept_results(FIGURES / "faces-rotated", methods, benchmark, faces, 5).values():
         assert kept.missing(IMAGES) == []
 
 

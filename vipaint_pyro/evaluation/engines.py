@@ -14,7 +14,7 @@ from vipaint_pyro.evaluation.records import Kept, chunks, described, file_name, 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, timesteps_for
 
-__all__ = ["STEP", "compare", "records", "run", "samplers"]
+__all__ = ["STEP", "compare", "kept_results", "run", "samplers"]
 
 STEP = "DPS with VIPaint's step, equal calls"
 
@@ -86,7 +86,7 @@ def run(
             log(f"{b} of {images} images, {quality.seconds:.0f} s each")
 
 
-def records(
+def kept_results(
     out: Path, methods: Mapping[str, object], benchmark: Benchmark, prior: DiffusionPrior, num_samples: int
 ) -> dict[str, Kept]:
     """Where each method's results on a benchmark are kept: name -> record, with all that they depend on."""
@@ -120,7 +120,7 @@ def compare(
         ValueError: for a method that is not there, or where what is kept comes from other settings.
     """
     chosen = methods if only is None else [_named(only, methods)]
-    kept, images = records(out, methods, benchmark, prior, num_samples), len(benchmark)
+    kept, images = kept_results(out, methods, benchmark, prior, num_samples), len(benchmark)
     for name in chosen:
 
         def compute(a: int, b: int, sampler=methods[name]) -> tuple[Quality, Tensor]:

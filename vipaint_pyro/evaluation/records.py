@@ -62,9 +62,11 @@ class Kept:
 
     @property
     def figures(self) -> Path:
+        """The file of the figures."""
         return self.folder.with_name(f"{self.folder.name}.json")
 
     def path(self, image: int) -> Path:
+        """The file of an image's samples."""
         return self.folder / f"{image:05d}.safetensors"
 
     def missing(self, images: int) -> list[int]:

@@ -43,6 +43,7 @@ class Question:
 
     @property
     def seed(self) -> int:
+        """A number that no other question has."""
         return len(ATTRIBUTES) * self.index + [*ATTRIBUTES].index(self.attribute)
 
     def open(self) -> dict[str, dict[str, float]]:
