@@ -1,7 +1,7 @@
 """Restoration: super-resolution, deblurring or colours by VIPaint-2, VIPaint-4 and DPS, on the same measurements.
 
-A task is one of ``vipaint_pyro.measurements.tasks.TASKS`` with its own settings and noise; those of super-resolution and
-deblurring are the paper's. DPS has as many denoiser calls per sample as VIPaint-4 with its fit, as published and
+A task is one of ``vipaint_pyro.measurements.tasks.TASKS`` with its own settings and noise; those of super-resolution
+and deblurring are the paper's. DPS has as many denoiser calls per sample as VIPaint-4 with its fit, as published and
 with the step that VIPaint refines with. For scale, the estimate that the methods start from is judged too: the
 measurement enlarged, the blurred image as it is. Results are kept image by image, as in
 ``02_completion_quality.py``.
@@ -70,7 +70,8 @@ def main(out, name, task, images, samples, labels, split, method, chunk, data, s
             drawn = kept.samples(kept.shown(min(8, images)))
             sheet(benchmark.truth, shown, drawn).save(kept.folder.with_suffix(".png"))
     text = table(results, ["lpips_raw", "psnr", "observed_error", "diversity"], deviation=True)
-    text = f"{TASKS[task].text}, noise {TASKS[task].sigma}; mean ± standard error over {images} images (standard deviation)\n\n{text}"
+    says = f"{TASKS[task].text}, noise {TASKS[task].sigma}"
+    text = f"{says}; mean ± standard error over {images} images (standard deviation)\n\n{text}"
     write_text(out / "table.md", text + "\n")
     click.echo(text)
     assert results and all(len(q.psnr) == images for q in results.values())

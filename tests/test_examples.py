@@ -9,7 +9,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "15_photon_counts.py", "priors/judge_fashion_mnist.py", "priors/train_fashion_mnist.py"}
+NEEDS_DATA = {
+    "02_completion_quality.py",
+    "05_dataset_prior.py",
+    "07_swapping_guides.py",
+    "11_perceptual_ablation.py",
+    "12_restoration.py",
+    "15_photon_counts.py",
+    "priors/judge_fashion_mnist.py",
+    "priors/train_fashion_mnist.py",
+}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
@@ -32,7 +41,10 @@ EXAMPLES = {
 }
 # The same on another prior, and another measurement.
 MORE = [
-    ("02_completion_quality.py", ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"]),
+    (
+        "02_completion_quality.py",
+        ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"],
+    ),
     ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
 ]
 # Imported by the training scripts; it has tests of its own.

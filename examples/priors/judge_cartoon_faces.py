@@ -40,7 +40,10 @@ from vipaint_pyro.randomness import isolated
 
 #: The generator itself: all attributes for themselves, as they are drawn.
 GENERATOR = FacePosterior(
-    [([{name: c} for c in odds], torch.tensor([*odds.values()], dtype=torch.float64)) for name, odds in ATTRIBUTES.items()]
+    [
+        ([{name: choice} for choice in odds], torch.tensor([*odds.values()], dtype=torch.float64))
+        for name, odds in ATTRIBUTES.items()
+    ]
 )
 
 
@@ -138,7 +141,8 @@ def side_by_side(left: Tensor, right: Tensor, names: tuple[str, str], rows: int 
     blocks = [to_output(x[: rows * columns] / 2 + 0.5, "pil") for x in (left, right)]
     columns = min(columns, len(blocks[0]))
     lines = [[p for b in blocks for p in b[r * columns : (r + 1) * columns]] for r in range(rows)]
-    return grid([line for line in lines if len(line) == 2 * columns], [n for n in names for _ in range(columns)], side=80)
+    heads = [name for name in names for _ in range(columns)]
+    return grid([line for line in lines if len(line) == len(heads)], heads, side=80)
 
 
 @click.command(help=__doc__)

@@ -93,7 +93,8 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
     sharp, soft = right(images), right(rebuilt(codec, images[: 8 if smoke else 1000]))
     for k, name in enumerate(ATTRIBUTES):
         a, b = sharp[seen[:, k], k], soft[seen[: len(soft), k], k]
-        click.echo(f"{name:15} {a.float().mean():.4f} of {len(a)}; rebuilt {b.float().mean():.4f} of {len(b)} that show")
+        sharply, softly = (f"{v.float().mean():.4f} of {len(v)}" for v in (a, b))
+        click.echo(f"{name:15} {sharply}; rebuilt {softly} that show")
     for found in (sharp, soft):
         assert smoke or (found | ~seen[: len(found)]).float().mean() > 0.99
 

@@ -1,4 +1,4 @@
-"""The figures in examples/figures still come from the settings of now: a run there goes on, and computes nothing anew."""
+"""The figures in examples/figures still come from the settings of now: a run there computes nothing anew."""
 
 import json
 from dataclasses import replace

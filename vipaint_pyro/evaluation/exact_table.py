@@ -14,6 +14,7 @@ import torch
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.exact.problems import Problems, mixture_problems
+from vipaint_pyro.files import write_text
 
 __all__ = ["CELLS", "COLUMNS", "PUBLISHED", "rows", "run_table", "score", "write_table"]
 
@@ -100,9 +101,7 @@ def run_table(
             draws = draw_named(name, problems, lab)
             facts = {n: getattr(draws, n) for n in ("fit_calls", "calls", "fit_seconds", "seconds")}
             record = {"method": name, "cell": [d, d_y], "settings": settings, **facts, "scores": score(problems, draws)}
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(record))
-            partial.replace(path)
+            write_text(path, json.dumps(record))
             if log is not None:
                 w, tv = (record["scores"][c] for c in ("sliced_w1", "mode_tv"))
                 log(f"({d}, {d_y}) {name}: sliced W1 {_mean(w)}, mode TV {_mean(tv)}, {draws.seconds + draws.fit_seconds:.0f} s")

@@ -58,7 +58,10 @@ def test_outcomes_tell_what_is_not_drawn():
 def test_exact_outcomes_are_those_of_draws():
     """Of the generator itself, whose draws are outcomes too; and by hand for the hair's colour."""
     generator = FacePosterior(
-        [([{n: c} for c in odds], torch.tensor([*odds.values()], dtype=torch.float64)) for n, odds in ATTRIBUTES.items()]
+        [
+            ([{name: choice} for choice in odds], torch.tensor([*odds.values()], dtype=torch.float64))
+            for name, odds in ATTRIBUTES.items()
+        ]
     )
     read = torch.stack([number(draw_attributes("test", i)) for i in range(4000)])
     found = outcomes(read)

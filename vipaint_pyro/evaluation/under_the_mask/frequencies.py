@@ -40,7 +40,8 @@ def outcomes(read: Tensor) -> dict[str, list[str]]:
     """What faces show: attribute -> its choice in each face, or NOT_DRAWN.
 
     Args:
-        read: whole numbers (N, 11), as :func:`vipaint_pyro.datasets.cartoon_faces.classifier.read_attributes` gives them.
+        read: whole numbers (N, 11), as :func:`~vipaint_pyro.datasets.cartoon_faces.classifier.read_attributes` gives
+            them.
     """
     seen = shows(read)
     return {

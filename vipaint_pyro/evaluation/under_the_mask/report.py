@@ -68,5 +68,6 @@ def choices(
         for choice in sorted(own, key=own.__getitem__):
             drawn = [found[q.attribute, q.index, name][q.attribute] for name in names]
             shares = " | ".join(f"{shown.count(choice) / len(shown):.2f}" for shown in drawn)
-            lines.append(f"| {q.attribute} | {q.index} | {choice.lower()} | {own[choice]:.3f} | {odds[choice]:.3f} | {shares} |")
+            head = f"{q.attribute} | {q.index} | {choice.lower()} | {own[choice]:.3f} | {odds[choice]:.3f}"
+            lines.append(f"| {head} | {shares} |")
     return "\n".join(lines)
