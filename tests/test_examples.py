@@ -102,6 +102,19 @@ def test_the_perceptual_ablation_takes_the_run_without_from_completion_quality(t
     assert "VIPaint-4: 2 of 2 images" not in said and "| VIPaint-4 |" in said and "| LPIPS in the fit |" in said
 
 
+def test_what_a_user_can_mend_is_said_in_one_line(tmp_path, data):
+    def refused(*more):
+        command = [sys.executable, str(FOLDER / "02_completion_quality.py"), "--smoke", "--out", "quality", *more]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    methods = "VIPaint-4, VIPaint-2, DPS, equal refinement steps"
+    said = refused("--data", str(data), "--method", "loud")
+    assert said.startswith(f"Error: no method 'loud': there are {methods}") and said.count("\n") == 1
+    assert "install Debian's package dataset-fashion-mnist" in refused("--data", str(tmp_path))
+
+
 def test_training_goes_on_where_it_was(tmp_path, data):
     """Two halves give the weights of one whole, bit for bit."""
 
