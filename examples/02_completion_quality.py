@@ -17,20 +17,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import PIL.Image
 import torch
-from torch import Tensor
 
-from running import HEADINGS, PRIORS, Kept, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.cli.run import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, completion
+from vipaint_pyro.evaluation.engines import compare, samplers
+from vipaint_pyro.evaluation.records import Kept
+from vipaint_pyro.evaluation.sheets import sheet
+from vipaint_pyro.evaluation.tables import HEADINGS, table
+from vipaint_pyro.files import write_text
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
 
 
-def pictured(truth: Tensor, observed: Tensor, kept: Kept):
+def pictured(benchmark: Benchmark, kept: Kept) -> PIL.Image.Image:
     """The sheet of a method: samples with the observed pixels put back."""
-    shown = kept.shown(min(8, len(truth)))
-    x = torch.where(observed[:shown], truth[:shown], kept.samples(shown))
+    shown = kept.shown(min(8, len(benchmark)))
+    truth, observed = benchmark.truth[:shown], benchmark.measured(0, shown)["observed"]
+    x = torch.where(observed, truth, kept.samples(shown))
     return sheet(truth, {"observed": lambda i: observed_picture(truth[i] / 2 + 0.5, observed[i])}, x)
 
 
@@ -48,22 +55,17 @@ def pictured(truth: Tensor, observed: Tensor, kept: Kept):
 @click.option("--smoke", is_flag=True, help="Two images, a few steps: does it run?")
 def main(out, name, masks, images, samples, labels, split, method, chunk, data, smoke) -> None:
     images, samples = (2, 2) if smoke else (images, samples)
-    truth, classes = pictures(name, split, images, data, out)
-    size = tuple(truth.shape[-2:])
-    observed = torch.stack([MASKS[masks](size, torch.Generator().manual_seed(i)) for i in range(images)])
     prior = DiffusionPrior.from_pretrained(name)
-    complete = compare(
-        out, samplers(prior, samples, smoke), method,
-        {"prior": name, "masks": masks, "labels": labels, "split": split},
-        truth, chunk, prior, samples, classes if labels else None,
-        lambda a, b: {"observed": observed[a:b]},
-    )  # fmt: skip
+    with reporting():
+        benchmark = completion(name, masks, images, labels, split, data, out)
+        methods = samplers(prior, samples, smoke)
+        complete = compare(out, methods, benchmark, prior, samples, chunk, method, click.echo)
     results = {name: kept.quality(images) for name, kept in complete.items()}
     for kept in complete.values():
         if kept.shown(1):
-            pictured(truth, observed, kept).save(kept.folder.with_suffix(".png"))
+            pictured(benchmark, kept).save(kept.folder.with_suffix(".png"))
     text = table(results, list(HEADINGS))
-    write(out / "table.md", text + "\n")
+    write_text(out / "table.md", text + "\n")
     click.echo(text)
     assert results and all(len(q.psnr) == images for q in results.values())
 

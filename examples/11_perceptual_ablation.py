@@ -16,15 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import PIL.Image
 import torch
-from torch import Tensor
 
-from running import PRIORS, compare, pictures, samplers, write
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.cli.run import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, completion
+from vipaint_pyro.evaluation.engines import compare, samplers
 from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired
+from vipaint_pyro.evaluation.records import Kept
+from vipaint_pyro.files import write_text
 from vipaint_pyro.images import to_output
-from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.plots import grid, observed_picture
 from vipaint_pyro.samplers import VIPaintSampler
@@ -68,14 +71,18 @@ def table(results: dict[str, Quality]) -> str:
     return "\n".join(lines)
 
 
-def sheet(truth: Tensor, observed: Tensor, drawn: dict[str, Tensor]):
-    """Truth, observation and two raw samples of each method, of the first images."""
+def sheet(benchmark: Benchmark, complete: dict[str, Kept]) -> PIL.Image.Image | None:
+    """Truth, observation and two raw samples of each method, of the first images; None where no samples are kept."""
+    shown = {name: kept.shown(min(8, len(benchmark))) for name, kept in complete.items() if kept.shown(1)}
+    if not shown:
+        return None
+    drawn = {name: complete[name].samples(number) for name, number in shown.items()}
     columns, rows = ["truth", "observed"], []
     for name in drawn:
         columns += [name.replace("LPIPS in ", "+ "), ""]
-    for i in range(min(x.shape[1] for x in drawn.values())):
-        unit = truth[i] / 2 + 0.5
-        row = [*to_output(unit[None], "pil"), observed_picture(unit, observed[i])]
+    for i in range(min(shown.values())):
+        unit = benchmark.truth[i] / 2 + 0.5
+        row = [*to_output(unit[None], "pil"), observed_picture(unit, benchmark.measured(i, i + 1)["observed"][0])]
         for x in drawn.values():
             row += to_output(x[[0, -1], i].clamp(-1, 1) / 2 + 0.5, "pil")
         rows.append(row)
@@ -96,26 +103,20 @@ def sheet(truth: Tensor, observed: Tensor, drawn: dict[str, Tensor]):
 @click.option("--smoke", is_flag=True, help="Two images, a few steps: does it run?")
 def main(out, name, images, samples, weight, refinement, split, method, chunk, data, smoke) -> None:
     images, samples = (2, 2) if smoke else (images, samples)
-    truth, classes = pictures(name, split, images, data, out)
-    seeds = [torch.Generator().manual_seed(i) for i in range(images)]
-    observed = torch.stack([rotated_window(tuple(truth.shape[-2:]), seed) for seed in seeds])
     prior = DiffusionPrior.from_pretrained(name)
     weight = published_weight(prior) if weight is None else weight
-    complete = compare(
-        out, methods(samplers(prior, samples, smoke)[FIRST], weight, refinement), method,
-        {"prior": name, "masks": "rotated", "labels": True, "split": split},
-        truth, chunk, prior, samples, classes,
-        lambda a, b: {"observed": observed[a:b]},
-    )  # fmt: skip
+    with reporting():
+        benchmark = completion(name, "rotated", images, True, split, data, out)
+        four = methods(samplers(prior, samples, smoke)[FIRST], weight, refinement)
+        complete = compare(out, four, benchmark, prior, samples, chunk, method, click.echo)
     if FIRST not in complete:
         click.echo(f"{FIRST}, which the others are held against, is not complete: no table yet")
         return
     results = {name: kept.quality(images) for name, kept in complete.items()}
     text = table(results)
-    write(out / "perceptual.md", text + "\n")
-    drawn = {name: kept.samples(kept.shown(min(8, images))) for name, kept in complete.items() if kept.shown(1)}
-    if drawn:
-        sheet(truth, observed, drawn).save(out / "perceptual.png")
+    write_text(out / "perceptual.md", text + "\n")
+    if (pictured := sheet(benchmark, complete)) is not None:
+        pictured.save(out / "perceptual.png")
     click.echo(text)
 
     for quality in results.values():

@@ -1,7 +1,7 @@
 """Restoration: super-resolution, deblurring or colours by VIPaint-2, VIPaint-4 and DPS, on the same measurements.
 
-A task is one of ``vipaint_pyro.measurements.tasks.TASKS`` with its own settings and noise; those of super-resolution and
-deblurring are the paper's. DPS has as many denoiser calls per sample as VIPaint-4 with its fit, as published and
+A task is one of ``vipaint_pyro.measurements.tasks.TASKS`` with its own settings and noise; those of super-resolution
+and deblurring are the paper's. DPS has as many denoiser calls per sample as VIPaint-4 with its fit, as published and
 with the step that VIPaint refines with. For scale, the estimate that the methods start from is judged too: the
 measurement enlarged, the blurred image as it is. Results are kept image by image, as in
 ``02_completion_quality.py``.
@@ -15,18 +15,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import torch
 
-from running import PRIORS, STEP, compare, pictures, samplers, sheet, table, write
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.cli.run import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, restoration
+from vipaint_pyro.evaluation.engines import STEP, compare, samplers
+from vipaint_pyro.evaluation.sheets import sheet
+from vipaint_pyro.evaluation.tables import table
+from vipaint_pyro.files import write_text
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.operator import estimate
-from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
+from vipaint_pyro.measurements.tasks import TASKS
 from vipaint_pyro.samplers.estimate import Estimate
 
-# The noise of y shares no seed with the samplers, which have those of the images' numbers.
-NOISE = 10**6
 BASELINE = "the estimate alone"
 
 
@@ -34,6 +36,14 @@ def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
     """Name -> sampler, and the trivial baseline."""
     found = samplers(prior, num_samples, smoke)
     return {**{n: found[n] for n in ("VIPaint-4", "VIPaint-2", "DPS, equal calls", STEP)}, BASELINE: Estimate()}
+
+
+def given(benchmark: Benchmark) -> dict:
+    """Heading -> picture of an image by its number: what was measured, and the estimate that the methods start from."""
+    seen = benchmark.measured(0, len(benchmark))
+    shown = {"measurement": seen["y"], "estimate": estimate(**seen)}
+    units = {heading: x.clamp(-1, 1) / 2 + 0.5 for heading, x in shown.items()}
+    return {h: lambda i, unit=unit: to_output(unit[i : i + 1], "pil")[0] for h, unit in units.items()}
 
 
 @click.command(help=__doc__)
@@ -50,29 +60,19 @@ def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
 @click.option("--smoke", is_flag=True, help="Two images, a few steps: does it run?")
 def main(out, name, task, images, samples, labels, split, method, chunk, data, smoke) -> None:
     images, samples = (2, 2) if smoke else (images, samples)
-    truth, classes = pictures(name, split, images, data, out)
-    sigma, shape = TASKS[task].sigma, tuple(truth.shape[1:])
-    operator = make_operator(task, shape, images)
-    y = measure(operator, truth, sigma, [torch.Generator().manual_seed(NOISE + i) for i in range(images)])
     prior = DiffusionPrior.from_pretrained(name)
-    complete = compare(
-        out, methods(prior, samples, smoke), method,
-        {"prior": name, "task": task, "options": dict(TASKS[task].options), "sigma": sigma, "labels": labels, "split": split},
-        truth, chunk, prior, samples, classes if labels else None,
-        lambda a, b: {"operator": make_operator(task, shape, b - a, device=prior.device), "y": y[a:b]},
-    )  # fmt: skip
-    results = {name: kept.quality(images) for name, kept in complete.items()}
-    start = estimate(operator, y).clamp(-1, 1) / 2 + 0.5
-    shown = {
-        "measurement": lambda i: to_output(y[i : i + 1].clamp(-1, 1) / 2 + 0.5, "pil")[0],
-        "estimate": lambda i: to_output(start[i : i + 1], "pil")[0],
-    }
+    with reporting():
+        benchmark = restoration(name, task, images, labels, split, data, out, prior.device)
+        complete = compare(out, methods(prior, samples, smoke), benchmark, prior, samples, chunk, method, click.echo)
+    results, shown = {name: kept.quality(images) for name, kept in complete.items()}, given(benchmark)
     for name, kept in complete.items():
         if name != BASELINE and kept.shown(1):
-            sheet(truth, shown, kept.samples(kept.shown(min(8, images)))).save(kept.folder.with_suffix(".png"))
+            drawn = kept.samples(kept.shown(min(8, images)))
+            sheet(benchmark.truth, shown, drawn).save(kept.folder.with_suffix(".png"))
     text = table(results, ["lpips_raw", "psnr", "observed_error", "diversity"], deviation=True)
-    text = f"{TASKS[task].text}, noise {sigma}; mean ± standard error over {images} images (standard deviation)\n\n{text}"
-    write(out / "table.md", text + "\n")
+    says = f"{TASKS[task].text}, noise {TASKS[task].sigma}"
+    text = f"{says}; mean ± standard error over {images} images (standard deviation)\n\n{text}"
+    write_text(out / "table.md", text + "\n")
     click.echo(text)
     assert results and all(len(q.psnr) == images for q in results.values())
     if len(complete) == 5 and not smoke:  # what a prior is for: closer to the truth, to the eye

@@ -18,68 +18,54 @@ Each face, attribute and method has a file of its own: a stopped run goes on whe
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
-import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from frequencies import outcomes, score
-from frequency_report import chart, choices, sheet, table
-from questions import Question, questions
-from running import described, file_name, fingerprint, samplers, write
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.cli.run import reporting
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
-from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, render
-from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
+from vipaint_pyro.evaluation.engines import samplers
+from vipaint_pyro.evaluation.records import described, file_name, fingerprint
+from vipaint_pyro.evaluation.under_the_mask.charts import chart, sheet
+from vipaint_pyro.evaluation.under_the_mask.completions import complete, kept
+from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
+from vipaint_pyro.evaluation.under_the_mask.questions import Question, questions
+from vipaint_pyro.evaluation.under_the_mask.report import choices, table
+from vipaint_pyro.files import write_text
 
 EXACT = "exact draws"
 ALONE = "VIPaint-4, guide alone"
 METHODS = ("VIPaint-2", "VIPaint-4", ALONE, "DPS, equal calls")
 
 
-def complete(prior: DiffusionPrior, question: Question, sampler: object | None, completions: int, batch: int) -> Tensor:
-    """Completions (S, 3, 64, 64) in [-1, 1], what is seen put back; without a sampler, exact draws by the decoder."""
-    generator = torch.Generator().manual_seed(question.seed)
-    sizes = [min(batch, completions - k) for k in range(0, completions, batch)]
-    parts = []
-    if sampler is None:
-        faces = question.posterior.draw(completions, generator)
-        with torch.no_grad():
-            for part in torch.stack([render(face) for face in faces]).split(batch):
-                parts.append(prior.decode(prior.encode(part)))
-    else:
-        operator = Inpainting(question.observed[None])
-        y = operator.adjoint(question.truth[None])
-        fitted = {}
-        for size in sizes:
-            drawn = sampler(prior, operator, y, size, generator, **fitted)
-            if isinstance(sampler, VIPaintSampler):
-                fitted = {"guide": drawn.guide}  # one fit for all
-            parts.append(drawn.images[:, 0])
-    return torch.where(question.observed, question.truth, torch.cat(parts).clamp(-1, 1))
+def engines(prior: DiffusionPrior, completions: int, smoke: bool) -> dict[str, Callable | None]:
+    """Name -> sampler, or None for exact draws."""
+    found = samplers(prior, completions, smoke)
+    found[ALONE] = replace(found["VIPaint-4"], zeta=0.0)
+    return {**{method: found[method] for method in METHODS}, EXACT: None}
 
 
-def kept(path: Path, facts: dict, compute) -> Tensor:
-    """Completions as 8-bit pictures, from their file where they are there."""
-    if path.exists():
-        with safe_open(path, "pt") as file:
-            if json.loads(file.metadata()["facts"]) != facts:
-                raise click.ClickException(f"{path} comes from other settings; choose another --out")
-            return file.get_tensor("completions")
-    click.echo(f"{path.stem} ...")
-    pictures = ((compute() + 1) * 127.5).round().to(torch.uint8).contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{os.getpid()}.partial")
-    save_file({"completions": pictures}, partial, metadata={"facts": json.dumps(facts)})
-    os.replace(partial, path)
-    return pictures
+def chosen(methods: str) -> list[str]:
+    """Those of METHODS that are named, in their order, and exact draws."""
+    given, known = {file_name(m.strip()): m.strip() for m in methods.split(";")}, {file_name(m) for m in METHODS}
+    for wrong in given.keys() - known:
+        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {given[wrong]}", param_hint="--methods")
+    return [m for m in METHODS if file_name(m) in given] + [EXACT]
+
+
+def drawn(path: Path, prior: DiffusionPrior, question: Question, sampler: Callable | None, facts: dict) -> Tensor:
+    """Completions (S, 3, 64, 64), uint8, from their file where they are there."""
+
+    def compute() -> Tensor:
+        click.echo(f"{path.stem} ...")
+        return complete(prior, question, sampler, facts["completions"], facts["batch"])
+
+    return kept(path, {**facts, "sampler": None if sampler is None else described(sampler)}, compute)
 
 
 @click.command(help=__doc__)
@@ -95,39 +81,28 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
     if smoke:
         faces, completions, attributes, batch = 1, 4, "top", 3
     prior = DiffusionPrior.from_pretrained(name)
-    settings = {m: s for m, s in samplers(prior, completions, smoke).items() if m in METHODS}
-    settings[ALONE] = replace(settings["VIPaint-4"], zeta=0.0)
-    # What is on the head is part of the question, so that no label is given.
-    weights, prior = fingerprint(prior), prior.conditioned(None)
-    chosen = {file_name(m.strip()): m.strip() for m in methods.split(";")}
-    for wrong in chosen.keys() - {file_name(m) for m in METHODS}:
-        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {chosen[wrong]}", param_hint="--methods")
-    for attribute in attributes.split(","):
-        if attribute not in ATTRIBUTES:
-            raise click.BadParameter(f"an attribute is one of {', '.join(ATTRIBUTES)}, not {attribute}")
-    names = [m for m in METHODS if file_name(m) in chosen] + [EXACT]
-    asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
+    facts = {"weights": fingerprint(prior), "completions": completions, "batch": batch}
+    methods, names = engines(prior, completions, smoke), chosen(methods)
+    prior = prior.conditioned(None)  # what is on the head is part of the question
+    with reporting():
+        asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
     pictures, found, off = {}, {}, {}
     for q in asked:
         for method in names:
-            sampler = settings.get(method)
-            facts = {"weights": weights, "completions": completions, "batch": batch}
-            facts["sampler"] = None if sampler is None else described(sampler)
             path = out / "completions" / f"{q.attribute}-{q.index}-{file_name(method)}.safetensors"
-            drawn = kept(path, facts, lambda q=q, s=sampler: complete(prior, q, s, completions, batch))
-            read, key = read_attributes(drawn / 127.5 - 1), (q.attribute, q.index, method)
-            pictures[key], found[key], off[key] = drawn, outcomes(read), q.off(drawn / 127.5 - 1, read)
+            with reporting():
+                picture = drawn(path, prior, q, methods[method], facts)
+            key, x = (q.attribute, q.index, method), picture / 127.5 - 1
+            read = read_attributes(x)
+            pictures[key], found[key], off[key] = picture, outcomes(read), q.off(x, read)
+            assert (x - q.truth)[:, q.observed.expand(3, -1, -1)].abs().max() < 1e-6  # what is seen is kept
     text = table(asked, found, off, names)
-    write(out / "table.md", text + "\n")
+    write_text(out / "table.md", text + "\n")
     residuals = {(q.attribute, q.index): q.rebuilt(prior) for q in asked}
-    write(out / "choices.md", choices(asked, found, residuals, names) + "\n")
+    write_text(out / "choices.md", choices(asked, found, residuals, names) + "\n")
     chart(asked, found, names).savefig(out / "frequencies.png")
     sheet(asked, pictures, names).save(out / "completions.png")
     click.echo(text)
-    for q in asked:
-        for method in names:
-            drawn = pictures[q.attribute, q.index, method] / 127.5 - 1
-            assert (drawn - q.truth)[:, q.observed.expand(3, -1, -1)].abs().max() < 1e-6  # what is seen is kept
     assert smoke or all(
         score(found[q.attribute, q.index, EXACT][q.attribute], q.open()[q.attribute]).distance < 0.3 for q in asked
     )

@@ -9,7 +9,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent.parent / "examples"
-NEEDS_DATA = {"02_completion_quality.py", "05_dataset_prior.py", "07_swapping_guides.py", "11_perceptual_ablation.py", "12_restoration.py", "15_photon_counts.py", "judge_fashion_mnist.py", "train_fashion_mnist.py"}
+NEEDS_DATA = {
+    "02_completion_quality.py",
+    "05_dataset_prior.py",
+    "07_swapping_guides.py",
+    "11_perceptual_ablation.py",
+    "12_restoration.py",
+    "15_photon_counts.py",
+    "priors/judge_fashion_mnist.py",
+    "priors/train_fashion_mnist.py",
+}
 EXAMPLES = {
     "01_svi_script.py": ["--out", "svi.png"],
     "02_completion_quality.py": ["--out", "quality"],
@@ -26,23 +35,27 @@ EXAMPLES = {
     "13_what_is_under_the_mask.py": ["--out", "mask"],
     "14_memory.py": [],
     "15_photon_counts.py": ["--out", "counts.png"],
-    "judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
-    "judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
-    "train_fashion_mnist.py": ["--out", "prior"],
+    "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
+    "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
+    "priors/train_fashion_mnist.py": ["--out", "prior"],
 }
 # The same on another prior, and another measurement.
 MORE = [
-    ("02_completion_quality.py", ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"]),
+    (
+        "02_completion_quality.py",
+        ["--out", "faces", "--prior", "cartoon-faces", "--masks", "small", "--method", "VIPaint-2"],
+    ),
     ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
 ]
-# Imported by the examples; they have tests of their own.
-SHARED = {"frequencies.py", "frequency_report.py", "questions.py", "running.py", "training.py"}
+# Imported by the training scripts; it has tests of its own.
+SHARED = {"priors/training.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
-CHAINED = {"train_cartoon_autoencoder.py", "train_cartoon_classifier.py", "train_cartoon_prior.py"}
+CHAINED = {f"priors/train_cartoon_{part}.py" for part in ("autoencoder", "classifier", "prior")}
 
 
 def test_every_example_is_listed():
-    assert {p.name for p in FOLDER.glob("*.py")} == set(EXAMPLES) | SHARED | CHAINED
+    found = {p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*.py")}
+    assert found == set(EXAMPLES) | SHARED | CHAINED | {"notebooks/build.py"}
 
 
 @pytest.fixture
@@ -89,11 +102,24 @@ def test_the_perceptual_ablation_takes_the_run_without_from_completion_quality(t
     assert "VIPaint-4: 2 of 2 images" not in said and "| VIPaint-4 |" in said and "| LPIPS in the fit |" in said
 
 
+def test_what_a_user_can_mend_is_said_in_one_line(tmp_path, data):
+    def refused(*more):
+        command = [sys.executable, str(FOLDER / "02_completion_quality.py"), "--smoke", "--out", "quality", *more]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    methods = "VIPaint-4, VIPaint-2, DPS, equal refinement steps"
+    said = refused("--data", str(data), "--method", "loud")
+    assert said.startswith(f"Error: no method 'loud': there are {methods}") and said.count("\n") == 1
+    assert "install Debian's package dataset-fashion-mnist" in refused("--data", str(tmp_path))
+
+
 def test_training_goes_on_where_it_was(tmp_path, data):
     """Two halves give the weights of one whole, bit for bit."""
 
     def train(out, *more):
-        command = [sys.executable, str(FOLDER / "train_fashion_mnist.py"), "--data", str(data)]
+        command = [sys.executable, str(FOLDER / "priors" / "train_fashion_mnist.py"), "--data", str(data)]
         command += ["--out", str(tmp_path / out), "--batch-size", "4", "--checkpoint-every", "2", *more]
         subprocess.run(command, check=True, capture_output=True)
         return load_file(str(tmp_path / out / "checkpoint.safetensors"))
@@ -112,7 +138,7 @@ def test_the_cartoon_prior_is_trained_in_three_scripts(tmp_path):
     from vipaint_pyro.datasets.cartoon_faces.classifier import FaceClassifier
 
     def train(script, *arguments):
-        command = [sys.executable, str(FOLDER / f"train_cartoon_{script}.py"), *arguments, "--smoke"]
+        command = [sys.executable, str(FOLDER / "priors" / f"train_cartoon_{script}.py"), *arguments, "--smoke"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
 

@@ -11,13 +11,13 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 from torch import nn
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+SCRIPTS = Path(__file__).parent.parent / "examples" / "priors"
 
 
 @pytest.fixture
 def training(monkeypatch):
     """The module, which lies among the scripts."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     monkeypatch.delitem(sys.modules, "training", raising=False)
     import training
 

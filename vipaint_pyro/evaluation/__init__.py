@@ -1,14 +1,21 @@
-"""How good are samples: metrics, comparisons, tables."""
+"""How good are samples: metrics, benchmarks, comparisons, tables."""
 
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "Estimate": "vipaint_pyro.evaluation.quality",
+    "Benchmark": "vipaint_pyro.evaluation.benchmarks",
+    "Estimate": "vipaint_pyro.samplers.estimate",
+    "Kept": "vipaint_pyro.evaluation.records",
     "Quality": "vipaint_pyro.evaluation.quality",
+    "compare": "vipaint_pyro.evaluation.engines",
+    "completion": "vipaint_pyro.evaluation.benchmarks",
     "evaluate": "vipaint_pyro.evaluation.quality",
     "join": "vipaint_pyro.evaluation.quality",
     "mean_and_error": "vipaint_pyro.evaluation.quality",
     "paired": "vipaint_pyro.evaluation.quality",
+    "restoration": "vipaint_pyro.evaluation.benchmarks",
+    "sheet": "vipaint_pyro.evaluation.sheets",
+    "table": "vipaint_pyro.evaluation.tables",
 }
 
 __all__ = sorted(_EXPORTS)

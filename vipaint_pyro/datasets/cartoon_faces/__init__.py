@@ -3,9 +3,9 @@
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "cartoon_faces": "vipaint_pyro.datasets.fashion_mnist.cartoon_faces.faces",
-    "face_posterior": "vipaint_pyro.datasets.fashion_mnist.cartoon_faces.posterior",
-    "read_attributes": "vipaint_pyro.datasets.fashion_mnist.cartoon_faces.classifier",
+    "cartoon_faces": "vipaint_pyro.datasets.cartoon_faces.faces",
+    "face_posterior": "vipaint_pyro.datasets.cartoon_faces.posterior",
+    "read_attributes": "vipaint_pyro.datasets.cartoon_faces.classifier",
 }
 
 __all__ = sorted(_EXPORTS)

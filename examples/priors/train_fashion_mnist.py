@@ -5,8 +5,8 @@ A class-conditional `UNet2DModel` (v-prediction, cosine schedule, class 10 = no 
 checkpoint was written, and ``OUT/unet``, ``OUT/scheduler`` always hold the averaged weights of
 that checkpoint in diffusers format.
 
-    python examples/train_fashion_mnist.py --out fashion-mnist-prior --steps 8000
-    python examples/train_fashion_mnist.py --out finer --init fashion-mnist-prior --steps 2000 --lr 4e-4
+    python examples/priors/train_fashion_mnist.py --out fashion-mnist-prior --steps 8000
+    python examples/priors/train_fashion_mnist.py --out finer --init fashion-mnist-prior --steps 2000 --lr 4e-4
 """
 
 from __future__ import annotations

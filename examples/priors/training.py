@@ -1,6 +1,6 @@
 """What the training scripts share: the diffusion loss, averaged weights, a cosine rate, checkpoints and resume.
 
-Not a script of its own. A checkpoint is one safetensors file, written beside and moved into place, so that a
+Not a script of its own. A checkpoint is one safetensors file, written whole or not at all, so that a
 stopped run loses at most the steps since the last one.
 """
 
@@ -108,6 +108,8 @@ class Trainer:
             state |= {f"adam.{names[i]}.{k}": torch.as_tensor(v) for k, v in entry.items()}
         state["generator"] = self.generator.get_state()
         state["losses"] = torch.tensor(self.losses)
+        # Copies: a network may tie weights, which a safetensors file does not keep as one.
+        state = {k: v.detach().clone().contiguous() for k, v in state.items()}
         write_tensors(self.path, state, {"step": json.dumps(self.step)})
 
     def _load(self) -> None:

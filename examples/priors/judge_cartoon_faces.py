@@ -5,8 +5,8 @@ as the generator, and look like the faces that are read off them; how often a la
 classifier that does the reading reads. Figures go to OUT/figures.md, pictures beside it; with --card also into
 OUT/README.md, which is the card with its lines ``<!-- name -->`` filled.
 
-    python examples/judge_cartoon_faces.py cartoon-faces --out judged
-    python examples/judge_cartoon_faces.py ./cartoon-prior/prior --out judged --card CARD.md
+    python examples/priors/judge_cartoon_faces.py cartoon-faces --out judged
+    python examples/priors/judge_cartoon_faces.py ./cartoon-prior/prior --out judged --card CARD.md
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import click
 import torch
 from torch import Tensor
 
-from frequencies import (
+from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, shows
+from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
+from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     as_tensor,
     bootstrap_error,
     counts,
     exact_outcomes,
     exact_total_variation,
+    faces_read,
     outcomes,
     total_variation,
 )
-from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
-from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces, render, shows
-from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
-from vipaint_pyro.evaluation.metrics import psnr
 from vipaint_pyro.files import write_text
 from vipaint_pyro.images import from_bytes, from_model, to_output
 from vipaint_pyro.measurements.lpips import LPIPS
@@ -39,7 +40,10 @@ from vipaint_pyro.randomness import isolated
 
 #: The generator itself: all attributes for themselves, as they are drawn.
 GENERATOR = FacePosterior(
-    [([{name: c} for c in odds], torch.tensor([*odds.values()], dtype=torch.float64)) for name, odds in ATTRIBUTES.items()]
+    [
+        ([{name: choice} for choice in odds], torch.tensor([*odds.values()], dtype=torch.float64))
+        for name, odds in ATTRIBUTES.items()
+    ]
 )
 
 
@@ -68,13 +72,6 @@ def distances(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     lpips = LPIPS("alex")
     pairs = zip(x.split(50), truth.split(50))
     return psnr(x, truth), torch.cat([lpips(a, b) for a, b in pairs])
-
-
-def read_again(read: Tensor) -> Tensor:
-    """The generator's own pictures of the faces that were read."""
-    choices = [[*odds] for odds in ATTRIBUTES.values()]
-    faces = [{n: c[i] for n, c, i in zip(ATTRIBUTES, choices, row)} for row in read.tolist()]
-    return torch.stack([render(face) for face in faces])
 
 
 def spread(values: Tensor, digits: int) -> str:
@@ -144,7 +141,8 @@ def side_by_side(left: Tensor, right: Tensor, names: tuple[str, str], rows: int 
     blocks = [to_output(from_model(x[: rows * columns]), "pil") for x in (left, right)]
     columns = min(columns, len(blocks[0]))
     lines = [[p for b in blocks for p in b[r * columns : (r + 1) * columns]] for r in range(rows)]
-    return grid([line for line in lines if len(line) == 2 * columns], [n for n in names for _ in range(columns)], side=80)
+    heads = [name for name in names for _ in range(columns)]
+    return grid([line for line in lines if len(line) == len(heads)], heads, side=80)
 
 
 @click.command(help=__doc__)
@@ -172,7 +170,7 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
         "closeness": closeness(
             {
                 "reconstructions of test faces": distances(y, x),
-                "samples, to the face that is read off them": distances(drawn, read_again(read)),
+                "samples, to the face that is read off them": distances(drawn, faces_read(read)),
             }
         ),
         "frequencies": frequencies(read),

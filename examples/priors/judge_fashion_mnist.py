@@ -1,7 +1,7 @@
 """Judge a ``fashion-mnist`` prior: denoising error on test images, a sheet of samples, its loss curve.
 
-    python examples/judge_fashion_mnist.py fashion-mnist --out judged
-    python examples/judge_fashion_mnist.py ./fashion-mnist-prior --out judged --losses ./fashion-mnist-prior/losses.json
+    python examples/priors/judge_fashion_mnist.py fashion-mnist --out judged
+    python examples/priors/judge_fashion_mnist.py ./my-prior --out judged --losses ./my-prior/losses.json
 """
 
 from __future__ import annotations

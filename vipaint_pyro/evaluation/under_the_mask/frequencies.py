@@ -1,6 +1,6 @@
 """Frequencies of attributes read off cartoon faces, against known probabilities.
 
-Not a script of its own. What a picture cannot show (the colour of a hat that is not there) counts as an outcome of
+What a picture cannot show (the colour of a hat that is not there) counts as an outcome of
 its own, NOT_DRAWN, in the readings as in the probabilities.
 """
 
@@ -11,8 +11,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, number, shows
+from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, number, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior
+
+__all__ = [
+    "IMPOSSIBLE",
+    "NOT_DRAWN",
+    "Score",
+    "as_tensor",
+    "bootstrap_error",
+    "counts",
+    "exact_outcomes",
+    "exact_total_variation",
+    "faces_read",
+    "outcomes",
+    "score",
+    "total_variation",
+]
 
 NOT_DRAWN = "not drawn"
 #: Below this an outcome counts as ruled out by what is seen.
@@ -25,13 +40,22 @@ def outcomes(read: Tensor) -> dict[str, list[str]]:
     """What faces show: attribute -> its choice in each face, or NOT_DRAWN.
 
     Args:
-        read: whole numbers (N, 11), as :func:`vipaint_pyro.datasets.cartoon_faces.classifier.read_attributes` gives them.
+        read: whole numbers (N, 11), as :func:`~vipaint_pyro.datasets.cartoon_faces.classifier.read_attributes` gives
+            them.
     """
     seen = shows(read)
     return {
         name: [[*odds][i] if s else NOT_DRAWN for i, s in zip(read[:, k].tolist(), seen[:, k].tolist())]
         for k, (name, odds) in enumerate(ATTRIBUTES.items())
     }
+
+
+def faces_read(read: Tensor) -> Tensor:
+    """The generator's own pictures, (N, 3, 64, 64) in [-1, 1], of faces that were read as whole numbers (N, 11)."""
+    choices = [[*odds] for odds in ATTRIBUTES.values()]
+    faces = [{n: c[i] for n, c, i in zip(ATTRIBUTES, choices, row)} for row in read.tolist()]
+    drawn = {tuple(face.values()): render(face) for face in faces}  # each but once
+    return torch.stack([drawn[tuple(face.values())] for face in faces])
 
 
 def exact_outcomes(posterior: FacePosterior, name: str) -> dict[str, float]:
@@ -91,7 +115,15 @@ def bootstrap_error(counted: Tensor, probabilities: Tensor, repeats: int = 2000)
 
 @dataclass(frozen=True)
 class Score:
-    """One method's frequencies of one attribute in one face, against the exact odds."""
+    """One method's frequencies of one attribute in one face, against the exact odds.
+
+    Attributes:
+        distance: total variation.
+        error: its standard error.
+        ruled_out: share of completions that show what is impossible.
+        ideal: mean total variation of as many exact draws.
+        ideal_spread: its standard deviation.
+    """
 
     distance: float
     error: float
@@ -101,6 +133,12 @@ class Score:
 
 
 def score(found: list[str], odds: dict[str, float]) -> Score:
+    """Of an attribute's outcomes in the completions of one face.
+
+    Args:
+        found: the outcome in each completion.
+        odds: the exact probabilities of :func:`exact_outcomes`.
+    """
     counted, exact = counts(found, odds), as_tensor(odds)
     ruled_out = counted[exact < IMPOSSIBLE].sum() / counted.sum()
     distance = total_variation(counted, exact).item()

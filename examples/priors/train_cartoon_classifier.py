@@ -3,7 +3,7 @@
 Completions have come through the autoencoder: half of what it is trained on has, too, more or less, so that a
 moustache that has grown faint on the way is read as one.
 
-    python examples/train_cartoon_classifier.py --autoencoder cartoon-autoencoder --out classifier
+    python examples/priors/train_cartoon_classifier.py --autoencoder cartoon-autoencoder --out classifier
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def main(autoencoder, out, faces, rebuild, steps, batch_size, seed, smoke):
     sharp, soft = right(images), right(rebuilt(codec, images[: 8 if smoke else 1000]))
     for k, name in enumerate(ATTRIBUTES):
         a, b = sharp[seen[:, k], k], soft[seen[: len(soft), k], k]
-        click.echo(f"{name:15} {a.float().mean():.4f} of {len(a)}; rebuilt {b.float().mean():.4f} of {len(b)} that show")
+        sharply, softly = (f"{v.float().mean():.4f} of {len(v)}" for v in (a, b))
+        click.echo(f"{name:15} {sharply}; rebuilt {softly} that show")
     for found in (sharp, soft):
         assert smoke or (found | ~seen[: len(found)]).float().mean() > 0.99
 

@@ -5,7 +5,7 @@ no label) on the latents of the autoencoder that train_cartoon_autoencoder.py ma
 first and kept in OUT/latents.safetensors. Stop it at any moment: the same command goes on, and OUT/prior always
 holds the averaged weights of the last checkpoint, to be loaded as any other prior.
 
-    python examples/train_cartoon_prior.py --autoencoder cartoon-autoencoder --out cartoon-prior
+    python examples/priors/train_cartoon_prior.py --autoencoder cartoon-autoencoder --out cartoon-prior
 """
 
 from __future__ import annotations

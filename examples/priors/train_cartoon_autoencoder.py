@@ -4,7 +4,7 @@ An `AutoencoderKL` from 64x64 colour faces to 4x16x16 latents; loss = L1 + LPIPS
 faces are drawn first (about 5 ms each) and kept in OUT/train.safetensors. Stop it at any moment: the same command
 goes on, and OUT/vae always holds the averaged weights of the last checkpoint in diffusers format.
 
-    python examples/train_cartoon_autoencoder.py --out cartoon-autoencoder
+    python examples/priors/train_cartoon_autoencoder.py --out cartoon-autoencoder
 """
 
 from __future__ import annotations

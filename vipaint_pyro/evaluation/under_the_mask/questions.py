@@ -1,19 +1,24 @@
-"""A cartoon face with one attribute covered: what may be there, and what a completion says is.
-
-Not a script of its own.
-"""
+"""A cartoon face with one attribute covered: what may be there, and what a completion says is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from frequencies import IMPOSSIBLE, exact_outcomes
-from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, draw_attributes, number, render, shows
 from vipaint_pyro.datasets.cartoon_faces.posterior import FacePosterior, attribute_mask, face_posterior
+from vipaint_pyro.evaluation.under_the_mask.frequencies import IMPOSSIBLE, exact_outcomes, faces_read
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["Found", "Key", "Question", "by_attribute", "questions"]
+
+#: Attribute that is covered, number of the face, method.
+Key = tuple[str, int, str]
+#: Of the completions of each: attribute -> what every completion shows.
+Found = Mapping[Key, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Question:
 
     @property
     def seed(self) -> int:
+        """A number that no other question has."""
         return len(ATTRIBUTES) * self.index + [*ATTRIBUTES].index(self.attribute)
 
     def open(self) -> dict[str, dict[str, float]]:
@@ -51,10 +57,7 @@ class Question:
         Root mean square over what is hidden, in units of [-1, 1]; about 0.03 is the autoencoder's own, and a
         mouth between two of the generator's has more.
         """
-        choices = [[*odds] for odds in ATTRIBUTES.values()]
-        faces = [{n: c[i] for n, c, i in zip(ATTRIBUTES, choices, row)} for row in read.tolist()]
-        drawn = {tuple(face.values()): render(face) for face in faces}
-        change = completions - torch.stack([drawn[tuple(face.values())] for face in faces])
+        change = completions - faces_read(read)
         return change[:, ~self.observed.expand(3, -1, -1)].pow(2).mean(1).sqrt()
 
     def rebuilt(self, prior: DiffusionPrior) -> dict[str, float]:
@@ -80,8 +83,19 @@ class Question:
         return wrong
 
 
+def by_attribute(asked: Sequence[Question]) -> dict[str, list[Question]]:
+    """The questions of each covered attribute, in their order."""
+    return {name: [q for q in asked if q.attribute == name] for name in dict.fromkeys(q.attribute for q in asked)}
+
+
 def questions(attribute: str, faces: int) -> list[Question]:
-    """The first test faces in which an attribute shows."""
+    """The first test faces in which an attribute shows.
+
+    Raises:
+        ValueError: for an unknown attribute.
+    """
+    if attribute not in ATTRIBUTES:
+        raise ValueError(f"an attribute is one of {', '.join(ATTRIBUTES)}, not {attribute}")
     found: list[Question] = []
     index, place = 0, [*ATTRIBUTES].index(attribute)
     while len(found) < faces:

@@ -1,20 +1,16 @@
 """What the comparisons share: resumed, enlarged and split runs give what one run gives."""
 
-import json
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-import click
 import pytest
 import torch
 
+from vipaint_pyro.evaluation.benchmarks import Benchmark
+from vipaint_pyro.evaluation.engines import compare, run, samplers
 from vipaint_pyro.evaluation.quality import Quality, evaluate
+from vipaint_pyro.evaluation.records import Kept, fingerprint
 from vipaint_pyro.measurements.masks import rotated_window
-from vipaint_pyro.samplers import DPSSampler, Samples
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
-from running import Kept, chunks, compare, described, file_name, fingerprint, run, samplers, sheet, table
+from vipaint_pyro.samplers import Samples
 
 
 @dataclass(frozen=True)
@@ -46,11 +42,10 @@ def setting(network_prior):
     truth = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
     observed = torch.stack([rotated_window((8, 8), torch.Generator().manual_seed(i)) for i in range(7)])
 
-    def go(out, images=7, chunk=3, methods=None, only=None, facts=None):
-        return compare(
-            out, methods or {"noise": Noisy()}, only, facts or {"masks": "rotated"}, truth[:images], chunk,
-            network_prior, 2, [0, 1, 2, 3, 0, 1, 2][:images], lambda a, b: {"observed": observed[a:b]},
-        )  # fmt: skip
+    def go(out, images=7, chunk=3, methods=None, only=None, facts=None, log=None):
+        measured, labels = lambda a, b: {"observed": observed[a:b]}, [0, 1, 2, 3, 0, 1, 2][:images]
+        benchmark = Benchmark(truth[:images], measured, labels, facts or {"masks": "rotated"})
+        return compare(out, methods or {"noise": Noisy()}, benchmark, network_prior, 2, chunk, only, log)
 
     go.truth, go.observed, go.prior = truth, observed, network_prior
     return go
@@ -88,10 +83,10 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, setting):
         return some
 
     with pytest.raises(KeyboardInterrupt):
-        run(kept, 7, 3, compute(2), "noise")
+        run(kept, 7, 3, compute(2))
     assert kept.missing(7) == [3, 4, 5, 6]
     (tmp_path / "stopped" / "99.partial").write_bytes(b"half a file")
-    run(kept, 7, 3, compute(None), "noise")
+    run(kept, 7, 3, compute(None))
     assert CALLS == [3, 3, 3, 1]
     assert no_seconds(kept.quality(7)) == no_seconds(whole)
 
@@ -119,6 +114,12 @@ def test_figures_alone_are_enough_to_go_on(tmp_path, setting):
     assert kept.shown(7) == 0 and setting(tmp_path / "whole")["noise"].shown(7) == 7
 
 
+def test_a_run_says_how_far_it_is(tmp_path, setting):
+    said = []
+    setting(tmp_path, log=said.append)
+    assert said == [f"noise: {done} of 7 images, 0 s each" for done in (3, 6, 7)]
+
+
 def test_one_method_alone_and_what_is_complete(tmp_path, setting):
     methods = {"noise": Noisy(), "half, as loud": Noisy(0.5)}
     assert list(setting(tmp_path, methods=methods, only="half-as-loud")) == ["half, as loud"]
@@ -126,7 +127,7 @@ def test_one_method_alone_and_what_is_complete(tmp_path, setting):
     assert list(setting(tmp_path, methods=methods, only="half, as loud")) == ["half, as loud"]
     assert list(setting(tmp_path, methods=methods)) == ["noise", "half, as loud"]
     assert CALLS == [3, 3, 1] * 2
-    with pytest.raises(click.BadParameter, match="no method 'loud': there are noise, half, as loud"):
+    with pytest.raises(ValueError, match="no method 'loud': there are noise, half, as loud"):
         setting(tmp_path, methods=methods, only="loud")
 
 
@@ -136,21 +137,15 @@ def test_other_settings_are_refused(tmp_path, setting):
         {"methods": {"noise": Noisy(0.5)}},
         {"facts": {"masks": "small"}},
     ):
-        with pytest.raises(click.ClickException, match=r"noise\.json comes from other settings; choose another --out"):
+        with pytest.raises(ValueError, match=r"noise\.json comes from other settings; choose another --out"):
             setting(tmp_path, **change)
     # Other weights are another prior, whatever it is called.
     before = fingerprint(setting.prior)
     with torch.no_grad():
         next(iter(setting.prior.denoiser.network.parameters())).add_(1e-3)
     assert fingerprint(setting.prior) != before
-    with pytest.raises(click.ClickException, match="other settings"):
+    with pytest.raises(ValueError, match="other settings"):
         setting(tmp_path)
-
-
-def test_missing_images_by_chunks():
-    assert chunks([], 4) == []
-    assert chunks([0, 1, 2, 3, 4], 4) == [(0, 4), (4, 5)]
-    assert chunks([1, 2, 5, 6, 7], 2) == [(1, 3), (5, 7), (7, 8)]
 
 
 def test_samplers_are_compared_at_equal_calls(network_prior):
@@ -168,36 +163,3 @@ def test_samplers_are_compared_at_equal_calls(network_prior):
     latent = samplers(network_prior, 5, smoke=False)
     assert latent["VIPaint-2"].fraction == latent["DPS with VIPaint's step, equal calls"].fraction == 0.3
     assert latent["DPS, equal calls"].fraction is None and latent["DPS, equal calls"].zeta == 0.5
-
-
-def test_settings_survive_json():
-    facts = described(DPSSampler(7))
-    assert facts["class"] == "DPSSampler" and facts["num_steps"] == 7
-    assert facts == json.loads(json.dumps(facts))
-    assert file_name("DPS with VIPaint's step, equal calls") == "dps-with-vipaints-step-equal-calls"
-
-
-def test_a_table_by_hand():
-    def made(*values):
-        return Quality(*([list(values)] * 5), calls=12.0, seconds=1.25)
-
-    text = table({"one": made(1.0, 3.0), "two": made(1.0, 1.0)}, ["lpips_raw", "psnr"], deviation=True).splitlines()
-    assert text == [
-        "| method | LPIPS raw | PSNR (dB) | calls | s per image |",
-        "|--|--|--|--|--|",
-        "| one | 2.0000 ± 1.0000 (1.4142) | 2.0 ± 1.0 (1.4) | 12 | 1.2 |",
-        "| two | 1.0000 ± 0.0000 (0.0000) | 1.0 ± 0.0 (0.0) | 12 | 1.2 |",
-        "",
-        "one - two, lpips_raw: +1.0000 ± 1.0000 (paired)",
-    ]
-
-
-def test_a_sheet_shows_what_it_says():
-    truth, drawn = torch.full((3, 1, 8, 8), -1.0), torch.ones(2, 3, 1, 8, 8)
-    from vipaint_pyro.images import to_output
-
-    grey = {"given": lambda i: to_output(torch.full((1, 1, 4, 4), 0.5), "pil")[0]}
-    picture = sheet(truth, grey, drawn, rows=2)
-    at = [picture.getpixel((6 + 90 * k + 42, 22 + 90 * r + 42)) for r in range(2) for k in range(4)]
-    assert [p[0] for p in at] == pytest.approx([0, 128, 255, 255] * 2, abs=1)
-    assert picture.size == (4 * 90 + 6, 22 + 2 * 90 + 6)
