@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,13 @@ from torch import Tensor
 
 from vipaint_pyro.datasets.fashion_mnist import fashion_mnist
 from vipaint_pyro.evaluation.quality import Quality, evaluate
+from vipaint_pyro.images import from_bytes
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import MASKS
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.base import Sampler
 
 __all__ = ["PRIORS", "Benchmark", "completion", "pictures", "restoration"]
 
@@ -29,14 +33,13 @@ class Benchmark:
 
     Args:
         truth: (N, C, H, W) in [-1, 1].
-        measured: (first, behind the last) -> ``observed``, or ``operator`` and ``y``, of those images, as
-            :func:`~vipaint_pyro.evaluation.quality.evaluate` takes them.
+        measurement: of the N images.
         labels: class per image; None for none.
         facts: what the results depend on, but for the sampler, its prior and the number of images; as JSON has it.
     """
 
     truth: Tensor
-    measured: Callable[[int, int], dict]
+    measurement: Measurement
     labels: Sequence[int] | None
     facts: Mapping[str, object]
 
@@ -44,12 +47,12 @@ class Benchmark:
         return len(self.truth)
 
     def evaluate(
-        self, sampler: Callable, prior: DiffusionPrior, num_samples: int, first: int, stop: int
+        self, sampler: Sampler, prior: DiffusionPrior, num_samples: int, first: int, stop: int
     ) -> tuple[Quality, Tensor]:
         """A sampler's quality on the images first ... stop - 1, and its samples (S, stop - first, C, H, W)."""
-        truth, given = self.truth[first:stop], self.measured(first, stop)
         labels = None if self.labels is None else self.labels[first:stop]
-        return evaluate(sampler, prior, truth, labels=labels, num_samples=num_samples, first=first, **given)
+        seen = self.measurement.part(first, stop)
+        return evaluate(sampler, prior, self.truth[first:stop], seen, labels, num_samples, first)
 
 
 def completion(
@@ -70,7 +73,8 @@ def completion(
     size = tuple(truth.shape[-2:])
     observed = torch.stack([MASKS[masks](size, torch.Generator().manual_seed(i)) for i in range(images)])
     facts = {"prior": prior, "masks": masks, "labels": labels, "split": split}
-    return Benchmark(truth, lambda a, b: {"observed": observed[a:b]}, classes if labels else None, facts)
+    operator = Inpainting(observed)
+    return Benchmark(truth, Measurement.of(operator, operator(truth)), classes if labels else None, facts)
 
 
 def restoration(
@@ -81,7 +85,6 @@ def restoration(
     split: str,
     data: str | Path,
     cache: Path,
-    device: torch.device | str | None = None,
 ) -> Benchmark:
     """The first images of a split, measured as a task says, with noise of a seed per image.
 
@@ -90,7 +93,6 @@ def restoration(
         task: a name in :data:`~vipaint_pyro.measurements.tasks.TASKS`, with its own options and noise.
         images: how many.
         labels: whether the sampler is told the classes.
-        device: of the operators: the prior's.
 
     Raises:
         ValueError: where the split has fewer images.
@@ -98,13 +100,10 @@ def restoration(
     truth, classes = pictures(prior, split, images, data, cache)
     sigma, shape, options = TASKS[task].sigma, tuple(truth.shape[1:]), dict(TASKS[task].options)
     noise = [torch.Generator().manual_seed(_NOISE + i) for i in range(images)]
-    y = measure(make_operator(task, shape, images), truth, sigma, noise)
+    operator = make_operator(task, shape, images)
+    measurement = Measurement.of(operator, measure(operator, truth, sigma, noise))
     facts = {"prior": prior, "task": task, "options": options, "sigma": sigma, "labels": labels, "split": split}
-
-    def measured(first: int, stop: int) -> dict:
-        return {"operator": make_operator(task, shape, stop - first, device=device), "y": y[first:stop]}
-
-    return Benchmark(truth, measured, classes if labels else None, facts)
+    return Benchmark(truth, measurement, classes if labels else None, facts)
 
 
 def pictures(prior: str, split: str, number: int, data: str | Path, cache: Path) -> tuple[Tensor, list[int]]:
@@ -135,4 +134,4 @@ def _faces(split: str, number: int, cache: Path) -> tuple[Tensor, list[int]]:
 
     cache.mkdir(parents=True, exist_ok=True)
     faces, attributes = cartoon_faces(split, number, cache / f"faces-{split}-{number}.safetensors")
-    return faces / 127.5 - 1, attributes[:, 0].tolist()  # the class is what is on the head
+    return from_bytes(faces), attributes[:, 0].tolist()  # the class is what is on the head

@@ -3,6 +3,7 @@ r"""Methods by name, each drawing from the posterior of the benchmark's problems
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,23 +12,33 @@ from torch import Tensor
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems
-from vipaint_pyro.guides import MarkovGuide, finish
+from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.particles import systematic
-from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
-from vipaint_pyro.samplers import DPSSampler, REDDiffSampler
+from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.red_diff import REDDiffSampler
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
 
 CORRECTIONS = ("none", "psis", "smc")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
+
+#: Samplers with the settings of the table.
+BASELINES: dict[str, Callable[[Lab], Sampler]] = {
+    "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
+    "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
+    "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
+}
 
 #: What the distances mean: rows that know the truth, and return parts of it.
 CALIBRATION = ("exact", "moment-gaussian", "one-mode", "delta", "prior")
@@ -98,10 +109,8 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
     with isolated(seed):
         if name in CALIBRATION:
             return Draws(_calibration(name, problems, lab.samples))
-        if name == "dps":
-            return _dps(problems, lab, seed)
-        if name in GUIDES and GUIDES[name].form == "clean":
-            return _red_diff(name, problems, lab, seed)
+        if name in BASELINES:
+            return _sampled(BASELINES[name](lab), problems, lab.samples, seed)
         guide, _, correction = name.partition("+")
         return _guided(guide, correction or "none", problems, lab, seed)
 
@@ -110,15 +119,16 @@ def check_name(name: str, lab: Lab) -> None:
     """Raise ValueError where :func:`draw_named` does not know what to do."""
     if lab.likelihood not in LIKELIHOODS:
         raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}, not {lab.likelihood!r}")
-    if name in CALIBRATION or name == "dps":
+    if name in CALIBRATION or name in BASELINES:
         return
     guide, _, correction = name.partition("+")
-    if guide in GUIDES and GUIDES[guide].form == "clean" and correction:
-        raise ValueError(f"{guide} is a point: it has no weights to correct it by")
-    if guide not in GUIDES:
+    if guide in BASELINES:
+        raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
+    guides = [known for known, its in GUIDES.items() if its.form != "clean"]
+    if guide not in guides:
         raise ValueError(
-            f"unknown method {name!r}: there are {', '.join((*CALIBRATION, 'dps'))}, and the guides {', '.join(GUIDES)}, "
-            "each alone or with +psis or +smc"
+            f"unknown method {name!r}: there are {', '.join((*CALIBRATION, *BASELINES))}, and the guides "
+            f"{', '.join(guides)}, each alone or with +psis or +smc"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
@@ -166,65 +176,46 @@ def _reweighted(problems: Problems, weights: Tensor):
     return new
 
 
-def _dps(problems: Problems, lab: Lab, seed: int) -> Draws:
+def _sampled(sampler: Sampler, problems: Problems, num: int, seed: int) -> Draws:
+    """S draws for each problem by a sampler; the calls of each are its own."""
     start = time.perf_counter()
-    generator = torch.Generator().manual_seed(seed)
-    sampler = DPSSampler(num_steps=lab.dps_steps, zeta=lab.dps_zeta)
-    with count_calls(problems.prior) as calls:
-        x = sampler(problems.prior, problems.operator, problems.y, lab.samples, generator).images
-    per_sample = calls.total / lab.samples / len(problems)
-    return Draws(x, calls=per_sample, seconds=time.perf_counter() - start)
-
-
-def _red_diff(name: str, problems: Problems, lab: Lab, seed: int) -> Draws:
-    """Restarts; the calls of each are those of its own optimisation."""
-    start = time.perf_counter()
-    sampler = REDDiffSampler(num_steps=lab.red_diff_steps, lr=lab.red_diff_lr, random_times=name == "red-diff-v")
-    with count_calls(problems.prior) as calls:
-        x = sampler(
-            problems.prior, problems.operator, problems.y, lab.samples, torch.Generator().manual_seed(seed)
-        ).images
-    per_sample = calls.total / lab.samples / len(problems)
-    return Draws(x, calls=per_sample, seconds=time.perf_counter() - start)
+    generator, measurement = torch.Generator().manual_seed(seed), Measurement.of(problems.operator, problems.y)
+    drawn = sampler(problems.prior, measurement, num, generator)
+    return Draws(drawn.images, calls=sum(drawn.calls.values()) / num, seconds=time.perf_counter() - start)
 
 
 def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
-    model, guide = _build(name, problems, lab)
+    prior, calls = count_calls(problems.prior)
+    model, guide = _build(name, replace(problems, prior=prior), lab)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
         parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
-    generator = torch.Generator().manual_seed(seed)
-    start = time.perf_counter()
-    with count_calls(problems.prior) as calls:
-        fit(model, guide, problems.y, num_steps=lab.fit_steps, generator=generator)
-    guide = finish(guide)
-    fit_calls, fit_seconds = calls.total / len(problems), time.perf_counter() - start
+    calls.total, generator, start = 0, torch.Generator().manual_seed(seed), time.perf_counter()
+    fit(model, guide, problems.y, num_steps=lab.fit_steps, generator=generator)
+    guide = guide.finish()
+    fit_calls, fit_seconds = calls.total, time.perf_counter() - start
 
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
-    with count_calls(problems.prior) as calls:
-        start = time.perf_counter()
-        path = draw_path(model, guide, lab.samples, generator)
-        log_w = log_importance_weights(model, path, problems.y)
-        weights = psis(log_w, dim=0)
-        used, seconds = calls.total, time.perf_counter() - start
+    start = time.perf_counter()
+    path = draw_path(model, guide, lab.samples, generator)
+    log_w = log_importance_weights(model, path, problems.y)
+    weights = psis(log_w, dim=0)
+    used, seconds = calls.total - fit_calls, time.perf_counter() - start
     bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5
 
-    seen = LIKELIHOODS[lab.likelihood](problems.sigma)
-    start = time.perf_counter()
-    begin, weigh = None, correction == "smc"
+    seen = Measurement(problems.operator, LIKELIHOODS[lab.likelihood](problems.sigma), problems.y)
+    start, before = time.perf_counter(), calls.total
+    begin = None
     if correction == "psis":
         index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype))
         begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems))]
-    with count_calls(problems.prior) as calls:
-        particles = run_smc(
-            model, guide, problems.y, lab.samples,
-            num_steps=lab.steps, likelihood=seen, weigh=weigh, start=begin, generator=generator,
-        )  # fmt: skip
+    settings = SMC(lab.samples, lab.steps, weigh=correction == "smc")
+    particles = run_smc(model, guide, seen, settings, start=begin, generator=generator)
     seconds = time.perf_counter() - start + (seconds if correction == "psis" else 0.0)
-    total = calls.total + (used if correction == "psis" else 0)
+    total = calls.total - before + (used if correction == "psis" else 0)
     evidence = {"smc": particles.log_evidence, "psis": weights.log_mean, "none": None}[correction]
     return Draws(
-        particles.images, evidence, bound, weights.k_hat, fit_calls,
+        particles.images, evidence, bound, weights.k_hat, fit_calls / len(problems),
         total / lab.samples / len(problems), fit_seconds, seconds,
     )  # fmt: skip
 

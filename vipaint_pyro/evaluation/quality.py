@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -12,13 +11,12 @@ from torch import Tensor
 
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.lpips import LPIPS
-from vipaint_pyro.measurements.matrix import Matrix
-from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.lpips import shared_lpips
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.base import Sampler, Samples
 
-__all__ = ["Quality", "evaluate", "join", "mean_and_error", "paired", "part"]
+__all__ = ["Quality", "evaluate", "join", "mean_and_error", "paired"]
 
 
 @dataclass
@@ -48,104 +46,72 @@ class Quality:
 
 
 def evaluate(
-    sampler: Callable[..., Samples],
+    sampler: Sampler,
     prior: DiffusionPrior,
     truth: Tensor,
-    observed: Tensor | None = None,
+    measurement: Measurement,
     labels: Sequence[int | None] | None = None,
     num_samples: int = 1,
-    seed: int = 0,
-    lpips: LPIPS | None = None,
-    *,
-    operator: Operator | None = None,
-    y: Tensor | None = None,
-    chunk: int | None = None,
     first: int = 0,
+    chunk: int | None = None,
 ) -> tuple[Quality, Tensor]:
-    """Run a sampler on images and compare it with the truth.
+    """Run a sampler on the measurement of images and compare it with the truth.
 
-    A completion is given by ``observed``, its measurement is the truth where known; a restoration by
-    ``operator`` and ``y``, whose noise is the caller's (:func:`vipaint_pyro.measurements.tasks.measure`).
-
-    Each image has a generator of its own, seeded with ``1000 * seed + first + i``, so that the result of an
+    Each image has a generator of its own, seeded with its number ``first + i``, so that the result of an
     image depends neither on the batch nor on how many images there are (but for rounding in networks that
     compute batches of another size by other means).
 
     Args:
-        sampler: the method with its settings, called as :class:`~vipaint_pyro.samplers.VIPaintSampler` is.
+        sampler: the method with its settings.
         prior: not yet conditioned.
         truth: (N, C, H, W) in [-1, 1].
-        observed: bool (N, 1, H, W), True where known; None for a restoration.
+        measurement: of the N images; an inpainting's samples are judged with the known pixels put back, too.
         labels: class per image; None for none.
         num_samples: S per image, at least 1.
-        seed: of the generators.
-        lpips: the distance; by default AlexNet's.
-        operator: the measurement of the N images, where they are not completed but restored.
-        y: its measurements (N, C', H', W'), 0 where not observed.
+        first: number of the first image: a run in pieces is one run.
         chunk: how many images at once, at least 1; None for all. What a run needs in memory grows with it.
-        first: number of the first image, for its generator: a run in pieces is one run.
 
     Returns:
         The quality, and the samples (S, N, C, H, W), not clipped.
 
     Raises:
-        ValueError: for a completion and a restoration at once, neither of them, half a restoration, or other
-            numbers of images.
-        TypeError: for an operator of which :func:`part` takes no part, where there is more than one chunk.
+        ValueError: for other numbers of images or samples.
     """
     n = len(truth)
-    if (observed is None) == (operator is None):
-        raise ValueError("give observed, for a completion, or operator and y, for a restoration")
-    if (operator is None) != (y is None):
-        raise ValueError("a restoration is given by operator and y, both of them; a completion makes its own y")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is a number of images of at least 1, but is {chunk}")
-    counts = {
-        "observed": n if observed is None else len(observed),
-        "operator.observed": n if operator is None else len(operator.observed),
-        "y": n if y is None else len(y),
-        "labels": n if labels is None else len(labels),
-    }
+    counts = {"measurement": measurement.num_images, "labels": n if labels is None else len(labels)}
     for name, count in counts.items():
         if count != n:
             raise ValueError(f"{name} is of {count} images, truth of {n}: they must agree")
-    if num_samples < 1:
-        raise ValueError(f"num_samples is at least 1, but is {num_samples}")
-    if operator is None:
-        operator = Inpainting(observed.to(prior.device))
-        y = operator.adjoint(truth.to(prior.device, prior.dtype))
     labels = labels if labels is not None or not prior.num_classes else [None] * n
-    lpips = lpips or LPIPS()
-    size = chunk or n
-    pieces = []
+    size, pieces = chunk or n, []
     for a in range(0, n, size):
         b = min(a + size, n)
-        here = operator if b - a == n else part(operator, a, b)
-        generators = [torch.Generator().manual_seed(1000 * seed + first + i) for i in range(a, b)]
-        given = prior.conditioned(None if labels is None else labels[a:b])
-        samples = sampler(given, here, y[a:b], num_samples, generators)
-        known = None if observed is None else observed[a:b]
-        pieces.append(_compare(samples, truth[a:b], known, here, y[a:b], lpips))
+        generators = [torch.Generator().manual_seed(first + i) for i in range(a, b)]
+        given, here = prior.conditioned(None if labels is None else labels[a:b]), measurement.part(a, b)
+        pieces.append(_compare(sampler(given, here, num_samples, generators), truth[a:b], here))
     return join([quality for quality, _ in pieces]), torch.cat([x for _, x in pieces], 1)
 
 
-def _compare(
-    samples: Samples, truth: Tensor, observed: Tensor | None, operator: Operator, y: Tensor, lpips: LPIPS
-) -> tuple[Quality, Tensor]:
-    x = samples.images.detach()
+def _compare(samples: Samples, truth: Tensor, measurement: Measurement) -> tuple[Quality, Tensor]:
+    x, lpips = samples.images.detach(), shared_lpips("alex", None, torch.device("cpu"))
+    operator, y = measurement.operator, measurement.y
+    completed = isinstance(operator, Inpainting)
     with torch.no_grad():
-        error = observed_error(operator(x), y.to(x), operator.observed).cpu()
+        seen = measurement.to(x.device, x.dtype)
+        error = observed_error(seen.operator(x), seen.y, seen.operator.observed).cpu()
         x = x.cpu()
         clipped = x.clamp(-1, 1)
-        composite = clipped if observed is None else torch.where(observed, truth, clipped)
+        known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool)
+        composite = torch.where(known, truth, clipped)
         raw = lpips(clipped, truth)
-        hole = torch.zeros(len(truth), 1, 1, 1, dtype=torch.bool) if observed is None else observed
         values = {
             "lpips_raw": raw.mean(0),
-            "lpips_composite": (raw if observed is None else lpips(composite, truth)).mean(0),
+            "lpips_composite": (lpips(composite, truth) if completed else raw).mean(0),
             "psnr": psnr(composite, truth).mean(0),
             "observed_error": error.mean(0),
-            "diversity": diversity(x, hole) if len(x) > 1 else torch.zeros(len(truth)),
+            "diversity": diversity(x, known) if len(x) > 1 else torch.zeros(len(truth)),
         }
     quality = Quality(
         **{k: v.tolist() for k, v in values.items()},
@@ -153,33 +119,6 @@ def _compare(
         seconds=sum(samples.seconds.values()) / len(truth),
     )
     return quality, x
-
-
-def part(operator: Operator, start: int, stop: int) -> Operator:
-    """The operator of the images start ... stop - 1 alone.
-
-    Its own ``part(start, stop)``, where it has one. Otherwise known are :class:`~vipaint_pyro.measurements.inpainting.Inpainting`,
-    :class:`~vipaint_pyro.measurements.matrix.Matrix`, and what measures all its images alike and says their number as
-    ``num_images``: every restoration of this package.
-
-    Raises:
-        TypeError: for any other operator.
-    """
-    if hasattr(operator, "part"):
-        return operator.part(start, stop)
-    if isinstance(operator, Inpainting):
-        return Inpainting(operator.observed[start:stop])
-    if isinstance(operator, Matrix):
-        return Matrix(operator.matrix[start:stop], operator.image_shape)
-    if hasattr(operator, "num_images"):
-        fewer = copy(operator)
-        fewer.observed = operator.observed[start:stop]
-        fewer.num_images = len(fewer.observed)
-        return fewer
-    raise TypeError(
-        f"{type(operator).__name__} has no method part(start, stop), the operator of some of its images: "
-        "give it one, or evaluate all images at once (chunk=None)"
-    )
 
 
 def join(parts: Sequence[Quality]) -> Quality:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vipaint_pyro.evaluation.quality import Quality, join
 from vipaint_pyro.files import write_tensors, write_text
+from vipaint_pyro.images import from_bytes, to_bytes
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint"]
@@ -30,7 +31,7 @@ _PER_IMAGE, _MEANS = [f.name for f in fields(Quality)[:-2]], [f.name for f in fi
 def fingerprint(prior: DiffusionPrior) -> str:
     """A short name of a prior's weights: results of other weights are other results."""
     digest = hashlib.sha256()
-    for network in (getattr(prior.denoiser, "network", None), getattr(prior.codec, "network", None)):
+    for network in (prior.denoiser.network, prior.codec.network):
         for name, value in network.state_dict().items() if network is not None else ():
             digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
@@ -98,7 +99,7 @@ class Kept:
 
     def samples(self, images: int) -> Tensor:
         """Of the first images, (S, N, C, H, W) in [-1, 1], rounded to 8 bits."""
-        return torch.stack([load_file(self.path(image))["samples"] for image in range(images)], 1) / 127.5 - 1
+        return from_bytes(torch.stack([load_file(self.path(image))["samples"] for image in range(images)], 1))
 
     def _read(self) -> dict[int, Quality]:
         if not self.figures.exists():
@@ -126,7 +127,7 @@ def check_facts(path: Path, found: dict, expected: dict) -> None:
 
 def eight_bits(x: Tensor) -> Tensor:
     """Images in [-1, 1] as whole numbers 0 ... 255, uint8 of the same shape."""
-    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).contiguous()
+    return to_bytes(x).contiguous()
 
 
 def _singles(quality: Quality) -> list[Quality]:

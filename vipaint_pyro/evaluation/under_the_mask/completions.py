@@ -15,6 +15,7 @@ from vipaint_pyro.evaluation.records import check_facts, eight_bits
 from vipaint_pyro.evaluation.under_the_mask.questions import Question
 from vipaint_pyro.files import write_tensors
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import VIPaintSampler
 
@@ -54,12 +55,11 @@ def _sampled(
     prior: DiffusionPrior, question: Question, sampler: Callable, sizes: Sequence[int], generator: torch.Generator
 ) -> list[Tensor]:
     operator = Inpainting(question.observed[None])
-    y = operator.adjoint(question.truth[None])
-    parts, fitted = [], {}
+    seen, parts = Measurement.of(operator, operator(question.truth[None])), []
     for size in sizes:
-        drawn = sampler(prior, operator, y, size, generator, **fitted)
+        drawn = sampler(prior, seen, size, generator)
         if isinstance(sampler, VIPaintSampler):
-            fitted = {"guide": drawn.guide}  # one fit for all
+            sampler = sampler.from_guide(drawn.guide)  # one fit for all
         parts.append(drawn.images[:, 0])
     return parts
 
