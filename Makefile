@@ -1,14 +1,18 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
+# make lint: what the linter says of the code.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo test lint
 demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff check
 
 .venv/demo: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'

@@ -16,9 +16,10 @@ from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.images import from_model, read_image, to_model, to_output, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.plots import grid, observed_picture
-from vipaint_pyro.samplers import draw
+from vipaint_pyro.samplers import DPSSampler, draw
 
 
 def ankle_boot() -> torch.Tensor:
@@ -46,7 +47,8 @@ def main(num_steps: int, out: str, smoke: bool) -> None:
     losses = [svi.step(y) for _ in range(num_steps)]
 
     z = draw(model, guide, num_samples=6)[500]
-    samples = refine(prior, model.operator, y, z, 500, num_steps=refinement_steps)[:, 0]
+    seen = Measurement.of(model.operator, y)
+    samples = refine(prior, seen, z, 500, sampler=DPSSampler(refinement_steps))[:, 0]
 
     unit = from_model(x[0])
     pictures = to_output(from_model(torch.cat([x, samples])), "pil")

@@ -21,7 +21,7 @@ import PIL.Image
 import torch
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.cli.run import reporting
+from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, completion
 from vipaint_pyro.evaluation.engines import compare, samplers

@@ -25,7 +25,9 @@ from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import default_optimizer
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.samplers import DPSSampler
 
 TIMES, CHAINS, LEVELS, SAMPLES = (800, 700, 600, 500), 4, 4, 8
 
@@ -68,9 +70,10 @@ def bare_fit_calls(prior, images):
 
 def refinement(prior, observed, y, steps):
     z = torch.randn(SAMPLES, len(y), 1, 28, 28)
+    seen = Measurement.of(Inpainting(observed), y)
 
     def run():
-        refine(prior, Inpainting(observed), y, z, TIMES[-1], num_steps=steps)
+        refine(prior, seen, z, TIMES[-1], sampler=DPSSampler(steps))
 
     return run
 

@@ -104,7 +104,9 @@ def draw_kernel(axes, t: int, s: int, z_t: float, grid: Tensor, title: str) -> N
     axes.legend(frameon=False, loc="upper right", fontsize=9)
 
 
-def draw_posterior(axes, grid: Tensor, exact: Tensor, q: Tensor, colour: str, name: str, gap: float, error: float) -> None:
+def draw_posterior(
+    axes, grid: Tensor, exact: Tensor, q: Tensor, colour: str, name: str, gap: float, error: float
+) -> None:
     """p(x | y), and what a guide makes of it."""
     axes.fill_between(grid, exact, color=GREY, lw=0, label="exact posterior")
     axes.plot(grid, q, color=colour, lw=1.8, label=f"guide, gap {gap:.3f} ± {error:.3f} nats")

@@ -26,9 +26,10 @@ from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mn
 from vipaint_pyro.exact import DatasetPrior, ExactPosterior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.plots import observed_picture
 
@@ -95,10 +96,11 @@ def total_variation(p: Tensor, q: Tensor) -> float:
 
 def samples(problem: Problem, model, guide, num_particles: int, num_steps: int):
     """Draws of the guide down to the image, without and with weights: the same proposals, seed and number."""
+    seen = Measurement(problem.operator, model.likelihood, problem.y)
     pyro.set_rng_seed(1)
-    plain = run_smc(model, guide, problem.y, num_particles, num_steps=num_steps, weigh=False)
+    plain = run_smc(model, guide, seen, SMC(num_particles, num_steps, weigh=False))
     pyro.set_rng_seed(1)
-    weighted = run_smc(model, guide, problem.y, num_particles, num_steps=num_steps)
+    weighted = run_smc(model, guide, seen, SMC(num_particles, num_steps))
     return plain, weighted
 
 
@@ -165,7 +167,9 @@ def picture(problem: Problem, plain: Tensor, weighted: Tensor) -> Figure:
     return figure
 
 
-def compare(problem: Problem, num_steps: int = 400, num_chains: int = 32, num_particles: int = 1024, smc_steps: int = 30):
+def compare(
+    problem: Problem, num_steps: int = 400, num_chains: int = 32, num_particles: int = 1024, smc_steps: int = 30
+):
     """Fit, draw, count, and print how far the counts are from the truth."""
     exact = problem.posterior.weights[0]
     modes, log_p = int((exact > 0.05).sum()), problem.posterior.log_evidence.item()

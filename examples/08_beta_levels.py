@@ -84,7 +84,9 @@ def temperature(betas: tuple, steps: int, samples: int) -> dict[tuple[str, float
     return found
 
 
-def levels(cells: tuple, tops: tuple, ks: tuple, problems: int, samples: int, fit_steps: int) -> dict[tuple[int, float], float]:
+def levels(
+    cells: tuple, tops: tuple, ks: tuple, problems: int, samples: int, fit_steps: int
+) -> dict[tuple[int, float], float]:
     """log p(y) - bound and mode TV for K levels from T_e down to a ratio of 2, at equal calls."""
     ratios = {
         1: lambda top: (top,),

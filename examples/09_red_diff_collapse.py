@@ -15,6 +15,7 @@ import torch
 
 from vipaint_pyro.calibration import ksd
 from vipaint_pyro.exact import stein_toy
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import REDDiffSampler
 
 #: RMSE and KSD (standard deviation over noise draws), 500 samples; None where not published.
@@ -50,15 +51,17 @@ def scores(problems, x: torch.Tensor) -> list[tuple[float, float, float]]:
 def main(samples: int, smoke: bool) -> None:
     settings = {**SETTINGS, "num_steps": 300, "lr": 0.05} if smoke else SETTINGS
     samples = 60 if smoke else samples
-    click.echo(f"{'':10s}{'RED-diff: RMSE / KSD':28s}{'published':28s}{'exact posterior':28s}second mode, RED-diff / exact")
+    columns = ("RED-diff: RMSE / KSD", "published", "exact posterior")
+    click.echo(f"{'':10s}{''.join(f'{c:28s}' for c in columns)}second mode, RED-diff / exact")
     for name in ("A1",) if smoke else ("A1", "A2"):
         for sigma in (0.2, 0.5):
             problems = stein_toy(name, sigma)
             generator = torch.Generator().manual_seed(0)
-            red = REDDiffSampler(**settings)(problems.prior, problems.operator, problems.y, samples, generator).images
+            seen = Measurement.of(problems.operator, problems.y)
+            red = REDDiffSampler(**settings)(problems.prior, seen, samples, generator).images
             exact = problems.posterior().sample(samples, torch.Generator().manual_seed(1))
             ours, truth = (torch.tensor(scores(problems, x)) for x in (red, exact))
-            shown = [f"{v[:, 0].mean():.2f} ({v[:, 0].std():.2f}) / {v[:, 1].mean():.2f} ({v[:, 1].std():.2f})" for v in (ours, truth)]
+            shown = [" / ".join(f"{c.mean():.2f} ({c.std():.2f})" for c in (v[:, 0], v[:, 1])) for v in (ours, truth)]
             click.echo(
                 f"{name}, {sigma}   {shown[0]:28s}{PUBLISHED[name, sigma]:28s}{shown[1]:28s}"
                 f"{ours[:, 2].mean():.3f} / {truth[:, 2].mean():.3f}"

@@ -20,7 +20,7 @@ import PIL.Image
 import torch
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.cli.run import reporting
+from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, completion
 from vipaint_pyro.evaluation.engines import compare, samplers
@@ -82,7 +82,7 @@ def sheet(benchmark: Benchmark, complete: dict[str, Kept]) -> PIL.Image.Image | 
         columns += [name.replace("LPIPS in ", "+ "), ""]
     for i in range(min(shown.values())):
         unit = benchmark.truth[i] / 2 + 0.5
-        row = [*to_output(unit[None], "pil"), observed_picture(unit, benchmark.measured(i, i + 1)["observed"][0])]
+        row = [*to_output(unit[None], "pil"), observed_picture(unit, benchmark.measurement.operator.observed[i])]
         for x in drawn.values():
             row += to_output(x[[0, -1], i].clamp(-1, 1) / 2 + 0.5, "pil")
         rows.append(row)

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.cli.run import reporting
+from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
 from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, restoration
 from vipaint_pyro.evaluation.engines import STEP, compare, samplers
@@ -25,7 +25,6 @@ from vipaint_pyro.evaluation.sheets import sheet
 from vipaint_pyro.evaluation.tables import table
 from vipaint_pyro.files import write_text
 from vipaint_pyro.images import to_output
-from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.tasks import TASKS
 from vipaint_pyro.samplers.estimate import Estimate
 
@@ -40,8 +39,8 @@ def methods(prior: DiffusionPrior, num_samples: int, smoke: bool) -> dict:
 
 def given(benchmark: Benchmark) -> dict:
     """Heading -> picture of an image by its number: what was measured, and the estimate that the methods start from."""
-    seen = benchmark.measured(0, len(benchmark))
-    shown = {"measurement": seen["y"], "estimate": estimate(**seen)}
+    seen = benchmark.measurement
+    shown = {"measurement": seen.y, "estimate": seen.operator.estimate(seen.y)}
     units = {heading: x.clamp(-1, 1) / 2 + 0.5 for heading, x in shown.items()}
     return {h: lambda i, unit=unit: to_output(unit[i : i + 1], "pil")[0] for h, unit in units.items()}
 
@@ -62,7 +61,7 @@ def main(out, name, task, images, samples, labels, split, method, chunk, data, s
     images, samples = (2, 2) if smoke else (images, samples)
     prior = DiffusionPrior.from_pretrained(name)
     with reporting():
-        benchmark = restoration(name, task, images, labels, split, data, out, prior.device)
+        benchmark = restoration(name, task, images, labels, split, data, out)
         complete = compare(out, methods(prior, samples, smoke), benchmark, prior, samples, chunk, method, click.echo)
     results, shown = {name: kept.quality(images) for name, kept in complete.items()}, given(benchmark)
     for name, kept in complete.items():

@@ -26,7 +26,7 @@ import click
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
-from vipaint_pyro.cli.run import reporting
+from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.evaluation.engines import samplers

@@ -21,7 +21,8 @@ from vipaint_pyro import DiffusionPrior, fit, refine
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
-from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
 
 LEVELS, IMAGES, SAMPLES = (2, 4, 8), 8, 4
 
@@ -32,21 +33,22 @@ def run(prior_name: str, what: str, checkpointing: bool, smoke: bool) -> float:
     prior = DiffusionPrior.from_pretrained(prior_name)
     size = prior.image_shape[1:]
     operator = Inpainting(rotated_window(size, angle=60).expand(images, 1, *size))
-    y = torch.zeros(images, *prior.image_shape)
+    seen = Measurement.of(operator, torch.zeros(images, *prior.image_shape))
     if what == "refinement":
         z = torch.randn(SAMPLES, images, *prior.latent_shape)
         prior = prior.checkpointed(checkpointing)
 
         def step():
-            refine(prior, operator, y, z, 500, num_steps=2)
+            refine(prior, seen, z, 500, sampler=DPSSampler(2))
     else:
         times = tuple(torch.linspace(800, 500, int(what)).long().tolist())
-        sampler = VIPaintSampler(timesteps=times, gradient_checkpointing=checkpointing)
-        model = sampler.model(prior, operator)
-        guide = HierarchicalGuide(model, y)
+        settled = VIPaintSampler(timesteps=times, gradient_checkpointing=checkpointing).settle(prior, seen)
+        prior, seen = settled.prepared(prior, seen)
+        model = settled.model(prior, seen)
+        guide = HierarchicalGuide(model, seen)
 
         def step():
-            fit(model, guide, y, num_steps=2)
+            fit(model, guide, seen.y, num_steps=2)
 
     at_rest = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading

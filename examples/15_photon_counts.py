@@ -20,6 +20,7 @@ from vipaint_pyro import Nonlinear, VIPaintPipeline
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation.metrics import psnr
 from vipaint_pyro.images import from_model, to_model, to_output
+from vipaint_pyro.measurements.any_family import Family
 from vipaint_pyro.plots import grid
 
 DARK = 0.3  # counts of a black pixel
@@ -28,14 +29,16 @@ DARK = 0.3  # counts of a black pixel
 def photons(peak: float, shape: tuple[int, int, int], num_images: int, stop: bool = True) -> Nonlinear:
     """Counts with this mean in a white pixel, and DARK more by chance everywhere."""
     return Nonlinear(
-        lambda x: DARK + peak / 2 * (x.clamp_min(-1) + 1), dist.Poisson, shape, num_images,
-        start=lambda y: 2 * y / peak - 1, stop_at_noise=stop,
+        lambda x: DARK + peak / 2 * (x.clamp_min(-1) + 1), Family(dist.Poisson, stop_at_noise=stop), shape, num_images,
+        start=lambda y: 2 * y / peak - 1,
     )  # fmt: skip
 
 
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A picture of the first four.")
-@click.option("--peak", "peaks", type=float, multiple=True, default=(6, 30), show_default=True, help="Photons of a white pixel.")
+@click.option(
+    "--peak", "peaks", type=float, multiple=True, default=(6, 30), show_default=True, help="Photons of a white pixel."
+)
 @click.option("--images", default=8, show_default=True, help="The first so many of the test split.")
 @click.option("--samples", default=4, show_default=True)
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True)

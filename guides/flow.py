@@ -7,9 +7,9 @@ from copy import deepcopy
 
 import pyro.distributions as dist
 import torch
-from pyro.distributions import constraints
 from torch import Tensor, nn
 
+from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import isolated
@@ -17,7 +17,7 @@ from vipaint_pyro.randomness import isolated
 __all__ = ["FlowDistribution", "FlowGuide"]
 
 
-class FlowDistribution(dist.TorchDistribution):
+class FlowDistribution(ImageDistribution):
     r"""z = loc + scale f(eps) with eps standard normal and a flow f for each image.
 
     Args:
@@ -27,8 +27,6 @@ class FlowDistribution(dist.TorchDistribution):
         batch_shape: (*, N); (N,) by default.
     """
 
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
     has_rsample = True
 
     def __init__(self, loc: Tensor, scale: Tensor, transforms: Sequence, batch_shape: Sequence[int] | None = None):

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import pyro.distributions as dist
 import torch
-from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step, like
 
 __all__ = ["DiffusionMarginal"]
 
 
-class DiffusionMarginal(dist.TorchDistribution):
+class DiffusionMarginal(ImageDistribution):
     r"""The prior's marginal p(z_e) at one noise level, for N images.
 
     ``sample()`` runs the reverse diffusion from T down to e. ``log_prob(z)`` is an unbiased
@@ -36,10 +36,6 @@ class DiffusionMarginal(dist.TorchDistribution):
         num_steps: steps of the reverse diffusion in ``sample()``.
         start: z_T with shape (*, N, C, H, W), where the caller has drawn it.
     """
-
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
-    has_rsample = False
 
     def __init__(
         self,

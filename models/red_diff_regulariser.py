@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import pyro.distributions as dist
 import torch
-from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import like
 from vipaint_pyro.priors.schedules import CLEAN
@@ -33,7 +33,7 @@ WEIGHTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class REDDiffRegulariser(dist.TorchDistribution):
+class REDDiffRegulariser(ImageDistribution):
     r"""A diffusion prior over clean latents z_0 as RED-diff sees it: one noise level per call.
 
     ``sample()`` runs the reverse diffusion. What ``log_prob(z)`` is, with :math:`z_t = \alpha_t z +
@@ -66,10 +66,6 @@ class REDDiffRegulariser(dist.TorchDistribution):
         num_steps: steps of the reverse diffusion in ``sample()``.
         scored: called when ``log_prob`` is first asked for.
     """
-
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
-    has_rsample = False
 
     def __init__(
         self,

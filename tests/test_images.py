@@ -100,7 +100,11 @@ BAD_IMAGES = [
     (bad(np.zeros((2, 3, 4, 5, 6))), ValueError, "image array is"),
     (bad(torch.zeros(4)), ValueError, "image tensor is"),
     (bad(np.zeros((3, 4, 3), np.uint8)), ValueError, "3 channel.*with 1"),
-    (bad(PIL.Image.new("RGB", (4, 3), (255, 0, 0))), ValueError, "in colour, but the prior takes 4x3 in grey; convert it"),
+    (
+        bad(PIL.Image.new("RGB", (4, 3), (255, 0, 0))),
+        ValueError,
+        "in colour, but the prior takes 4x3 in grey; convert it",
+    ),
     (bad(PIL.Image.new("RGBA", (4, 3), (9, 9, 9, 0))), ValueError, "transparent"),
     (bad(PIL.Image.new("I;16", (4, 3))), ValueError, "16 or more bits"),
     (bad(PIL.Image.new("F", (4, 3))), ValueError, "16 or more bits"),
@@ -110,7 +114,11 @@ BAD_IMAGES = [
     (lambda: to_observed(np.ones((3, 4)), 1, (3, 4)), ValueError, "white everywhere"),
     (lambda: to_observed(np.zeros((3, 4)), 1, (3, 4)), ValueError, "black everywhere"),
     (lambda: to_observed(np.zeros((3, 4, 3)), 1, (3, 4)), ValueError, "one channel"),
-    (lambda: to_observed(PIL.Image.new("RGB", (4, 3), (255, 0, 0)), 1, (3, 4)), ValueError, "mask cannot be used.*in colour"),
+    (
+        lambda: to_observed(PIL.Image.new("RGB", (4, 3), (255, 0, 0)), 1, (3, 4)),
+        ValueError,
+        "mask cannot be used.*in colour",
+    ),
     (lambda: to_observed(GREY // 255 + np.eye(3, 4, dtype=np.uint8), 1, (3, 4)), ValueError, "255 in 8 bits"),
     (lambda: to_observed(None, 1, (3, 4)), TypeError, "mask cannot be used"),
 ]
@@ -166,7 +174,7 @@ CONVERSIONS = re.compile(
 )
 #: Where it stands for something else.
 ELSEWHERE = {
-    "measurements/measurement.py": "y = 2 A u - A 1 is the affine map of a measurement, whose A 1 need not be 1",
+    "measurements/taken.py": "y = 2 A u - A 1 is the affine map of a measurement, whose A 1 need not be 1",
     "measurements/nonlinear.py": "random numbers in [-1, 1], to try a function on: there is no picture in [0, 1]",
     "reading.py": "an error tells the user how to convert",
 }

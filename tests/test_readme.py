@@ -1,4 +1,7 @@
-"""README and the pages in docs/: their Python runs as it stands, what they point to is there, the README stays short."""
+"""README and the pages in docs/.
+
+Their Python runs as it stands, what they point to is there, the README stays short.
+"""
 
 import re
 from pathlib import Path
@@ -9,7 +12,7 @@ import torch
 from vipaint_pyro.guides import GUIDES
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 # Its blocks name files of others: tests/convert/test_page.py.
 NOT_RUN = "docs/converting-checkpoints.md"
 
@@ -35,6 +38,7 @@ def pictures_restored(scope):
 
 #: Page -> how many blocks it has, and what they leave.
 EXPECTED = {
+    "CONTRIBUTING.md": (5, lambda scope: None),
     "README.md": (3, a_guide_fitted_and_eight_completions),
     "docs/using-it.md": (2, pictures_restored),
     "docs/write-your-own-guide.md": (2, lambda scope: None),
@@ -99,5 +103,7 @@ def test_commands_name_examples_that_exist(page):
 
 def test_every_script_is_in_the_list_of_examples():
     listed = set(re.findall(r"\(\.\./examples/([\w-]+\.py)\)", (ROOT / "docs/examples.md").read_text()))
-    scripts = {path.name for path in (ROOT / "examples").glob("*.py") if "Not a script of its own" not in path.read_text()}
+    scripts = {
+        path.name for path in (ROOT / "examples").glob("*.py") if "Not a script of its own" not in path.read_text()
+    }
     assert listed == scripts

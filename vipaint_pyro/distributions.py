@@ -11,7 +11,15 @@ from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from torch import Tensor
 
-__all__ = ["Factored", "FlatGaussian", "NormalMixture"]
+__all__ = ["Factored", "FlatGaussian", "ImageDistribution", "NormalMixture"]
+
+
+class ImageDistribution(dist.TorchDistribution):
+    """Over images or latents: real numbers with event shape (C, H, W); parameters are not checked by Pyro."""
+
+    arg_constraints: dict = {}
+    support = constraints.independent(constraints.real, 3)
+    has_rsample = False
 
 
 class Factored(dist.TorchDistribution):
@@ -67,7 +75,7 @@ class FlatGaussian(dist.MultivariateNormal):
         return torch.where(self.observed, flat.reshape(*flat.shape[:-1], *self.event_shape), 0)
 
 
-class NormalMixture(dist.TorchDistribution):
+class NormalMixture(ImageDistribution):
     r"""A mixture of M Gaussians with independent entries, over z with event shape (C, H, W).
 
     Its gradient estimators suit modes that lie far apart in many dimensions, where those of
@@ -90,8 +98,6 @@ class NormalMixture(dist.TorchDistribution):
         scale: standard deviations, of the same shape, positive.
     """
 
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
     has_rsample = True
 
     def __init__(self, logits: Tensor, loc: Tensor, scale: Tensor) -> None:

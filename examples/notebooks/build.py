@@ -50,10 +50,12 @@ No bound may exceed $\\log p(y)$, and a guide that can bend more comes closer.""
         ("> %matplotlib inline\n> picture(fits)",),
     ],
     "05_dataset_prior": [
-        r"""# Real pictures, and the truth beside them
+        """# Real pictures, and the truth beside them
 
-The prior is a data set: a narrow Gaussian around each of 300 pictures, $p(x) = \frac1K\sum_k N(x; x_k, s^2 I)$. It is a
-diffusion prior like any other, but its posterior is known: which pictures may it have been, and with which probability?""",
+The prior is a data set: a narrow Gaussian around each of 300 pictures, \
+$p(x) = \\frac1K\\sum_k N(x; x_k, s^2 I)$. It is a
+diffusion prior like any other, but its posterior is known: which pictures may it have been, and with which \
+probability?""",
         ("imports",),
         """## The problem
 
@@ -71,7 +73,10 @@ of particles.""",
 Each draw belongs to one picture of the data set: the responsibilities say to which.""",
         ("frequencies", "total_variation", "compare"),
         ("to_grey", "show", "draw_samples", "draw_frequencies", "picture"),
-        ("> problem = make_problem(look_alikes(Path(FASHION_MNIST_FOLDER), CHOSEN, SIZE))\n> plain, weighted, distance, losses = compare(problem)",),
+        (
+            "> problem = make_problem(look_alikes(Path(FASHION_MNIST_FOLDER), CHOSEN, SIZE))\n"
+            "> plain, weighted, distance, losses = compare(problem)",
+        ),
         ("> %matplotlib inline\n> picture(problem, plain, weighted)",),
     ],
     "06_mini_vipaint": [

@@ -1,5 +1,6 @@
 """The command line: what it writes, what it says, and that it answers at once."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -42,6 +43,11 @@ def vipaint(*args):
 
 def inpaint(*args, image="image.png", mask="mask.png", prior="prior"):
     return vipaint("inpaint", image, mask, "--prior", prior, *FEW, *args)
+
+
+def plain(*args):
+    """Without VIPaint's own options, into ``out``."""
+    return vipaint("inpaint", "image.png", "mask.png", "--prior", "prior", "--samples", 2, "--out", "out", *args)
 
 
 def test_writes_everything_it_promises(here):
@@ -144,8 +150,8 @@ def spoil(what):
         (None, ["--timesteps", "400,500"], "must fall"),
         (None, ["--timesteps", "5000,400"], "must lie in"),
         (None, ["--timesteps", "high,low"], "comma-separated"),
-        (None, ["--beta", "0"], "positive"),
-        (None, ["--eta", "2"], "eta lies in"),
+        (None, ["--beta", "0"], "--beta is a finite number, above 0, but is 0.0"),
+        (None, ["--eta", "2"], "--eta is a finite number, above 0 and at most 1, but is 2.0"),
         (None, ["--zeta", "-1"], "zeta"),
         (None, ["--fit-steps", "0"], "at least 1"),
         (None, ["--samples", "0"], "--samples"),
@@ -196,20 +202,21 @@ def test_demo(tmp_path, monkeypatch):
 
 
 def test_help_states_the_true_defaults():
-    from vipaint_pyro.cli.options import SAMPLER
+    from vipaint_pyro.cli.options import SETTINGS
     from vipaint_pyro.samplers import VIPaintSampler
 
     options = {o.name: o for o in main.commands["inpaint"].params}
-    for name in SAMPLER:
+    assert set(SETTINGS) == {f.name for f in dataclasses.fields(VIPaintSampler)}
+    for name in SETTINGS:
         stated, true = options[name].help.rpartition("Default: ")[2], getattr(VIPaintSampler, name)
         if true is None:  # depends on the prior: in words
-            assert stated and "None" not in stated, name
+            assert stated.strip(".") and "None" not in stated, name
         else:
-            assert stated == ("limit." if true is True else f"{true}."), name
+            assert stated == ("true." if true is True else f"{true}."), name
 
 
 def test_errors_speak_of_options():
-    from vipaint_pyro.cli.run import in_options
+    from vipaint_pyro.cli.reporting import in_options
 
     told = [
         ("fit_steps is at least 1, but is 0", "--fit-steps is at least 1, but is 0"),
@@ -226,7 +233,57 @@ def test_errors_speak_of_options():
     for said, heard in told:
         assert in_options(said, main.commands["inpaint"].params) == heard
     result = CliRunner().invoke(main, ["demo", "--fit-steps", "0", "--out", "nowhere-to-be-made"])
-    assert result.exit_code == 1 and "Error: --fit-steps is at least 1, but is 0" in result.output
+    assert result.exit_code == 1 and "Error: --fit-steps is a whole number of at least 1, but is 0" in result.output
+
+
+@pytest.mark.parametrize(
+    "name, given, calls",
+    [
+        ("dps", ["--set", "num_steps=3", "--zeta", "1"], {"refinement": 6}),
+        ("blended", ["--set", "num-steps=3"], {"refinement": 6}),
+        ("red-diff", ["--set", "num_steps=3", "--set", "lr=0.5"], {"fit": 6}),
+        ("red-diff-v", ["--set", "num_steps=3"], {"fit": 6}),
+    ],
+)
+def test_every_method_writes_its_run(here, name, given, calls):
+    result = plain("--method", name, *given)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((here / "out" / "run.json").read_text())
+    assert facts["method"] == name and facts["settings"]["num_steps"] == 3 and facts["denoiser_calls"] == calls
+    assert (here / "out" / "sample-01.png").exists()
+    assert (here / "out" / "guide.safetensors").exists() == name.startswith("red")
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (["--method", "dsp"], "no method is called 'dsp'. Did you mean 'dps'?"),
+        (["--method", "dps", "--fit-steps", 3], "the method 'dps' has no --fit-steps: leave it out"),
+        (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
+        (
+            ["--method", "dps", "--set", "steps=3"],
+            "--set takes NAME=VALUE, not 'steps=3'; the settings of dps are eta,",
+        ),
+        (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
+        (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),
+        (["--method", "red-diff-v", "--set", "random_times=false"], "--set takes NAME=VALUE"),
+        (["--guide", "red-diff"], "'red-diff' is a method of its own"),
+    ],
+)
+def test_what_a_method_does_not_have_is_refused(here, given, words):
+    result = plain(*given)
+    assert result.exit_code == 1 and words in result.output, result.output
+    assert not (here / "out").exists()
+
+
+def test_methods_and_their_settings_are_listed():
+    from vipaint_pyro.samplers.registry import METHODS
+
+    listed = CliRunner().invoke(main, ["methods"]).output
+    assert all(f"{m.summary} ({m.paper})" in listed for m in METHODS.values())
+    told = CliRunner().invoke(main, ["methods", "dps", "red-diff-v"]).output
+    assert "zeta                     DPS step size. Default: 0.5." in told and "random_times" not in told
+    assert "lambda_                  Weight of the regulariser. Default: 0.25." in told
 
 
 def test_priors_lists_the_labels():
@@ -271,13 +328,13 @@ def test_restores_a_small_picture(colour):
     facts = json.loads((colour / "restored" / "run.json").read_text())
     assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4, "method": "bicubic"}}
     assert facts["settings"]["noise_scale"] == 1 / 16 and facts["settings"]["fraction"] == 0.3
-    assert facts["settings"]["measurement_scale"] is None and facts["hidden_fraction"] is None
+    assert facts["settings"]["measurement_scale"] == 0 and facts["hidden_fraction"] is None
 
 
 @pytest.mark.parametrize(
     "image, task, options",
     [
-        ("16.png", "super-resolution", ["--scale", 2, "--method", "average", "--simulate"]),
+        ("16.png", "super-resolution", ["--scale", 2, "--reduction", "average", "--simulate"]),
         ("16.png", "deblur", ["--kernel-size", 5, "--std", 1.0, "--simulate"]),
         ("16.png", "motion-deblur", ["--length", 5, "--angle", 30]),
         ("16.png", "colorization", ["--sigma", 0.1, "--simulate"]),
@@ -321,7 +378,12 @@ def test_smc_weighs_by_sigma(here):
         ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
         ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
         ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),
-        ("4.png", "super-resolution", ["--std", 2.0], "--task super-resolution has no --std: it has --scale, --method"),
+        (
+            "4.png",
+            "super-resolution",
+            ["--std", 2.0],
+            "--task super-resolution has no --std: it has --scale, --reduction",
+        ),
         ("16.png", "deblur", ["--sigma", 0, "--simulate"], "in (0, 1]"),
         ("16.png", "deblur", ["--sigma", 0.1], "noise that --simulate adds"),
         ("16.png", "deblur", ["--kernel-size", 4], "odd"),

@@ -96,7 +96,8 @@ def test_safetensors_and_an_empty_folder(churches, tmp_path):
 def test_a_file_that_is_none(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint file"):
         read_state_dict(tmp_path / "absent.ckpt")
-    for name, content in (("junk.ckpt", b"not tensors"), ("text.ckpt", b"hello\n"), ("junk.safetensors", b"not tensors")):
+    junk = {"junk.ckpt": b"not tensors", "text.ckpt": b"hello\n", "junk.safetensors": b"not tensors"}
+    for name, content in junk.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match="no checkpoint of tensors alone|cannot be read as safetensors"):
             read_state_dict(tmp_path / name)

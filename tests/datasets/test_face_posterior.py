@@ -150,7 +150,11 @@ def test_few_faces_are_drawn(monkeypatch):
 
 def test_joint_distributions_and_draws_by_hand():
     """Two parts: hair and beard together, the mouth for itself."""
-    pair = [{"top": "BOB", "facial_hair": "NONE"}, {"top": "HAT", "facial_hair": "NONE"}, {"top": "HAT", "facial_hair": "BEARD_LIGHT"}]
+    pair = [
+        {"top": "BOB", "facial_hair": "NONE"},
+        {"top": "HAT", "facial_hair": "NONE"},
+        {"top": "HAT", "facial_hair": "BEARD_LIGHT"},
+    ]
     rest = {n: next(iter(o)) for n, o in ATTRIBUTES.items() if n not in ("top", "facial_hair", "mouth")}
     parts = [
         (pair, torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)),

@@ -106,7 +106,9 @@ def test_pictures_are_deterministic_and_on_white():
     assert render(PLAIN, size=32).shape == (3, 32, 32)
 
 
-@pytest.mark.parametrize("name, place", [("skin_color", (38, 22)), ("clothing_color", (62, 32)), ("hair_color", (10, 32))])
+@pytest.mark.parametrize(
+    "name, place", [("skin_color", (38, 22)), ("clothing_color", (62, 32)), ("hair_color", (10, 32))]
+)
 def test_colours_are_the_generators_own(name, place):
     """On the cheek, the shirt and the hair: its hexadecimal number, exactly."""
     import python_avatars as pa

@@ -22,17 +22,20 @@ def made(build, what, images, labels=True, cache=None):
 def test_a_completion_is_under_masks_of_its_own_seeds():
     benchmark = made(completion, "rotated", 4)
     expected = torch.stack([MASKS["rotated"]((28, 28), torch.Generator().manual_seed(i)) for i in range(4)])
-    assert (benchmark.measured(1, 3)["observed"] == expected[1:3]).all()
+    seen = benchmark.measurement.part(1, 3)
+    assert (seen.operator.observed == expected[1:3]).all()
+    assert (seen.y == torch.where(expected, benchmark.truth, 0)[1:3]).all()
     assert len(benchmark) == 4 and benchmark.labels == [9, 2, 1, 1]
     assert benchmark.facts == {"prior": "fashion-mnist", "masks": "rotated", "labels": True, "split": "test"}
 
 
 def test_a_restoration_of_fewer_images_is_a_part_of_one_of_more():
     more, fewer = made(restoration, "deblur", 4), made(restoration, "deblur", 2, labels=False)
-    assert (more.measured(0, 2)["y"] == fewer.measured(0, 2)["y"]).all()
-    assert (more.measured(1, 4)["y"] == more.measured(0, 4)["y"][1:]).all()
-    assert len(more.measured(1, 4)["operator"].observed) == 3 and fewer.labels is None
-    noise = more.measured(0, 4)["y"] - more.measured(0, 4)["operator"](more.truth)
+    seen = more.measurement
+    assert (seen.part(0, 2).y == fewer.measurement.y).all()
+    assert (seen.part(1, 4).y == seen.y[1:]).all()
+    assert len(seen.part(1, 4).operator.observed) == 3 and fewer.labels is None
+    noise = seen.y - seen.operator(more.truth)
     assert noise.std().item() == pytest.approx(TASKS["deblur"].sigma, rel=0.1)
     assert more.facts["options"] == dict(TASKS["deblur"].options) and more.facts["sigma"] == TASKS["deblur"].sigma
 

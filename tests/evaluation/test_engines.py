@@ -9,7 +9,9 @@ from vipaint_pyro.evaluation.benchmarks import Benchmark
 from vipaint_pyro.evaluation.engines import compare, run, samplers
 from vipaint_pyro.evaluation.quality import Quality, evaluate
 from vipaint_pyro.evaluation.records import Kept, fingerprint
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import Samples
 
 
@@ -20,7 +22,8 @@ class Noisy:
     scale: float = 1.0
     fails_at: int | None = None
 
-    def __call__(self, prior, operator, y, num_samples, generator):
+    def __call__(self, prior, measurement, num_samples, generator):
+        y = measurement.y
         CALLS.append(len(y))
         if self.fails_at == len(CALLS):
             raise KeyboardInterrupt
@@ -37,17 +40,22 @@ def no_calls():
     CALLS.clear()
 
 
+def seen_of(truth, observed) -> Measurement:
+    operator = Inpainting(observed)
+    return Measurement.of(operator, operator(truth))
+
+
 @pytest.fixture
 def setting(network_prior):
     truth = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
     observed = torch.stack([rotated_window((8, 8), torch.Generator().manual_seed(i)) for i in range(7)])
 
     def go(out, images=7, chunk=3, methods=None, only=None, facts=None, log=None):
-        measured, labels = lambda a, b: {"observed": observed[a:b]}, [0, 1, 2, 3, 0, 1, 2][:images]
-        benchmark = Benchmark(truth[:images], measured, labels, facts or {"masks": "rotated"})
+        seen, labels = seen_of(truth, observed).part(0, images), [0, 1, 2, 3, 0, 1, 2][:images]
+        benchmark = Benchmark(truth[:images], seen, labels, facts or {"masks": "rotated"})
         return compare(out, methods or {"noise": Noisy()}, benchmark, network_prior, 2, chunk, only, log)
 
-    go.truth, go.observed, go.prior = truth, observed, network_prior
+    go.truth, go.seen, go.prior = truth, seen_of(truth, observed), network_prior
     return go
 
 
@@ -57,9 +65,7 @@ def no_seconds(quality: Quality) -> dict:
 
 def test_a_run_is_kept_as_it_was(tmp_path, setting):
     kept = setting(tmp_path)["noise"]
-    expected, x = evaluate(
-        Noisy(), setting.prior, setting.truth, setting.observed, [0, 1, 2, 3, 0, 1, 2], 2
-    )
+    expected, x = evaluate(Noisy(), setting.prior, setting.truth, setting.seen, [0, 1, 2, 3, 0, 1, 2], 2)
     assert CALLS == [3, 3, 1, 7]
     found = kept.quality(7)
     assert found.calls == 3
@@ -78,7 +84,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, setting):
         def some(a, b):
             given = {"labels": [0, 1, 2, 3, 0, 1, 2][a:b], "num_samples": 2, "first": a}
             sampler = Noisy(fails_at=fails_at)
-            return evaluate(sampler, parts["prior"], parts["truth"][a:b], parts["observed"][a:b], **given)
+            return evaluate(sampler, parts["prior"], parts["truth"][a:b], parts["seen"].part(a, b), **given)
 
         return some
 

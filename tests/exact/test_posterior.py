@@ -5,7 +5,7 @@ import torch
 
 from tests.conftest import standard_error
 from tests.exact.brute_force import COVARIANCES, PRIORS, SCHEDULES, SHAPE, close, each, make, moments_agree, random
-from vipaint_pyro.exact import GaussianMixturePrior, Measurement, exact_posterior
+from vipaint_pyro.exact import GaussianEvidence, GaussianMixturePrior, exact_posterior
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -185,7 +185,7 @@ def test_draws_in_chunks():
 def test_what_would_be_measured(kind, name):
     prior, truth = make(kind, VP, per_image=kind != "number")
     operator, matrices = problem(name)
-    law = Measurement(operator, SCALES, SHAPE, torch.zeros((), dtype=torch.float64))(prior.mixture(CLEAN))
+    law = GaussianEvidence(operator, SCALES, SHAPE, torch.zeros((), dtype=torch.float64))(prior.mixture(CLEAN))
     event = SHAPE if isinstance(operator, Inpainting) else (1, 1, 3)
     assert law.batch_shape == (2,) and law.event_shape == event
     y = law.sample((10_000,))
@@ -211,7 +211,7 @@ def test_images_are_drawn_one_by_one():
     # Under one prior too, each image's measurement comes from an x of its own.
     prior, _ = make("number", VP)
     A = torch.eye(4).double()[None].expand(2, 4, 4)
-    law = Measurement(Matrix(A, SHAPE), 1e-6, SHAPE, torch.zeros((), dtype=torch.float64))(prior.mixture(CLEAN))
+    law = GaussianEvidence(Matrix(A, SHAPE), 1e-6, SHAPE, torch.zeros((), dtype=torch.float64))(prior.mixture(CLEAN))
     y = law.sample((500,)).flatten(2)
     pair = torch.corrcoef(torch.stack([y[:, 0, 0], y[:, 1, 0]]))[0, 1]
     assert abs(pair) < 0.2

@@ -9,10 +9,11 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 
 from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Program, Y
-from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, PyroAutoGuide, finish, make_guide
+from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, PyroAutoGuide, make_guide
 from vipaint_pyro.guides.auto import NO_AUTO_GUIDES
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihood import as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.kernels import posterior_std
@@ -90,7 +91,7 @@ def test_laplace_is_exact_for_a_gaussian_posterior(gaussian, beta):
     # The best q at beta is p(z) p(y|z)^(1/beta): Gaussian noise of sqrt(beta) times the scale.
     model, guide = pair(gaussian, "AutoLaplaceApproximation", beta=beta)
     fit(model, guide, Y, num_steps=150)
-    done = finish(guide)
+    done = guide.finish()
     assert done is not guide and done.kind == "AutoMultivariateNormal" and done._pyro_name != guide._pyro_name
     program = Program(gaussian, TIMES, 0.4 * beta**0.5)
     covariance = done.auto.get_posterior().covariance_matrix.reshape(2, 6, 2, 6)
@@ -100,14 +101,14 @@ def test_laplace_is_exact_for_a_gaussian_posterior(gaussian, beta):
     assert abs(float(covariance[0, 0, 0, 1])) < 1e-9
     mean = done.auto.get_posterior().mean.reshape(2, 1, 2, 3)
     assert ((mean - program.mean).abs() < 0.05 * program.std).all()
-    assert finish(done) is done
+    assert done.finish() is done
     assert draw(model, done, 3)[100].shape == (3, 1, 1, 2, 3)
 
 
 def test_laplace_away_from_a_maximum_says_so(gaussian):
     # In the tails of a Student t, which a weak prior does not outweigh, the posterior curves upwards.
     model, guide = pair(gaussian, "AutoLaplaceApproximation", beta=1e-3)
-    model.likelihood = lambda loc: dist.StudentT(0.1, loc, 0.05)
+    model.likelihood = as_likelihood(lambda loc: dist.StudentT(0.1, loc, 0.05))
     with torch.no_grad():
         guide.auto.loc.add_(2.0)
     with pytest.raises(ValueError, match="at no maximum yet"):

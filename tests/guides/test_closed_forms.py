@@ -7,7 +7,7 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 
 from tests.conftest import standard_error
 from tests.guides.oracle import OBSERVED, Program, Y
-from vipaint_pyro.guides import finish, make_guide, recipe
+from vipaint_pyro.guides import make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -35,7 +35,7 @@ def fitted(name, prior, times, **settings):
     for factor, steps in ((2.0, 120), (0.4, 60)):
         rates = scaled(guide, factor)
         fit(model, guide, Y, num_steps=steps, optim=pyro.optim.Adam(rates), loss=loss)
-    return model, finish(guide)
+    return model, guide.finish()
 
 
 def bounds(model, guide):

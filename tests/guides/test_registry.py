@@ -11,7 +11,7 @@ from pyro import poutine
 from pyro.infer import Trace_ELBO
 
 from tests.guides.oracle import OBSERVED, Y
-from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, HierarchicalGuide, MarkovGuide, Recipe, finish, make_guide, recipe
+from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, HierarchicalGuide, MarkovGuide, Recipe, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -187,7 +187,7 @@ def test_settings_reach_the_guide_and_a_new_recipe_joins(gaussian, monkeypatch):
     mine = Recipe("mine", "another start", lambda model, y, **s: HierarchicalGuide(model, y, gamma=0.1, **s))
     monkeypatch.setitem(GUIDES, "mine", mine)
     assert make_guide("mine", model, Y).gamma_100.detach().unique().item() == pytest.approx(0.1)
-    assert finish(guide) is guide
+    assert guide.finish() is guide
     assert all(r.name == n and r.summary and r.form in ("bridge", "marginal", "clean") for n, r in GUIDES.items())
 
 

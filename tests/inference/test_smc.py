@@ -17,13 +17,16 @@ from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPri
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.inference.particles import effective_sample_size, systematic
-from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
@@ -49,6 +52,13 @@ def filter_of(prior, likelihood, runs=RUNS, value=0.3, ratios=(3.0, 1.5, 0.8), *
     times = tuple(prior.schedule.time_of_ratio(r) for r in ratios)
     model = DiffusionModel(prior, Matrix(A.expand(runs, 1, 2)), times, likelihood, **{"form": "marginal", **options})
     return model, HierarchicalGuide(model, y, gamma=0.9, std_scale=1.2), y
+
+
+def smc(model, guide, y, num_particles, *, likelihood=None, start=None, generator=None, callback=None, **settings):
+    """run_smc under the model's own likelihood, or another."""
+    seen = Measurement(model.operator, likelihood or model.likelihood, y)
+    settings = SMC(num_particles, **settings)
+    return run_smc(model, guide, seen, settings, start=start, generator=generator, callback=callback)
 
 
 def unbiased(ratio, expected=1.0):
@@ -127,7 +137,7 @@ def test_evidence_and_posterior(threshold, likelihood):
     # Whatever p(y | z_t) is on the way, it is undone in the end.
     prior = plane(SCHEDULES["vp"])
     model, guide, y = filter_of(prior, likelihood)
-    particles = run_smc(model, guide, y, 16, num_steps=4, threshold=threshold)
+    particles = smc(model, guide, y, 16, num_steps=4, threshold=threshold)
     posterior = exact_posterior(prior, model.operator, y, likelihood.scale)
     assert particles.images.shape == (16, RUNS, 1, 1, 2) and particles.log_evidence.shape == (RUNS,)
     assert agrees(particles, posterior)
@@ -151,7 +161,7 @@ def test_evidence_and_posterior(threshold, likelihood):
 def test_every_schedule(name):
     prior = plane(SCHEDULES[name])
     model, guide, y = filter_of(prior, MomentMatched(SCALE), value=-0.9)
-    particles = run_smc(model, guide, y, 16, num_steps=4)
+    particles = smc(model, guide, y, 16, num_steps=4)
     assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
 
 
@@ -165,7 +175,7 @@ def test_the_twisted_step_to_the_clean_image():
     ones = torch.ones(RUNS, 1, 1, 1, dtype=torch.bool)
     model = DiffusionModel(prior, Inpainting(ones), times, Laplace(0.3), form="marginal")
     guide = HierarchicalGuide(model, y, gamma=0.9, std_scale=1.2)
-    particles = run_smc(model, guide, y, 16, num_steps=12)
+    particles = smc(model, guide, y, 16, num_steps=12)
     x = torch.linspace(-8, 8, 8001, dtype=torch.float64)
     joint = prior.marginal(CLEAN).log_prob(x.reshape(-1, 1, 1, 1)).exp()
     joint = joint * torch.distributions.Laplace(x, 0.3).log_prob(torch.tensor(0.2)).exp() * 0.002
@@ -185,7 +195,7 @@ def test_a_guide_that_is_no_chain():
     start = torch.zeros(2 * RUNS, 1, 1, 2, dtype=torch.float64)
     guide = autoguide.AutoNormal(model, init_scale=0.8, init_loc_fn=lambda site: start.clone())
     guide(y)
-    particles = run_smc(model, guide, y, 32, num_steps=3)
+    particles = smc(model, guide, y, 32, num_steps=3)
     assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
     # The path is weighed as a whole, at T_s.
     assert particles.ess.shape == (4, 2 * RUNS)
@@ -194,7 +204,7 @@ def test_a_guide_that_is_no_chain():
 def test_a_guide_whose_kernels_are_mixtures():
     prior = plane(SCHEDULES["vp"])
     model, _, y = filter_of(prior, MomentMatched(SCALE))
-    particles = run_smc(model, Prior(model), y, 16, num_steps=3)
+    particles = smc(model, Prior(model), y, 16, num_steps=3)
     assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
 
 
@@ -202,7 +212,7 @@ def test_a_guide_whose_kernels_are_mixtures():
 def test_exact_conditionals_need_no_resampling(gaussian, form):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (700, 400, 100), ExactGaussian(SCALE), form=form)
     guide = ExactConditionals(model, Y, SCALE)
-    particles = run_smc(model, guide, Y, 50, num_steps=1)
+    particles = smc(model, guide, Y, 50, num_steps=1)
     close(particles.log_evidence, evidence(gaussian, SCALE), 0, 1e-8)
     close(particles.ess, torch.ones(4, 2).double())
     assert not particles.resampled[:-1].any() and particles.ancestors.tolist() == [50, 50]
@@ -211,7 +221,7 @@ def test_exact_conditionals_need_no_resampling(gaussian, form):
 @pytest.mark.parametrize("weigh", [True, False])
 def test_exact_conditionals_draw_the_posterior(gaussian, weigh):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (700, 100), ExactGaussian(SCALE))
-    particles = run_smc(model, ExactConditionals(model, Y, SCALE), Y, 8000, num_steps=1, weigh=weigh)
+    particles = smc(model, ExactConditionals(model, Y, SCALE), Y, 8000, num_steps=1, weigh=weigh)
     posterior = exact_posterior(gaussian, model.operator, Y, SCALE)
     x = particles.images
     assert ((x.mean(0) - posterior.mean).abs() < 4 * standard_error(x)).all()
@@ -226,7 +236,7 @@ def test_equal_weights_count_too():
         prior, Inpainting(torch.ones(3, 1, 1, 2).bool()), (700, 300), lambda x: dist.Normal(0 * x, 1.0), form="marginal"
     )
     y = torch.tensor([0.0, 1.0, 2.0]).double().reshape(3, 1, 1, 1).expand(3, 1, 1, 2)
-    particles = run_smc(model, Prior(model), y, 10, num_steps=2)
+    particles = smc(model, Prior(model), y, 10, num_steps=2)
     close(particles.log_evidence, torch.distributions.Normal(0.0, 1.0).log_prob(y).sum((-3, -2, -1)))
     assert particles.ess.shape == (4, 3) and particles.ancestors.tolist() == [10] * 3
 
@@ -238,7 +248,7 @@ def test_without_weights():
     prior = plane(SCHEDULES["vp"])
     model, guide, y = filter_of(prior, ExactGaussian(SCALE), runs=3)
     places = []
-    particles = run_smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z: places.append((t, z)))
+    particles = smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z, _: places.append((t, z)))
     assert particles.log_evidence is None and particles.ess.shape == particles.resampled.shape == (0, 3)
     assert particles.ancestors.tolist() == [4000] * 3
     # The guide's own law at T_e, and its kernel from each particle's own place.
@@ -271,10 +281,12 @@ def test_every_particle_is_pulled_from_where_it_stands(threshold, monkeypatch):
     model, guide, y = filter_of(prior, MomentMatched(SCALE), runs=200)
     noise, places = [], []
     normal = NoiseStreams.normal
+
+    def keep(step, t, z, z0):
+        places.append((t, z, noise[-1]))
+
     monkeypatch.setattr(NoiseStreams, "normal", lambda *given: noise.append(normal(*given)) or noise[-1])
-    particles = run_smc(
-        model, guide, y, 16, num_steps=4, threshold=threshold, callback=lambda i, t, z: places.append((t, z, noise[-1]))
-    )
+    particles = smc(model, guide, y, 16, num_steps=4, threshold=threshold, callback=keep)
     for step in (3, 4, 5):
         (t, z_t, _), (s, z_s, xi) = places[step - 1], places[step]
         z_t = z_t.clone().requires_grad_()
@@ -291,7 +303,7 @@ def test_ancestors_are_counted():
     # From one level straight to the prediction: what goes back to one draw is one image.
     prior = plane(SCHEDULES["vp"], kernel="gaussian")
     model, guide, y = filter_of(prior, MomentMatched(SCALE), runs=50, ratios=(1.0,))
-    particles = run_smc(model, guide, y, 16, num_steps=1, threshold=1.0)
+    particles = smc(model, guide, y, 16, num_steps=1, threshold=1.0)
     different = [len(particles.images[:, n].flatten(1).unique(dim=0)) for n in range(50)]
     assert particles.ancestors.tolist() == different and 1 <= min(different) < max(different) < 16
 
@@ -299,7 +311,7 @@ def test_ancestors_are_counted():
 def test_another_likelihood_than_the_models():
     prior = plane(SCHEDULES["vp"])
     model, guide, y = filter_of(prior, Laplace())
-    particles = run_smc(model, guide, y, 16, num_steps=3, likelihood=MomentMatched(SCALE))
+    particles = smc(model, guide, y, 16, num_steps=3, likelihood=MomentMatched(SCALE))
     assert agrees(particles, exact_posterior(prior, model.operator, y, SCALE))
 
 
@@ -312,38 +324,39 @@ def test_particles_that_are_there_already():
     x = posterior.sample(4000)
     begin = float(prior.schedule.alpha(t)) * x + float(prior.schedule.sigma(t)) * torch.randn_like(x)
     places = []
-    particles = run_smc(
-        model, None, y, 4000, num_steps=1, weigh=False, start=begin, callback=lambda i, t, z: places.append((i, t, z))
-    )
+    particles = smc(
+        model, None, y, 4000, num_steps=1, weigh=False, start=begin,
+        callback=lambda i, t, z, _: places.append((i, t, z)),
+    )  # fmt: skip
     assert [p[:2] for p in places] == [(0, t), (1, CLEAN)] and torch.equal(places[0][2], begin)
     assert particles.log_evidence is None
     away = particles.images - posterior.mean
     for v in (away, away**2 - posterior.variance):
         assert (v.mean(0).abs() < 4.5 * standard_error(v)).all()
     with pytest.raises(ValueError, match="come without weights: give weigh=False"):
-        run_smc(model, None, y, 4000, num_steps=1, start=begin)
+        smc(model, None, y, 4000, num_steps=1, start=begin)
 
 
 def test_a_networks_prior_ends_in_its_prediction(network_prior):
     prior = network_prior.conditioned([1])
     observed = torch.rand(2, 1, 8, 8) < 0.5
-    model = DiffusionModel(prior, Inpainting(observed), (600, 300), Gaussian(0.5), eta=0.5)
     y = torch.where(observed, torch.randn(2, 1, 8, 8).double(), 0)
-    guide = HierarchicalGuide(model, y)
     places, graphs, denoiser = [], set(), prior.denoiser
 
-    class Spy:
+    class Spy(Denoiser):
         dtype, device = denoiser.dtype, denoiser.device
 
-        def __call__(self, z, t, labels=None):
+        def __call__(self, z, t, condition=None):
             graphs.add((int(t[0]), torch.is_grad_enabled()))
-            return denoiser(z, t, labels)
+            return denoiser(z, t, condition)
 
     prior.denoiser = Spy()
-    with count_calls(prior) as calls:
-        particles = run_smc(
-            model, guide, y, 3, num_steps=5, marginal_steps=4, callback=lambda i, t, z: places.append((t, z))
-        )
+    counted, calls = count_calls(prior)
+    model = DiffusionModel(counted, Inpainting(observed), (600, 300), Gaussian(0.5), eta=0.5)
+    guide = HierarchicalGuide(model, y)
+    particles = smc(
+        model, guide, y, 3, num_steps=5, marginal_steps=4, callback=lambda i, t, z, _: places.append((t, z))
+    )
     assert [t for t, _ in places] == [600, 300, *prior.times(300, CLEAN, 5)[1:]]
     # A step of eta 0.5 to the clean image has no noise: it is the prediction.
     t, z = places[-2]
@@ -353,7 +366,7 @@ def test_a_networks_prior_ends_in_its_prediction(network_prior):
     assert nearest.max() < 1e-8
     # T_e, T_s and the four levels below it, and the estimate of p(z_{T_e}).
     assert calls.total == 3 * 2 * (6 + 4)
-    assert not model._predictions
+    assert not model._memo._known
     # A graph is kept where the pull is needed, and nowhere above.
     assert {t for t, graph in graphs if graph} == {300, *prior.times(300, CLEAN, 5)[1:-1]}
 
@@ -363,7 +376,7 @@ def test_eta_is_the_models():
     prior = plane(schedule, kernel="gaussian")
     model, guide, y = filter_of(prior, ExactGaussian(SCALE), runs=2, eta=0.3)
     places = []
-    run_smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z: places.append((t, z)))
+    smc(model, guide, y, 4000, num_steps=4, weigh=False, callback=lambda i, t, z, _: places.append((t, z)))
     (t, z_t), (s, z_s) = places[2], places[3]
     z_t = z_t.requires_grad_()
     (pull,) = torch.autograd.grad(prior.exactly_measured(model.operator, SCALE, z_t, t).log_prob(y).sum(), z_t)
@@ -386,7 +399,7 @@ def test_one_image_does_not_see_its_neighbours(likelihood, threshold):
     def run(k, generators):
         model = DiffusionModel(prior, Matrix(A.expand(len(y[k]), 1, 2)), times, likelihood, form="marginal")
         guide = HierarchicalGuide(model, y[k])
-        return run_smc(model, guide, y[k], 12, num_steps=5, generator=generators, threshold=threshold)
+        return smc(model, guide, y[k], 12, num_steps=5, generator=generators, threshold=threshold)
 
     state = torch.get_rng_state()
     together = run(slice(None), seeds(1, 2, 3))
@@ -410,12 +423,12 @@ def test_a_generator_for_a_guide_that_is_no_chain():
     model, _, y = filter_of(prior, ExactGaussian(SCALE), runs=2)
     guide = autoguide.AutoNormal(model, init_scale=0.8, init_loc_fn=lambda site: torch.zeros(2, 1, 1, 2).double())
     guide(y)
-    first, again = (run_smc(model, guide, y, 8, num_steps=3, generator=seeds(5, 6)) for _ in range(2))
+    first, again = (smc(model, guide, y, 8, num_steps=3, generator=seeds(5, 6)) for _ in range(2))
     assert torch.equal(first.images, again.images) and torch.equal(first.log_evidence, again.log_evidence)
 
 
 def test_images_of_a_latent_prior_are_decoded():
-    class Decoder:
+    class Decoder(Codec):
         def encode(self, x):
             return x / 2
 
@@ -428,7 +441,7 @@ def test_images_of_a_latent_prior_are_decoded():
     y = torch.zeros(2, 1, 1, 2, dtype=torch.float64)
     places = []
     guide = HierarchicalGuide(model, y)
-    particles = run_smc(model, guide, y, 5, num_steps=3, weigh=False, callback=lambda i, t, z: places.append(z))
+    particles = smc(model, guide, y, 5, num_steps=3, weigh=False, callback=lambda i, t, z, _: places.append(z))
     assert torch.equal(particles.images, 2 * places[-1])
 
 
@@ -449,11 +462,12 @@ def test_images_of_a_latent_prior_are_decoded():
 def test_refuses(gaussian, options, message):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
     with pytest.raises(ValueError, match=message):
-        run_smc(model, HierarchicalGuide(model, Y), Y, **options)
+        smc(model, HierarchicalGuide(model, Y), Y, **options)
 
 
 def test_says_where_no_particle_is_left(gaussian):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
     y = 1e200 * OBSERVED.double()
-    with pytest.raises(FloatingPointError, match=r"(no longer finite|no particle has a finite weight) at step 0 \(time 500\)"):
-        run_smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
+    what = r"(no longer finite|no particle has a finite weight) at step 0 \(time 500\)"
+    with pytest.raises(FloatingPointError, match=what):
+        smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)

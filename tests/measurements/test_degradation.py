@@ -12,7 +12,6 @@ from vipaint_pyro.measurements.blurs import Blur, GaussianBlur, MotionBlur
 from vipaint_pyro.measurements.grayscale import Grayscale
 from vipaint_pyro.measurements.linear_map import LinearMap
 from vipaint_pyro.measurements.matrix import as_matrix
-from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 
 KERNEL = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -94,19 +93,19 @@ def test_estimate_is_an_image_like_the_truth(kind):
     operator = KINDS[kind]((1, 16, 16), 2)
     ramp = torch.linspace(-0.9, 0.9, 16, dtype=torch.float64)
     x = (ramp[:, None] + 0.5 * ramp).expand(2, *operator.image_shape)
-    start = estimate(operator, operator(x))
+    start = operator.estimate(operator(x))
     assert start.shape == x.shape and start.dtype == x.dtype
     if kind == "function":  # nothing of the kind can be known of any function
         return
     assert (start - x).abs().max() < (0.75 if "larger" in kind else 0.3)
     grey = torch.full_like(x, -0.35)
-    torch.testing.assert_close(estimate(operator, operator(grey)), grey, rtol=0, atol=1e-12)
+    torch.testing.assert_close(operator.estimate(operator(grey)), grey, rtol=0, atol=1e-12)
 
 
 def test_the_estimate_of_a_function_explains_y_best():
     operator = KINDS["function"]((1, 4, 8), 3)
     y = random(5, 3, 1, 4, 4)
-    x = estimate(operator, y)
+    x = operator.estimate(y)
     assert x.shape == (5, 3, 1, 4, 8)
 
     def misfit(c):

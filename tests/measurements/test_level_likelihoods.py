@@ -10,17 +10,29 @@ from tests.exact.brute_force import SCHEDULES, SHAPE, close, each, make, random
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
 
 MASK = torch.tensor([[[[True, False]], [[True, True]]], [[[False, False]], [[True, False]]]])
 ALL_SCHEDULES = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 T = 400
+
+
+class Doubled(Codec):
+    """A decoder."""
+
+    def encode(self, x):
+        return x / 2
+
+    def decode(self, z):
+        return 2 * z
 
 
 def network(prior, **options):
@@ -41,8 +53,7 @@ def seen(truth, schedule, z, operator, scale):
 
 
 def at(likelihood, prior, operator, z):
-    z0 = prior.denoise(z, T)
-    return likelihood_at(likelihood, prior, operator, z, T, z0)
+    return likelihood.at(operator, Prediction(prior, z, T, prior.denoise(z, T)))
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "number", "own full"])
@@ -136,11 +147,10 @@ def test_gradients_reach_z_through_the_mean_alone():
     prior, _ = make("own full", SCHEDULES["vp"])
     p, operator, y = network(prior), Inpainting(MASK), random(2, *SHAPE, seed=1)
     z = random(2, *SHAPE).requires_grad_()
+    matched, (p, calls) = MomentMatched(0.3), count_calls(p)
     z0 = p.denoise(z, T)
-    law = p.measured(operator, 0.3, z, T, z0)
-    with count_calls(p) as calls:
-        close(likelihood_at(MomentMatched(0.3), p, operator, z, T, z0).log_prob(y), law.log_prob(y))
-    assert calls.total == 0
+    law = matched.at(operator, Prediction(p, z, T, z0))
+    assert calls.total == 2  # of the prediction alone
     (gradient,) = torch.autograd.grad(law.log_prob(y).sum(), z)
     fixed = law.base_dist.base_dist.scale.detach()
     again = p.denoise(z, T)
@@ -148,9 +158,9 @@ def test_gradients_reach_z_through_the_mean_alone():
     close(gradient, torch.autograd.grad(plain, z)[0])
     # Without a graph at hand it makes one, and the prediction it was given stays the mean.
     with torch.no_grad():
-        for known in (None, z0.detach()):
-            close(p.measured(operator, 0.3, z, T, known).log_prob(y), law.log_prob(y).detach())
-        shifted = p.measured(operator, 0.3, z, T, z0.detach() + 1)
+        for known in (p.denoise(z, T), z0.detach()):
+            close(matched.at(operator, Prediction(p, z, T, known)).log_prob(y), law.log_prob(y).detach())
+        shifted = matched.at(operator, Prediction(p, z, T, z0.detach() + 1))
     close(shifted.base_dist.base_dist.mean, (law.base_dist.base_dist.mean + MASK).detach())
 
 
@@ -161,7 +171,7 @@ def test_exact_likelihoods_gradient():
     for likelihood in (ExactGaussian(0.3), MomentMatched(0.3)):
 
         def f(z, likelihood=likelihood):
-            return likelihood_at(likelihood, prior, Inpainting(MASK), z, T, prior.denoise(z, T)).log_prob(y).sum()
+            return at(likelihood, prior, Inpainting(MASK), z).log_prob(y).sum()
 
         assert torch.autograd.gradcheck(f, random(2, *SHAPE).requires_grad_())
 
@@ -170,14 +180,14 @@ def test_exact_likelihoods_gradient():
 def test_on_the_clean_image_only_noise_is_left(likelihood):
     prior, _ = make("own full", SCHEDULES["vp"])
     x, y = random(2, *SHAPE), random(2, *SHAPE, seed=1)
-    law = likelihood_at(likelihood, prior, Inpainting(MASK), x, CLEAN, x)
+    law = likelihood.at(Inpainting(MASK), Prediction(prior, x, CLEAN, x))
     kind = torch.distributions.Laplace if isinstance(likelihood, Laplace) else Normal
     expected = torch.where(MASK, kind(x, 0.3).log_prob(y), 0).sum((-3, -2, -1))
     close(law.log_prob(y), expected)
-    with count_calls(p := network(prior)) as calls:
-        by_network = p.measured(Inpainting(MASK), 0.3, x, CLEAN)
+    p, calls = count_calls(network(prior))
+    by_network = likelihood.at(Inpainting(MASK), Prediction(p, x, CLEAN, x))
     assert calls.total == 0  # a network knows no time of the clean image
-    close(by_network.log_prob(y), Normal(x, 0.3).log_prob(y).mul(MASK).sum((-3, -2, -1)))
+    close(by_network.log_prob(y), expected)
 
 
 def test_a_plug_in_likelihood_sees_the_decoded_prediction():
@@ -185,25 +195,18 @@ def test_a_plug_in_likelihood_sees_the_decoded_prediction():
     z, y = random(2, *SHAPE), random(2, *SHAPE, seed=1)
     z0 = random(2, *SHAPE, seed=2)
     expected = torch.where(MASK, Normal(z0, 0.3).log_prob(y), 0).sum((-3, -2, -1))
-    close(likelihood_at(Gaussian(0.3), prior, Inpainting(MASK), z, T, z0).log_prob(y), expected)
-    close(likelihood_at(Gaussian(0.3), prior, Inpainting(MASK), z, T, z, z0).log_prob(y), expected)
+    close(Gaussian(0.3).at(Inpainting(MASK), Prediction(prior, z, T, z0)).log_prob(y), expected)
+    latent = network(prior, codec=Doubled())
+    close(Gaussian(0.3).at(Inpainting(MASK), Prediction(latent, z, T, z0 / 2)).log_prob(y), expected)
 
 
 def test_refusals():
     prior, _ = make("gaussian", SCHEDULES["vp"])
     z = random(2, *SHAPE)
-
-    class Decoder:
-        def encode(self, x):
-            return x / 2
-
-        def decode(self, z):
-            return 2 * z
-
-    latent = network(prior, codec=Decoder())
+    latent = network(prior, codec=Doubled())
     for t in (T, CLEAN):
         with pytest.raises(ValueError, match="for pixel priors: a decoder is not linear"):
-            latent.measured(Inpainting(MASK), 0.3, z, t)
+            MomentMatched(0.3).at(Inpainting(MASK), Prediction(latent, z, t, z))
     with pytest.raises(TypeError, match="take MomentMatched"):
         at(ExactGaussian(0.3), network(prior), Inpainting(MASK), z)
 

@@ -5,17 +5,18 @@ import torch
 
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.matrix import Matrix, as_matrix
-from vipaint_pyro.measurements.operator import estimate, scaled_adjoint
+from vipaint_pyro.measurements.operator import LinearOperator
 
 
 def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-class Pooling:
+class Pooling(LinearOperator):
     """An operator of a user's: means of 2 x 2 pixels, the first of which are not observed."""
 
     def __init__(self, n, c, h, w):
+        self.image_shape = (c, h, w)
         self.observed = torch.ones(n, c, h // 2, w // 2, dtype=torch.bool)
         self.observed[..., 0, 0] = False
 
@@ -113,22 +114,24 @@ def test_refuses_what_is_no_mask():
 def test_without_an_estimate_of_its_own_an_operator_begins_from_its_adjoint(kind, seed):
     operator, shape, n = operators(seed)[kind]
     y = operator(random(n, *shape, seed=seed))
-    assert torch.equal(estimate(operator, y), operator.adjoint(y))
+    assert torch.equal(operator.estimate(y), operator.adjoint(y))
 
 
 def test_an_operators_own_estimate_comes_first():
-    pooling = Pooling(1, 1, 4, 4)
-    pooling.estimate = lambda y: 4 * pooling.adjoint(y)
-    y = random(1, 1, 2, 2)
-    assert torch.equal(estimate(pooling, y), 4 * pooling.adjoint(y))
+    class Bright(Pooling):
+        def estimate(self, y):
+            return 4 * self.adjoint(y)
+
+    pooling, y = Bright(1, 1, 4, 4), random(1, 1, 2, 2)
+    assert torch.equal(pooling.estimate(y), 4 * pooling.adjoint(y))
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_scaled_adjoint_explains_y_best(kind, seed):
+def test_the_scaled_estimate_explains_y_best(kind, seed):
     operator, shape, n = operators(seed)[kind]
     y = operator(random(5, n, *shape, seed=seed)) * operator.observed
-    x = scaled_adjoint(operator, y)
+    x = operator.scaled_estimate(y)
     assert x.shape == (5, n, *shape)
     # The misfit is at its least: what is left of y has no share in A x.
     Ax = operator(x) * operator.observed
@@ -136,5 +139,5 @@ def test_the_scaled_adjoint_explains_y_best(kind, seed):
     assert torch.equal(x.sign(), operator.adjoint(y).sign())
 
 
-def test_the_scaled_adjoint_of_nothing_is_nothing():
-    assert (scaled_adjoint(Pooling(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)) == 0).all()
+def test_the_scaled_estimate_of_nothing_is_nothing():
+    assert (Pooling(1, 1, 4, 4).scaled_estimate(torch.zeros(1, 1, 2, 2)) == 0).all()

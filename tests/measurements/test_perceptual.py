@@ -1,5 +1,7 @@
 """L1 + LPIPS: the factor and its gradient against LPIPS by hand, and one step of the refinement."""
 
+from dataclasses import dataclass
+
 import pyro
 import pytest
 import torch
@@ -9,20 +11,25 @@ from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import fit
-from vipaint_pyro.inference.smc import run_smc
+from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements import lpips as lpips_module
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, likelihood_at
+from vipaint_pyro.measurements.likelihood import Noise
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.perceptual import Perceptual, published_weight
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
+from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.counting import count_calls
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw
-from vipaint_pyro.samplers.reverse import DPS, refine
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw, refine
+from vipaint_pyro.samplers.reverse import ReverseSampler
 
 TIMES = (700, 500, 300)
 # LPIPS computes in float32: batches of another size round differently in the last digits.
@@ -49,10 +56,11 @@ def problem(n=3, channels=1, size=8, samples=2):
     return Inpainting(observed), y, x
 
 
-class Halved:
+class Halved(Operator):
     """Super-resolution: means of 2x2 pixels, all of them observed."""
 
     def __init__(self, n, channels, size):
+        self.image_shape = (channels, size, size)
         self.observed = torch.ones(n, channels, size // 2, size // 2, dtype=torch.bool)
 
     def __call__(self, x):
@@ -137,14 +145,14 @@ def test_networks_are_loaded_once_and_only_when_needed(monkeypatch):
             super().__init__(*arguments)
 
     monkeypatch.setattr(lpips_module, "_Distance", Loads)
-    lpips_module._network.cache_clear()
+    lpips_module.shared_lpips.cache_clear()
     operator, y, x = problem()
     one, two = Perceptual(1.0), Perceptual(2.0, Gaussian(0.1))
     assert loaded == []
     for likelihood in (one, two, one):
         likelihood.penalty(operator, y, x)
     assert loaded == [("alex", None)]
-    lpips_module._network.cache_clear()
+    lpips_module.shared_lpips.cache_clear()
 
 
 # -- in the program -------------------------------------------------------------------------------
@@ -168,7 +176,8 @@ def test_the_program_scores_likelihood_plus_factor(smooth, lpips, pixel):
     torch.testing.assert_close(node["log_prob"], expected, **NEAR)
     torch.testing.assert_close(trace.nodes["y"]["log_prob"], without.nodes["y"]["log_prob"])
     torch.testing.assert_close(trace.log_prob_sum(), without.log_prob_sum() + expected.sum(), **NEAR)
-    seen = likelihood_at(likelihood, smooth, operator, trace.nodes["z_300"]["value"], 300, None, x)
+    z = trace.nodes["z_300"]["value"]
+    seen = likelihood.at(operator, Prediction(smooth, z, 300, smooth.denoise(z, 300)))
     torch.testing.assert_close(seen.log_prob(y), (trace.nodes["y"]["log_prob"] + expected), **NEAR)
 
 
@@ -249,33 +258,39 @@ def test_smc_weighs_by_the_factor_down_to_the_image(smooth, monkeypatch):
         monkeypatch.setattr(Perceptual, "penalty", lambda self, operator, y, x: 2.5 + 0 * x.sum((-3, -2, -1)))
         model = DiffusionModel(smooth, operator, TIMES, likelihood)
         guide = HierarchicalGuide(model, y)
-        results.append(run_smc(model, guide, y, 4, num_steps=5, generator=torch.Generator().manual_seed(0)))
+        measurement, generator = Measurement(operator, likelihood, y), torch.Generator().manual_seed(0)
+        results.append(run_smc(model, guide, measurement, SMC(4, 5), generator=generator))
     torch.testing.assert_close(results[1].log_evidence, results[0].log_evidence - 2.5)
     torch.testing.assert_close(results[1].images, results[0].images)
 
 
 def test_on_the_clean_image(smooth, lpips):
     operator, y, x = problem()
-    seen = likelihood_at(Perceptual(5.0, MomentMatched(0.3)), smooth, operator, x, CLEAN, x)
+    seen = Perceptual(5.0, MomentMatched(0.3)).at(operator, Prediction(smooth, x, CLEAN, x))
     plain = Gaussian(0.3)(operator(x)).mask(operator.observed).to_event(3).log_prob(y)
     torch.testing.assert_close(seen.log_prob(y), plain - 5 * by_hand(lpips, operator, y, x), **NEAR)
     with pytest.raises(NotImplementedError):
         seen.sample()
 
 
-def test_a_model_of_plug_in_likelihoods_refuses(smooth):
+def test_red_diffs_program_has_the_factor_too(smooth, lpips):
     operator, y, _ = problem()
-    with pytest.raises(TypeError, match="no distribution of y given A x alone"):
-        REDDiffModel(smooth, operator, Perceptual(1.0))(y)
+    trace = poutine.trace(REDDiffModel(smooth, operator, Perceptual(30.0, Gaussian(0.2)))).get_trace(y)
+    trace.compute_log_prob()
+    x = trace.nodes["x"]["value"]
+    torch.testing.assert_close(trace.nodes["perceptual"]["log_prob"], -30 * by_hand(lpips, operator, y, x), **NEAR)
+    plain = Gaussian(0.2)(operator(x)).mask(operator.observed).to_event(3).log_prob(y)
+    torch.testing.assert_close(trace.nodes["y"]["log_prob"], plain)
 
 
 # -- the refinement -------------------------------------------------------------------------------
 
 
-def one_step(prior, operator, y, z, t, **options):
+def one_step(prior, operator, y, z, t, likelihood=Noiseless(), **options):
     """The first step's z, without noise."""
     steps = []
-    refine(prior, operator, y, z, t, num_steps=4, eta=0.0, callback=lambda i, t, z, z0: steps.append(z), **options)
+    measurement, sampler = Measurement(operator, likelihood, y), DPSSampler(4, 0.0, **options)
+    refine(prior, measurement, z, t, sampler, on_step=lambda progress: steps.append(progress.z))
     return steps[0]
 
 
@@ -284,8 +299,8 @@ def test_one_step_is_that_of_the_hand(smooth, lpips, zeta, limit):
     t, s, weight = 400, 300, 12.0
     operator, y, _ = problem()
     z = torch.randn(2, 3, 1, 8, 8).double().requires_grad_()
-    step = {"step": DPS(zeta, limit)}
-    found = one_step(smooth, operator, y, z, t, penalty=Perceptual(weight).penalty, **step)
+    step = {"zeta": zeta, "limit": limit}
+    found = one_step(smooth, operator, y, z, t, perceptual_refinement=weight, **step)
     assert smooth.times(t, CLEAN, 4)[1] == s
     # The Jacobian of a Gaussian's E[x | z_t] is diagonal and known.
     alpha, sigma = float(smooth.schedule.alpha(t)), float(smooth.schedule.sigma(t))
@@ -303,10 +318,13 @@ def test_one_step_is_that_of_the_hand(smooth, lpips, zeta, limit):
     assert torch.equal(found[hidden], without[hidden]) and not torch.equal(found, without)
 
 
-class Enlarged:
+class Enlarged(Codec):
     """A decoder: a grey latent becomes a picture of twice the size in three shades."""
 
     factor, channels = 2, 3
+
+    def encode(self, x):
+        raise NotImplementedError
 
     def decode(self, z):
         return torch.cat([z.repeat_interleave(2, -1).repeat_interleave(2, -2) * c for c in (1.0, 0.6, -0.4)], -3)
@@ -316,7 +334,7 @@ def test_one_step_through_a_decoder(smooth, lpips):
     smooth.codec = Enlarged()
     operator, y, _ = problem(channels=3, size=16)
     z = torch.randn(2, 3, 1, 8, 8).double().requires_grad_()
-    found = one_step(smooth, operator, y, z, 400, step=DPS(0.7), penalty=Perceptual(12.0).penalty)
+    found = one_step(smooth, operator, y, z, 400, zeta=0.7, perceptual_refinement=12.0)
     x = Enlarged().decode(smooth.denoise(z, 400))
     norm = ((y - x) * operator.observed).square().sum((-3, -2, -1)).sqrt()
     (slope,) = torch.autograd.grad((0.7 * norm + 12 * by_hand(lpips, operator, y, x)).sum(), z)
@@ -329,8 +347,8 @@ def test_samples_and_images_do_not_see_each_other(smooth):
 
     def run(images, samples):
         own = Inpainting(operator.observed[images])
-        pull = {"step": DPS(2.0, limit=True), "penalty": Perceptual(5.0).penalty}
-        return refine(smooth, own, y[images], z[samples][:, images], 500, num_steps=5, eta=0.0, **pull)
+        sampler = DPSSampler(5, 0.0, zeta=2.0, limit=True, perceptual_refinement=5.0)
+        return refine(smooth, Measurement.of(own, y[images]), z[samples][:, images], 500, sampler)
 
     together = run([0, 1, 2], [0, 1])
     for i in range(3):
@@ -338,24 +356,24 @@ def test_samples_and_images_do_not_see_each_other(smooth):
             torch.testing.assert_close(run([i], [k])[0, 0], together[k, i], rtol=1e-4, atol=1e-5)
 
 
-class Distant:
+class Distant(Noise):
     """A likelihood that pulls by the sum of absolute errors."""
 
     def __call__(self, loc):
         return Laplace()(loc)
 
-    def discrepancy(self, operator, y, x):
+    def distance(self, operator, y, x):
         return ((y - operator(x)) * operator.observed).abs().sum((-3, -2, -1))
 
 
 @pytest.mark.parametrize("limit", [False, True])
 @pytest.mark.parametrize("wrap", [lambda own: own, lambda own: Perceptual(1.0, own)])
-def test_a_likelihoods_discrepancy_takes_the_norms_place(smooth, limit, wrap):
+def test_a_likelihoods_own_distance_takes_the_norms_place(smooth, limit, wrap):
     t, s, zeta = 400, 300, 5.0
     operator, y, _ = problem()
     z = torch.randn(2, 3, 1, 8, 8).double()
     z[0] *= 3
-    found = one_step(smooth, operator, y, z, t, step=DPS(zeta, limit), likelihood=wrap(Distant()))
+    found = one_step(smooth, operator, y, z, t, wrap(Distant()), zeta=zeta, limit=limit)
     alpha, sigma = float(smooth.schedule.alpha(t)), float(smooth.schedule.sigma(t))
     jacobian = alpha * smooth.std**2 / (alpha**2 * smooth.std**2 + sigma**2)
     r = (y - smooth.denoise(z, t)) * operator.observed
@@ -367,35 +385,25 @@ def test_samplers_follow_the_likelihood_an_operator_brings(network_prior):
     prior = network_prior.conditioned([0, 1])
     operator, y = halves()
     operator.likelihood = Distant()
-    assert VIPaintSampler(**SMALL).model(prior, operator).likelihood is operator.likelihood
-    both = VIPaintSampler(**SMALL, perceptual=1.0).model(prior, operator).likelihood
-    assert both.pixel is operator.likelihood
+    own, plain = Measurement.of(operator, y), Measurement.of(Inpainting(operator.observed), y)
+    assert fitted(VIPaintSampler(**SMALL), prior, own).likelihood is operator.likelihood
+    assert fitted(VIPaintSampler(**SMALL, perceptual=1.0), prior, own).likelihood.pixel is operator.likelihood
     guide = HierarchicalGuide(DiffusionModel(prior, operator, (800, 400)), y)
-    for sampler, options in ((VIPaintSampler(**SMALL), {"guide": guide}), (DPSSampler(5), {})):
-        images = []
-        for own in (operator, Inpainting(operator.observed)):
-            images.append(sampler(prior, own, y, 1, torch.Generator().manual_seed(0), **options).images)
+    for sampler in (VIPaintSampler(**SMALL).from_guide(guide), DPSSampler(5)):
+        images = [sampler(prior, seen, 1, torch.Generator().manual_seed(0)).images for seen in (own, plain)]
         assert not torch.equal(*images)
 
 
-def test_a_discrepancy_needs_a_step_that_can_pull(smooth):
+def test_a_refinement_needs_a_step():
+    with pytest.raises(TypeError, match="abstract"):
+        ReverseSampler(4)
+
+
+def test_not_finite_names_both_weights(smooth, monkeypatch):
     operator, y, _ = problem()
-    with pytest.raises(ValueError, match="method pull"):
-        refine(smooth, operator, y, y[None], 300, num_steps=2, step=lambda z, r: 0 * z, likelihood=Distant())
-
-
-def test_a_step_of_two_arguments_serves_as_before(smooth):
-    operator, y, _ = problem()
-    z = torch.randn(2, 3, 1, 8, 8).double()
-    own, usual = (one_step(smooth, operator, y, z, 300, step=step) for step in (
-        lambda z, residual: DPS(0.3)(z, residual), DPS(0.3)))  # fmt: skip
-    assert torch.equal(own, usual)
-
-
-def test_not_finite_names_both_weights(smooth):
-    operator, y, _ = problem()
+    monkeypatch.setattr(Perceptual, "penalty", lambda self, operator, y, x: x.sum((-3, -2, -1)) * torch.inf)
     with pytest.raises(FloatingPointError, match="zeta or the weight of the penalty"):
-        refine(smooth, operator, y, y[None], 300, num_steps=3, penalty=lambda o, y, x: x.sum((-3, -2, -1)) * torch.inf)
+        refine(smooth, Measurement.of(operator, y), y[None], 300, DPSSampler(3, perceptual_refinement=1.0))
 
 
 # -- the samplers ---------------------------------------------------------------------------------
@@ -409,19 +417,38 @@ def halves():
     return Inpainting(observed), torch.linspace(-1, 1, 128).reshape(2, 1, 8, 8).double() * observed
 
 
+def fitted(sampler, prior, measurement):
+    """The model that is fitted."""
+    return sampler.settle(prior, measurement).model(prior, measurement)
+
+
 def sampled(sampler, prior):
-    with count_calls(prior) as counted:
-        samples = sampler(prior, *halves(), 2, torch.Generator().manual_seed(0))
-    assert 2 * sum(samples.calls.values()) == counted.total
+    counted, calls = count_calls(prior)
+    samples = sampler(counted, Measurement.of(*halves()), 2, torch.Generator().manual_seed(0))
+    assert 2 * sum(samples.calls.values()) == calls.total
     return samples
 
 
-def published_step(z, residual, zeta=2.0, limit=True):
-    """The pull as it was before there was a penalty."""
-    norm = residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
-    (gradient,) = torch.autograd.grad(norm.sum(), z)
-    size = norm.detach().clamp_max(zeta) if limit else torch.full_like(norm, zeta)
-    return -size[..., None, None, None] * gradient
+@dataclass(frozen=True)
+class Published(ReverseSampler):
+    """DPS as it was before there was a penalty."""
+
+    zeta: float = 2.0
+    limit: bool = True
+
+    def step(self, run, z, t, s):
+        operator, y = run.measurement.operator, run.measurement.y
+        z = z.detach().requires_grad_()
+        z0 = run.prior.denoise(z, t)
+        mean, std = run.prior.reverse(z, t, s, self.eta, z0)
+        if s == CLEAN:
+            return mean.detach(), z0.detach()
+        residual = torch.where(operator.observed, y - operator(run.prior.decode(z0)), 0)
+        norm = residual.pow(2).sum((-3, -2, -1)).clamp_min(1e-20).sqrt()
+        (gradient,) = torch.autograd.grad(norm.sum(), z)
+        size = norm.detach().clamp_max(self.zeta) if self.limit else torch.full_like(norm, self.zeta)
+        shift = -size[..., None, None, None] * gradient
+        return (mean + std * run.normal(z) + shift).detach(), z0.detach()
 
 
 def test_no_weight_is_what_was_to_the_last_bit(network_prior):
@@ -433,13 +460,12 @@ def test_no_weight_is_what_was_to_the_last_bit(network_prior):
     elbo = Trace_ELBO(1, vectorize_particles=True, max_plate_nesting=3)
     record = fit(model, guide, y, num_steps=3, loss=elbo, generator=generator)
     z = draw(model, guide, 2, generator)[400]
-    x = refine(prior, operator, y, z, 400, num_steps=4, step=published_step, generator=generator)
+    x = refine(prior, Measurement.of(operator, y), z, 400, Published(4), generator)
     samples = sampled(VIPaintSampler(**SMALL), prior)
     assert samples.fit.losses == record.losses and torch.equal(samples.images, x)
 
     noise = torch.randn(2, 2, 1, 8, 8, generator=generator.manual_seed(0), dtype=torch.float64)
-    step = lambda z, r: published_step(z, r, 0.5, False)  # noqa: E731
-    x = refine(prior, operator, y, noise, 999, num_steps=5, step=step, generator=generator)
+    x = refine(prior, Measurement.of(operator, y), noise, 999, Published(5, zeta=0.5, limit=False), generator)
     assert torch.equal(sampled(DPSSampler(5), prior).images, x)
 
 
@@ -463,40 +489,57 @@ def test_weights_change_the_draws_and_not_the_calls(network_prior, correct):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"perceptual": True}, "not a bool"),
+        ({"perceptual": True}, "perceptual is a finite number, at least 0, but is True"),
         ({"perceptual": -1.0}, "at least 0, but is -1"),
         ({"perceptual": float("nan")}, "at least 0, but is nan"),
         ({"perceptual": float("inf")}, "at least 0, but is inf"),
         ({"perceptual_refinement": -0.1}, "at least 0, but is -0.1"),
-        ({"perceptual_net": "resnet"}, "'alex' or 'vgg', not 'resnet'"),
+        ({"perceptual_net": "resnet"}, "perceptual_net is one of alex, vgg, but is 'resnet'"),
         ({"perceptual": 1.0, "correct": "smc"}, "leave the perceptual weights at 0"),
         ({"perceptual_refinement": 1.0, "correct": "smc"}, "leave the perceptual weights at 0"),
-        ({"perceptual": 1.0, "guide_name": "red-diff", "timesteps": None}, "has no perceptual"),
+        ({"perceptual": 1.0, "guide_name": "red-diff", "timesteps": None}, "ask for method='red-diff'"),
     ],
 )
 def test_settings_that_cannot_be(network_prior, options, words):
-    observed = torch.ones(1, 1, 8, 8, dtype=torch.bool)
+    operator = Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool))
+    prior, measurement = network_prior.conditioned([0]), Measurement.of(operator, torch.zeros(1, 1, 8, 8))
     options = {"timesteps": (800, 400), **options}
     with pytest.raises(ValueError, match=words):
-        VIPaintSampler(**options).model(network_prior.conditioned([0]), Inpainting(observed))
+        VIPaintSampler(**options).settle(prior, measurement)
     names = ("perceptual_refinement", "perceptual_net")
     options = {k: v for k, v in options.items() if k in names}
     if len(options) and "smc" not in words and "leave" not in words:
         with pytest.raises(ValueError, match=words):
-            DPSSampler(**options)(network_prior.conditioned([0]), Inpainting(observed), torch.zeros(1, 1, 8, 8), 1)
+            DPSSampler(**options)(prior, measurement, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((True,), "not a bool"),
+        ((-1.0,), "at least 0, but is -1"),
+        ((float("nan"),), "at least 0, but is nan"),
+        ((float("inf"),), "at least 0, but is inf"),
+        ((1.0, Laplace(), "resnet"), "'alex' or 'vgg', not 'resnet'"),
+    ],
+)
+def test_likelihoods_that_cannot_be(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        Perceptual(*arguments)
 
 
 def test_what_only_the_weights_can_tell(network_prior, tmp_path):
     prior, operator = network_prior.conditioned([0]), Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool))
+    seen = Measurement.of(operator, torch.zeros(1, 1, 8, 8))
+    numbers = Measurement.of(Matrix(torch.ones(5, 64).double(), (1, 8, 8)), torch.zeros(1, 1, 1, 5))
     for weight in ("perceptual", "perceptual_refinement"):
         settings = {"timesteps": (800, 400), weight: 1.0}
         missing = VIPaintSampler(**settings, perceptual_weights=str(tmp_path / "none.safetensors"))
         with pytest.raises(FileNotFoundError, match="none.safetensors"):
-            missing.model(prior, operator)
-        numbers = Matrix(torch.ones(5, 64).double(), (1, 8, 8))
+            missing.settle(prior, seen)
         with pytest.raises(ValueError, match="one of pictures"):
-            VIPaintSampler(**settings).model(prior, numbers)
-        VIPaintSampler(timesteps=(800, 400)).model(prior, numbers)
+            VIPaintSampler(**settings).settle(prior, numbers)
+        VIPaintSampler(timesteps=(800, 400)).settle(prior, numbers)
 
 
 def test_the_published_weight(network_prior, gaussian):

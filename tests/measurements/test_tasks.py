@@ -8,7 +8,6 @@ import torch
 from vipaint_pyro.measurements.blurs import GaussianBlur, MotionBlur
 from vipaint_pyro.measurements.grayscale import Grayscale
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.operator import estimate
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
@@ -20,7 +19,7 @@ def test_every_task_serves_small_images(task, size):
     x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     y = measure(operator, x, TASKS[task].sigma, torch.Generator().manual_seed(1))
     assert y.shape == operator.observed.shape and y.isfinite().all() and y.dtype == torch.float32
-    assert estimate(operator, y).shape == x.shape
+    assert operator.estimate(y).shape == x.shape
     assert TASKS[task].text and "\n" not in TASKS[task].text
 
 

@@ -50,7 +50,8 @@ def test_only_observed_pixels_are_scored(gaussian):
 
 def test_prior_predictive_has_the_prior_moments(gaussian):
     # x is a one-step prediction; z_{T_s} itself must have the prior's marginal.
-    model = DiffusionModel(gaussian, half(), (500, 300, 20), sampling_steps=25)
+    model = DiffusionModel(gaussian, half(), (500, 300, 20))
+    model.sampling_steps = 25
     draws = Predictive(model, num_samples=4000, parallel=True, return_sites=["z_20", "y"])()
     z = draws["z_20"].reshape(-1, 1, 2, 3)
     marginal = gaussian.marginal(20)

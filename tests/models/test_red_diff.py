@@ -15,6 +15,7 @@ from tests.conftest import standard_error
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.models.red_diff import WEIGHTS, REDDiffModel, REDDiffRegulariser
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
@@ -130,9 +131,8 @@ def test_lambda_scales_every_weight(gaussian):
 
 
 def test_prior_predictive(gaussian):
-    model = REDDiffModel(
-        gaussian, Inpainting(OBSERVED.expand(2, 1, 2, 3)), Gaussian(0.2), restarts=3000, sampling_steps=30
-    )
+    model = REDDiffModel(gaussian, Inpainting(OBSERVED.expand(2, 1, 2, 3)), Gaussian(0.2), restarts=3000)
+    model.sampling_steps = 30
     trace = poutine.trace(model).get_trace()
     x, y = trace.nodes["x"]["value"], trace.nodes["y"]["value"]
     assert x.shape == y.shape == (3000, 2, 1, 2, 3)
@@ -165,7 +165,8 @@ def test_each_svi_step_moves_down_by_one_time(gaussian, monkeypatch, kind):
         svi.step(Y)
         assert {int(t) for t in times} == {expected}
     assert model.step == 7
-    model.forget()
+    with model.fitting():
+        pass
     model(Y)  # not scored
     assert model.step == 0
     assert model.times == tuple(down)
@@ -197,10 +198,11 @@ def test_descending_the_bound_draws_from_equal_parts(gaussian, monkeypatch, num_
     assert model.step == num_steps + 1
 
 
-class RowMeans:
+class RowMeans(LinearOperator):
     """y = the mean of each row: two entries of an image of six."""
 
     observed = torch.ones(1, 1, 2, 1, dtype=torch.bool)
+    image_shape = (1, 2, 3)
 
     def __call__(self, x):
         return x.mean(-1, keepdim=True)

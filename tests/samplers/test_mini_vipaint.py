@@ -12,8 +12,9 @@ from vipaint_pyro import refine
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.samplers.reverse import DPS
+from vipaint_pyro.samplers import DPSSampler
 
 FILE = Path(__file__).parent.parent.parent / "examples" / "06_mini_vipaint.py"
 TIMES = (700, 500, 300)
@@ -79,6 +80,6 @@ def test_refined_samples_are_the_librarys(mini, pairs):
     torch.manual_seed(3)
     lecture = mini.refine(small, y, z, num_steps=12, zeta=0.8)
     torch.manual_seed(3)
-    library = refine(model.prior, model.operator, y, z, 300, num_steps=12, step=DPS(0.8))
+    library = refine(model.prior, Measurement.of(model.operator, y), z, 300, DPSSampler(12, zeta=0.8))
     torch.testing.assert_close(lecture, library, rtol=1e-6, atol=1e-6)
     pyro.clear_param_store()

@@ -5,22 +5,25 @@ import torch
 
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
+SEEN = Measurement.of(Inpainting(OBSERVED), Y)
 
 
-class Counted:
+class Counted(Denoiser):
     """A denoiser that counts the z it is asked about."""
 
     def __init__(self, denoiser):
         self.denoiser, self.asked = denoiser, 0
         self.device, self.dtype = denoiser.device, denoiser.dtype
 
-    def __call__(self, z, t, class_labels=None):
+    def __call__(self, z, t, condition=None):
         self.asked += len(z)
-        return self.denoiser(z, t, class_labels)
+        return self.denoiser(z, t, condition)
 
 
 @pytest.mark.parametrize(
@@ -30,22 +33,19 @@ def test_calls_are_those_of_the_network(network_prior, sampler):
     prior = network_prior.conditioned([0, 1])
     prior.denoiser = Counted(prior.denoiser)
     observed = torch.rand(2, 1, 8, 8) < 0.5
-    y = torch.rand(2, 1, 8, 8).double() * observed
+    seen = Measurement.of(Inpainting(observed), torch.rand(2, 1, 8, 8).double() * observed)
     steps = []
-    samples = sampler(
-        prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0), lambda *step: steps.append(step)
-    )
+    samples = sampler(prior, seen, 3, torch.Generator().manual_seed(0), steps.append)
     assert samples.images.shape == (3, 2, 1, 8, 8) and not samples.images.requires_grad
     assert 2 * sum(samples.calls.values()) == prior.denoiser.asked
     assert len(steps) == len(samples.fit.losses) == sampler.num_steps
+    assert [s.loss for s in steps] == samples.fit.losses and {s.phase for s in steps} == {"fit"}
 
 
 def test_its_generator_alone_decides(gaussian):
     sampler = REDDiffSampler(10, init_std=0.3, std=0.1, random_times=True)
     state = torch.get_rng_state()
-    first, second = (
-        sampler(gaussian, Inpainting(OBSERVED), Y, 4, torch.Generator().manual_seed(5)).images for _ in range(2)
-    )
+    first, second = (sampler(gaussian, SEEN, 4, torch.Generator().manual_seed(5)).images for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), state)
     assert first.std(0).min() > 0
@@ -53,34 +53,38 @@ def test_its_generator_alone_decides(gaussian):
 
 def test_settings_reach_the_model_and_the_guide(gaussian):
     sampler = REDDiffSampler(7, weight="clip", lambda_=0.6, noise_scale=0.3)
-    model = sampler.model(gaussian, Inpainting(OBSERVED), 5)
+    model = sampler.settle(gaussian, SEEN).model(gaussian, SEEN, 5)
     assert (len(model.times), model.weight, model.lambda_, model.num_restarts) == (7, "clip", 0.6, 5)
     assert model.likelihood == Gaussian(0.3) and model.schedule_of_t == "descending"
-    model = REDDiffSampler(7, random_times=True).model(gaussian, Inpainting(OBSERVED))
+    model = REDDiffSampler(7, random_times=True).settle(gaussian, SEEN).model(gaussian, SEEN)
     assert len(model.times) == 1000 and model.schedule_of_t == "random" and model.likelihood == Gaussian(1.0)
-    slow, fast = (REDDiffSampler(1, lr=lr)(gaussian, Inpainting(OBSERVED), Y, 1).images for lr in (0.01, 0.2))
+    slow, fast = (REDDiffSampler(1, lr=lr)(gaussian, SEEN, 1).images for lr in (0.01, 0.2))
     torch.testing.assert_close((fast - Y * OBSERVED).abs(), 20 * (slow - Y * OBSERVED).abs(), rtol=1e-3, atol=1e-6)
-    samples = REDDiffSampler(1, std=0.2)(gaussian, Inpainting(OBSERVED), Y, 1)
+    samples = REDDiffSampler(1, std=0.2)(gaussian, SEEN, 1)
     assert samples.guide.std == 0.2
-    starts = REDDiffSampler(1, lr=1e-9, init_std=0.5)(gaussian, Inpainting(OBSERVED), Y, 300).images
+    starts = REDDiffSampler(1, lr=1e-9, init_std=0.5)(gaussian, SEEN, 300).images
     assert ((starts.std(0) / 0.5 - 1).abs() < 4 / 600**0.5).all()
 
 
 def test_restarts_are_no_draws_from_the_posterior(gaussian):
     # Where nothing is observed the posterior is the prior: they find its mean and none of its width.
     sampler = REDDiffSampler(200, lr=0.02, random_times=True)
-    images = sampler(gaussian, Inpainting(OBSERVED), Y, 30, torch.Generator().manual_seed(0)).images[:, 0]
+    images = sampler(gaussian, SEEN, 30, torch.Generator().manual_seed(0)).images[:, 0]
     hidden = ~OBSERVED[0]
     assert (images.std(0)[hidden] < 0.3 * gaussian.std[hidden]).all()
     assert ((images.mean(0) - gaussian.mean)[hidden].abs() < 0.1 * gaussian.std[hidden]).all()
 
 
-def test_refuses_what_it_cannot_do(gaussian):
-    for options, message in (
-        ({"num_steps": 0}, "num_steps is at least 1"),
-        ({"lr": 0}, "lr is positive"),
-        ({"noise_scale": -1}, "noise_scale is positive"),
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"num_steps": 0}, "num_steps is a whole number of at least 1, but is 0"),
+        ({"num_steps": 1001}, "num_steps lies in 1 ... 1000"),
+        ({"lr": 0}, "lr is a finite number, above 0"),
+        ({"noise_scale": -1}, "noise_scale is a finite number, above 0"),
         ({"weight": "snr"}, "weight is one of"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            REDDiffSampler(**options).model(gaussian, Inpainting(OBSERVED))
+    ],
+)
+def test_refuses_what_it_cannot_do(gaussian, options, message):
+    with pytest.raises(ValueError, match=message):
+        REDDiffSampler(**options).settle(gaussian, SEEN)

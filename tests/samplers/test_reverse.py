@@ -1,17 +1,27 @@
-"""DPS refinement: against diffusers' samplers, and its pull against the analytic gradient."""
+"""The walk from noise to the image: against diffusers' samplers, and what it tells and refuses."""
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from tests.conftest import float64_tables, tiny_unet
+from vipaint_pyro import LinearMap
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.reverse import DPS, refine
+from vipaint_pyro.priors.kernels import forward_step
+from vipaint_pyro.samplers.blended import BlendedSampler
+from vipaint_pyro.samplers.dps import DPSSampler, refine
 
 
 def seeded(seed):
     return torch.Generator().manual_seed(seed)
+
+
+def everything(n, shape, value=0.0):
+    """All of n images seen, in one shade."""
+    observed = torch.ones(n, *shape, dtype=torch.bool)
+    return Measurement.of(Inpainting(observed), torch.full((n, *shape), value).double())
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
@@ -28,10 +38,7 @@ def test_no_pull_is_the_schedulers_ancestral_sampling(prediction):
     with torch.no_grad():
         for t in times:
             own = scheduler.step(unet(own, t).sample, t, own, generator=generator).prev_sample
-
-    operator = Inpainting(torch.ones(3, 1, 8, 8, dtype=torch.bool))
-    y = torch.zeros(3, 1, 8, 8).double()
-    ours = refine(prior, operator, y, z[None], 600, num_steps=6, step=DPS(0.0), generator=seeded(2))[0]
+    ours = refine(prior, everything(3, (1, 8, 8)), z[None], 600, DPSSampler(6, zeta=0.0), generator=seeded(2))[0]
     torch.testing.assert_close(ours, own, rtol=1e-6, atol=1e-8)
 
 
@@ -47,95 +54,50 @@ def test_no_pull_is_the_schedulers_ddim(eta):
         for t in scheduler.timesteps[3:].tolist():
             own = scheduler.step(unet(own, t).sample, t, own, eta=eta, generator=generator).prev_sample
     prior.times = lambda start, stop, steps: [600, 500, 400, 300, 200, 100, 0, -1]
-    operator = Inpainting(torch.ones(2, 1, 8, 8, dtype=torch.bool))
-    y = torch.zeros(2, 1, 8, 8).double()
-    ours = refine(
-        prior, operator, y, z[None], 600, num_steps=7, eta=eta, step=DPS(0.0), generator=seeded(2)
-    )[0]
+    ours = refine(prior, everything(2, (1, 8, 8)), z[None], 600, DPSSampler(7, eta, zeta=0.0), generator=seeded(2))[0]
     torch.testing.assert_close(ours, own, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("limit", [False, True])
-def test_the_pull_is_the_gradient_of_each_samples_own_norm(gaussian, limit):
-    # For a Gaussian prior the Jacobian of E[x | z_t] is diagonal and known.
-    t, zeta = 400, 0.7
-    observed = torch.tensor([[True, False, True], [True, True, False]]).reshape(1, 1, 2, 3)
-    z = torch.randn(4, 1, 1, 2, 3, dtype=torch.float64, requires_grad=True)
-    y = torch.rand(1, 1, 2, 3).double()
-    residual = torch.where(observed, y - gaussian.denoise(z, t), 0)
-    shift = DPS(zeta, limit)(z, residual)
-    alpha, sigma = float(gaussian.schedule.alpha(t)), float(gaussian.schedule.sigma(t))
-    jacobian = alpha * gaussian.std**2 / (alpha**2 * gaussian.std**2 + sigma**2)
-    for i in range(4):
-        r = residual[i].detach()
-        size = min(zeta, r.norm().item()) if limit else zeta
-        torch.testing.assert_close(shift[i], size * jacobian * r / r.norm())
+def test_a_time_above_the_last_is_travelled_back_to(network_prior):
+    class ThereAndBack(DPSSampler):
+        def visits(self, prior, start):
+            return [300, 100, 200, -1]
 
-
-def test_a_limited_step_lands_on_the_measurement():
-    z = torch.tensor([0.3, -0.2]).double().reshape(1, 1, 1, 1, 2).requires_grad_()
-    y = torch.tensor([0.5, 0.1]).double().reshape(1, 1, 1, 2)
-    torch.testing.assert_close(z + DPS(10.0, limit=True)(z, y - z), y[None])
-
-
-def test_samples_and_images_do_not_see_each_other(network_prior):
-    prior = network_prior.conditioned([0, 3])
-    observed = torch.rand(2, 1, 8, 8) < 0.5
-    y = torch.rand(2, 1, 8, 8).double() * observed
-    z = torch.randn(3, 2, 1, 8, 8).double()
-
-    def run(images, samples):
-        p = network_prior.conditioned([[0, 3][i] for i in images])
-        return refine(
-            p, Inpainting(observed[images]), y[images], z[samples][:, images], 500,
-            num_steps=5, eta=0.0, step=DPS(2.0, limit=True),
-        )  # fmt: skip
-
-    together = run([0, 1], [0, 1, 2])
-    for i in (0, 1):
-        for s in (0, 1, 2):
-            torch.testing.assert_close(run([i], [s])[0, 0], together[s, i], rtol=1e-9, atol=1e-11)
-    assert prior.class_labels.tolist() == [0, 3]
-
-
-def test_the_measurement_is_met(gaussian):
-    # With a strong pull the observed pixels of a Gaussian prior end at y.
-    observed = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
-    y = torch.where(observed, 0.8, 0.0).double()
-    z = torch.randn(50, 1, 1, 2, 3).double()
-    x = refine(gaussian, Inpainting(observed), y, z, 999, num_steps=100, step=DPS(1.0, limit=True))
-    error = (x - y)[observed.expand_as(x)].abs().mean()
-    far = refine(gaussian, Inpainting(observed), y, z, 999, num_steps=100, step=DPS(0.0))
-    assert error < 0.05 < 0.4 < (far - y)[observed.expand_as(x)].abs().mean()
+    prior, z = network_prior.conditioned([1]), torch.randn(2, 1, 1, 8, 8, generator=seeded(1)).double()
+    x = refine(prior, everything(1, (1, 8, 8)), z, 300, ThereAndBack(zeta=0.0, eta=0.0), generator=seeded(2))
+    noise = seeded(2)
+    torch.randn(z.shape, generator=noise, dtype=z.dtype)  # that of the first step, whose deviation is 0
+    with torch.no_grad():
+        low, _ = prior.reverse(z, 300, 100, 0.0)
+        a, v = forward_step(prior.schedule, 100, 200)
+        again = float(a) * low + float(v.sqrt()) * torch.randn(z.shape, generator=noise, dtype=z.dtype)
+        torch.testing.assert_close(x, prior.denoise(again, 200), rtol=1e-9, atol=1e-11)
 
 
 def test_the_last_step_is_the_prediction_itself(gaussian):
-    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
     z = torch.randn(1, 1, 1, 2, 3).double()
-    x = refine(gaussian, operator, torch.ones(1, 1, 2, 3).double(), z, 5, num_steps=1, step=DPS(9.0))
+    x = refine(gaussian, everything(1, (1, 2, 3), 1.0), z, 5, DPSSampler(1, zeta=9.0))
     torch.testing.assert_close(x, gaussian.denoise(z, 5))
 
 
-def test_a_callback_may_replace_z(gaussian):
-    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
-    y = torch.zeros(1, 1, 2, 3).double()
+def test_on_step_may_replace_z(gaussian):
     seen = []
 
-    def last_to_zero(i, t, z, z0):
-        seen.append(t)
-        return torch.zeros_like(z) if i == 4 else None
+    def last_to_zero(progress):
+        seen.append((progress.phase, progress.step, progress.t))
+        return torch.zeros_like(progress.z) if progress.step == 4 else None
 
     z = torch.randn(1, 1, 1, 2, 3).double()
-    x = refine(gaussian, operator, y, z, 499, num_steps=5, callback=last_to_zero)
-    assert seen == [499, 399, 299, 199, 99] and not x.any()
+    x = refine(gaussian, everything(1, (1, 2, 3)), z, 499, DPSSampler(5), on_step=last_to_zero)
+    assert seen == [("refinement", i, t) for i, t in enumerate((499, 399, 299, 199, 99))] and not x.any()
 
 
-def test_not_finite_names_step_and_time(gaussian):
-    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
-    y = torch.zeros(1, 1, 2, 3).double()
-    z = torch.randn(1, 1, 1, 2, 3).double()
-    with pytest.raises(FloatingPointError, match=r"refinement step 0 \(time 300\)"):
-        refine(gaussian, operator, y, z, 300, num_steps=5, step=DPS(float("inf"), limit=False))
+@pytest.mark.parametrize("step, time", [(0, 300), (2, 180)])
+def test_not_finite_names_step_and_time(gaussian, step, time):
+    z, predict = torch.randn(1, 1, 1, 2, 3).double(), gaussian._denoised
+    gaussian._denoised = lambda z, t: predict(z, t) * (float("nan") if t <= time else 1)
+    with pytest.raises(FloatingPointError, match=rf"refinement step {step} \(time {time}\); lower the step size zeta"):
+        refine(gaussian, everything(1, (1, 2, 3)), z, 300, DPSSampler(5))
 
 
 @pytest.mark.parametrize(
@@ -146,101 +108,38 @@ def test_not_finite_names_step_and_time(gaussian):
         (torch.full((1, 1, 2, 3), float("nan")), "not finite"),
     ],
 )
-def test_y_that_was_not_measured(gaussian, y, words):
-    operator, z = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)), torch.zeros(1, 1, 1, 2, 3).double()
-    with pytest.raises(ValueError, match=words):
-        refine(gaussian, operator, y.double(), z, 300, num_steps=5)
-
-
-@pytest.mark.parametrize("options, words", [({"num_steps": 0}, "at least 1"), ({"start": 1000}, "must lie in")])
-def test_options_that_cannot_be(gaussian, options, words):
+def test_y_that_was_not_measured(y, words):
     operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
-    y = torch.zeros(1, 1, 2, 3).double()
     with pytest.raises(ValueError, match=words):
-        refine(gaussian, operator, y, y[None], **{"start": 300, **options})
+        Measurement.of(operator, y.double())
 
 
+@pytest.mark.parametrize(
+    "settings, start, words",
+    [
+        ({"num_steps": 0}, 300, "num_steps is a whole number of at least 1"),
+        ({}, 1000, "must lie in"),
+        ({"num_steps": 302}, 300, "at most 301 steps to the clean image, not 302"),
+        ({"zeta": float("inf")}, 300, "zeta is a finite number"),
+        ({"eta": 1.5}, 300, "eta is a finite number, at least 0 and at most 1"),
+        ({"perceptual_refinement": 1.0, "perceptual_weights": "/nowhere/lpips"}, 300, "/nowhere/lpips"),
+    ],
+)
+def test_options_that_cannot_be(gaussian, settings, start, words):
+    seen, z = everything(1, (1, 2, 3)), torch.zeros(1, 1, 1, 2, 3).double()
+    gaussian._denoised = None  # nothing is computed
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        refine(gaussian, seen, z, start, DPSSampler(**{"num_steps": 5, **settings}))
 
 
-def test_a_limited_step_leaves_what_noise_explains():
-    from vipaint_pyro.measurements.inpainting import Inpainting
-    from vipaint_pyro.samplers.reverse import DPS, noise_floor
-
-    z = torch.randn(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
-    observed = torch.ones(2, 1, 3, 3, dtype=torch.bool)
-    observed[1, :, 0] = False
-    target = torch.zeros_like(z)
-    norm = torch.where(observed, z, target).detach().pow(2).sum((1, 2, 3)).sqrt()
-    # sqrt(9) and sqrt(6) observed entries: a noise of .1 leaves .3 and .245 of the norm.
-    floor = noise_floor(Inpainting(observed), target, 0.1)
-    torch.testing.assert_close(floor, torch.tensor([0.3, 0.1 * 6**0.5], dtype=torch.float64))
-    shift = DPS(zeta=1e6, limit=True, floor=floor)(z, torch.where(observed, z, target))
-    left = torch.where(observed, z + shift, target).detach().pow(2).sum((1, 2, 3)).sqrt()
-    torch.testing.assert_close(left, torch.minimum(norm, floor))
-    # A residual that noise explains is left alone, and no noise is no floor.
-    small = (0.01 * z.detach()).requires_grad_()
-    assert not DPS(zeta=2.0, limit=True, floor=floor)(small, torch.where(observed, small, target)).any()
-    assert noise_floor(Inpainting(observed), target, None) == 0
-
-
-def test_a_mask_of_one_channel_counts_for_every_channel():
-    from vipaint_pyro.measurements.inpainting import Inpainting
-    from vipaint_pyro.samplers.reverse import noise_floor
-
-    observed = torch.ones(1, 1, 2, 2, dtype=torch.bool)
-    assert noise_floor(Inpainting(observed), torch.zeros(1, 3, 2, 2), 0.5) == 0.5 * 12**0.5
-
-
-@pytest.mark.parametrize("fraction", [0.3, 1.0])
-def test_a_step_takes_away_no_more_than_its_fraction_of_the_residual(fraction):
-    # Behind a linear map by 10 a step of the residual's own length would overshoot a hundredfold.
-    z = torch.randn(3, 1, 2, 2, dtype=torch.float64, requires_grad=True)
-    norm = 10 * z.detach().pow(2).sum((1, 2, 3)).sqrt()
-    shift = DPS(zeta=1e6, limit=True, fraction=fraction)(z, 10 * z)
-    left = 10 * (z + shift).detach().pow(2).sum((1, 2, 3)).sqrt()
-    torch.testing.assert_close(left, (1 - fraction) * norm)
-    # Where the bound does not bind, the step is the one without it; a penalty adds its own gradient.
-    free = DPS(zeta=0.01, limit=True)(z, 10 * z)
-    bound = DPS(zeta=0.01, limit=True, fraction=fraction)
-    torch.testing.assert_close(bound(z, 10 * z), free)
-    torch.testing.assert_close(bound(z, 10 * z, z.pow(2).sum((1, 2, 3))), free - 2 * z.detach())
-
-
-def test_the_defaults_of_a_sampler_follow_the_prior():
-    from tests.priors.pretrained.tiny import latent_kl, pixel
-    from vipaint_pyro.measurements.tasks import make_operator
-    from vipaint_pyro.samplers import VIPaintSampler
-
-    sampler = VIPaintSampler(timesteps=(600, 300))
-    for pipe, fraction in ((latent_kl(), 0.3), (pixel(), None)):
-        prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=getattr(pipe, "vqvae", None))
-        operator = Inpainting(torch.ones(1, 1, *prior.image_shape[1:], dtype=torch.bool))
-        model = sampler.model(prior, operator)
-        assert model.likelihood.scale == 1
-        halved = make_operator("super-resolution", prior.image_shape, scale=2)
-        assert sampler.model(prior, halved).likelihood.scale == 1 / 4
-        assert model.prior.checkpointing == (fraction is not None)
-        step = sampler._step(prior, operator, torch.zeros(1, *prior.image_shape))
-        assert step == DPS(2.0, True, 0.0, fraction)
-
-
-def test_no_pull_decodes_once_and_takes_no_gradient(network_prior):
-    asked = []
-
-    class Counting(type(network_prior.codec)):
-        def decode(self, z):
-            asked.append(z.requires_grad)
-            return super().decode(z)
-
-    network_prior.codec = Counting()
-    operator = Inpainting(torch.ones(2, 1, 8, 8, dtype=torch.bool))
-    y, z = torch.zeros(2, 1, 8, 8).double(), torch.randn(1, 2, 1, 8, 8, generator=seeded(0)).double()
-
-    def go(step):
-        asked.clear()
-        return refine(network_prior, operator, y, z, 300, num_steps=5, step=step, generator=seeded(1))
-
-    x = go(DPS(0.0))
-    assert asked == [False]
-    still = go(lambda z, residual: torch.zeros_like(z))  # the same by way of the decoder
-    assert asked == [True] * 4 + [False] and torch.equal(x, still)
+def test_refine_takes_a_measurement_that_its_sampler_is_for(gaussian):
+    z, half = torch.zeros(1, 1, 1, 2, 3).double(), LinearMap(lambda x: x[..., 1:], (1, 2, 3), dtype=torch.float64)
+    gaussian._denoised = None
+    with pytest.raises(TypeError, match="measurement is a .*Measurement, not Inpainting"):
+        refine(gaussian, everything(1, (1, 2, 3)).operator, z, 300)
+    with pytest.raises(ValueError, match=r"z has shape \(\*, 2, 1, 2, 3\), but came with \(1, 1, 1, 2, 3\)"):
+        refine(gaussian, everything(2, (1, 2, 3)), z, 300)
+    with pytest.raises(ValueError, match="for inpainting alone"):
+        refine(gaussian, Measurement.of(half, torch.zeros(1, 1, 2, 2).double()), z, 300, BlendedSampler(5))
+    with pytest.raises(ValueError, match=r"images of shape \(1, 4, 3\), but those of this prior have \(1, 2, 3\)"):
+        refine(gaussian, everything(1, (1, 4, 3)), z, 300)

@@ -1,26 +1,44 @@
-"""Samplers: what they count is what they do."""
+"""Samplers: what they count is what they do; VIPaint's settings, and what None stands for."""
 
+import math
 from dataclasses import replace
 
+import pyro.distributions as dist
 import pytest
 import torch
 
+from tests.priors.pretrained.tiny import latent_kl, pixel
+from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import make_operator
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler
+from vipaint_pyro.priors.denoisers import Denoiser
+from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw, timesteps_for
 
 
-class Counted:
+class Counted(Denoiser):
     """A denoiser that counts the z it is asked about."""
 
     def __init__(self, denoiser):
         self.denoiser, self.asked = denoiser, 0
         self.device, self.dtype = denoiser.device, denoiser.dtype
 
-    def __call__(self, z, t, class_labels=None):
+    def __call__(self, z, t, condition=None):
         self.asked += len(z)
-        return self.denoiser(z, t, class_labels)
+        return self.denoiser(z, t, condition)
+
+
+def grey(prior, operator, value=0.0):
+    """A measurement of mid-grey, or of another value."""
+    y = operator(torch.zeros(operator.num_images, *prior.image_shape, dtype=prior.dtype))
+    return Measurement.of(operator, torch.full_like(y, value))
+
+
+def window(n):
+    observed = rotated_window((8, 8), angle=30).expand(n, 1, 8, 8)
+    return Measurement.of(Inpainting(observed), torch.rand(n, 1, 8, 8).double() * observed)
 
 
 @pytest.mark.parametrize(
@@ -34,63 +52,73 @@ class Counted:
 def test_calls_are_those_of_the_network(network_prior, sampler):
     prior = network_prior.conditioned([0, 1])
     prior.denoiser = Counted(prior.denoiser)
-    observed = rotated_window((8, 8), angle=30).expand(2, 1, 8, 8)
-    y = torch.rand(2, 1, 8, 8).double() * observed
-    samples = sampler(prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0))
+    samples = sampler(prior, window(2), 3, torch.Generator().manual_seed(0))
     assert 2 * sum(samples.calls.values()) == prior.denoiser.asked
 
 
 def test_levels_are_the_predictions_at_the_guides_draws(network_prior):
-    prior = network_prior.conditioned([0])
-    observed = rotated_window((8, 8), angle=30)[None]
-    y = torch.rand(1, 1, 8, 8).double() * observed
+    prior, seen = network_prior.conditioned([0]), window(1)
     sampler = VIPaintSampler((800, 400), fit_steps=2, num_chains=1, refinement_steps=4)
-    samples = sampler(prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(0))
-
-    from vipaint_pyro.samplers import draw
-
-    z = draw(sampler.model(prior, Inpainting(observed)), samples.guide, 3, torch.Generator().manual_seed(5))
-    again = sampler(
-        prior, Inpainting(observed), y, 3, torch.Generator().manual_seed(5), guide=samples.guide
-    )
+    samples = sampler(prior, seen, 3, torch.Generator().manual_seed(0))
+    model = sampler.settle(prior, seen).model(prior, seen)
+    z = draw(model, samples.guide, 3, torch.Generator().manual_seed(5))
+    again = sampler.from_guide(samples.guide)(prior, seen, 3, torch.Generator().manual_seed(5))
     assert list(again.levels) == [800, 400]
     for t in (800, 400):
         torch.testing.assert_close(again.levels[t], prior.denoise(z[t], t))
 
 
-@pytest.mark.parametrize("task, options, b", [(None, {}, 1), ("super-resolution", {"scale": 4}, 1 / 16), ("deblur", {}, 1)])
+@pytest.mark.parametrize(
+    "task, options, b", [(None, {}, 1), ("super-resolution", {"scale": 4}, 1 / 16), ("deblur", {}, 1)]
+)
 def test_noise_scale_follows_what_is_measured(network_prior, task, options, b):
     """b = d_y / D, a mask's hidden entries included; one that is given stays."""
     one_channel = Inpainting(rotated_window((8, 8), angle=30)[None])
     operator = one_channel if task is None else make_operator(task, network_prior.image_shape, **options)
     sampler = VIPaintSampler((800, 400), refinement_steps=4)
     prior = network_prior.conditioned([0])
-    assert sampler.model(prior, operator).likelihood.scale == b
-    assert replace(sampler, noise_scale=0.3).model(prior, operator).likelihood.scale == 0.3
+    seen = grey(prior, operator)
+    for s, expected in ((sampler, b), (replace(sampler, noise_scale=0.3), 0.3)):
+        assert s.settle(prior, seen).model(prior, seen).likelihood.scale == expected
 
 
-def test_resolved_says_what_none_stands_for(network_prior, tmp_path):
-    import pyro.distributions as dist
-
-    from tests.priors.pretrained.tiny import latent_kl
-    from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
-    from vipaint_pyro.samplers import timesteps_for
-
+def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     shape = network_prior.image_shape
+
+    def settled(prior, operator, sampler=VIPaintSampler()):
+        return sampler.settle(prior, grey(prior, operator))
+
     half = LinearMap(lambda x: x[..., ::2], shape, dtype=network_prior.dtype)
-    settled = VIPaintSampler().resolved(network_prior, half)
-    assert settled.timesteps == timesteps_for(network_prior, 4)
-    assert (settled.noise_scale, settled.fraction, settled.gradient_checkpointing) == (0.5, None, False)
+    s = settled(network_prior, half)
+    assert s.timesteps == timesteps_for(network_prior, 4)
+    assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (0.5, math.inf, False)
+    assert (s.measurement_scale, s.perceptual_weights) == (0.0, "")
+    assert settled(network_prior, half, VIPaintSampler(correct="smc")).measurement_scale == 0.05
     counts = Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=network_prior.dtype)
-    settled = VIPaintSampler().resolved(network_prior, counts)
-    assert (settled.noise_scale, settled.fraction) == (None, 1.0)
-    given = VIPaintSampler((9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True)
-    assert given.resolved(network_prior, half) == given
+    s = settled(network_prior, counts)
+    assert (s.noise_scale, s.fraction) == (0.0, 1.0)
+    given = VIPaintSampler(
+        (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
+        measurement_scale=0.2, perceptual_weights="weights.safetensors",
+    )  # fmt: skip
+    assert settled(network_prior, half, given) == given
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
-        VIPaintSampler(noise_scale=0.3).model(network_prior, counts)
+        settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)
     latent = DiffusionPrior.from_pretrained(tmp_path)
-    settled = VIPaintSampler().resolved(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
-    assert (settled.noise_scale, settled.fraction, settled.gradient_checkpointing) == (1.0, 0.3, True)
-    restarts = VIPaintSampler(guide_name="red-diff").resolved(network_prior, half)
-    assert restarts.timesteps is None and restarts.noise_scale == 1.0
+    s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
+    assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (1.0, 0.3, True)
+
+
+def test_the_defaults_of_a_sampler_follow_the_prior():
+    sampler = VIPaintSampler(timesteps=(600, 300))
+    for pipe, fraction in ((latent_kl(), 0.3), (pixel(), None)):
+        prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=getattr(pipe, "vqvae", None))
+        seen = grey(prior, Inpainting(torch.ones(1, 1, *prior.image_shape[1:], dtype=torch.bool)))
+        settled = sampler.settle(prior, seen)
+        assert settled.model(prior, seen).likelihood.scale == 1
+        halved = grey(prior, make_operator("super-resolution", prior.image_shape, scale=2))
+        assert sampler.settle(prior, halved).model(prior, halved).likelihood.scale == 1 / 4
+        prepared, seen = settled.prepared(prior, seen)
+        assert prepared.checkpointing == (fraction is not None) and seen.likelihood == Noiseless()
+        assert settled.refinement() == DPSSampler(100, zeta=2.0, limit=True, fraction=fraction)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from vipaint_pyro.cli.options import settings, without
-from vipaint_pyro.cli.run import reporting, run
+from vipaint_pyro.cli.options import all_options, options_but
+from vipaint_pyro.cli.reporting import reporting
+from vipaint_pyro.cli.run import run
 
 __all__ = ["main"]
 
@@ -24,7 +25,7 @@ def main() -> None:
 @main.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("mask", type=click.Path(path_type=Path))
-@settings
+@all_options
 def inpaint(image: Path, mask: Path, **options) -> None:
     """Fill the white part of MASK in IMAGE.
 
@@ -43,14 +44,30 @@ def inpaint(image: Path, mask: Path, **options) -> None:
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--task", "name", required=True, type=click.Choice(TASK_NAMES), help="How the image was measured.")
 @click.option("--scale", type=int, help="super-resolution: how many times smaller the image is. Default: 4.")
-@click.option("--method", type=click.Choice(["bicubic", "average"]), help="super-resolution: how it was made smaller. Default: bicubic.")
-@click.option("--kernel-size", type=int, help="deblur, motion-deblur: side of the kernel, odd. Default: 61; the length of the motion.")
+@click.option(
+    "--reduction",
+    type=click.Choice(["bicubic", "average"]),
+    help="super-resolution: how it was made smaller. Default: bicubic.",
+)
+@click.option(
+    "--kernel-size",
+    type=int,
+    help="deblur, motion-deblur: side of the kernel, odd. Default: 61; the length of the motion.",
+)
 @click.option("--std", type=float, help="deblur: of the Gaussian, in pixels. Default: 3.")
-@click.option("--length", type=float, help="motion-deblur: of the motion, in pixels. Default: an eighth of the shorter side.")
+@click.option(
+    "--length", type=float, help="motion-deblur: of the motion, in pixels. Default: an eighth of the shorter side."
+)
 @click.option("--angle", type=float, help="motion-deblur: of the motion, in degrees. Default: 45.")
-@click.option("--sigma", type=float, help="Noise that --simulate adds and --correct smc weighs by, in units of [-1, 1]. Default: 0.05.")
-@click.option("--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored.")
-@settings
+@click.option(
+    "--sigma",
+    type=float,
+    help="Noise that --simulate adds and --correct smc weighs by, in units of [-1, 1]. Default: 0.05.",
+)
+@click.option(
+    "--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored."
+)
+@all_options
 def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options) -> None:
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
@@ -61,9 +78,12 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
         from vipaint_pyro.images import read_image
         from vipaint_pyro.measurements.tasks import TASKS
 
-        given = {k: options.pop(k) for k in ("scale", "method", "kernel_size", "std", "length", "angle")}
+        if options["method"] in ("bicubic", "average"):
+            raise ValueError(f"--method says how to draw: {options['method']} is a --reduction")
+        given = {k: options.pop(k) for k in ("scale", "reduction", "kernel_size", "std", "length", "angle")}
+        given["method"] = given.pop("reduction")  # the operator's own word
         task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}
-        spelled = {k: f"--{k.replace('_', '-')}" for k in given}
+        spelled = {k: f"--{k.replace('_', '-')}" for k in given} | {"method": "--reduction"}
         own = [spelled[k] for k in TASKS[name].options]
         for k in task["options"].keys() - TASKS[name].options.keys():
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
@@ -73,7 +93,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
 
 
 @main.command()
-@without("prior", "label", "prompt", "negative_prompt", "out")
+@options_but("prior", "label", "prompt", "negative_prompt", "out")
 @click.option("--out", type=click.Path(path_type=Path), default="vipaint-demo", show_default=True)
 def demo(out: Path, **options) -> None:
     """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
@@ -113,7 +133,12 @@ def priors() -> None:
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--kind", required=True, type=click.Choice(["churches-kl-f8", "imagenet-vq-f4", "edm-imagenet64"]), help="Which model it is.")
+@click.option(
+    "--kind",
+    required=True,
+    type=click.Choice(["churches-kl-f8", "imagenet-vq-f4", "edm-imagenet64"]),
+    help="Which model it is.",
+)
 def convert(checkpoint: Path, out: Path, kind: str) -> None:
     """Turn an original CHECKPOINT of CompVis or OpenAI into the diffusers folder OUT.
 
@@ -127,25 +152,68 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1)
+def methods(names: tuple[str, ...]) -> None:
+    """List the methods that --method takes, or the settings of NAMES."""
+    from vipaint_pyro.samplers.registry import METHODS
+
+    if not names:
+        width = max(map(len, METHODS))
+        for name, known in METHODS.items():
+            click.echo(f"  {name:{width}s} {known.summary} ({known.paper})")
+        click.echo("Their settings: vipaint methods NAME")
+    with reporting():
+        for name in names:
+            from vipaint_pyro.cli.methods import described
+
+            click.echo("\n".join(described(name)))
+
+
+@main.command()
 def guides() -> None:
     """List the guides that --guide takes."""
     from vipaint_pyro.guides.registry import GUIDES
 
     width = max(map(len, GUIDES))
     for name, known in GUIDES.items():
-        click.echo(f"  {name:{width}s} {known.summary}")
+        if known.form != "clean":
+            click.echo(f"  {name:{width}s} {known.summary}")
 
 
 @main.command()
 @click.argument("methods", nargs=-1)
-@click.option("--cell", "cells", multiple=True, metavar="D,D_Y", help="Dimensions and measurements, like 8,1; may be repeated. Default: 8,1 8,2 80,1 80,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="vipaint-exact", show_default=True, help="Where a run is kept, and goes on.")
+@click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    metavar="D,D_Y",
+    help="Dimensions and measurements, like 8,1; may be repeated. Default: 8,1 8,2 80,1 80,2.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="vipaint-exact",
+    show_default=True,
+    help="Where a run is kept, and goes on.",
+)
 @click.option("--samples", default=2000, show_default=True, type=click.IntRange(100))
 @click.option("--fit-steps", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--steps", default=90, show_default=True, type=click.IntRange(1), help="From T_s to x.")
 @click.option("--beta", default=1.0, show_default=True)
-@click.option("--likelihood", type=click.Choice(["moment-matched", "exact", "plug-in"]), default="moment-matched", show_default=True, help="Seen at the levels while sampling.")
-@click.option("--kernel", type=click.Choice(["exact", "gaussian"]), default="exact", show_default=True, help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.")
+@click.option(
+    "--likelihood",
+    type=click.Choice(["moment-matched", "exact", "plug-in"]),
+    default="moment-matched",
+    show_default=True,
+    help="Seen at the levels while sampling.",
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(["exact", "gaussian"]),
+    default="exact",
+    show_default=True,
+    help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.",
+)
 @click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
 def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:

@@ -17,7 +17,8 @@ from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
 from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
-from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["Run", "write_run"]
 
@@ -34,7 +35,7 @@ class Run:
         observed: (1, H, W); None for a restoration.
         measured: of a restoration, the picture that was measured (C', H', W') in [0, 1].
         output: of the pipeline with ``output_type="pt"``, for this image alone.
-        sampler: the settings, with the timesteps filled in.
+        sampler: the settings, settled.
         facts: anything else that run.json should say (paths, seed, label, metrics ...).
         is_truth: whether ``unit`` is the truth, hidden pixels included.
     """
@@ -43,7 +44,7 @@ class Run:
     observed: Tensor | None
     measured: Tensor | None
     output: VIPaintOutput
-    sampler: VIPaintSampler
+    sampler: Sampler
     facts: dict
     is_truth: bool = False
 
@@ -53,7 +54,7 @@ def write_run(folder: Path, run: Run) -> None:
 
     ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
-    ``spread.png``, ``bound.png``, ``guide.safetensors`` and ``run.json``.
+    ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, and ``run.json``.
     """
     samples = torch.as_tensor(run.output.images)
     count = len(samples)
@@ -77,7 +78,8 @@ def write_run(folder: Path, run: Run) -> None:
         fit = run.output.trace
         if fit is not None:
             bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
-        write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
+        if run.output.guide is not None:
+            write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
         (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
 
 
@@ -100,10 +102,10 @@ def _levels(run: Run, observed, samples: Tensor):
     return grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
 
 
-def _bound(fit: FitResult, sampler: VIPaintSampler) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _bound(fit: FitResult, sampler: Sampler) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Terms summed as the paper names them: reconstruction, hierarchical KLs, KL above T_e."""
     terms = {name: term.mean(1) for name, term in fit.terms.items()}
-    if not sampler.has_levels:
+    if not isinstance(sampler, VIPaintSampler):
         return terms, {"y": "reconstruction", "z_0": "regulariser"}
     above = [n for n in ("z_t", "z_s") if n in terms]
     top = sampler.timesteps[0]

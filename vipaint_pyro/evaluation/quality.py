@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -85,18 +85,19 @@ def evaluate(
         if count != n:
             raise ValueError(f"{name} is of {count} images, truth of {n}: they must agree")
     labels = labels if labels is not None or not prior.num_classes else [None] * n
+    # Loaded before any sampling: what is missing is said at once, and it is no part of a sampler's peak memory.
+    lpips = shared_lpips("alex", None, torch.device("cpu"))
     size, pieces = chunk or n, []
     for a in range(0, n, size):
         b = min(a + size, n)
         generators = [torch.Generator().manual_seed(first + i) for i in range(a, b)]
         given, here = prior.conditioned(None if labels is None else labels[a:b]), measurement.part(a, b)
-        pieces.append(_compare(sampler(given, here, num_samples, generators), truth[a:b], here))
+        pieces.append(_compare(sampler(given, here, num_samples, generators), truth[a:b], here, lpips))
     return join([quality for quality, _ in pieces]), torch.cat([x for _, x in pieces], 1)
 
 
-def _compare(samples: Samples, truth: Tensor, measurement: Measurement) -> tuple[Quality, Tensor]:
-    x, lpips = samples.images.detach(), shared_lpips("alex", None, torch.device("cpu"))
-    operator, y = measurement.operator, measurement.y
+def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: Callable) -> tuple[Quality, Tensor]:
+    x, operator, y = samples.images.detach(), measurement.operator, measurement.y
     completed = isinstance(operator, Inpainting)
     with torch.no_grad():
         seen = measurement.to(x.device, x.dtype)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import PIL.Image
 from torch import Tensor
 
-from vipaint_pyro.images import to_output
+from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import grid
 
 __all__ = ["sheet"]
@@ -29,11 +29,11 @@ def sheet(
     lines = []
     for i in range(min(rows, drawn.shape[1])):
         shown = [picture(i) for picture in given.values()]
-        lines.append([*_pictures(truth[i : i + 1]), *shown, *_pictures(drawn[:_MOST, i].clamp(-1, 1))])
+        lines.append([*_pictures(truth[i : i + 1]), *shown, *_pictures(drawn[:_MOST, i])])
     labels = ["truth", *given, *[f"sample {k}" for k in range(min(_MOST, len(drawn)))]]
     return grid(lines, labels, side=84 if truth.shape[-1] < 64 else 128)
 
 
 def _pictures(x: Tensor) -> list[PIL.Image.Image]:
     """Images (N, C, H, W) in [-1, 1]."""
-    return to_output(x / 2 + 0.5, "pil")
+    return to_output(from_model(x), "pil")

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import math
 
-import pyro.distributions as dist
 import torch
-from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.measurements.matrix import as_matrix
 from vipaint_pyro.measurements.operator import Operator
@@ -49,11 +48,8 @@ class GaussianEvidence:
         return MixtureEvidence(self, mixture)
 
 
-class MixtureEvidence(dist.TorchDistribution):
+class MixtureEvidence(ImageDistribution):
     """p(y) for y = A x + noise and x a Gaussian mixture, with event shape (C', H', W')."""
-
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
 
     def __init__(self, measurement: GaussianEvidence, mixture: GaussianMixture) -> None:
         self.measurement, self.mixture = measurement, mixture

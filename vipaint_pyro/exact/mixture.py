@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyro.distributions as dist
 import torch
-from pyro.distributions import constraints
 from torch import Tensor
 
+from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.exact.components import Components
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["GaussianMixture"]
 
 
-class GaussianMixture(dist.TorchDistribution):
+class GaussianMixture(ImageDistribution):
     r"""A mixture of K Gaussians over z, each an affine image of a component.
 
     .. math:: p(z) = \sum_k w_k\, N(z;\; c\,\mu_k + d,\; v) \quad \text{in the basis of each component}
@@ -32,10 +31,6 @@ class GaussianMixture(dist.TorchDistribution):
             every component has its own.
         event_shape: (C, H, W) of z, with D entries.
     """
-
-    arg_constraints: dict = {}
-    support = constraints.independent(constraints.real, 3)
-    has_rsample = False
 
     def __init__(
         self,
@@ -117,7 +112,8 @@ class GaussianMixture(dist.TorchDistribution):
         means = self._back(self.scale * c.means + self.shift)
         mean = torch.einsum("...k,...kd->...d", w, means)
         basis = torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device) if c.basis is None else c.basis
-        within = torch.einsum("kde,...ke,kfe->...kdf", basis.expand(len(c), -1, -1), self.variance_, basis.expand(len(c), -1, -1))
+        bases = basis.expand(len(c), -1, -1)
+        within = torch.einsum("kde,...ke,kfe->...kdf", bases, self.variance_, bases)
         spread = means - mean[..., None, :]
         return torch.einsum("...k,...kdf->...df", w, within + spread[..., :, None] * spread[..., None, :])
 

@@ -100,7 +100,8 @@ class GaussianMixturePrior(DiffusionPrior):
         positive = (weights > 0).all() and torch.isfinite(weights).all()
         if weights.ndim not in (1, 2) or weights.shape[-1] != len(means) or not positive:
             raise ValueError(
-                f"weights are positive, with shape ({len(means)},) or (N, {len(means)}), but have {tuple(weights.shape)}"
+                f"weights are positive, with shape ({len(means)},) or (N, {len(means)}), "
+                f"but have {tuple(weights.shape)}"
             )
         self.components = Components(flat, *_decompose(flat, variances, covariances))
         self.log_weights = weights.log().log_softmax(-1)

@@ -81,5 +81,9 @@ def resampled(
     index = systematic(weights.smoothed, u, num_samples)
     columns = torch.arange(model.num_images, device=index.device)
     predictions = {t: path.prediction(model, t)[index, columns] for t in model.timesteps[:-1]}
-    diagnostics = {"k_hat": weights.k_hat.tolist(), "ess": weights.ess.tolist(), "log_evidence": weights.log_mean.tolist()}
+    diagnostics = {
+        "k_hat": weights.k_hat.tolist(),
+        "ess": weights.ess.tolist(),
+        "log_evidence": weights.log_mean.tolist(),
+    }
     return {t: z[index, columns] for t, z in path.z.items()}, predictions, diagnostics

@@ -91,7 +91,9 @@ def run_smc(
     """
     prior, times, num_steps = model.prior, model.timesteps, settings.num_steps
     if not 1 <= num_steps <= times[-1] + 1:
-        raise ValueError(f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}")
+        raise ValueError(
+            f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}"
+        )
     if start is not None and settings.weigh:
         raise ValueError("particles that start at T_s come without weights: give weigh=False")
     measurement = measurement.to(prior.device, prior.dtype)

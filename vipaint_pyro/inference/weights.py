@@ -134,7 +134,9 @@ def log_marginal(
 
 
 @torch.no_grad()
-def log_path_density(model: DiffusionModel, path: Path, num_steps: int = 25, streams: NoiseStreams | None = None) -> Tensor:
+def log_path_density(
+    model: DiffusionModel, path: Path, num_steps: int = 25, streams: NoiseStreams | None = None
+) -> Tensor:
     """log p(z_{T_e}, ..., z_{T_s}) under the model's prior, with shape (S, N); see :func:`log_marginal`."""
     z, times = path.z, model.timesteps
     log_p = log_marginal(model.prior, z[times[0]], times[0], num_steps, streams)

@@ -46,17 +46,20 @@ class Family(Noise):
         return self.family(loc)
 
     def check(self, operator: Operator, y: Tensor) -> None:
-        """Raise ValueError where y (N, C', H', W') holds what the family cannot give, its parameters those of grey images."""
+        """Raise ValueError where y (N, C', H', W') holds what the family cannot give.
+
+        Its parameters are those of grey images.
+        """
         with torch.no_grad():
-            grey = y.new_zeros(len(y), *operator.image_shape)
-            seen = self.family(operator(grey if grey.is_floating_point() else grey.float()))
+            seen = self.family(operator(operator.blank(y)))
         try:
             wrong = y[~seen.support.check(y).expand(y.shape)]
         except NotImplementedError:  # a distribution that does not say
             return
         if wrong.numel():
             raise ValueError(
-                f"y holds {wrong[0].item():g}, which a {type(seen).__name__} cannot give: its values are {seen.support}. "
+                f"y holds {wrong[0].item():g}, which a {type(seen).__name__} cannot give: "
+                f"its values are {seen.support}. "
                 "y of a nonlinear measurement is in the units of its family (counts are whole numbers, not pictures)"
             )
 

@@ -114,7 +114,9 @@ class GaussianBlur(Separable):
 
 
 class MotionBlur(Blur):
-    r"""Uniform motion along a straight line while the picture is taken: see :func:`vipaint_pyro.measurements.motion.segment`.
+    r"""Uniform motion along a straight line while the picture is taken.
+
+    See :func:`vipaint_pyro.measurements.motion.segment`.
 
     Deterministic, unlike the random trajectories of DPS (Chung et al., arXiv:2209.14687), which have a kernel of
     61 pixels for images of 256.

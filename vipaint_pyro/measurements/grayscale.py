@@ -44,7 +44,8 @@ class Grayscale(Degradation):
         return y.expand(*y.shape[:-3], *self.image_shape).clone()
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
-        """A^T y over the sum of the squared weights."""
+        """A^T y over the sum of the squared weights; pixels that are not observed stay 0."""
+        y = torch.where(self.observed, y, 0)
         return self.adjoint(y) / sum(w * w for w in LUMA)
 
     def _measure(self, x: Tensor, weights: Tensor) -> Tensor:

@@ -53,7 +53,19 @@ class Likelihood(ABC):
         return 0.0
 
     def check(self, operator: Operator, y: Tensor) -> None:
-        """Raise ValueError where y (N, C', H', W') holds what this likelihood cannot give, or cannot be judged by it."""
+        """Raise ValueError where y (N, C', H', W') holds what this likelihood cannot give, or cannot be judged by it.
+
+        By default anything goes.
+        """
+        return None
+
+    def part(self, start: int, stop: int) -> Likelihood:
+        """That of the images start ... stop - 1 alone, where each has its own."""
+        return self
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Likelihood:
+        """The same where y is on another device or in another precision."""
+        return self
 
 
 class Noise(Likelihood):

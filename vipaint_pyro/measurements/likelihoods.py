@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pyro.distributions as dist
@@ -54,6 +54,13 @@ class Gaussian(Noise):
         r""":math:`\sigma_y\sqrt{d_y}` over the d_y observed entries, one per image."""
         entries = operator.observed.expand(y.shape).to(y)
         return (torch.as_tensor(self.scale, dtype=y.dtype, device=y.device) ** 2 * entries).sum((-3, -2, -1)).sqrt()
+
+    def part(self, start: int, stop: int) -> Gaussian:
+        shared = not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1
+        return self if shared else replace(self, scale=self.scale[start:stop])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Gaussian:
+        return replace(self, scale=self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
 
 
 @dataclass(frozen=True)

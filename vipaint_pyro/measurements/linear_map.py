@@ -99,7 +99,10 @@ class LinearMap(LinearOperator):
                 raise ValueError("the function gives values that are not finite for images of finite ones")
             size = Au.abs().max() + Av.abs().max()
             slack = max(1e-6, 200 * torch.finfo(Au.dtype).eps) * size
-            cure = "a nonlinear measurement goes through a likelihood instead: vipaint_pyro.measurements.nonlinear.Nonlinear"
+            cure = (
+                "a nonlinear measurement goes through a likelihood instead: "
+                "vipaint_pyro.measurements.nonlinear.Nonlinear"
+            )
             if not self.function(torch.zeros_like(u)).abs().max() <= slack:
                 raise ValueError(f"the function is not linear: it is not 0 at 0. Take its constant off; {cure}")
             # A factor of each sign, and neither a power of 2.

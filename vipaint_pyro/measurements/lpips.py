@@ -49,8 +49,8 @@ class LPIPS(nn.Module):
                 self._net = lpips.LPIPS(net=net, pnet_rand=weights is not None, verbose=False)
             except OSError as error:
                 raise OSError(
-                    f"the weights of LPIPS's {net} network are not here, and torchvision cannot download them ({error}): "
-                    f"give a safetensors file of them as weights (perceptual_weights of a sampler) or in "
+                    f"the weights of LPIPS's {net} network are not here, and torchvision cannot download them "
+                    f"({error}): give a safetensors file of them as weights (perceptual_weights of a sampler) or in "
                     f"VIPAINT_LPIPS_{net.upper()}"
                 ) from error
         if weights is not None:

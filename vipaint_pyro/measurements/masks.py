@@ -60,8 +60,8 @@ def random_mask(
     r"""Rectangles anywhere, perhaps with brush strokes, drawn until the hidden part is of the wanted size.
 
     The family of co-mod-GAN (Zhao et al., arXiv:2103.10428), as VIPaint's code has it; its default range is the
-    paper's "random". With :math:`k = \min(\mathrm{lo} + \mathrm{hi}, 1)`, up to 10 k - 1 rectangles with sides below half
-    of the image's, then up to 5 k - 1 with sides below the image's; with the brush up to 20 k - 1 strokes. Each
+    paper's "random". With :math:`k = \min(\mathrm{lo} + \mathrm{hi}, 1)`, up to 10 k - 1 rectangles with sides below
+    half of the image's, then up to 5 k - 1 with sides below the image's; with the brush up to 20 k - 1 strokes. Each
     of them may reach out of the image by half of its size. The whole is flipped by two coins.
 
     Lengths are relative to the image. Where the code has brush widths in pixels (12 to 48), they are taken for
@@ -145,7 +145,10 @@ def box_mask(
         ValueError: for a hole that does not fit into the image.
     """
     height, width = _checked(size)
-    sides = (max(height // 2, 1), max(width // 2, 1)) if side is None else (side, side) if isinstance(side, int) else side
+    if side is None:
+        sides = (max(height // 2, 1), max(width // 2, 1))
+    else:
+        sides = (side, side) if isinstance(side, int) else side
     if not all(1 <= s <= n for s, n in zip(sides, (height, width), strict=True)):
         raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels does not fit into an image of {height}x{width}")
     if centre is None:

@@ -29,20 +29,22 @@ class Matrix(LinearOperator):
         self.matrix = matrix if matrix.ndim == 3 else matrix[None]
         self.image_shape = tuple(image_shape or (1, 1, matrix.shape[-1]))
         if torch.Size(self.image_shape).numel() != matrix.shape[-1]:
-            raise ValueError(f"images of shape {self.image_shape} have not the {matrix.shape[-1]} columns of the matrix")
+            raise ValueError(
+                f"images of shape {self.image_shape} have not the {matrix.shape[-1]} columns of the matrix"
+            )
         n, d_y, _ = self.matrix.shape
         self.observed = torch.ones(n, 1, 1, d_y, dtype=torch.bool, device=matrix.device)
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = (self.matrix @ x.flatten(-3)[..., None])[..., 0]
+        y = (self.matrix.to(x) @ x.flatten(-3)[..., None])[..., 0]
         return y[..., None, None, :]
 
     def adjoint(self, y: Tensor) -> Tensor:
-        x = (self.matrix.mT @ y.flatten(-3)[..., None])[..., 0]
+        x = (self.matrix.mT.to(y) @ y.flatten(-3)[..., None])[..., 0]
         return x.reshape(*x.shape[:-1], *self.image_shape)
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
-        x = (torch.linalg.pinv(self.matrix) @ y.flatten(-3)[..., None])[..., 0]
+        x = (torch.linalg.pinv(self.matrix).to(y) @ y.flatten(-3)[..., None])[..., 0]
         return x.reshape(*x.shape[:-1], *self.image_shape)
 
     def part(self, start: int, stop: int) -> Matrix:

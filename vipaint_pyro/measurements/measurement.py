@@ -21,19 +21,21 @@ def check_operator(operator: object) -> None:
     if not isinstance(operator, Operator) or not isinstance(operator.observed, Tensor) or operator.observed.ndim != 4:
         raise TypeError(
             "operator is one of vipaint_pyro.make_operator(task, image_shape), a function of your own wrapped as "
-            "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), or "
-            f"a subclass of vipaint_pyro.measurements.Operator or LinearOperator, not {operator!r}"
+            "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), "
+            f"or a subclass of vipaint_pyro.measurements.Operator or LinearOperator, not {operator!r}"
         )
 
 
 def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
-    """Raise ValueError where y is not what an operator measures of N images.
+    """Raise TypeError where y is no tensor, ValueError where it is not what an operator measures of N images.
 
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
     likelihood.
     """
+    if not isinstance(y, Tensor):
+        raise TypeError(f"y is a tensor of shape (N, C', H', W'), not {type(y).__name__}")
     observed = operator.observed
-    if y.shape[0] != observed.shape[0]:
+    if y.ndim and y.shape[0] != observed.shape[0]:
         raise ValueError(f"y holds {y.shape[0]} images, but {observed.shape[0]} are measured")
     if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
         raise ValueError(
@@ -56,7 +58,7 @@ class Measurement:
             not observed.
 
     Raises:
-        TypeError: where the operator or the likelihood is none.
+        TypeError: where the operator, the likelihood or y is none.
         ValueError: where y is not what the operator measures; see :func:`check_y`.
     """
 
@@ -83,14 +85,16 @@ class Measurement:
 
     def part(self, start: int, stop: int) -> Measurement:
         """That of the images start ... stop - 1 alone."""
-        return self._with(operator=self.operator.part(start, stop), y=self.y[start:stop])
+        operator, likelihood = self.operator.part(start, stop), self.likelihood.part(start, stop)
+        return self._with(operator=operator, likelihood=likelihood, y=self.y[start:stop])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Measurement:
         """The same on another device and in another precision."""
-        return self._with(operator=self.operator.to(device), y=self.y.to(device, dtype))
+        operator, likelihood = self.operator.to(device), self.likelihood.to(device, dtype)
+        return self._with(operator=operator, likelihood=likelihood, y=self.y.to(device, dtype))
 
     def noisy(self, sigma: float) -> Measurement:
-        """The same with Gaussian noise of standard deviation sigma, where nothing is known of the noise; 0 adds none."""
+        """The same with Gaussian noise of standard deviation sigma, 0 for none, where nothing is known of the noise."""
         unknown = isinstance(self.likelihood, Noiseless) and sigma
         return self._with(likelihood=Gaussian(sigma)) if unknown else self
 
@@ -102,7 +106,10 @@ class Measurement:
         return changed
 
     def distance(self, x: Tensor) -> Tensor:
-        """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0; what a refinement goes down."""
+        """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0.
+
+        A refinement goes down it.
+        """
         return self.likelihood.distance(self.operator, self.y, x)
 
     def floor(self, x: Tensor, noise: NoiseStreams) -> Tensor | float:

@@ -79,7 +79,7 @@ class Nonlinear(Operator):
             if not callable(value):
                 raise TypeError(f"{name} is to be called, but is {value!r}")
         self.image_shape, num_images = check_images(image_shape, num_images)
-        self.function, self.start = function, start
+        self.function, self.start, self._dtype = function, start, dtype
         self.likelihood = family if isinstance(family, Family) else Family(family)
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
@@ -119,6 +119,9 @@ class Nonlinear(Operator):
         """
         check_shape("x", x, self.image_shape)
         return over_batch(self.function, x)
+
+    def blank(self, y: Tensor) -> Tensor:
+        return super().blank(y).to(self.observed.device, self._dtype)
 
     def estimate(self, y: Tensor) -> Tensor:
         """Images (*, N, C, H, W) where guides begin: ``start(y)``, or mid-grey.

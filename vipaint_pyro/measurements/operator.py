@@ -40,6 +40,14 @@ class Operator(ABC):
         """N."""
         return len(self.observed)
 
+    def blank(self, y: Tensor) -> Tensor:
+        """Mid-grey images (N, C, H, W) that the operator can be called with.
+
+        They are where y is and, if it can, in its precision.
+        """
+        floating = y if y.is_floating_point() else y.float()
+        return floating.new_zeros(self.num_images, *self.image_shape)
+
     def estimate(self, y: Tensor) -> Tensor:
         """Images (*, N, C, H, W) that look like y (*, N, C', H', W'), where guides begin; by default mid-grey."""
         return y.new_zeros(*y.shape[:-3], *self.image_shape)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -55,8 +55,8 @@ class Perceptual(Likelihood):
         weight: lambda, in nats per unit of LPIPS, at least 0. :func:`published_weight` is the paper's.
         pixel: the likelihood of the pixels, one of :mod:`vipaint_pyro.measurements.likelihoods` .
         net: ``"alex"`` or ``"vgg"`` (the paper's).
-        weights: a file with the network's weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`. It is loaded when
-            first needed and shared by all that name the same.
+        weights: a file with the network's weights; see :class:`vipaint_pyro.measurements.lpips.LPIPS`. It is loaded
+            when first needed and shared by all that name the same.
 
     Raises:
         ValueError: for a weight that is negative, infinite or a bool, or another network.
@@ -95,6 +95,12 @@ class Perceptual(Likelihood):
         self.pixel.check(operator, y)
         _check_picture(y.shape[-3:])
         shared_lpips(self.net, self._weights(), y.device)
+
+    def part(self, start: int, stop: int) -> Perceptual:
+        return replace(self, pixel=self.pixel.part(start, stop))
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Perceptual:
+        return replace(self, pixel=self.pixel.to(device, dtype))
 
     def penalty(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
         """lambda LPIPS(m y, m A x) >= 0 of each image, in nats.

@@ -46,6 +46,8 @@ class Separable(Degradation):
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
         """R^+ y C^+T: of a blur, whose matrices are nearly singular, what float64 makes of it."""
+        if not self.observed.all():
+            return super().pseudo_inverse(y)
         check_shape("y", y, self.measured_shape)
         rows, columns = (torch.linalg.pinv(m).to(y) for m in self._constants)
         return rows @ y @ columns.mT

@@ -47,8 +47,9 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
 
     .. math:: y = A(2u - 1) = 2 A u - A 1
 
-    Where A keeps constants, A 1 = 1, what it measures are pictures in [0, 1], noise apart, and anything else is refused.
-    Otherwise A u may be any real numbers. What a nonlinear operator measures is in the units of its family, and is y.
+    Where A keeps constants, A 1 = 1, what it measures are pictures in [0, 1], noise apart, and anything else is
+    refused. Otherwise A u may be any real numbers. What a nonlinear operator measures is in the units of its family,
+    and is y.
 
     Args:
         image: A u: a PIL image, array (H', W', C') or tensor (C', H', W'); one, a list or a batch of N.

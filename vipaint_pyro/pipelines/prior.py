@@ -180,8 +180,8 @@ class PriorPipeline(DiffusionPipeline):
     ) -> DiffusionPrior:
         """The prior given labels or text for N images, with one guidance weight for fit and sampling.
 
-        The arguments are those of :meth:`vipaint_pyro.VIPaintPipeline.__call__`. A text-conditional prior without a prompt takes the
-        empty one.
+        The arguments are those of :meth:`vipaint_pyro.VIPaintPipeline.__call__`. A text-conditional prior without a
+        prompt takes the empty one.
 
         Raises:
             ValueError: for what the network does not take, two ways of saying one thing, or other numbers.
@@ -206,7 +206,7 @@ class PriorPipeline(DiffusionPipeline):
         given, null = prompt_embeds, negative_prompt_embeds
         for name, embeds in (("prompt_embeds", given), ("negative_prompt_embeds", null)):
             if embeds is not None:
-                prior.check_names(embeds, name)
+                prior.conditioning.check_names(embeds, name)
         if given is None:
             needed = (negative_prompt or "") if guided and null is None else None
             given, encoded = self.encode_prompt("" if prompt is None else prompt, needed)

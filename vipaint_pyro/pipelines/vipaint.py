@@ -97,8 +97,8 @@ class VIPaintPipeline(PriorPipeline):
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
             operator: in place of a mask, how the image was measured
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
-                :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any :class:`~vipaint_pyro.measurements.operator.Operator`
-                of N images).
+                :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
+                :class:`~vipaint_pyro.measurements.operator.Operator` of N images).
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.
             negative_prompt: what guidance leads away from; None = the empty text.
@@ -139,7 +139,9 @@ class VIPaintPipeline(PriorPipeline):
 
         prior = self.prior
         if (mask_image is None) == (operator is None):
-            raise ValueError("give either a mask_image, to fill its white part, or the operator that measured the image")
+            raise ValueError(
+                "give either a mask_image, to fill its white part, or the operator that measured the image"
+            )
         if operator is None:
             measurement, unit, observed = masked(image, mask_image, prior)
         else:
@@ -173,7 +175,7 @@ class VIPaintPipeline(PriorPipeline):
             # the global state.
             first = generator[0] if isinstance(generator, (list, tuple)) else generator
             with isolated(first.initial_seed()) if first is not None else nullcontext():
-                samples = sampler(conditioned, measurement, num_samples, generator, on_step)
+                samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
         self.maybe_free_model_hooks()
         x = samples.images.detach().cpu()
         raw = from_model(x)

@@ -3,8 +3,8 @@
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "DiffusionPrior": "vipaint_pyro.priors.diffusion.diffusion",
-    "NoiseSchedule": "vipaint_pyro.priors.diffusion.schedules",
+    "DiffusionPrior": "vipaint_pyro.priors.diffusion",
+    "NoiseSchedule": "vipaint_pyro.priors.schedules",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -87,10 +87,14 @@ class Conditioning:
                 "encode_prompt gives two of them: given, negative = pipe.encode_prompt(prompt, negative_prompt)"
             )
         if set(condition) != set(self.needs):
-            raise ValueError(f"{what} holds {', '.join(sorted(condition))}, but the network takes {', '.join(self.needs)}")
+            raise ValueError(
+                f"{what} holds {', '.join(sorted(condition))}, but the network takes {', '.join(self.needs)}"
+            )
         counts = {len(v) for v in condition.values()}
         if len(counts) != 1:
-            raise ValueError(f"the tensors of {what} are of {', '.join(map(str, sorted(counts)))} images: they must agree")
+            raise ValueError(
+                f"the tensors of {what} are of {', '.join(map(str, sorted(counts)))} images: they must agree"
+            )
 
     @property
     def _few_names(self) -> bool:

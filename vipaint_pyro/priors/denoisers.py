@@ -15,7 +15,16 @@ from vipaint_pyro.networks.calls import Condition, call_network
 from vipaint_pyro.priors.kernels import like
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["Denoiser", "EDMDenoiser", "EpsilonDenoiser", "FlowDenoiser", "SampleDenoiser", "ScoreDenoiser", "VDenoiser", "denoiser_for"]
+__all__ = [
+    "Denoiser",
+    "EDMDenoiser",
+    "EpsilonDenoiser",
+    "FlowDenoiser",
+    "SampleDenoiser",
+    "ScoreDenoiser",
+    "VDenoiser",
+    "denoiser_for",
+]
 
 
 class Denoiser(ABC):
@@ -111,7 +120,9 @@ class EpsilonDenoiser(_NetworkDenoiser):
 
 
 class VDenoiser(_NetworkDenoiser):
-    r"""The network predicts :math:`v = \alpha_t\epsilon - \sigma_t z_0`: :math:`\hat z_0 = \alpha_t z_t - \sigma_t \hat v`.
+    r"""The network predicts :math:`v = \alpha_t\epsilon - \sigma_t z_0`.
+
+    Hence :math:`\hat z_0 = \alpha_t z_t - \sigma_t \hat v`.
 
     Salimans and Ho (arXiv:2202.00512), appendix D; for variance-preserving schedules.
     """
@@ -157,7 +168,9 @@ class EDMDenoiser(_NetworkDenoiser):
 
 
 class FlowDenoiser(_NetworkDenoiser):
-    r"""Rectified flow: the network predicts :math:`v = \epsilon - z_0`, so that :math:`\hat z_0 = z_t - \sigma_t \hat v`.
+    r"""Rectified flow: the network predicts :math:`v = \epsilon - z_0`.
+
+    Hence :math:`\hat z_0 = z_t - \sigma_t \hat v`.
 
     Liu et al. (arXiv:2209.03003), eq. 1, with alpha = 1 - sigma; Esser et al. (arXiv:2403.03206) as diffusers
     has it, whose networks take sigma in thousandths as time.

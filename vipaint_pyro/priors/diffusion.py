@@ -70,11 +70,12 @@ class DiffusionPrior(Conditionable):
     def from_components(cls, *components, **options) -> DiffusionPrior:
         """A prior from a diffusers network, its scheduler, and what else there is.
 
-        The arguments and errors of :func:`vipaint_pyro.priors.pretrained.assembly.assemble`.
+        The arguments of :class:`vipaint_pyro.priors.pretrained.assembly.Components`; the errors of that and of
+        :func:`~vipaint_pyro.priors.pretrained.assembly.assemble`.
         """
-        from vipaint_pyro.priors.pretrained.assembly import assemble
+        from vipaint_pyro.priors.pretrained.assembly import Components, assemble
 
-        return cls(**assemble(*components, **options))
+        return cls(**assemble(Components(*components, **options)))
 
     @property
     def device(self) -> torch.device:

@@ -103,7 +103,8 @@ class NoiseSchedule:
         The shift s is the config's, or, where it depends on the resolution, exp(mu) (or mu, for the linear
         type) with mu linear in the number of tokens (Esser et al., arXiv:2403.03206, section 5.3.2).
         """
-        for name in ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas", "shift_terminal"):
+        other = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas", "shift_terminal")
+        for name in other:
             if config.get(name, None):
                 raise ValueError(f"a flow-matching scheduler with {name} is not known here; set it to its default")
         sigma = torch.arange(1, config.num_train_timesteps + 1, dtype=torch.float64) / config.num_train_timesteps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -11,12 +12,33 @@ from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import check_settings
 
-__all__ = ["Sampler", "Samples"]
+__all__ = ["Sampler", "Samples", "check_measurement"]
+
+
+def check_measurement(measurement: object) -> None:
+    """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.measurement.Measurement`."""
+    if not isinstance(measurement, Measurement):
+        raise TypeError(f"measurement is a vipaint_pyro.measurements.Measurement, not {type(measurement).__name__}")
+
+
+def _check_fits(prior: DiffusionPrior, measurement: Measurement) -> None:
+    """Raise ValueError where a prior is conditioned for other images than those seen, or has images of another size."""
+    prior.check_images(measurement.num_images)
+    operator, shape = measurement.operator, tuple(prior.image_shape)
+    if isinstance(operator, Inpainting):  # one channel of its mask may stand for all
+        seen = tuple(measurement.y.shape[1:])
+        fits = seen == shape
+    else:  # a matrix does not say how its columns are arranged
+        seen = tuple(operator.image_shape)
+        fits = math.prod(seen) == math.prod(shape)
+    if not fits:
+        raise ValueError(f"the measurement is of images of shape {seen}, but those of this prior have {shape}")
 
 
 @dataclass
@@ -65,6 +87,7 @@ class Sampler(ABC):
         """
         if is_dataclass(self):
             check_settings(self)
+        _check_fits(prior, measurement)
         return self
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
@@ -98,13 +121,22 @@ class Sampler(ABC):
             ValueError, TypeError: for settings, a prior or a measurement that cannot be, before any computing.
             FloatingPointError: where a number stops being finite.
         """
-        if not isinstance(measurement, Measurement):
-            raise TypeError(f"measurement is a vipaint_pyro.measurements.Measurement, not {type(measurement).__name__}")
+        check_measurement(measurement)
         if not isinstance(num_samples, int) or num_samples < 1:
             raise ValueError(f"num_samples is a whole number of at least 1, but is {num_samples}")
-        settled = self.settle(prior, measurement)
-        prior, measurement = settled.prepared(prior, measurement)
+        return self.settle(prior, measurement).sample(prior, measurement, num_samples, generator, on_step)
+
+    def sample(
+        self,
+        prior: DiffusionPrior,
+        measurement: Measurement,
+        num_samples: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        on_step: OnStep | None = None,
+    ) -> Samples:
+        """The same, of settings that are settled: nothing is checked again."""
+        prior, measurement = self.prepared(prior, measurement)
         run = Run(prior, measurement, num_samples, generator, on_step)
-        samples = settled.draw(run)
+        samples = self.draw(run)
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
         return samples

@@ -32,7 +32,7 @@ class BlendedSampler(ReverseSampler):
 
     Args:
         num_steps: as published, 250.
-        eta: of the DDIM kernel; 0, the deterministic step, as published.
+        eta: of the DDIM kernel, also on priors that know an exact one; 0, the deterministic step, as published.
     """
 
     num_steps: int = setting(250, whole(1), "Steps from noise to the image.")

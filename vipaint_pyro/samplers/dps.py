@@ -15,6 +15,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.perceptual import Perceptual
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.samplers.base import check_measurement
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import choice, number, path, setting, switch
@@ -149,11 +150,15 @@ def refine(
         Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
 
     Raises:
-        ValueError: for steps or a start outside the schedule, or settings that cannot be.
+        TypeError: where measurement is none.
+        ValueError: for steps or a start outside the schedule, settings that cannot be, or z of another shape.
         FloatingPointError: where a sample stops being finite; names the step and the time.
     """
     sampler = sampler or DPSSampler(100)
-    sampler.visits(prior, start)
-    settled = super(ReverseSampler, sampler).settle(prior, measurement)
+    check_measurement(measurement)
+    settled = sampler.settle(prior, measurement)
+    shape = (measurement.num_images, *prior.latent_shape)
+    if tuple(z.shape[-4:]) != shape:
+        raise ValueError(f"z has shape (*, {', '.join(map(str, shape))}), but came with {tuple(z.shape)}")
     prior, measurement = settled.prepared(prior, measurement)
     return settled.walk(Run(prior, measurement, len(z), generator, on_step), z, start)[0]

@@ -54,13 +54,40 @@ _SAMPLERS = "vipaint_pyro.samplers"
 METHODS: dict[str, Method] = {
     m.name: m
     for m in (
-        Method("vipaint", "fit a guide to the measurement, then refine its draws", "arXiv:2411.18929", f"{_SAMPLERS}.vipaint.sampler:VIPaintSampler"),
-        Method("dps", "the prior's step, pulled towards the measurement", "arXiv:2209.14687", f"{_SAMPLERS}.dps:DPSSampler"),
-        Method("blended", "known pixels replaced at every noise level; for masks", "arXiv:2011.13456", f"{_SAMPLERS}.blended:BlendedSampler"),
-        Method("red-diff", "a point at the clean image, by gradient descent, t descending", "arXiv:2305.04391", f"{_SAMPLERS}.red_diff:REDDiffSampler", {"random_times": False}),
-        Method("red-diff-v", "the same, t drawn at random", "arXiv:2305.04391", f"{_SAMPLERS}.red_diff:REDDiffSampler", {"random_times": True}),
+        Method(
+            "vipaint",
+            "fit a guide to the measurement, then refine its draws",
+            "arXiv:2411.18929",
+            f"{_SAMPLERS}.vipaint.sampler:VIPaintSampler",
+        ),
+        Method(
+            "dps",
+            "the prior's step, pulled towards the measurement",
+            "arXiv:2209.14687",
+            f"{_SAMPLERS}.dps:DPSSampler",
+        ),
+        Method(
+            "blended",
+            "known pixels replaced at every noise level; for masks",
+            "arXiv:2011.13456",
+            f"{_SAMPLERS}.blended:BlendedSampler",
+        ),
+        Method(
+            "red-diff",
+            "a point at the clean image, by gradient descent, t descending",
+            "arXiv:2305.04391",
+            f"{_SAMPLERS}.red_diff:REDDiffSampler",
+            {"random_times": False},
+        ),
+        Method(
+            "red-diff-v",
+            "the same, t drawn at random",
+            "arXiv:2305.04391",
+            f"{_SAMPLERS}.red_diff:REDDiffSampler",
+            {"random_times": True},
+        ),
     )
-}  # fmt: skip
+}
 
 
 def method(name: str) -> Method:

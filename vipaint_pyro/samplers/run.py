@@ -29,7 +29,7 @@ class Progress:
         step: its number in the phase, from 0.
         t: of a refinement, the time that was stepped down from.
         z: of a refinement, the new latents (S, N, C, H, W).
-        z0: of a refinement, the prediction at time t.
+        z0: of a refinement, the prediction at time t (of weighed particles, at the time stepped down to).
         loss: of a fit, minus the bound in nats.
         terms: of a fit, the bound's terms by site, nats per dimension, (N,) each.
     """

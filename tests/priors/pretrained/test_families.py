@@ -140,7 +140,8 @@ def test_one_step_of_the_diffusers_pipeline_is_our_prediction(saved, name, guida
     options = {"guidance_scale": guidance, "output_type": "latent", "height": 16, "width": 16}
     if name in ("stable_diffusion", "stable_diffusion_xl"):
         # A DDPM step from a time that is the only one leads to the clean image.
-        other = type(pipe)(**{**pipe.components, "scheduler": diffusers.DDPMScheduler.from_config(pipe.scheduler.config, clip_sample=False)})
+        ddpm = diffusers.DDPMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
+        other = type(pipe)(**{**pipe.components, "scheduler": ddpm})
         other.set_progress_bar_config(disable=True)
         expected, t = other(**texts, latents=z, timesteps=[500], **options).images, 500
     else:

@@ -200,7 +200,8 @@ def test_the_clone_stands_before_the_installed_package(tmp_path):
     code = "import vipaint_pyro.guides as g, vipaint_pyro.models as m; print(g.__file__); print(m.__file__)"
     # Isolated from any installation of this package, but with what else is installed.
     places = [p for p in sys.path if p and Path(p).resolve() != root]
-    code = f"import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in str(f)]; sys.path += {places!r}; {code}"
+    isolated = f"sys.meta_path = [f for f in sys.meta_path if 'editable' not in str(f)]; sys.path += {places!r}"
+    code = f"import sys; {isolated}; {code}"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.split() == [str(tmp_path / n / "__init__.py") for n in ("guides", "models")], done.stderr
 

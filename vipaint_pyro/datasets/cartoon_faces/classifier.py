@@ -50,7 +50,8 @@ def read_attributes(x: Tensor) -> Tensor:
         x: images (*, 3, 64, 64) in [-1, 1].
 
     Returns:
-        Whole numbers (*, 11): which choice of each attribute in :data:`~vipaint_pyro.datasets.cartoon_faces.faces.ATTRIBUTES`.
+        Whole numbers (*, 11): which choice of each attribute in
+        :data:`~vipaint_pyro.datasets.cartoon_faces.faces.ATTRIBUTES`.
 
     Raises:
         ValueError: for images of another shape.

@@ -1,7 +1,7 @@
 r"""What may be under the mask of a cartoon face: its attributes' exact posterior, by enumeration.
 
-Every face of :mod:`vipaint_pyro.datasets.cartoon_faces.faces` is a draw of independent attributes with known probabilities, rendered
-without noise, so that for a measurement y = m * (x + noise) with Gaussian noise
+Every face of :mod:`vipaint_pyro.datasets.cartoon_faces.faces` is a draw of independent attributes with known
+probabilities, rendered without noise, so that for a measurement y = m * (x + noise) with Gaussian noise
 
 .. math:: p(\text{attributes} | y) \propto p(\text{attributes}) \exp\Big(-\frac{\lVert m (y - x(\text{attributes}))
           \rVert^2}{2\sigma_y^2}\Big)

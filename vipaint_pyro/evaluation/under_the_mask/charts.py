@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vipaint_pyro.evaluation.under_the_mask.frequencies import as_tensor, counts
 from vipaint_pyro.evaluation.under_the_mask.questions import Found, Key, Question, by_attribute
-from vipaint_pyro.images import to_output
+from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import grid, observed_picture
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def sheet(
     """
     side, most, rows = 96, 8, []
     for question, *_ in by_attribute(asked).values():
-        unit = question.truth / 2 + 0.5
+        unit = from_model(question.truth)
         for name in names:
             drawn = pictures[question.attribute, question.index, name][:most] / 255
             head = [_said(name, side), *to_output(unit[None], "pil"), observed_picture(unit, question.observed)]

@@ -7,6 +7,7 @@ without, with labels, text or neither.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 
 from torch import nn
 
@@ -16,7 +17,7 @@ from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["assemble", "text_inputs"]
+__all__ = ["Components", "assemble", "text_inputs"]
 
 #: The tensors that a text-conditional network takes beside z and its time.
 _TEXT = {
@@ -35,19 +36,9 @@ def text_inputs(network: nn.Module) -> tuple[str, ...]:
     return names
 
 
-def assemble(
-    unet: nn.Module | None = None,
-    scheduler=None,
-    null_class: int | None = None,
-    class_names: Sequence[str] | None = None,
-    *,
-    transformer: nn.Module | None = None,
-    vae: nn.Module | None = None,
-    vqvae: nn.Module | None = None,
-    class_embedder: nn.Module | None = None,
-    image_size: int | Sequence[int] | None = None,
-) -> dict:
-    """The arguments of a :class:`~vipaint_pyro.DiffusionPrior`.
+@dataclass(frozen=True)
+class Components:
+    """What a diffusion model is put together from.
 
     Args:
         unet: ``UNet2DModel`` or ``UNet2DConditionModel``.
@@ -63,34 +54,63 @@ def assemble(
             the one in its config.
 
     Raises:
-        ValueError: where the parts do not describe one diffusion model, or the null class is none of
-            the network's.
+        ValueError: where they do not describe one diffusion model.
     """
-    if (unet is None) == (transformer is None):
-        raise ValueError("a prior has one network: give either unet or transformer")
-    if scheduler is None:
-        raise ValueError("a prior needs the scheduler that its network was trained with")
-    if vae is not None and vqvae is not None:
-        raise ValueError("a prior has one autoencoder: give either vae or vqvae")
-    network = unet if unet is not None else transformer
+
+    unet: nn.Module | None = None
+    scheduler: object = None
+    null_class: int | None = None
+    class_names: Sequence[str] | None = None
+    _: KW_ONLY
+    transformer: nn.Module | None = None
+    vae: nn.Module | None = None
+    vqvae: nn.Module | None = None
+    class_embedder: nn.Module | None = None
+    image_size: int | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.unet is None) == (self.transformer is None):
+            raise ValueError("a prior has one network: give either unet or transformer")
+        if self.scheduler is None:
+            raise ValueError("a prior needs the scheduler that its network was trained with")
+        if self.vae is not None and self.vqvae is not None:
+            raise ValueError("a prior has one autoencoder: give either vae or vqvae")
+
+    @property
+    def network(self) -> nn.Module:
+        """The one network."""
+        return self.transformer if self.unet is None else self.unet
+
+    @property
+    def autoencoder(self) -> nn.Module | None:
+        """The one autoencoder, where there is one."""
+        return self.vqvae if self.vae is None else self.vae
+
+
+def assemble(parts: Components) -> dict:
+    """The arguments of a :class:`~vipaint_pyro.DiffusionPrior`.
+
+    Raises:
+        ValueError: where the parts do not fit each other, or the null class is none of the network's.
+    """
+    network, autoencoder, class_embedder = parts.network, parts.autoencoder, parts.class_embedder
     config, name = network.config, type(network).__name__
     if hasattr(network, "config_name"):  # one of diffusers' own
         check_network(name)
-    autoencoder = vae if vae is not None else vqvae
     codec = codec_for(autoencoder)
-    shape = _latent_shape(network, autoencoder, codec.factor, image_size)
+    shape = _latent_shape(network, autoencoder, codec.factor, parts.image_size)
     needs = () if class_embedder is not None else text_inputs(network)
-    classes, null_class = _classes(network, null_class, class_embedder)
+    classes, null_class = _classes(network, parts.null_class, class_embedder)
     _, height, width = shape
     side = patch_size(network)
-    schedule = NoiseSchedule.from_scheduler(scheduler, (height // side) * (width // side))
+    schedule = NoiseSchedule.from_scheduler(parts.scheduler, (height // side) * (width // side))
     return {
         "schedule": schedule,
-        "denoiser": denoiser_for(network, scheduler, schedule),
+        "denoiser": denoiser_for(network, parts.scheduler, schedule),
         "latent_shape": shape,
         "codec": codec,
         "conditioning": Conditioning(
-            classes, null_class, class_names, class_embedder, needs, bool(config.get("guidance_embeds", False))
+            classes, null_class, parts.class_names, class_embedder, needs, bool(config.get("guidance_embeds", False))
         ),
     }
 
@@ -105,8 +125,8 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
     elif config.get("out_channels", None) not in (channels, 2 * channels, None):
         raise ValueError(
             f"a network from {channels} to {config.out_channels} channels is no "
-            "denoiser: it must give as many channels as it takes (or twice, with variances). A checkpoint for inpainting "
-            "takes the mask besides z: give the base model it was made from"
+            "denoiser: it must give as many channels as it takes (or twice, with variances). A checkpoint for "
+            "inpainting takes the mask besides z: give the base model it was made from"
         )
     if image_size is not None:
         size = [image_size] * 2 if isinstance(image_size, int) else list(image_size)

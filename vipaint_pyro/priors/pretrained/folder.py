@@ -90,7 +90,10 @@ MODELS = {
 
 
 # Networks that diffusers lacks: class -> where it lies here.
-_OWN = {"ClassEmbedder": "vipaint_pyro.networks.class_embedder", "OpenAIUNet2DModel": "vipaint_pyro.networks.openai_unet"}
+_OWN = {
+    "ClassEmbedder": "vipaint_pyro.networks.class_embedder",
+    "OpenAIUNet2DModel": "vipaint_pyro.networks.openai_unet",
+}
 
 
 def _models(folder: Path) -> dict[str, Path]:

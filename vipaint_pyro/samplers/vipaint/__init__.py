@@ -3,8 +3,8 @@
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler.sampler",
-    "timesteps_for": "vipaint_pyro.samplers.vipaint.sampler.levels",
+    "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",
+    "timesteps_for": "vipaint_pyro.samplers.vipaint.levels",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -23,9 +23,11 @@ from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.perceptual import Perceptual
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
 
@@ -48,6 +50,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """
         super().settle(prior, measurement)
         own = not measurement.likelihood.noise_alone
+        checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
         settled = replace(
             self,
             timesteps=self._timesteps(prior),
@@ -55,7 +58,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
             measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
             perceptual_weights=self.perceptual_weights or "",
-            gradient_checkpointing=prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing,
+            gradient_checkpointing=checkpointing,
         )
         settled._check(prior, measurement)
         return settled
@@ -68,7 +71,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
         if not measurement.likelihood.noise_alone:
             if self.noise_scale is not None:
-                raise ValueError("this operator has a likelihood of its own, which knows its noise: leave noise_scale out")
+                raise ValueError(
+                    "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
+                )
             return 0.0
         if self.noise_scale is not None:
             return self.noise_scale
@@ -88,7 +93,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
             )
         if self.correct == "smc" and prior.is_latent:
-            raise ValueError("correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'")
+            raise ValueError(
+                "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
+            )
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         if self.perceptual:
@@ -182,12 +189,15 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _weighed(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for."""
-        seen, levels = run.measurement, len(model.timesteps)
+        seen = run.measurement
         sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else self.measurement_scale
 
+        below = run.prior.times(model.timesteps[-1], CLEAN, self.refinement_steps)
+
         def moved(step, t, z, z0):
-            if t < model.timesteps[-1]:
-                run.report(Progress("refinement", step - levels, t, z, z0))
+            if t < below[0]:  # weighed particles cannot be replaced: what a caller returns is not looked at
+                i = below.index(t) - 1
+                run.report(Progress("refinement", i, below[i], z, z0))
 
         particles = run_smc(
             model,
@@ -205,49 +215,3 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             "ancestors": particles.ancestors.tolist(),
         }
         return Samples(particles.images[chosen], diagnostics=diagnostics)
-
-
-@dataclass(frozen=True, eq=False)
-class FromGuide(Sampler):
-    """VIPaint without its fit: draws from a guide that was fitted to the same measurement before.
-
-    Args:
-        sampler: the settings.
-        guide: fitted.
-    """
-
-    sampler: VIPaintSampler
-    guide: Guide
-
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> FromGuide:
-        """Raises as VIPaint does, and where the guide cannot stand for one that would be fitted here."""
-        settled = FromGuide(self.sampler.settle(prior, measurement), self.guide)
-        settled._check(measurement)
-        return settled
-
-    def _check(self, measurement: Measurement) -> None:
-        guide, times = self.guide, self.sampler.timesteps
-        if not callable(guide):
-            raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
-        if not isinstance(guide, Guide):
-            return
-        own = guide.model
-        if not isinstance(own, DiffusionModel):
-            raise ValueError("a guide of the clean image is its own answer: there is nothing to draw from it")
-        if own.timesteps != times or own.num_images != measurement.num_images:
-            raise ValueError(
-                f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
-                f"{measurement.num_images} at {times}; give the same timesteps and images"
-            )
-        theirs, ours = own.operator.observed.cpu(), measurement.operator.observed.cpu()
-        if theirs.shape != ours.shape or not torch.equal(theirs, ours):
-            raise ValueError("the guide was fitted to another mask or measurement: fit one to this, or give its own")
-
-    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
-        return self.sampler.prepared(prior, measurement)
-
-    def phases(self) -> dict[str, int]:
-        return {"refinement": self.sampler.refinement_steps}
-
-    def draw(self, run: Run) -> Samples:
-        return self.sampler.draw(run, self.guide)

@@ -11,8 +11,9 @@ from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
 from vipaint_pyro import LinearMap, Nonlinear, VIPaintPipeline, make_operator
+from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.matrix import Matrix
-from vipaint_pyro.measurements.measurement import to_y
+from vipaint_pyro.measurements.taken import masked, measured, to_y
 
 SHAPE = (3, 8, 8)
 PRIOR = SimpleNamespace(image_shape=SHAPE, dtype=torch.float64, device=torch.device("cpu"))
@@ -59,11 +60,11 @@ def test_noise_may_leave_the_range_of_pictures():
     """Clipped, or refused with advice that spoils it, a noisy measurement would be another one."""
     A, generator = make_operator("super-resolution", SHAPE), torch.Generator().manual_seed(0)
     u = (torch.arange(8.0).expand(1, *SHAPE) > 3).double()  # black on the left, white on the right
-    measured = A(u) + 0.1 * torch.randn(A(u).shape, generator=generator).double()
-    assert measured.min() < 0 and measured.max() > 1
-    torch.testing.assert_close(to_y(measured, A, PRIOR), 2 * measured - 1, rtol=0, atol=1e-12)
-    array = measured[0].permute(1, 2, 0).numpy()
-    torch.testing.assert_close(to_y(array, A, PRIOR), 2 * measured - 1, rtol=0, atol=1e-12)
+    noisy = A(u) + 0.1 * torch.randn(A(u).shape, generator=generator).double()
+    assert noisy.min() < 0 and noisy.max() > 1
+    torch.testing.assert_close(to_y(noisy, A, PRIOR), 2 * noisy - 1, rtol=0, atol=1e-12)
+    array = noisy[0].permute(1, 2, 0).numpy()
+    torch.testing.assert_close(to_y(array, A, PRIOR), 2 * noisy - 1, rtol=0, atol=1e-12)
     for wrong in (A(u * 2 - 1), A(u * 255)):
         with pytest.raises(ValueError, match="noise up to 0.5 apart"):
             to_y(wrong, A, PRIOR)
@@ -75,7 +76,7 @@ def test_what_a_family_cannot_give_is_said_at_once(wrong):
     y = torch.ones(1, *SHAPE)
     y[0, 0, 1, 1] = wrong
     with pytest.raises(ValueError, match=f"y holds {wrong:g}, which a Poisson cannot give"):
-        to_y(y, counts, PRIOR)
+        measured(y, counts, PRIOR)
 
 
 def test_a_nonlinear_measurement_is_y_as_it_is():
@@ -107,6 +108,24 @@ def test_pipeline_fits_to_y_of_any_linear_map():
     torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
 
 
+def test_the_measurement_has_the_likelihood_that_its_operator_brings():
+    counts = Nonlinear(lambda x: 0.3 + 15 * (x.clamp_min(-1) + 1), dist.Poisson, SHAPE)
+    seen = measured(torch.poisson(30 * images(1)), counts, PRIOR)
+    assert seen.operator is counts and seen.likelihood is counts.likelihood
+    half = measured(0.5 * images(), OPERATORS["half"], PRIOR)
+    assert half.likelihood == Noiseless() and torch.equal(half.y, to_y(0.5 * images(), OPERATORS["half"], PRIOR))
+
+
+def test_a_picture_outside_of_a_mask():
+    picture, holes = images(2), torch.zeros(8, 8)
+    holes[:3] = 1  # white is to be filled
+    seen, unit, observed = masked(picture, holes, PRIOR)
+    known = torch.arange(8)[:, None].expand(2, 1, 8, 8) >= 3
+    assert torch.equal(unit.double(), picture) and torch.equal(observed, known)
+    assert torch.equal(seen.operator.observed, known) and seen.likelihood == Noiseless() and seen.num_images == 2
+    torch.testing.assert_close(seen.y, torch.where(known, 2 * picture - 1, 0), rtol=0, atol=1e-15)
+
+
 def bad(name):
     ones = torch.ones(*SHAPE)
     return {
@@ -130,6 +149,7 @@ def bad(name):
      "size of a picture"],
 )  # fmt: skip
 def test_what_cannot_be(name):
-    measured, operator, error, words = bad(name)
-    with pytest.raises(error, match=words):
-        to_y(measured, operator, PRIOR)
+    image, operator, error, words = bad(name)
+    for take in (to_y, measured):
+        with pytest.raises(error, match=words):
+            take(image, operator, PRIOR)

@@ -1,0 +1,148 @@
+"""What every likelihood holds to: its distance, what noise leaves of it, and what it says of itself (float64)."""
+
+import pyro.distributions as dist
+import pytest
+import torch
+
+from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.measurements.any_family import Family
+from vipaint_pyro.measurements.blurs import Blur
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihood import Likelihood, Noise, as_likelihood
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.nonlinear import Nonlinear
+from vipaint_pyro.measurements.perceptual import Perceptual
+from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.randomness import NoiseStreams
+
+SHAPE, N = (1, 4, 6), 3
+IMAGE = (-3, -2, -1)
+SIGMA = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64).reshape(N, 1, 1, 1)
+NORMAL = Family(lambda loc: dist.Normal(loc, 0.2), unit=0.2)
+#: If you add a likelihood, add it here: (it, its noise_alone, its sigma).
+KINDS = {
+    "Laplace": (Laplace(0.3), False, None),
+    "Gaussian": (Gaussian(0.2), True, 0.2),
+    "Gaussian per image": (Gaussian(SIGMA), True, SIGMA),
+    "Noiseless": (Noiseless(), True, 0.0),
+    "Family": (NORMAL, False, None),
+    "MomentMatched": (MomentMatched(0.2), False, 0.2),
+    "ExactGaussian": (ExactGaussian(0.2), False, 0.2),
+    "Perceptual": (Perceptual(1.0, Gaussian(0.2)), False, None),
+    "function": (as_likelihood(lambda loc: dist.StudentT(3.0, loc, 0.1)), False, None),
+}
+kinds = pytest.mark.parametrize("likelihood", [kind[0] for kind in KINDS.values()], ids=KINDS)
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def problem():
+    """A blur of which some is not observed, x, and what it measures of another image."""
+    operator = Blur(SHAPE, random(3, 3, seed=3).abs(), N)
+    operator.observed = random(N, *SHAPE, seed=2) > -0.5
+    return operator, random(5, N, *SHAPE), operator(random(N, *SHAPE, seed=1)) * operator.observed
+
+
+def streams():
+    return NoiseStreams([torch.Generator().manual_seed(i) for i in range(N)], N)
+
+
+@kinds
+def test_the_distance_is_that_of_a_x_from_y_where_observed(likelihood):
+    operator, x, y = problem()
+    x.requires_grad_()
+    r = torch.where(operator.observed, y - operator(x), 0).detach()
+    norm = r.square().sum(IMAGE).sqrt()
+    distance = likelihood.distance(operator, y, x)
+    torch.testing.assert_close(distance.detach(), norm, rtol=1e-12, atol=0)
+    (gradient,) = torch.autograd.grad(distance.sum(), x)
+    torch.testing.assert_close(gradient, -operator.adjoint(r / norm[..., None, None, None]), rtol=1e-10, atol=1e-12)
+    other = torch.where(operator.observed, y, 7.0)
+    assert torch.equal(likelihood.distance(operator, other, x), distance)
+
+
+@kinds
+def test_where_x_explains_y_nothing_is_left_and_nothing_pulls(likelihood):
+    operator, x, _ = problem()
+    x = x[0].requires_grad_()
+    y = (operator(x) * operator.observed).detach()
+    distance = likelihood.distance(operator, y, x)
+    assert distance.shape == (N,) and (distance >= 0).all() and (distance < 1e-9).all()
+    assert (torch.autograd.grad(distance.sum(), x)[0] == 0).all()
+
+
+@pytest.mark.parametrize("family", [dist.Poisson, lambda rate: dist.Exponential(1 / rate)])
+def test_the_distance_of_a_family_is_at_least_0_with_a_gradient_and_least_where_x_explains_y(family):
+    operator = Nonlinear(lambda x: x.exp(), family, SHAPE, N, dtype=torch.float64)
+    x = random(5, N, *SHAPE)
+    y = random(N, *SHAPE, seed=1).exp().round() + 1
+    if family is dist.Poisson:
+        x[0] = y.log()
+    x.requires_grad_()
+    distance = operator.likelihood.distance(operator, y, x)
+    (gradient,) = torch.autograd.grad(distance.sum(), x)
+    assert (distance >= 0).all() and gradient.isfinite().all() and (gradient[1:] != 0).any()
+    if family is dist.Poisson:
+        assert (distance[0] < 1e-6).all() and (distance[1:] > 0.1).all()
+
+
+@pytest.mark.parametrize("likelihood, noise_alone, sigma", KINDS.values(), ids=KINDS)
+def test_it_says_what_it_stands_for(likelihood, noise_alone, sigma):
+    assert isinstance(likelihood, Likelihood) and likelihood.noise_alone is noise_alone
+    assert likelihood.sigma is sigma or likelihood.sigma == sigma
+
+
+@pytest.mark.parametrize("kind", [Gaussian, MomentMatched, ExactGaussian, lambda s: Perceptual(1.0, Gaussian(s))])
+def test_the_floor_of_gaussian_noise_is_sigma_times_the_root_of_the_entries_observed(kind):
+    operator, x, y = problem()
+    entries = operator.observed.flatten(1).sum(1).double()
+    assert len({*entries.tolist()}) > 1
+    for sigma in (0.2, SIGMA):
+        expected = torch.as_tensor(sigma).flatten() * entries.sqrt()
+        torch.testing.assert_close(kind(sigma).floor(operator, y, x, streams()), expected.double(), rtol=1e-7, atol=0)
+    # One channel of a mask stands for all that y has.
+    colour, mask = random(N, 3, 4, 6), Inpainting(operator.observed)
+    floor = kind(SIGMA).floor(mask, colour, x, streams())
+    torch.testing.assert_close(floor, SIGMA.flatten() * (3 * entries).sqrt(), rtol=1e-12, atol=0)
+
+
+def test_the_floor_is_0_where_nothing_is_known_of_the_noise():
+    operator, x, y = problem()
+    quiet = Family(NORMAL.family, unit=0.2, stop_at_noise=False)
+    for likelihood in (Laplace(0.3), Noiseless(), KINDS["function"][0], quiet, Perceptual(1.0), Perceptual(1.0, quiet)):
+        assert likelihood.floor(operator, y, x, streams()) == 0
+
+
+def test_the_floor_of_a_family_is_the_distance_of_data_of_its_own():
+    operator, x, y = problem()
+    loc, drawn = operator(x), []
+    for n, seed in enumerate(streams().seeds()):
+        torch.manual_seed(seed)
+        drawn.append(dist.Normal(loc[:, n], 0.2).sample())
+    r = (torch.stack(drawn, 1) - loc) * operator.observed
+    floor = NORMAL.floor(operator, y, x, streams())
+    torch.testing.assert_close(floor, r.square().sum(IMAGE).sqrt(), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"Noiseless", "Perceptual"}))
+def test_of_the_clean_image_it_is_the_noise_where_observed(name, gaussian):
+    likelihood, (operator, x, y) = KINDS[name][0], problem()
+    noise = {
+        "Laplace": lambda loc: dist.Laplace(loc, 0.3),
+        "Gaussian per image": lambda loc: dist.Normal(loc, SIGMA),
+        "function": lambda loc: dist.StudentT(3.0, loc, 0.1),
+    }.get(name, lambda loc: dist.Normal(loc, 0.2))
+    expected = torch.where(operator.observed, noise(operator(x)).log_prob(y), 0).sum(IMAGE)
+    seen = likelihood.at(operator, Prediction(gaussian, x, CLEAN, x))
+    assert seen.event_shape == SHAPE
+    torch.testing.assert_close(seen.log_prob(y), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_likelihood_is_taken_as_it_is_and_a_function_as_noise():
+    assert as_likelihood(NORMAL) is NORMAL
+    own = as_likelihood(lambda loc: dist.Laplace(loc, 0.3))
+    assert isinstance(own, Noise) and own(SIGMA).mean is SIGMA

@@ -1,0 +1,62 @@
+"""What a user can mend is said in one line; warnings too."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+__all__ = ["in_options", "one_line_warnings", "only_errors", "reporting"]
+
+
+class reporting:
+    """Turn the errors a user can mend into one line and exit status 1."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError)):
+            context = click.get_current_context(silent=True)
+            text = in_options(str(error), context.command.params if context else [])
+            raise click.ClickException(text) from error
+
+
+def in_options(text: str, parameters: list[click.Parameter]) -> str:
+    """An error with the command's options in place of Python's names for them: ``fit_steps`` is ``--fit-steps``.
+
+    Names that are words besides (``zeta``, ``scale``) are changed only at the beginning and where a value is assigned
+    to them, and parts of file names never.
+    """
+    for parameter in parameters:
+        if isinstance(parameter, click.Option):
+            name, option = re.escape(parameter.name), parameter.opts[0]
+            text = re.sub(rf"\b(?<!-){name}='([^']*)'", rf"{option} \1", text)
+            text = re.sub(rf"^{name}(?=,| is )", option, text)
+            if "_" in parameter.name:
+                text = re.sub(rf"(?<![\w/.-]){name}(?![\w/-]|\.\w)", option, text)
+    return text
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Warnings without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        yield
+
+
+@contextmanager
+def only_errors() -> Iterator[None]:
+    """Nothing from diffusers but errors."""
+    from diffusers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

@@ -1,0 +1,66 @@
+"""VIPaint without its fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from vipaint_pyro.guides import Guide
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.run import Run
+
+if TYPE_CHECKING:
+    from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+
+__all__ = ["FromGuide"]
+
+
+@dataclass(frozen=True, eq=False)
+class FromGuide(Sampler):
+    """Draws from a guide that was fitted to the same measurement before.
+
+    Args:
+        sampler: the settings.
+        guide: fitted.
+    """
+
+    sampler: VIPaintSampler
+    guide: Guide
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> FromGuide:
+        """Raises as VIPaint does, and where the guide cannot stand for one that would be fitted here."""
+        settled = FromGuide(self.sampler.settle(prior, measurement), self.guide)
+        settled._check(measurement)
+        return settled
+
+    def _check(self, measurement: Measurement) -> None:
+        guide, times = self.guide, self.sampler.timesteps
+        if not callable(guide):
+            raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
+        if not isinstance(guide, Guide):
+            return
+        own = guide.model
+        if not isinstance(own, DiffusionModel):
+            raise ValueError("a guide of the clean image is its own answer: there is nothing to draw from it")
+        if own.timesteps != times or own.num_images != measurement.num_images:
+            raise ValueError(
+                f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
+                f"{measurement.num_images} at {times}; give the same timesteps and images"
+            )
+        theirs, ours = own.operator.observed.cpu(), measurement.operator.observed.cpu()
+        if theirs.shape != ours.shape or not torch.equal(theirs, ours):
+            raise ValueError("the guide was fitted to another mask or measurement: fit one to this, or give its own")
+
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return self.sampler.prepared(prior, measurement)
+
+    def phases(self) -> dict[str, int]:
+        return {"refinement": self.sampler.refinement_steps}
+
+    def draw(self, run: Run) -> Samples:
+        return self.sampler.draw(run, self.guide)
