@@ -29,6 +29,7 @@ from vipaint_pyro.evaluation.records import Kept
 from vipaint_pyro.evaluation.sheets import sheet
 from vipaint_pyro.evaluation.tables import HEADINGS, table
 from vipaint_pyro.files import write_text
+from vipaint_pyro.images import from_model
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
 
@@ -36,9 +37,9 @@ from vipaint_pyro.plots import observed_picture
 def pictured(benchmark: Benchmark, kept: Kept) -> PIL.Image.Image:
     """The sheet of a method: samples with the observed pixels put back."""
     shown = kept.shown(min(8, len(benchmark)))
-    truth, observed = benchmark.truth[:shown], benchmark.measured(0, shown)["observed"]
+    truth, observed = benchmark.truth[:shown], benchmark.measurement.operator.observed[:shown]
     x = torch.where(observed, truth, kept.samples(shown))
-    return sheet(truth, {"observed": lambda i: observed_picture(truth[i] / 2 + 0.5, observed[i])}, x)
+    return sheet(truth, {"observed": lambda i: observed_picture(from_model(truth[i]), observed[i])}, x)
 
 
 @click.command(help=__doc__)

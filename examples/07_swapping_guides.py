@@ -36,7 +36,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.samplers import Sampler, make_sampler
+from vipaint_pyro.samplers import METHODS, Sampler, make_sampler
 
 DEFAULT = (
     "hierarchical", "hierarchical-x0", "gaussian", "mean-field", "mixture", "flow", "red-diff", "red-diff-v",
@@ -78,7 +78,7 @@ def level_terms(name: str, problem, lab: Lab) -> dict[str, float]:
 
 def sampler_of(name: str, smoke: bool) -> Sampler:
     """VIPaint with the guide of this name, or RED-diff, whose guide is its answer."""
-    if recipe(name).form == "clean":
+    if name in METHODS:
         return make_sampler(name, num_steps=2 if smoke else 100)
     few = {"fit_steps": 2, "refinement_steps": 4, "num_chains": 2} if smoke else {}
     return make_sampler("vipaint", guide_name=name, **few)

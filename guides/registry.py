@@ -17,9 +17,7 @@ from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
-from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.models.red_diff import REDDiffModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -33,8 +31,7 @@ class Recipe:
         summary: what it is, in half a line.
         build: from the model, the measurements y and keyword settings to a guide.
         form: of the :class:`~vipaint_pyro.models.DiffusionModel`: ``"bridge"`` where q(z_{T_e}) is
-            Gaussian (such a guide runs on the marginal form too), else ``"marginal"``; ``"clean"`` for
-            guides of the clean image, which have :class:`~vipaint_pyro.models.REDDiffModel`.
+            Gaussian (such a guide runs on the marginal form too), else ``"marginal"``.
         levels: how many timesteps it takes; None for any number.
     """
 
@@ -57,14 +54,16 @@ GUIDES: dict[str, Recipe] = {
         Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),
         Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
         Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
-        Recipe("red-diff", "RED-diff: a point at the clean image, t descending", REDDiffGuide, "clean"),
-        Recipe("red-diff-v", "RED-diff-V: the same, t drawn at random", REDDiffGuide, "clean"),
         *(
             Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal")
             for name, summary in AUTO_GUIDES.items()
         ),
     )
 }
+
+
+#: Methods whose guide is one of the clean image, and of another model.
+OF_THE_CLEAN_IMAGE = ("red-diff", "red-diff-v")
 
 
 def recipe(name: str) -> Recipe:
@@ -75,6 +74,11 @@ def recipe(name: str) -> Recipe:
     """
     if name in GUIDES:
         return GUIDES[name]
+    if name in OF_THE_CLEAN_IMAGE:
+        raise ValueError(
+            f"{name!r} is a method of its own, without levels: ask for method={name!r}, or in a Pyro script build "
+            "REDDiffGuide(model, y) for a REDDiffModel"
+        )
     if name in NO_AUTO_GUIDES:
         raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
     by_lower = {known.lower(): known for known in GUIDES}
@@ -97,9 +101,8 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
         TypeError: for a setting that the guide does not have.
     """
     r = recipe(name)
-    if (r.form == "clean") != isinstance(model, REDDiffModel):
-        needed = "REDDiffModel" if r.form == "clean" else "DiffusionModel"
-        raise ValueError(f"the guide {name!r} needs a {needed}, not a {type(model).__name__}")
+    if not isinstance(model, DiffusionModel):
+        raise ValueError(f"the guide {name!r} needs a DiffusionModel, not a {type(model).__name__}")
     if r.levels is not None and len(model.timesteps) != r.levels:
         raise ValueError(f"the guide {name!r} is for {r.levels} timestep(s), but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:

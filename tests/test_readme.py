@@ -102,8 +102,11 @@ def test_commands_name_examples_that_exist(page):
 
 
 def test_every_script_is_in_the_list_of_examples():
-    listed = set(re.findall(r"\(\.\./examples/([\w-]+\.py)\)", (ROOT / "docs/examples.md").read_text()))
+    listed = set(re.findall(r"\(\.\./examples/([\w/-]+\.py)\)", (ROOT / "docs/examples.md").read_text()))
+    found = [*(ROOT / "examples").glob("*.py"), *(ROOT / "examples/priors").glob("*.py")]
     scripts = {
-        path.name for path in (ROOT / "examples").glob("*.py") if "Not a script of its own" not in path.read_text()
+        path.relative_to(ROOT / "examples").as_posix()
+        for path in found
+        if "Not a script of its own" not in path.read_text()
     }
     assert listed == scripts

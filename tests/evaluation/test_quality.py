@@ -10,7 +10,6 @@ from vipaint_pyro.evaluation import quality as module
 from vipaint_pyro.evaluation.quality import Quality, evaluate, join, mean_and_error, paired
 from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.linear_map import LinearMap
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.measurements.matrix import Matrix
@@ -157,21 +156,6 @@ def test_the_trivial_baseline_of_every_task(network_prior, by_hand, task):
     assert torch.equal(x[0], expected) and torch.equal(x[1], expected)
     torch.testing.assert_close(torch.tensor(quality.lpips_raw).double(), total(expected.clamp(-1, 1), truth))
     assert quality.diversity == [0.0, 0.0] and quality.calls == 0
-
-
-def test_parts_of_operators(truth, observed):
-    matrix = torch.randn(5, 4, 6, dtype=torch.float64)
-    blur = make_operator("deblur", (1, 2, 3), 5)
-    own = LinearMap(lambda x: 2 * x, (1, 2, 3), 5)
-    for operator in (Inpainting(observed), Matrix(matrix, (1, 2, 3)), blur, own):
-        some = operator.part(1, 4)
-        assert len(some.observed) == 3
-        assert torch.equal(some.observed, operator.observed[1:4])
-        assert torch.equal(some(truth[1:4]), operator(truth)[1:4])
-        y = operator(truth)
-        torch.testing.assert_close(some.adjoint(y[1:4]), operator.adjoint(y)[1:4])
-        assert len(operator.observed) == 5  # as it was
-    assert blur.num_images == 5 and some.num_images == 3
 
 
 def test_a_single_sample_has_no_diversity(gaussian, by_hand, truth, observed):

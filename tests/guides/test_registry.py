@@ -15,7 +15,7 @@ from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, HierarchicalGuide, MarkovGu
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.models import DiffusionModel, REDDiffModel
 from vipaint_pyro.samplers import draw
 
 TIMES = (500, 300, 100)
@@ -176,6 +176,10 @@ def test_a_recipe_refuses_another_model(gaussian):
             make_guide(name, model, Y)
     with pytest.raises(TypeError, match="colour"):
         make_guide("hierarchical", model, Y, colour="red")
+    with pytest.raises(ValueError, match="needs a DiffusionModel, not a REDDiffModel"):
+        make_guide("hierarchical", REDDiffModel(gaussian, Inpainting(OBSERVED)), Y)
+    with pytest.raises(ValueError, match=r"a method of its own.*method='red-diff', or in a Pyro script build REDDiffGuide"):
+        make_guide("red-diff", model, Y)
     terminal = DiffusionModel(gaussian, Inpainting(OBSERVED), (999, 300))
     assert make_guide("mixture", terminal, Y)(Y).shape == Y.shape  # nothing above T_e: any form will do
 
@@ -188,7 +192,7 @@ def test_settings_reach_the_guide_and_a_new_recipe_joins(gaussian, monkeypatch):
     monkeypatch.setitem(GUIDES, "mine", mine)
     assert make_guide("mine", model, Y).gamma_100.detach().unique().item() == pytest.approx(0.1)
     assert guide.finish() is guide
-    assert all(r.name == n and r.summary and r.form in ("bridge", "marginal", "clean") for n, r in GUIDES.items())
+    assert all(r.name == n and r.summary and r.form in ("bridge", "marginal") for n, r in GUIDES.items())
 
 
 def test_guides_with_gaussian_tops_run_on_both_forms(gaussian):

@@ -176,8 +176,7 @@ def guides() -> None:
 
     width = max(map(len, GUIDES))
     for name, known in GUIDES.items():
-        if known.form != "clean":
-            click.echo(f"  {name:{width}s} {known.summary}")
+        click.echo(f"  {name:{width}s} {known.summary}")
 
 
 @main.command()

@@ -124,11 +124,10 @@ def check_name(name: str, lab: Lab) -> None:
     guide, _, correction = name.partition("+")
     if guide in BASELINES:
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
-    guides = [known for known, its in GUIDES.items() if its.form != "clean"]
-    if guide not in guides:
+    if guide not in GUIDES:
         raise ValueError(
             f"unknown method {name!r}: there are {', '.join((*CALIBRATION, *BASELINES))}, and the guides "
-            f"{', '.join(guides)}, each alone or with +psis or +smc"
+            f"{', '.join(GUIDES)}, each alone or with +psis or +smc"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")

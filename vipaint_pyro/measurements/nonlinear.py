@@ -60,7 +60,7 @@ class Nonlinear(Operator):
 
     Raises:
         TypeError: where function or family give no tensor and no distribution.
-        ValueError: where the function cannot be called, shapes do not fit, or for a unit that is not positive.
+        ValueError: where the function cannot be called, or shapes do not fit.
     """
 
     def __init__(

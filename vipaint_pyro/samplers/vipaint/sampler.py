@@ -82,8 +82,6 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _check(self, prior: DiffusionPrior, measurement: Measurement) -> None:
         """Raise where settled values exclude each other."""
         kind, last = recipe(self.guide_name), self.timesteps[-1]
-        if kind.form == "clean":
-            raise ValueError(f"{kind.name!r} is a method of its own, without levels: ask for method={kind.name!r}")
         if kind.levels is not None and len(self.timesteps) != kind.levels:
             raise ValueError(
                 f"the guide {kind.name!r} takes {kind.levels} timestep(s), not {len(self.timesteps)}: {self.timesteps}"
