@@ -20,6 +20,32 @@ def test_kl_is_the_posterior_mean_shifted_and_scaled():
     torch.testing.assert_close(codec.decode(codec.encode(X)), network.decode(posterior.mean).sample)
 
 
+def test_channels_with_a_mean_and_a_spread_of_their_own_are_those_of_sdxls_pipeline():
+    mean, std = [-1.6, 1.1, 2.8, 0.3], [8.4, 3.0, 0.5, 1.7]
+    network = autoencoder(scale=0.5, latents_mean=mean, latents_std=std).double()
+    codec, posterior = codec_for(network), network.encode(X).latent_dist.mean
+    m, s = (torch.tensor(v, dtype=torch.float64).view(1, 4, 1, 1) for v in (mean, std))
+    z = codec.encode(X)
+    torch.testing.assert_close(z, (posterior - m) * 0.5 / s)
+    # StableDiffusionXLPipeline.__call__: latents * latents_std / scaling_factor + latents_mean, then decoded.
+    torch.testing.assert_close(codec.decode(z), network.decode(z * s / 0.5 + m).sample)
+    torch.testing.assert_close(codec.decode(z), network.decode(posterior).sample)
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"latents_mean": [0.0] * 4}, "one of latents_mean and latents_std"),
+        ({"latents_mean": [0.0] * 3, "latents_std": [1.0] * 3}, "for each of 4 channels"),
+        ({"latents_mean": [0.0] * 4, "latents_std": [1.0, 0.0, 1.0, 1.0]}, "a positive one"),
+        ({"latents_mean": [0.0] * 4, "latents_std": [1.0] * 4, "shift_factor": 0.1}, "not known which is meant"),
+    ],
+)
+def test_a_scale_that_is_not_known_is_refused(config, words):
+    with pytest.raises(ValueError, match=words):
+        codec_for(autoencoder(**config))
+
+
 def test_the_gradient_passes_the_decoder():
     network = autoencoder().double()
     codec = codec_for(network)

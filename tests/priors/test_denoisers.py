@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from diffusers import DDPMScheduler, EDMEulerScheduler, ScoreSdeVeScheduler, UNet2DModel
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EDMEulerScheduler,
+    EulerDiscreteScheduler,
+    ScoreSdeVeScheduler,
+    UNet2DModel,
+)
 
 from tests.conftest import float64_tables, tiny_unet
 from vipaint_pyro.priors.denoisers import denoiser_for
@@ -30,6 +38,34 @@ def test_prediction_is_the_schedulers(prediction, betas, t, clip):
     unet = tiny_unet().double()
     prior = DiffusionPrior.from_components(unet, scheduler)
     torch.testing.assert_close(prior.denoise(Z, t), own_prediction(scheduler, unet, t), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers, with new numpy
+@pytest.mark.parametrize("kind", [DDPMScheduler, DDIMScheduler, DPMSolverMultistepScheduler])
+@pytest.mark.parametrize("t", [300, 900])
+def test_dynamic_thresholding_is_the_schedulers(kind, t):
+    """It takes the place of clipping, which these configs ask for, too."""
+    options = {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 1.7}
+    scheduler = kind(**options) if kind is DPMSolverMultistepScheduler else kind(**options, clip_sample=True)
+    unet, z = tiny_unet().double(), 3 * Z
+    z0 = DiffusionPrior.from_components(unet, scheduler).denoise(z, t)
+    with torch.no_grad():
+        output = unet(z, t).sample
+    scheduler.set_timesteps(1000)
+    if kind is DPMSolverMultistepScheduler:
+        scheduler._init_step_index(torch.tensor(t))
+        expected = scheduler.convert_model_output(output, sample=z)
+    else:
+        expected = scheduler.step(output, t, z).pred_original_sample
+    assert expected.abs().max() > 0.95  # so that it makes a difference
+    assert (z0 - z / scheduler.alphas_cumprod[t] ** 0.5).abs().max() > 0.1
+    torch.testing.assert_close(z0, expected.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_scheduler_of_continuous_times_is_refused_by_name():
+    scheduler = EulerDiscreteScheduler(timestep_type="continuous", sigma_min=0.002, sigma_max=700.0)
+    with pytest.raises(ValueError, match="EulerDiscreteScheduler with timestep_type='continuous'.*not known here"):
+        DiffusionPrior.from_components(tiny_unet(), scheduler)
 
 
 def test_clipping_lets_the_gradient_through():

@@ -91,7 +91,8 @@ class Measurement:
     def to(self, device: torch.device, dtype: torch.dtype) -> Measurement:
         """The same on another device and in another precision."""
         operator, likelihood = self.operator.to(device), self.likelihood.to(device, dtype)
-        return self._with(operator=operator, likelihood=likelihood, y=self.y.to(device, dtype))
+        y = self.y.clone() if self.y.is_inference() else self.y  # one made in inference mode takes part in no gradient
+        return self._with(operator=operator, likelihood=likelihood, y=y.to(device, dtype))
 
     def noisy(self, sigma: float) -> Measurement:
         """The same with Gaussian noise of standard deviation sigma, 0 for none, where nothing is known of the noise."""

@@ -92,6 +92,7 @@ class PriorPipeline(DiffusionPipeline):
         )
 
     @classmethod
+    @torch.inference_mode(False)  # weights made in it could take part in no gradient
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> PriorPipeline:
         """Load a prior: the name of a built-in one, a diffusers folder, or a hub id.
 

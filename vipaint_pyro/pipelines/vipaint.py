@@ -18,6 +18,7 @@ from vipaint_pyro.measurements.taken import masked, measured
 from vipaint_pyro.pipelines.prior import PriorPipeline
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.registry import make_sampler
 
@@ -61,6 +62,7 @@ class VIPaintPipeline(PriorPipeline):
         """How many refinement steps the last call made."""
         return self._num_timesteps
 
+    @torch.inference_mode(False)  # a fit needs gradients, whatever is around the call
     @torch.no_grad()
     def __call__(
         self,
@@ -121,6 +123,9 @@ class VIPaintPipeline(PriorPipeline):
             settings: of the method; for VIPaint the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler`
                 (``timesteps``, ``beta``, ``fit_steps`` ...).
 
+        Calls from several threads, of one pipeline or of several, wait for each other: Pyro keeps its handlers and
+        parameters once for the whole process. Each result is as if the call had been made alone.
+
         Returns:
             A :class:`VIPaintOutput`.
 
@@ -174,7 +179,7 @@ class VIPaintPipeline(PriorPipeline):
             # A given guide may draw from other distributions than Gaussians, which Pyro takes from
             # the global state.
             first = generator[0] if isinstance(generator, (list, tuple)) else generator
-            with isolated(first.initial_seed()) if first is not None else nullcontext():
+            with alone(), isolated(first.initial_seed()) if first is not None else nullcontext():
                 samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
         self.maybe_free_model_hooks()
         x = samples.images.detach().cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -55,22 +56,44 @@ class _Autoencoder(Codec):
         self.network = network.requires_grad_(False).eval()
         self.factor = 2 ** (len(config.block_out_channels) - 1)
         self.channels = config.out_channels
-        self.scale = float(config.scaling_factor)
-        self.shift = float(config.get("shift_factor", None) or 0.0)
+        self._scale, self._shift = _affine(config)
 
     def _scaled(self, latent: Tensor, x: Tensor) -> Tensor:
-        return (latent.to(x.dtype) - self.shift) * self.scale
+        return (latent.to(x.dtype) - self._shift.to(x)) * self._scale.to(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        latent = (z / self.scale + self.shift).to(self.network.dtype)
+        latent = (z / self._scale.to(z) + self._shift.to(z)).to(self.network.dtype)
         return self.network.decode(latent).sample.to(z.dtype)
+
+
+def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
+    """Scale and shift of z_0 = (latent - shift) scale: numbers, or (C, 1, 1) where each channel has its own.
+
+    ``latents_mean`` and ``latents_std`` standardise each channel first, as the pipeline of Stable Diffusion XL does;
+    one without the other is not looked at there, and refused here.
+    """
+    mean, std = config.get("latents_mean", None), config.get("latents_std", None)
+    scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64)
+    shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64)
+    if (mean is None) != (std is None):
+        raise ValueError("the autoencoder's config has one of latents_mean and latents_std: give both, or neither")
+    if mean is None:
+        return scale, shift
+    if shift != 0:
+        raise ValueError("the autoencoder's config has shift_factor and latents_mean: it is not known which is meant")
+    mean, std = (torch.tensor(v, dtype=torch.float64).reshape(-1, 1, 1) for v in (mean, std))
+    count = config.latent_channels
+    if not len(mean) == len(std) == count or not (std > 0).all():
+        raise ValueError(f"latents_mean and latents_std are a number, and a positive one, for each of {count} channels")
+    return scale / std, mean
 
 
 class KLCodec(_Autoencoder):
     r"""``AutoencoderKL``: :math:`z_0 = (\mu(x) - \mathrm{shift}) \cdot \mathrm{scale}`, decoded by the inverse.
 
     Encoded by the mean of its Gaussian posterior, without a draw: the guide has its own spread. Scale and
-    shift are ``scaling_factor`` and ``shift_factor`` of its config (Rombach et al., arXiv:2112.10752, D.1).
+    shift are ``scaling_factor`` and ``shift_factor`` of its config (Rombach et al., arXiv:2112.10752, D.1), or, where
+    it has ``latents_mean`` and ``latents_std``, those of each channel.
     """
 
     def encode(self, x: Tensor) -> Tensor:

@@ -133,6 +133,8 @@ class Conditionable:
 
     def _placed(self, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """On the network's device, in its own precision."""
+        # Embeddings made in inference mode could take part in no gradient.
+        condition = {k: v.clone() if v.is_inference() else v for k, v in condition.items()}
         return {k: v.detach().to(self.device, self.denoiser.condition_dtype) for k, v in condition.items()}
 
     def _given(self, condition: dict, null: dict | None, weight: float, labels: Tensor | None = None) -> DiffusionPrior:

@@ -7,11 +7,13 @@ library branches on it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import Condition, call_network
+from vipaint_pyro.priors.clipping import Fixed, clipping_of
 from vipaint_pyro.priors.kernels import like
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
@@ -25,6 +27,9 @@ __all__ = [
     "VDenoiser",
     "denoiser_for",
 ]
+
+
+Clip = Callable[[Tensor], Tensor]
 
 
 class Denoiser(ABC):
@@ -68,15 +73,15 @@ class _NetworkDenoiser(Denoiser):
         network: e.g. a ``UNet2DModel``; kept as it is, in evaluation mode and without gradients
             for its weights.
         schedule: the noise levels of its times.
-        clip: where the network's own sampler clips z0_hat to [-clip, clip] (``clip_sample`` of a
-            scheduler), so does the denoiser. The gradient passes through unchanged: a clipped
+        clip: what the network's own sampler does to z0_hat (:mod:`vipaint_pyro.priors.clipping`), the denoiser
+            does too; a number stands for clipping to [-clip, clip]. The gradient passes through unchanged: a clipped
             pixel would otherwise never hear of the measurement.
     """
 
-    def __init__(self, network: nn.Module, schedule: NoiseSchedule, clip: float | None = None) -> None:
+    def __init__(self, network: nn.Module, schedule: NoiseSchedule, clip: Clip | float | None = None) -> None:
         self.network = network.requires_grad_(False).eval()
         self.schedule = schedule
-        self.clip = clip
+        self.clip = Fixed(clip) if isinstance(clip, (int, float)) else clip
 
     @property
     def device(self) -> torch.device:
@@ -101,7 +106,7 @@ class _NetworkDenoiser(Denoiser):
 
     def clipped(self, z0: Tensor) -> Tensor:
         """What the network's own sampler makes of a prediction; the derivative is that of the identity."""
-        return z0 if self.clip is None else z0 + (z0.clamp(-self.clip, self.clip) - z0).detach()
+        return z0 if self.clip is None else z0 + (self.clip(z0) - z0).detach()
 
     @abstractmethod
     def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
@@ -193,9 +198,8 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
             last level holds no signal (alpha_T = 0).
     """
     config, name = scheduler.config, type(scheduler).__name__
-    clip = float(config.get("clip_sample_range", 1.0)) if config.get("clip_sample", False) else None
-    if type(network).__name__ == "UNet2DConditionModel":
-        clip = None  # old Stable Diffusion folders leave the default on; diffusers' own pipeline turns it off
+    # Old Stable Diffusion folders leave clipping on; diffusers' own pipeline turns it off.
+    clip = clipping_of(config, unclipped=type(network).__name__ == "UNet2DConditionModel")
     if name.startswith("EDM"):
         return EDMDenoiser(network, schedule, scheduler, clip)
     if name.startswith("FlowMatch"):

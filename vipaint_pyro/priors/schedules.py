@@ -87,6 +87,11 @@ class NoiseSchedule:
             low, high = float(config.sigma_min), float(config.sigma_max)
             sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64)
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        if config.get("timestep_type", "discrete") == "continuous":
+            raise ValueError(
+                f"{name} with timestep_type='continuous' asks its network at a quarter of log sigma, between sigma_min "
+                "and sigma_max: such networks are not known here"
+            )
         if getattr(scheduler, "alphas_cumprod", None) is not None:
             abar = scheduler.alphas_cumprod.double().cpu()
             return cls(abar.sqrt(), (1 - abar).sqrt())

@@ -15,6 +15,7 @@ from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import check_settings
 
@@ -134,9 +135,10 @@ class Sampler(ABC):
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         on_step: OnStep | None = None,
     ) -> Samples:
-        """The same, of settings that are settled: nothing is checked again."""
+        """The same, of settings that are settled: nothing is checked again. Calls of other threads are waited for."""
         prior, measurement = self.prepared(prior, measurement)
-        run = Run(prior, measurement, num_samples, generator, on_step)
-        samples = self.draw(run)
+        with alone():
+            run = Run(prior, measurement, num_samples, generator, on_step)
+            samples = self.draw(run)
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
         return samples

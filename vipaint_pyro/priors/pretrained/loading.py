@@ -52,10 +52,11 @@ def load_components(name_or_path: str | Path, **options) -> dict:
     kind = getattr(diffusers, str(config.get("_class_name")), None)
     if kind is None or not hasattr(kind, "from_config"):
         raise ValueError(f"{folder} names the scheduler {config.get('_class_name')!r}, unknown to diffusers")
-    parts = {
-        name: _load(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
-        for name, part in _models(folder).items()
-    }
+    with torch.inference_mode(False):  # weights made in it could take part in no gradient
+        parts = {
+            name: _load(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
+            for name, part in _models(folder).items()
+        }
     return {**parts, "scheduler": kind.from_config(config), **known}
 
 

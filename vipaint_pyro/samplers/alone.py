@@ -1,0 +1,25 @@
+"""One fit at a time: Pyro's stack of handlers and its store of parameters are those of the whole process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyro
+import torch
+
+__all__ = ["alone"]
+
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """A block that waits for those of other threads, with a parameter store of its own.
+
+    What is fitted inside keeps its parameters in its module; nothing is left behind in the store, so that a process may
+    make any number of calls. ``torch.inference_mode`` around the block is left, since a fit needs gradients.
+    """
+    with _LOCK, pyro.get_param_store().scope(), torch.inference_mode(False):
+        yield
