@@ -154,7 +154,7 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
         if isinstance(mask, torch.Tensor) and mask.ndim == 2:
             mask = mask[None]
         try:
-            x = one_to_unit(mask, 1)
+            x = one_to_unit(mask, 1, colours=False)
         except (ValueError, TypeError) as error:
             raise type(error)(
                 f"the mask cannot be used (white = to be filled, black = keep): {error}"

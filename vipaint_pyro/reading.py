@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import PIL.ImageOps
 import torch
 from torch import Tensor
 
-__all__ = ["GREY_FIRST", "InColour", "one_to_unit", "read_image"]
+__all__ = ["GREY_FIRST", "InColour", "in_srgb", "one_to_unit", "read_image"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 2**24
@@ -22,7 +24,7 @@ class InColour(ValueError):
 
 
 def read_image(path: str | Path) -> PIL.Image.Image:
-    """A still picture from a file, turned as its EXIF data say.
+    """A still picture from a file, turned as its EXIF data say; its colour profile stays with it.
 
     Raises:
         FileNotFoundError: where there is no such file.
@@ -36,7 +38,8 @@ def read_image(path: str | Path) -> PIL.Image.Image:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         with PIL.Image.open(path, formats=FORMATS) as image:
-            if getattr(image, "n_frames", 1) > 1:
+            # A photograph of a phone may carry previews of itself behind it (MPO): the first frame is the picture.
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise ValueError(
                     f"{path} is animated ({image.n_frames} frames); save the frame you want as a PNG"
                 )
@@ -52,8 +55,33 @@ def read_image(path: str | Path) -> PIL.Image.Image:
         raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
 
 
-def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
+def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture in the colours of sRGB, which every network here was trained in and every written picture is in.
+
+    One without a colour profile is taken to be in sRGB already.
+
+    Raises:
+        ValueError: for a colour profile that cannot be read or does not belong to such a picture.
+    """
+    embedded = image.info.get("icc_profile")
+    if not embedded:
+        return image
+    try:
+        profile = PIL.ImageCms.ImageCmsProfile(BytesIO(embedded))
+        if "srgb" in PIL.ImageCms.getProfileDescription(profile).lower():  # a conversion would round for nothing
+            return image
+        plain = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
+        srgb = PIL.ImageCms.createProfile("sRGB")
+        return PIL.ImageCms.profileToProfile(plain, profile, srgb, outputMode="RGB")
+    except (PIL.ImageCms.PyCMSError, OSError) as error:
+        raise ValueError(
+            f"the picture's colour profile cannot be used ({error}); save it in sRGB, or without a profile"
+        ) from error
+
+
+def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
     """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
+    image = PIL.ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         raise ValueError(
             f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
@@ -64,7 +92,7 @@ def _pil_to_unit(image: PIL.Image.Image, channels: int) -> Tensor:
             raise ValueError(
                 "the picture has transparent pixels, which no prior models; flatten it onto a colour"
             )
-    colour = np.asarray(image.convert("RGB"))
+    colour = np.asarray((in_srgb(image) if colours else image).convert("RGB"))
     if channels == 3:
         array = colour
     elif channels == 1:
@@ -105,13 +133,14 @@ def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
     return tensor
 
 
-def one_to_unit(image, channels: int, slack: float = 0.0) -> Tensor:
-    """One picture as (C, H, W) in [0, 1].
+def one_to_unit(image, channels: int, slack: float = 0.0, colours: bool = True) -> Tensor:
+    """One picture as (C, H, W) in [0, 1]; a PIL image turned as its EXIF data say.
 
     Args:
         image: PIL image, array (H, W) or (H, W, C), tensor (C, H, W); 8-bit, bool or floating in [0, 1].
         channels: of which a PIL image is to be; arrays and tensors keep theirs.
         slack: by how much floating numbers may leave [0, 1].
+        colours: whether a PIL image with a colour profile is brought to sRGB; the numbers of a mask are no colours.
 
     Raises:
         InColour: for a PIL image in colour where one channel is taken.
@@ -119,7 +148,7 @@ def one_to_unit(image, channels: int, slack: float = 0.0) -> Tensor:
         ValueError: for another number of axes, range or precision, or pixels that can be seen through.
     """
     if isinstance(image, PIL.Image.Image):
-        return _pil_to_unit(image, channels)
+        return _pil_to_unit(image, channels, colours)
     if isinstance(image, np.ndarray):
         return _array_to_unit(image, slack)
     if isinstance(image, torch.Tensor):
