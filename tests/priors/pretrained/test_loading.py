@@ -7,6 +7,7 @@ import diffusers
 import pytest
 import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import tiny_unet
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
@@ -118,6 +119,15 @@ def test_a_pickle_is_never_opened(saved):
     assert not marker.exists()
 
 
+#: What may be wrong with weights, of which diffusers says nothing.
+CHANGES = {
+    "a weight missing": lambda tensors: tensors.pop("conv_out.bias"),
+    "a weight too many": lambda tensors: tensors.update({"conv_out.extra": torch.zeros(1)}),
+    "a weight not finite": lambda tensors: tensors["conv_out.bias"].fill_(float("nan")),
+    "whole numbers": lambda tensors: tensors.update({"conv_out.bias": tensors["conv_out.bias"].to(torch.int8)}),
+}
+
+
 def damage(what):
     def apply(folder):
         unet, scheduler = folder / "unet", folder / "scheduler"
@@ -140,6 +150,13 @@ def damage(what):
             rewrite(unet / "config.json", block_out_channels=[8, 8])
         elif what == "unknown scheduler":
             rewrite(scheduler / "scheduler_config.json", _class_name="NewScheduler")
+            rewrite(folder / "model_index.json", scheduler=["diffusers", "NewScheduler"])
+        elif what == "two schedulers":
+            rewrite(folder / "model_index.json", scheduler=["diffusers", "DDIMScheduler"])
+        elif what in CHANGES:
+            tensors = load_file(weights)
+            CHANGES[what](tensors)
+            save_file(tensors, weights)
         elif what == "unknown prediction":
             rewrite(scheduler / "scheduler_config.json", prediction_type="flow")
         elif what == "latent":
@@ -162,12 +179,20 @@ def damage(what):
         ("unknown scheduler", "'NewScheduler', unknown"),
         ("unknown prediction", "'flow'"),
         ("latent", "latent diffusion model"),
+        ("two schedulers", "names the scheduler DDIMScheduler in model_index.json and DDPMScheduler in scheduler/"),
+        ("a weight missing", "lacks conv_out.bias; weights and config.json do not belong together"),
+        ("a weight too many", "none of its network's: conv_out.extra"),
+        ("a weight not finite", "not finite: conv_out.bias"),
+        ("whole numbers", r"whole numbers \(quantised\?\): conv_out.bias"),
     ],
 )
 def test_damaged_folders(saved, what, words):
     damage(what)(saved)
     with pytest.raises(ValueError, match=words):
         DiffusionPrior.from_pretrained(saved)
+    if what not in ("unknown scheduler", "unknown prediction"):  # which a pipeline's own loading speaks of
+        with pytest.raises(ValueError, match=words):
+            VIPaintPipeline.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("name", ["fashion-mnst", "/nowhere/at/all", "./prior", "a/b/c", ""])

@@ -117,6 +117,7 @@ def _check(folder: Path) -> None:
                 f"{folder} is no diffusion prior: the {what}'s {path.relative_to(folder)} is missing. A "
                 "prior is a folder as diffusers' save_pretrained writes it, with unet/ (or transformer/) and scheduler/"
             )
+    _check_scheduler(index, scheduler)
     for name, part in models.items():
         kind = _read_json(part / "config.json").get("_class_name", "UNet2DModel" if name == "unet" else None)
         if kind not in MODELS[name]:
@@ -125,6 +126,17 @@ def _check(folder: Path) -> None:
     for name in ("vae", "vqvae"):
         if name in index and index[name][0] is not None and name not in models:
             raise ValueError(f"{folder} is a latent diffusion model, but its {name}/ is missing")
+
+
+def _check_scheduler(index: dict, scheduler: Path) -> None:
+    """Raise ValueError where a folder's two words for its scheduler differ: they would be two priors."""
+    named = (index.get("scheduler") or [None, None])[1]
+    own = _read_json(scheduler / "scheduler_config.json").get("_class_name")
+    if named is not None and own is not None and named != own:
+        raise ValueError(
+            f"{scheduler.parent} names the scheduler {named} in model_index.json and {own} in "
+            f"{scheduler.name}/scheduler_config.json: make them agree"
+        )
 
 
 def _check_weights(part: Path, kind: str) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from vipaint_pyro.priors.pretrained.folder import _OWN, _models, _part, _read_json, read_labels, resolve
 
-__all__ = ["load_components"]
+__all__ = ["load_components", "load_part"]
 
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
+#: safetensors' names of whole numbers.
+_WHOLE = ("I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL")
 
 
 def quiet_loading(options: dict) -> dict:
@@ -54,24 +56,59 @@ def load_components(name_or_path: str | Path, **options) -> dict:
         raise ValueError(f"{folder} names the scheduler {config.get('_class_name')!r}, unknown to diffusers")
     with torch.inference_mode(False):  # weights made in it could take part in no gradient
         parts = {
-            name: _load(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
+            name: load_part(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
             for name, part in _models(folder).items()
         }
     return {**parts, "scheduler": kind.from_config(config), **known}
 
 
-def _load(name: str, part: Path, options: dict):
-    """One part with weights."""
+def load_part(name: str, part: Path, options: dict):
+    """One part with weights, all of them from its files.
+
+    Args:
+        name: of the part, one of :data:`~vipaint_pyro.priors.pretrained.folder.MODELS`.
+        part: its folder.
+        options: of diffusers' own ``from_pretrained``.
+
+    Raises:
+        ValueError: where weights are missing, too many, of another shape, not numbers or not finite; names them.
+    """
     import diffusers
 
     default = "UNet2DModel" if name == "unet" else None
     kind = _read_json(part / "config.json").get("_class_name", default)
-    if kind in _OWN:
-        model = getattr(import_module(_OWN[kind]), kind)
-    else:
-        model = getattr(diffusers, kind)
+    what = "network" if name in ("unet", "transformer") else name
+    model = getattr(import_module(_OWN[kind]), kind) if kind in _OWN else getattr(diffusers, kind)
+    _check_whole_numbers(part, what)
     try:
-        return model.from_pretrained(part, use_safetensors=True, **options)
+        loaded, found = model.from_pretrained(part, use_safetensors=True, output_loading_info=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        what = "network" if name in ("unet", "transformer") else name
         raise ValueError(f"the {what} in {part} cannot be loaded: {error}") from error
+    for key, said in (("missing_keys", "lacks"), ("unexpected_keys", "has weights that are none of its network's:")):
+        if found[key]:
+            names = _some(found[key])
+            raise ValueError(f"the {what} in {part} {said} {names}; weights and config.json do not belong together")
+    broken = [key for key, value in loaded.named_parameters() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"the {what} in {part} has weights that are not finite: {_some(broken)}")
+    return loaded
+
+
+def _check_whole_numbers(part: Path, what: str) -> None:
+    """Raise ValueError where weights are whole numbers: loading would make other ones of them without a word."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in sorted(part.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt") as file:
+                wrong = [key for key in file.keys() if file.get_slice(key).get_dtype() in _WHOLE]
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"the {what} in {part} cannot be loaded: {path.name} is damaged ({error})") from error
+        if wrong:
+            raise ValueError(f"the {what} in {part} has weights that are whole numbers (quantised?): {_some(wrong)}")
+
+
+def _some(names) -> str:
+    """Names, the first few of many."""
+    names = sorted(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
