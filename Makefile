@@ -9,7 +9,7 @@ demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: .venv/test
 	$(BIN)/ruff check

@@ -46,7 +46,7 @@ FOREIGN = {
 WIDE = {
     "vipaint_pyro/pipelines/vipaint.py": {"VIPaintPipeline.__call__"},
     "vipaint_pyro/pipelines/prior.py": {"PriorPipeline.__init__"},
-    "vipaint_pyro/cli/main.py": {"exact"},
+    "vipaint_pyro/cli/exact.py": {"exact"},
 }
 
 

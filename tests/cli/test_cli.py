@@ -276,6 +276,36 @@ def test_what_a_method_does_not_have_is_refused(here, given, words):
     assert not (here / "out").exists()
 
 
+def test_what_is_put_there_meanwhile_is_kept_and_so_is_the_result(here, monkeypatch):
+    from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
+
+    call = VIPaintPipeline.__call__
+
+    def slow(self, *args, **kwargs):
+        (here / "out").mkdir()
+        (here / "out" / "theirs.txt").write_text("theirs")
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(VIPaintPipeline, "__call__", slow)
+    result = inpaint("--out", "out")
+    assert result.exit_code == 0 and "has other content" in result.output and "kept in out-2" in result.output
+    assert [p.name for p in (here / "out").iterdir()] == ["theirs.txt"] and (here / "out-2" / "run.json").exists()
+
+
+@pytest.mark.parametrize("name, status", [("SIGTERM", 143), ("SIGINT", 1)])
+def test_a_run_that_is_ended_while_it_writes_leaves_nothing(here, name, status):
+    code = (
+        "import os, signal, vipaint_pyro.cli.results as r;"
+        f"r.bound_figure = lambda *a: os.kill(os.getpid(), signal.{name});"
+        "from vipaint_pyro.cli.main import main; main()"
+    )
+    given = ["inpaint", "image.png", "mask.png", "--prior", "prior", *FEW, "--out", "out"]
+    before = {p.name for p in here.iterdir()}
+    done = subprocess.run([sys.executable, "-c", code, *given], cwd=here, capture_output=True, text=True)
+    assert done.returncode == status and "Traceback" not in done.stderr
+    assert {p.name for p in here.iterdir()} == before
+
+
 def test_methods_and_their_settings_are_listed():
     from vipaint_pyro.samplers.registry import METHODS
 

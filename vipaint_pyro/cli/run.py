@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +88,23 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     if truth:
         facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
     first = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
+    out = _still_free(out, options["overwrite"])
     write_run(out, Run(*first, output, settled, facts, truth))
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+
+
+def _still_free(out: Path, overwrite: bool) -> Path:
+    """The output folder, or another name where something was put there while the run was computing."""
+    from vipaint_pyro.files import check_folder
+
+    try:
+        check_folder(out, overwrite)
+    except ValueError as error:
+        names = (out.with_name(f"{out.name}-{n}") for n in itertools.count(2))
+        free = next(name for name in names if not name.exists())
+        click.echo(f"Warning: {error}. The result is kept in {free}", err=True)
+        return free
+    return out
 
 
 def _masked(image, mask, prior) -> _Seen:

@@ -1,0 +1,79 @@
+"""``vipaint exact``: methods measured against exact posteriors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli.reporting import reporting
+
+__all__ = ["exact"]
+
+
+@click.command()
+@click.argument("methods", nargs=-1)
+@click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    metavar="D,D_Y",
+    help="Dimensions and measurements, like 8,1; may be repeated. Default: 8,1 8,2 80,1 80,2.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="vipaint-exact",
+    show_default=True,
+    help="Where a run is kept, and goes on.",
+)
+@click.option("--samples", default=2000, show_default=True, type=click.IntRange(100))
+@click.option("--fit-steps", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--steps", default=90, show_default=True, type=click.IntRange(1), help="From T_s to x.")
+@click.option("--beta", default=1.0, show_default=True)
+@click.option(
+    "--likelihood",
+    type=click.Choice(["moment-matched", "exact", "plug-in"]),
+    default="moment-matched",
+    show_default=True,
+    help="Seen at the levels while sampling.",
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(["exact", "gaussian"]),
+    default="exact",
+    show_default=True,
+    help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.",
+)
+@click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
+@click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
+def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
+    """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
+
+    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; dps; and the rows that say
+    what the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, all of these with the
+    hierarchical guide.
+    """
+    with reporting():
+        from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
+        from vipaint_pyro.evaluation.exact_table import plot_table, run_table, write_table
+
+        chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
+        hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
+        methods = methods or (*CALIBRATION, "dps", *hierarchical)
+        lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
+        seeds = range(20, 20 + problems) if tune else range(problems)
+        run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
+        click.echo(write_table(out))
+        plot_table(out).savefig(out / "table.png", dpi=110)
+        click.echo(f"wrote {out}/table.md, table.csv and table.png")
+
+
+def _cell(text: str) -> tuple[int, int]:
+    try:
+        d, d_y = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"a cell is two whole numbers, like 8,1, but is {text!r}") from None
+    if d < 2 or d % 2 or not 1 <= d_y <= d:
+        raise ValueError(f"in a cell D,D_Y d is even and 1 <= d_y <= d, but it is {text!r}")
+    return d, d_y
