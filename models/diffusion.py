@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.bridge import p_transitions
@@ -92,6 +93,8 @@ class DiffusionModel(ImageModel):
             raise ValueError(f"form is 'bridge' or 'marginal', not {form!r}")
         if num_levels < 1:
             raise ValueError(f"num_levels is at least 1, but is {num_levels}")
+        check_operator(operator)
+        check_fits(operator, prior)
         self.prior = prior
         self.operator = operator
         self.likelihood = as_likelihood(likelihood or Laplace())

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.red_diff_regulariser import WEIGHTS, REDDiffRegulariser
@@ -110,6 +111,8 @@ class REDDiffModel(ImageModel):
             raise ValueError("the bound draws its random times from all of them: leave num_steps at None")
         if restarts < 1:
             raise ValueError(f"restarts is at least 1, but is {restarts}")
+        check_operator(operator)
+        check_fits(operator, prior)
         self.prior, self.operator = prior, operator
         self.num_images, self.num_restarts = operator.observed.shape[0], restarts
         prior.check_images(self.num_images)

@@ -75,7 +75,10 @@ def path() -> Kind:
 
 def times() -> Kind:
     """Timesteps T_e > ... > T_s; the prior's schedule looks at them."""
-    return Kind(tuple, lambda value: isinstance(value, (tuple, list)), "is a list of whole times, T_e > ... > T_s")
+    def check(value: object) -> bool:
+        return isinstance(value, (tuple, list)) and all(whole(0).check(t) for t in value)
+
+    return Kind(tuple, check, "is a list of whole times, T_e > ... > T_s")
 
 
 def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = ""):

@@ -262,11 +262,17 @@ def test_every_method_writes_its_run(here, name, given, calls):
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
         (
             ["--method", "dps", "--set", "steps=3"],
-            "--set takes NAME=VALUE, not 'steps=3'; the settings of dps are eta,",
+            "dps has no setting 'steps'. Did you mean num-steps? It has eta, fraction, limit,",
         ),
         (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
         (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),
-        (["--method", "red-diff-v", "--set", "random_times=false"], "--set takes NAME=VALUE"),
+        (["--method", "red-diff-v", "--set", "random_times=false"], "red-diff-v has no setting 'random_times'"),
+        (["--method", "dps", "--set", "num_steps"], "--set takes NAME=VALUE, not 'num_steps'; dps has eta,"),
+        (["--method", "dps", "--beta", 2], "'dps' has no --beta: leave it out. Its settings (--set) are eta,"),
+        (["--fit-steps", 3, "--set", "fit-steps=4"], "--fit-steps and --set fit-steps are the same: give one"),
+        (["--set", "zeta=1", "--set", "zeta=2"], "--set zeta is given twice"),
+        (["--set", "timesteps=5,6"], "must fall from each to the next"),
+        (["--correct", "psis", "--num-particles", 2, "--samples", 3], "3 samples cannot be drawn from 2 particles"),
         (["--guide", "red-diff"], "'red-diff' is a method of its own"),
     ],
 )
@@ -306,6 +312,15 @@ def test_a_run_that_is_ended_while_it_writes_leaves_nothing(here, name, status):
     assert {p.name for p in here.iterdir()} == before
 
 
+def test_settings_of_vipaint_may_be_set_by_name_too(here):
+    given = ["--set", "timesteps=700,300", "--set", "fit-steps=2", "--set", "refinement_steps=3", "--overwrite"]
+    assert plain(*given).exit_code == 0
+    facts = json.loads((here / "out" / "run.json").read_text())
+    assert facts["settings"]["timesteps"] == [700, 300] and facts["settings"]["fit_steps"] == 2
+    given = ["--set", "guide_name=gaussian", "--fit-steps", 2, "--refinement-steps", 3, "--overwrite"]
+    assert plain(*given).exit_code == 0  # which has one level
+
+
 def test_methods_and_their_settings_are_listed():
     from vipaint_pyro.samplers.registry import METHODS
 
@@ -313,7 +328,7 @@ def test_methods_and_their_settings_are_listed():
     assert all(f"{m.summary} ({m.paper})" in listed for m in METHODS.values())
     told = CliRunner().invoke(main, ["methods", "dps", "red-diff-v"]).output
     assert "zeta                     DPS step size. Default: 0.5." in told and "random_times" not in told
-    assert "lambda_                  Weight of the regulariser. Default: 0.25." in told
+    assert "lambda                   Weight of the regulariser. Default: 0.25." in told
 
 
 def test_priors_lists_the_labels():

@@ -92,11 +92,21 @@ def test_published_rows_belong_to_their_cells():
     "arguments, words",
     [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"),
      (["red-diff+smc"], "has no weights to correct it by"), (["exact", "--cell", "7,1"], "d is even"),
-     (["exact", "--cell", "8"], "two whole numbers")],
+     (["exact", "--cell", "8"], "two whole numbers"), (["exact", "blended"], "is for inpainting alone"),
+     (["exact", "--beta", "-1"], "--beta is a finite number, above 0, but is -1.0")],
 )  # fmt: skip
 def test_what_cannot_be_is_said_at_once(tmp_path, arguments, words):
     done = CliRunner().invoke(main, ["exact", *arguments, "--out", str(tmp_path / "t")])
     assert done.exit_code == 1 and words in done.output and not (tmp_path / "t").exists()
+
+
+def test_a_folder_with_other_content_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    done = CliRunner().invoke(main, ["exact", "exact", "--cell", "8,1", "--out", str(tmp_path)])
+    assert done.exit_code == 1 and "has other content" in done.output
+    done = CliRunner().invoke(main, ["exact", "exact", "--cell", "8,1", "--out", str(tmp_path / "notes.txt")])
+    assert done.exit_code == 1 and "is no folder" in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_the_command_prints_the_table(tmp_path):

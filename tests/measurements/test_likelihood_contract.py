@@ -146,3 +146,10 @@ def test_a_likelihood_is_taken_as_it_is_and_a_function_as_noise():
     assert as_likelihood(NORMAL) is NORMAL
     own = as_likelihood(lambda loc: dist.Laplace(loc, 0.3))
     assert isinstance(own, Noise) and own(SIGMA).mean is SIGMA
+
+
+@pytest.mark.parametrize("kind", [Gaussian, Laplace, MomentMatched, ExactGaussian])
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "0.1", True, None, torch.tensor([0.1, 0.0])])
+def test_a_scale_that_is_none_is_refused(kind, scale):
+    with pytest.raises(ValueError, match=f"the scale of {kind.__name__} is finite and positive.*take Noiseless"):
+        kind(scale)

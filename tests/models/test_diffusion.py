@@ -13,9 +13,11 @@ from pyro.infer.inspect import get_model_relations, render_model
 
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.models import DiffusionModel, REDDiffModel
 
 TIMES = (700, 500, 300)
 
@@ -196,3 +198,27 @@ def test_measurements_of_another_shape(gaussian):
 def test_labels_of_another_number(network_prior):
     with pytest.raises(ValueError, match="3 class labels for 2 images"):
         DiffusionModel(network_prior.conditioned([0, 1, 2]), half(2, (1, 8, 8)), TIMES)
+
+
+def test_what_the_model_is_not_for_is_refused(gaussian):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    seen = Measurement.of(operator, torch.zeros(1, 1, 2, 3, dtype=torch.float64))
+    with pytest.raises(TypeError, match="operator is one of .*make_operator"):
+        DiffusionModel(gaussian, seen, (500,))
+    with pytest.raises(TypeError, match="a likelihood is one of .*, or a function of A x, not 0.1"):
+        DiffusionModel(gaussian, operator, (500,), 0.1)
+    larger = Inpainting(torch.ones(1, 1, 4, 3, dtype=torch.bool))
+    for kind, more in ((DiffusionModel, ((500,),)), (REDDiffModel, ())):
+        with pytest.raises(ValueError, match=r"images of shape \(1, 4, 3\), but those of this prior have \(1, 2, 3\)"):
+            kind(gaussian, larger, *more)
+
+
+def test_a_fit_takes_y_as_a_measurement_too(gaussian):
+    operator = Inpainting(torch.tensor([[[[True, False, True], [True, True, False]]]]))
+    y = operator(torch.linspace(-0.5, 0.5, 6, dtype=torch.float64).reshape(1, 1, 2, 3))
+    seen, losses = Measurement(operator, Gaussian(0.1), y), []
+    for given in (y, seen):
+        model = DiffusionModel(gaussian, operator, (500, 200), seen.likelihood)
+        guide = HierarchicalGuide(model, given)
+        losses.append(fit(model, guide, given, num_steps=3, generator=torch.Generator().manual_seed(0)).losses)
+    assert losses[0] == losses[1]

@@ -143,3 +143,21 @@ def test_refine_takes_a_measurement_that_its_sampler_is_for(gaussian):
         refine(gaussian, Measurement.of(half, torch.zeros(1, 1, 2, 2).double()), z, 300, BlendedSampler(5))
     with pytest.raises(ValueError, match=r"images of shape \(1, 4, 3\), but those of this prior have \(1, 2, 3\)"):
         refine(gaussian, everything(1, (1, 4, 3)), z, 300)
+
+
+@pytest.mark.parametrize(
+    "changed, error, words",
+    [
+        ({"sampler": "dps"}, TypeError, "walks down the noise levels"),
+        ({"z": [0.0]}, TypeError, "z is a tensor and start a whole time, not list and 20"),
+        ({"start": 20.5}, TypeError, "not Tensor and 20.5"),
+        ({"start": "20"}, TypeError, "not Tensor and '20'"),
+        ({"z": torch.full((1, 1, 1, 2, 3), float("nan"))}, ValueError, "z holds values that are not finite"),
+    ],
+)
+def test_what_refine_cannot_take_is_said_at_once(gaussian, changed, error, words):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    seen = Measurement.of(operator, torch.zeros(1, 1, 2, 3, dtype=torch.float64))
+    given = {"z": torch.zeros(1, 1, 1, 2, 3), "start": 20, "sampler": DPSSampler(5), **changed}
+    with pytest.raises(error, match=words):
+        refine(gaussian, seen, **given)

@@ -50,9 +50,9 @@ __all__ = ["exact"]
 def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
-    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; dps; and the rows that say
-    what the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, all of these with the
-    hierarchical guide.
+    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
+    methods (dps, red-diff ...); and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta,
+    prior. Without any, these rows, dps and the hierarchical guide.
     """
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab

@@ -170,10 +170,10 @@ def methods(names: tuple[str, ...]) -> None:
             click.echo(f"  {name:{width}s} {known.summary} ({known.paper})")
         click.echo("Their settings: vipaint methods NAME")
     with reporting():
-        for name in names:
-            from vipaint_pyro.cli.methods import described
+        from vipaint_pyro.cli.methods import described
 
-            click.echo("\n".join(described(name)))
+        for lines in [described(name) for name in names]:
+            click.echo("\n".join(lines))
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import Field, fields
 
 from vipaint_pyro.cli.options import SETTINGS
@@ -18,26 +19,39 @@ def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
         ValueError: for an unknown method, or an option that it does not have.
     """
     chosen = method(options["method"])
-    settings = {name: options[name] for name in SETTINGS if options[name] is not None} | _set(chosen, options["more"])
-    if chosen.name == "vipaint":
-        settings["timesteps"] = _timesteps(prior, options)
-    elif options["levels"]:
-        raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
+    settings, more = {n: options[n] for n in SETTINGS if options[n] is not None}, _set(chosen, options["more"])
     for name in settings:
         if name not in chosen.open():
-            its = ", ".join(sorted(chosen.open()))
-            raise ValueError(f"the method {chosen.name!r} has no {name}: leave it out. Its settings (--set) are {its}")
+            said = f"the method {chosen.name!r} has no {_option(name)}: leave it out"
+            raise ValueError(f"{said}. Its settings (--set) are {_listed(chosen)}")
+        if name in more:
+            raise ValueError(f"{_option(name)} and --set {name.replace('_', '-')} are the same: give one")
+    settings |= more
+    if chosen.name == "vipaint":
+        settings["timesteps"] = _timesteps(prior, options["levels"], settings)
+    elif options["levels"]:
+        raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
     return chosen.name, make_sampler(chosen.name, **settings), settings
 
 
-def _timesteps(prior, options: dict) -> tuple[int, ...]:
+def _option(name: str) -> str:
+    """A setting as it is written on the command line."""
+    return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
+
+
+def _listed(chosen: Method) -> str:
+    """The settings of a method as ``--set`` takes them."""
+    return ", ".join(sorted(name.strip("_").replace("_", "-") for name in chosen.open()))
+
+
+def _timesteps(prior, levels: str | None, settings: dict) -> tuple[int, ...]:
     from vipaint_pyro.guides.registry import recipe
     from vipaint_pyro.samplers import timesteps_for
 
-    if options["timesteps"] and options["levels"]:
+    if settings.get("timesteps") and levels:
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    kind = recipe(options["guide_name"] or "hierarchical")
-    return options["timesteps"] or timesteps_for(prior, int(options["levels"] or kind.levels or 4))
+    kind = recipe(settings.get("guide_name", "hierarchical"))
+    return settings.get("timesteps") or timesteps_for(prior, int(levels or kind.levels or 4))
 
 
 def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
@@ -46,16 +60,21 @@ def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
-        if not equals or name not in known:
-            raise ValueError(
-                f"--set takes NAME=VALUE, not {text!r}; the settings of {chosen.name} are {', '.join(sorted(known))}"
-            )
+        name = f"{name}_" if f"{name}_" in known else name  # a word that Python keeps for itself
+        if not equals:
+            raise ValueError(f"--set takes NAME=VALUE, not {text!r}; {chosen.name} has {_listed(chosen)}")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0].replace('_', '-')}?" if near else ""
+            raise ValueError(f"{chosen.name} has no setting {name!r}.{hint} It has {_listed(chosen)}")
+        if name in found:
+            raise ValueError(f"--set {name.replace('_', '-')} is given twice: give one")
         found[name] = _read(known[name], value.strip())
     return found
 
 
 def _read(f: Field, text: str) -> object:
-    kind = f.metadata["kind"].type
+    kind = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
     switches = {"true": True, "false": False, "yes": True, "no": False}
     try:
         if kind is bool:
@@ -71,6 +90,7 @@ def described(name: str) -> list[str]:
     lines = [f"{chosen.name}: {chosen.summary} ({chosen.paper})"]
     for f in fields(chosen.kind):
         if f.name in chosen.open():
-            default = f.metadata["stands_for"] or f.default
-            lines.append(f"  {f.name:24s} {f.metadata['text']} Default: {default}.")
+            default = f.metadata.get("stands_for") or f.default
+            name = f.name.strip("_").replace("_", "-")
+            lines.append(f"  {name:24s} {f.metadata.get('text', '')} Default: {default}.")
     return lines

@@ -62,7 +62,7 @@ def _options() -> list[Callable]:
             "more",
             multiple=True,
             metavar="NAME=VALUE",
-            help="A setting of another method; vipaint methods NAME lists them.",
+            help="A setting of the method; vipaint methods NAME lists them.",
         ),
         click.option(
             "--levels",

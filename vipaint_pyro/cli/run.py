@@ -64,6 +64,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     number = _label(options["label"], pipe.prior)
     name, sampler, settings = sampler_of(pipe.prior, options)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
+    settled.check_samples(options["samples"])
     given = {"class_labels": number, "prompt": options["prompt"], "negative_prompt": options["negative_prompt"]}
     conditioned = pipe.conditioned(1, **given, guidance_scale=options["guidance_scale"])
     if number is not None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
-from vipaint_pyro.exact.problems import Problems
+from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
@@ -27,6 +28,8 @@ from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
+from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.settings import Kind, choice, number, whole
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
 
@@ -40,8 +43,6 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
 }
 
-#: What the distances mean: rows that know the truth, and return parts of it.
-CALIBRATION = ("exact", "moment-gaussian", "one-mode", "delta", "prior")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,18 @@ class Lab:
     red_diff_steps: int = 100
     red_diff_lr: float = 0.5
 
+    def __post_init__(self) -> None:
+        for name in ("fit_steps", "steps", "samples", "dps_steps", "red_diff_steps"):
+            _check(name, vars(self)[name], whole())
+        for name in ("beta", "dps_zeta", "red_diff_lr"):
+            _check(name, vars(self)[name], number(above=0))
+        _check("likelihood", self.likelihood, choice(LIKELIHOODS))
+
+
+def _check(name: str, value: object, kind: Kind) -> None:
+    if not kind.check(value):
+        raise ValueError(f"{name} {kind.text}, but is {value!r}")
+
 
 @dataclass
 class Draws:
@@ -100,7 +113,7 @@ class Draws:
 
 
 def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
-    """Draw with a method by name: a calibration row, ``dps``, or a guide, as ``hierarchical`` or ``hierarchical+smc``.
+    """Draw with a method by name: a calibration row, a sampler, or a guide, as ``mixture`` or ``mixture+smc``.
 
     Raises:
         ValueError: for an unknown method, correction or likelihood.
@@ -108,71 +121,33 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
     check_name(name, lab)
     with isolated(seed):
         if name in CALIBRATION:
-            return Draws(_calibration(name, problems, lab.samples))
-        if name in BASELINES:
-            return _sampled(BASELINES[name](lab), problems, lab.samples, seed)
+            return Draws(calibration_row(name, problems, lab.samples))
+        if name in BASELINES or name in METHODS:
+            sampler = BASELINES[name](lab) if name in BASELINES else make_sampler(name)
+            return _sampled(sampler, problems, lab.samples, seed)
         guide, _, correction = name.partition("+")
         return _guided(guide, correction or "none", problems, lab, seed)
 
 
 def check_name(name: str, lab: Lab) -> None:
     """Raise ValueError where :func:`draw_named` does not know what to do."""
-    if lab.likelihood not in LIKELIHOODS:
-        raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}, not {lab.likelihood!r}")
     if name in CALIBRATION or name in BASELINES:
+        return
+    if name in METHODS:  # says whether it is for such problems
+        few = mixture_problems(2, 1, range(1))
+        make_sampler(name).settle(few.prior, Measurement.of(few.operator, few.y))
         return
     guide, _, correction = name.partition("+")
     if guide in BASELINES:
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
     if guide not in GUIDES:
+        others = ", ".join(dict.fromkeys((*CALIBRATION, *BASELINES, *METHODS)))
         raise ValueError(
-            f"unknown method {name!r}: there are {', '.join((*CALIBRATION, *BASELINES))}, and the guides "
+            f"unknown method {name!r}: there are {others}, and the guides "
             f"{', '.join(GUIDES)}, each alone or with +psis or +smc"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
-
-
-def _calibration(name: str, problems: Problems, num: int) -> Tensor:
-    posterior = problems.posterior()
-    if name == "exact":
-        return posterior.sample(num)
-    if name == "prior":
-        return posterior.prior.sample((num,))
-    if name == "moment-gaussian":
-        return _moment_gaussian(problems, num)
-    best = posterior.weights.argmax(-1)
-    rows = torch.arange(len(problems))
-    mode = posterior.means[rows, best].reshape(1, len(problems), *problems.prior.latent_shape)
-    if name == "delta":
-        return mode.expand(num, *mode.shape[1:])
-    # One mode: a mixture whose other components weigh nothing.
-    only = torch.full_like(posterior.weights, 1e-300)
-    only[rows, best] = 1.0
-    alone = replace(problems, prior=_reweighted(problems, only))
-    return alone.posterior().sample(num)
-
-
-def _moment_gaussian(problems: Problems, num: int) -> Tensor:
-    """A single Gaussian with the posterior's exact mean and covariance."""
-    drawn = []
-    for i in range(len(problems)):
-        posterior = problems[i].posterior()
-        w, m = posterior.weights[0], posterior.means[0]
-        mean = w @ m
-        between = ((m - mean) * w[:, None]).mT @ (m - mean)
-        each = posterior.covariances[0]
-        within = (w[:, None, None] * each).sum(0) if len(each) > 1 else each[0]
-        L = torch.linalg.cholesky(within + between)
-        drawn.append(mean + torch.randn(num, len(mean), dtype=L.dtype, device=L.device) @ L.mT)
-    return torch.stack(drawn, 1).reshape(num, len(problems), *problems.prior.latent_shape)
-
-
-def _reweighted(problems: Problems, weights: Tensor):
-    prior = problems.prior
-    new = type(prior).__new__(type(prior))
-    new.__dict__.update(prior.__dict__, log_weights=weights.log().log_softmax(-1))
-    return new
 
 
 def _sampled(sampler: Sampler, problems: Problems, num: int, seed: int) -> Draws:

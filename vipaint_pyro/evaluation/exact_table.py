@@ -103,6 +103,10 @@ def run_table(
         check_name(name, lab)
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": list(seeds)}
     cells_folder = folder / "cells"
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; name another with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not cells_folder.is_dir():
+        raise ValueError(f"{folder} has other content; name another folder with --out")
     cells_folder.mkdir(parents=True, exist_ok=True)
     for known in cells_folder.glob("*.json"):
         if json.loads(known.read_text())["settings"] != settings:

@@ -15,6 +15,7 @@ from pyro.infer.util import zero_grads
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
@@ -103,7 +104,7 @@ def default_loss() -> Trace_ELBO:
 def fit(
     model: Callable,
     guide: Callable,
-    y: Tensor,
+    y: Tensor | Measurement,
     *,
     num_steps: int = 50,
     optim: pyro.optim.PyroOptim | None = None,
@@ -133,6 +134,8 @@ def fit(
     """
     if num_steps < 1:
         raise ValueError(f"num_steps is at least 1, but is {num_steps}")
+    if isinstance(y, Measurement):
+        y = y.y
     num_images = y.shape[0]
     noise = PerImageNoise(NoiseStreams(generator, num_images))
     known = isinstance(model, ImageModel)

@@ -22,6 +22,9 @@ class Inpainting(LinearOperator):
     """
 
     def __init__(self, observed: Tensor) -> None:
+        if not isinstance(observed, Tensor):
+            kind = type(observed).__name__
+            raise TypeError(f"observed is a bool tensor, not {kind}; images.to_observed makes it of a mask")
         if observed.dtype != torch.bool:
             raise TypeError(
                 f"observed is a bool tensor, True where a pixel is known, but has dtype {observed.dtype}; "

@@ -91,4 +91,6 @@ class PlugIn(Noise):
 
 def as_likelihood(given: Likelihood | Callable[[Tensor], dist.Distribution]) -> Likelihood:
     """A likelihood as it is, or a function of A x as a plug-in one."""
+    if not isinstance(given, Likelihood) and not callable(given):
+        raise TypeError(f"a likelihood is one of vipaint_pyro.measurements, or a function of A x, not {given!r}")
     return given if isinstance(given, Likelihood) else PlugIn(given)

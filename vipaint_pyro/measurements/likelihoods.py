@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import numbers
+from copy import copy
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pyro.distributions as dist
@@ -16,6 +18,13 @@ from vipaint_pyro.randomness import NoiseStreams
 __all__ = ["Gaussian", "Laplace", "Noiseless"]
 
 
+def check_noise(name: str, scale: float | Tensor) -> None:
+    """Raise ValueError where the scale of a likelihood is not finite and positive."""
+    real = isinstance(scale, Tensor) or (isinstance(scale, numbers.Real) and not isinstance(scale, bool))
+    if not real or not (torch.isfinite(torch.as_tensor(scale)) & (torch.as_tensor(scale) > 0)).all():
+        raise ValueError(f"the scale of {name} is finite and positive, but is {scale!r}; for no noise take Noiseless()")
+
+
 @dataclass(frozen=True)
 class Laplace(Noise):
     """Independent Laplace noise: the paper's L1 reconstruction term is its negative logarithm.
@@ -26,6 +35,9 @@ class Laplace(Noise):
     """
 
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_noise("Laplace", self.scale)
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Laplace(loc, self.scale)
@@ -43,6 +55,9 @@ class Gaussian(Noise):
     scale: float | Tensor = 0.1
     noise_alone: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_noise(type(self).__name__, self.scale)
+
     @property
     def sigma(self) -> float | Tensor:
         return self.scale
@@ -57,10 +72,16 @@ class Gaussian(Noise):
 
     def part(self, start: int, stop: int) -> Gaussian:
         shared = not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1
-        return self if shared else replace(self, scale=self.scale[start:stop])
+        return self if shared else self._of(self.scale[start:stop])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Gaussian:
-        return replace(self, scale=self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
+        return self._of(self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
+
+    def _of(self, scale: Tensor) -> Gaussian:
+        """The same with another tensor for the scale, which needs no new check."""
+        changed = copy(self)
+        object.__setattr__(changed, "scale", scale)
+        return changed
 
 
 @dataclass(frozen=True)

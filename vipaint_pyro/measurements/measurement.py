@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["Measurement", "check_operator", "check_y"]
+__all__ = ["Measurement", "check_fits", "check_operator", "check_y"]
 
 
 def check_operator(operator: object) -> None:
@@ -45,6 +48,17 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     if not torch.isfinite(y).all():
         raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
     likelihood.check(operator, y)
+
+
+def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
+    """Raise ValueError where an operator measures images of another size than a prior's."""
+    seen, shape = tuple(operator.image_shape), tuple(prior.image_shape)
+    if isinstance(operator, Inpainting):  # one channel of its mask may stand for all
+        fits = seen[1:] == shape[1:] and seen[0] in (1, shape[0])
+    else:  # a matrix does not say how its columns are arranged
+        fits = math.prod(seen) == math.prod(shape)
+    if not fits:
+        raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}")
 
 
 @dataclass(frozen=True, eq=False)

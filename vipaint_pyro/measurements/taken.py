@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import Measurement, check_operator
+from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
@@ -61,6 +61,7 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
         ValueError: for another number, shape or range.
     """
     check_operator(operator)
+    check_fits(operator, prior)
     observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
     n = observed.shape[0]
     with torch.no_grad():

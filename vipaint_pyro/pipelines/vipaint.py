@@ -136,8 +136,9 @@ class VIPaintPipeline(PriorPipeline):
         sampler, guide = self._sampler(method, guide, settings, num_inference_steps)
         if output_type not in ("pil", "np", "pt"):
             raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"num_samples is a whole number of at least 1, but is {num_samples}")
+        for name, function in (("fit_callback", fit_callback), ("callback_on_step_end", callback_on_step_end)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is a function that is called after each step, not {function!r}")
         unknown = [n for n in callback_on_step_end_tensor_inputs if n not in self._callback_tensor_inputs]
         if unknown:
             raise ValueError(f"callbacks can have {self._callback_tensor_inputs}, not {unknown}")
@@ -154,6 +155,7 @@ class VIPaintPipeline(PriorPipeline):
         if guide is not None:
             sampler = sampler.from_guide(guide)
         settled = sampler.settle(prior, measurement)  # before a prompt is encoded
+        settled.check_samples(num_samples)
         conditioned = self.conditioned(
             measurement.num_images, class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds,
             guidance_scale,
@@ -197,10 +199,12 @@ class VIPaintPipeline(PriorPipeline):
     ) -> tuple[Sampler, Guide | None]:
         """The method with its settings, and a fitted guide to draw from."""
         if isinstance(guide, str):
+            if "guide_name" in settings:
+                raise TypeError("guide and guide_name are the same: give one")
             settings, guide = {**settings, "guide_name": guide}, None
         if guide is not None and method != "vipaint":
             raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
-        if settings.get("timesteps") is not None:
+        if isinstance(settings.get("timesteps"), list):
             settings = {**settings, "timesteps": tuple(settings["timesteps"])}
         if num_inference_steps is not None:
             name = "refinement_steps" if method == "vipaint" else "num_steps"

@@ -15,8 +15,9 @@ __all__ = ["Conditioning", "check_scale"]
 
 def check_scale(guidance_scale: float) -> None:
     """Raise ValueError where a weight of classifier-free guidance is none."""
-    if not math.isfinite(guidance_scale) or guidance_scale < 0:
-        raise ValueError(f"guidance_scale is a finite weight of at least 0, but is {guidance_scale}")
+    number = isinstance(guidance_scale, numbers.Real) and not isinstance(guidance_scale, bool)
+    if not number or not math.isfinite(guidance_scale) or guidance_scale < 0:
+        raise ValueError(f"guidance_scale is a finite weight of at least 0, but is {guidance_scale!r}")
 
 
 @dataclass(frozen=True, eq=False)

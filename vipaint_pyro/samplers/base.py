@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -13,11 +12,11 @@ from torch import Tensor
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.measurement import Measurement, check_fits
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.run import OnStep, Run
-from vipaint_pyro.settings import check_settings
+from vipaint_pyro.settings import check_settings, whole
 
 __all__ = ["Sampler", "Samples", "check_measurement"]
 
@@ -31,15 +30,10 @@ def check_measurement(measurement: object) -> None:
 def _check_fits(prior: DiffusionPrior, measurement: Measurement) -> None:
     """Raise ValueError where a prior is conditioned for other images than those seen, or has images of another size."""
     prior.check_images(measurement.num_images)
-    operator, shape = measurement.operator, tuple(prior.image_shape)
-    if isinstance(operator, Inpainting):  # one channel of its mask may stand for all
-        seen = tuple(measurement.y.shape[1:])
-        fits = seen == shape
-    else:  # a matrix does not say how its columns are arranged
-        seen = tuple(operator.image_shape)
-        fits = math.prod(seen) == math.prod(shape)
-    if not fits:
-        raise ValueError(f"the measurement is of images of shape {seen}, but those of this prior have {shape}")
+    check_fits(measurement.operator, prior)
+    seen, shape = tuple(measurement.y.shape[1:]), tuple(prior.image_shape)
+    if isinstance(measurement.operator, Inpainting) and seen != shape:
+        raise ValueError(f"y holds images of shape {seen}, but those of this prior have {shape}")
 
 
 @dataclass
@@ -95,6 +89,11 @@ class Sampler(ABC):
         """The prior and the measurement as the settled method sees them."""
         return prior, measurement
 
+    def check_samples(self, num_samples: int) -> None:
+        """Raise ValueError where so many samples per image cannot be."""
+        if not whole().check(num_samples):
+            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
+
     def phases(self) -> dict[str, int]:
         """The phases of the settled method, and the number of steps that each reports."""
         return {}
@@ -123,9 +122,9 @@ class Sampler(ABC):
             FloatingPointError: where a number stops being finite.
         """
         check_measurement(measurement)
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"num_samples is a whole number of at least 1, but is {num_samples}")
-        return self.settle(prior, measurement).sample(prior, measurement, num_samples, generator, on_step)
+        settled = self.settle(prior, measurement)
+        settled.check_samples(num_samples)
+        return settled.sample(prior, measurement, num_samples, generator, on_step)
 
     def sample(
         self,

@@ -18,7 +18,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import check_measurement
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import OnStep, Run
-from vipaint_pyro.settings import choice, number, path, setting, switch
+from vipaint_pyro.settings import choice, number, path, setting, switch, whole
 
 __all__ = ["DPSSampler", "refine"]
 
@@ -150,15 +150,22 @@ def refine(
         Images with shape (*, N, C, H, W), about [-1, 1], not clipped.
 
     Raises:
-        TypeError: where measurement is none.
+        TypeError: where measurement, sampler, z or start is none.
         ValueError: for steps or a start outside the schedule, settings that cannot be, or z of another shape.
         FloatingPointError: where a sample stops being finite; names the step and the time.
     """
     sampler = sampler or DPSSampler(100)
+    if not isinstance(sampler, ReverseSampler):
+        raise TypeError(f"sampler is one that walks down the noise levels, as DPSSampler is, not {sampler!r}")
     check_measurement(measurement)
     settled = sampler.settle(prior, measurement)
     shape = (measurement.num_images, *prior.latent_shape)
+    if not isinstance(z, Tensor) or not whole(0).check(start):
+        raise TypeError(f"z is a tensor and start a whole time, not {type(z).__name__} and {start!r}")
+    if not torch.isfinite(z).all():
+        raise ValueError("z holds values that are not finite")
     if tuple(z.shape[-4:]) != shape:
         raise ValueError(f"z has shape (*, {', '.join(map(str, shape))}), but came with {tuple(z.shape)}")
     prior, measurement = settled.prepared(prior, measurement)
+    z = z.to(prior.device, prior.dtype)
     return settled.walk(Run(prior, measurement, len(z), generator, on_step), z, start)[0]

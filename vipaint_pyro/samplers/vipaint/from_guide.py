@@ -40,8 +40,8 @@ class FromGuide(Sampler):
 
     def _check(self, measurement: Measurement) -> None:
         guide, times = self.guide, self.sampler.timesteps
-        if not callable(guide):
-            raise TypeError(f"guide is a fitted guide, not {type(guide).__name__}")
+        if not callable(guide) or isinstance(guide, type):
+            raise TypeError(f"guide is a fitted guide, not {guide!r}")
         if not isinstance(guide, Guide):
             return
         own = guide.model
@@ -58,6 +58,9 @@ class FromGuide(Sampler):
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return self.sampler.prepared(prior, measurement)
+
+    def check_samples(self, num_samples: int) -> None:
+        self.sampler.check_samples(num_samples)
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.sampler.refinement_steps}

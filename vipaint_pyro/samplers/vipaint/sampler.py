@@ -84,7 +84,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         kind, last = recipe(self.guide_name), self.timesteps[-1]
         if kind.levels is not None and len(self.timesteps) != kind.levels:
             raise ValueError(
-                f"the guide {kind.name!r} takes {kind.levels} timestep(s), not {len(self.timesteps)}: {self.timesteps}"
+                f"the guide {kind.name!r} takes {kind.levels} timestep(s), not {len(self.timesteps)}: "
+                f"{self.timesteps}; give as many"
             )
         if self.refinement_steps > last + 1:
             raise ValueError(
@@ -135,6 +136,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             perceptual_weights=self.perceptual_weights or None,
         )
 
+    def check_samples(self, num_samples: int) -> None:
+        super().check_samples(num_samples)
+        if self.correct != "none" and self.num_particles < num_samples:
+            raise ValueError(
+                f"{num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles"
+            )
+
     def phases(self) -> dict[str, int]:
         return {"fit": self.fit_steps, "refinement": self.refinement_steps}
 
@@ -143,10 +151,6 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return FromGuide(self, guide)
 
     def draw(self, run: Run, guide: Guide | None = None) -> Samples:
-        if self.correct != "none" and self.num_particles < run.num_samples:
-            raise ValueError(
-                f"{run.num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles"
-            )
         model, record = self.model(run.prior, run.measurement), None
         if guide is None:
             with run.phase("fit"):
