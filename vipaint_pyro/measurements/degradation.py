@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
@@ -60,11 +61,13 @@ class Degradation(LinearOperator):
         check_shape("y", y, self.measured_shape)
         return self._run(self._adjoint, y)
 
+    @abstractmethod
     def _measure(self, x: Tensor, *constants: Tensor) -> Tensor:
-        raise NotImplementedError
+        """A x, in the precision of the constants."""
 
+    @abstractmethod
     def _adjoint(self, y: Tensor, *constants: Tensor) -> Tensor:
-        raise NotImplementedError
+        """A^T y."""
 
     def _run(self, function: Callable[..., Tensor], v: Tensor) -> Tensor:
         if not v.is_floating_point():

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import _models, read_labels, resolve
+from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
 from vipaint_pyro.priors.pretrained.loading import load_components, load_part, quiet_loading
 from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, encode
 
@@ -120,7 +120,7 @@ class PriorPipeline(DiffusionPipeline):
         taken = {"torch_dtype": kwargs.get("torch_dtype") or kwargs.get("dtype") or torch.float32}
         taken |= {name: kwargs[name] for name in ("variant", "low_cpu_mem_usage") if name in kwargs}
         if not {"device_map", "quantization_config"} & kwargs.keys():  # these are diffusers' own to load
-            for name, part in _models(folder).items():
+            for name, part in model_parts(folder).items():
                 if name not in kwargs:
                     kwargs[name] = load_part(name, part, taken)
         return super().from_pretrained(str(folder), use_safetensors=True, **kwargs)

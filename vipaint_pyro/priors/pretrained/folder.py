@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["BUILT_IN", "read_labels", "resolve"]
+__all__ = ["BUILT_IN", "MODELS", "OWN", "model_parts", "part_of", "read_json", "read_labels", "resolve"]
 
 
 #: Priors that ship with the package: name -> one line about it.
@@ -64,7 +64,8 @@ def resolve(name_or_path: str | Path, **hub_options) -> Path:
     return folder
 
 
-def _read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict:
+    """An object from a JSON file; ValueError where there is none."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -74,7 +75,7 @@ def _read_json(path: Path) -> dict:
     return value
 
 
-def _part(folder: Path, name: str) -> Path:
+def part_of(folder: Path, name: str) -> Path:
     """Where a component lies: in its own subfolder, or in the root as in the oldest hub models."""
     return folder / name if (folder / name).is_dir() else folder
 
@@ -90,13 +91,13 @@ MODELS = {
 
 
 # Networks that diffusers lacks: class -> where it lies here.
-_OWN = {
+OWN = {
     "ClassEmbedder": "vipaint_pyro.networks.class_embedder",
     "OpenAIUNet2DModel": "vipaint_pyro.networks.openai_unet",
 }
 
 
-def _models(folder: Path) -> dict[str, Path]:
+def model_parts(folder: Path) -> dict[str, Path]:
     """The parts with weights that a folder has, and where each lies."""
     present = {name: folder / name for name in MODELS if (folder / name).is_dir()}
     if "unet" not in present and "transformer" not in present:
@@ -106,10 +107,10 @@ def _models(folder: Path) -> dict[str, Path]:
 
 def _check(folder: Path) -> None:
     """Raise ValueError where the folder is no prior with safetensors weights."""
-    index = _read_json(folder / "model_index.json") if (folder / "model_index.json").is_file() else {}
+    index = read_json(folder / "model_index.json") if (folder / "model_index.json").is_file() else {}
     if "movq" in index or "prior" in index:
         raise ValueError(f"{folder} is a {index.get('_class_name')}, a family of models that is not known here")
-    models, scheduler = _models(folder), _part(folder, "scheduler")
+    models, scheduler = model_parts(folder), part_of(folder, "scheduler")
     network = models.get("unet") or models["transformer"]
     for path, what in ((network / "config.json", "network"), (scheduler / "scheduler_config.json", "scheduler")):
         if not path.is_file():
@@ -119,7 +120,7 @@ def _check(folder: Path) -> None:
             )
     _check_scheduler(index, scheduler)
     for name, part in models.items():
-        kind = _read_json(part / "config.json").get("_class_name", "UNet2DModel" if name == "unet" else None)
+        kind = read_json(part / "config.json").get("_class_name", "UNet2DModel" if name == "unet" else None)
         if kind not in MODELS[name]:
             raise ValueError(f"the {name} in {part} is a {kind}; known here are {', '.join(MODELS[name])}")
         _check_weights(part, kind)
@@ -131,7 +132,7 @@ def _check(folder: Path) -> None:
 def _check_scheduler(index: dict, scheduler: Path) -> None:
     """Raise ValueError where a folder's two words for its scheduler differ: they would be two priors."""
     named = (index.get("scheduler") or [None, None])[1]
-    own = _read_json(scheduler / "scheduler_config.json").get("_class_name")
+    own = read_json(scheduler / "scheduler_config.json").get("_class_name")
     if named is not None and own is not None and named != own:
         raise ValueError(
             f"{scheduler.parent} names the scheduler {named} in model_index.json and {own} in "
@@ -155,7 +156,7 @@ def _check_weights(part: Path, kind: str) -> None:
 def read_labels(folder: Path) -> dict:
     """``null_class`` and ``class_names`` as the folder's model_index.json says; a DiT's ``id2label`` too."""
     index = folder / "model_index.json"
-    given = _read_json(index) if index.is_file() else {}
+    given = read_json(index) if index.is_file() else {}
     known = {name: given.get(name) for name in ("null_class", "class_names")}
     labels = given.get("id2label")
     if known["class_names"] is None and isinstance(labels, dict):

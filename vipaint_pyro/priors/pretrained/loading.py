@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from vipaint_pyro.priors.pretrained.folder import _OWN, _models, _part, _read_json, read_labels, resolve
+from vipaint_pyro.priors.pretrained.folder import OWN, model_parts, part_of, read_json, read_labels, resolve
 
 __all__ = ["load_components", "load_part"]
 
@@ -50,14 +50,14 @@ def load_components(name_or_path: str | Path, **options) -> dict:
     folder = resolve(name_or_path, **hub)
     for name, value in read_labels(folder).items():
         known.setdefault(name, value)
-    config = _read_json(_part(folder, "scheduler") / "scheduler_config.json")
+    config = read_json(part_of(folder, "scheduler") / "scheduler_config.json")
     kind = getattr(diffusers, str(config.get("_class_name")), None)
     if kind is None or not hasattr(kind, "from_config"):
         raise ValueError(f"{folder} names the scheduler {config.get('_class_name')!r}, unknown to diffusers")
     with torch.inference_mode(False):  # weights made in it could take part in no gradient
         parts = {
             name: load_part(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
-            for name, part in _models(folder).items()
+            for name, part in model_parts(folder).items()
         }
     return {**parts, "scheduler": kind.from_config(config), **known}
 
@@ -76,9 +76,9 @@ def load_part(name: str, part: Path, options: dict):
     import diffusers
 
     default = "UNet2DModel" if name == "unet" else None
-    kind = _read_json(part / "config.json").get("_class_name", default)
+    kind = read_json(part / "config.json").get("_class_name", default)
     what = "network" if name in ("unet", "transformer") else name
-    model = getattr(import_module(_OWN[kind]), kind) if kind in _OWN else getattr(diffusers, kind)
+    model = getattr(import_module(OWN[kind]), kind) if kind in OWN else getattr(diffusers, kind)
     _check_whole_numbers(part, what)
     try:
         loaded, found = model.from_pretrained(part, use_safetensors=True, output_loading_info=True, **options)
