@@ -6,6 +6,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.measurements import measurement as module
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
@@ -157,3 +158,13 @@ def test_refuses_what_the_likelihood_cannot_give_or_judge():
     numbers = Matrix(random(N, 5, 72), SHAPE)
     with pytest.raises(ValueError, match="one of pictures"):
         Measurement(numbers, Perceptual(1.0), random(N, 1, 1, 5))
+
+
+@pytest.mark.parametrize("kind", [Gaussian, MomentMatched, ExactGaussian])
+def test_the_density_of_y_given_images_is_that_of_the_noise(kind):
+    observed = torch.tensor([[[[True, False, True]]]])
+    y = torch.tensor([[[[0.3, 0.0, -0.2]]]], dtype=torch.float64)
+    x = torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(2, 1, 1, 1, 3)  # two samples of one image
+    seen = Measurement(Inpainting(observed), kind(0.2), y)
+    expected = torch.distributions.Normal(x, 0.2).log_prob(y)[..., [0, 2]].sum((-3, -2, -1))
+    torch.testing.assert_close(seen.log_prob(x), expected)

@@ -14,6 +14,7 @@ from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["Measurement", "check_fits", "check_operator", "check_y"]
@@ -119,6 +120,10 @@ class Measurement:
         for name, value in changes.items():
             object.__setattr__(changed, name, value)
         return changed
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(y | x) of images x (*, N, C, H, W), with shape (*, N); what is not observed counts for nothing."""
+        return self.likelihood.at(self.operator, Prediction.certain(x)).log_prob(self.y.to(x))
 
     def distance(self, x: Tensor) -> Tensor:
         """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0.

@@ -44,7 +44,7 @@ class MomentMatched(Gaussian):
         prior, z, t = prediction.prior, prediction.z, prediction.t
         if not isinstance(operator, LinearOperator):
             raise TypeError("a nonlinear measurement has no adjoint: what is moment-matched needs a linear one")
-        if prior.is_latent:
+        if prior is not None and prior.is_latent:
             raise ValueError("the moment-matched likelihood is for pixel priors: a decoder is not linear")
         if t == CLEAN:
             return super().at(operator, prediction)

@@ -8,6 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
 
 __all__ = ["Prediction"]
 
@@ -23,10 +24,17 @@ class Prediction:
         z0: E[z_0 | z_t], of the same shape.
     """
 
-    prior: DiffusionPrior
+    prior: DiffusionPrior | None
     z: Tensor
     t: int
     z0: Tensor
+
+    @classmethod
+    def certain(cls, x: Tensor) -> Prediction:
+        """The image itself, with nothing left open; of no prior."""
+        known = cls(None, x, CLEAN, x)
+        vars(known)["x"] = x
+        return known
 
     @cached_property
     def x(self) -> Tensor:
