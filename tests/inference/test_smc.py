@@ -16,6 +16,7 @@ from tests.inference.test_weights import OBSERVED, ExactConditionals, Y, evidenc
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
+from vipaint_pyro.guides.registry import make_guide
 from vipaint_pyro.inference.particles import effective_sample_size, systematic
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -366,7 +367,6 @@ def test_a_networks_prior_ends_in_its_prediction(network_prior):
     assert nearest.max() < 1e-8
     # T_e, T_s and the four levels below it, and the estimate of p(z_{T_e}).
     assert calls.total == 3 * 2 * (6 + 4)
-    assert not model._memo._known
     # A graph is kept where the pull is needed, and nowhere above.
     assert {t for t, graph in graphs if graph} == {300, *prior.times(300, CLEAN, 5)[1:-1]}
 
@@ -471,3 +471,13 @@ def test_says_where_no_particle_is_left(gaussian):
     what = r"(no longer finite|no particle has a finite weight) at step 0 \(time 500\)"
     with pytest.raises(FloatingPointError, match=what):
         smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
+
+
+def test_predictions_of_a_guide_drawn_whole_are_freed(gaussian):
+    """Its paths are weighed by the model, which remembers what it predicted until the run ends."""
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    y = torch.full((1, 1, 2, 3), 0.2, dtype=torch.float64)
+    model = DiffusionModel(gaussian, operator, (600, 300), Gaussian(0.5), form="marginal")
+    guide = make_guide("AutoNormal", model, y)
+    run_smc(model, guide, Measurement(operator, Gaussian(0.5), y), SMC(4, 5))
+    assert not model._memo._known

@@ -3,27 +3,15 @@
 import pytest
 import torch
 
+from tests.samplers.counted import Counted
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
 SEEN = Measurement.of(Inpainting(OBSERVED), Y)
-
-
-class Counted(Denoiser):
-    """A denoiser that counts the z it is asked about."""
-
-    def __init__(self, denoiser):
-        self.denoiser, self.asked = denoiser, 0
-        self.device, self.dtype = denoiser.device, denoiser.dtype
-
-    def __call__(self, z, t, condition=None):
-        self.asked += len(z)
-        return self.denoiser(z, t, condition)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from tests.samplers.counted import Counted
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.samplers import METHODS, make_sampler
 from vipaint_pyro.samplers.registry import Method
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -23,18 +23,6 @@ def seeded(*seeds):
     return [torch.Generator().manual_seed(s) for s in seeds]
 
 
-class Spy(Denoiser):
-    """A denoiser that counts the z it is asked about."""
-
-    def __init__(self, denoiser):
-        self.denoiser, self.asked = denoiser, 0
-        self.device, self.dtype = denoiser.device, denoiser.dtype
-
-    def __call__(self, z, t, condition=None):
-        self.asked += len(z)
-        return self.denoiser(z, t, condition)
-
-
 @pytest.fixture(params=["gaussian", "network_prior"])
 def prior(request):
     return request.getfixturevalue(request.param)
@@ -43,7 +31,7 @@ def prior(request):
 @pytest.fixture
 def spy(prior):
     """What counts the prior's calls; an exact prior has its denoiser in a method."""
-    prior.denoiser = Spy(prior.denoiser)
+    prior.denoiser = Counted(prior.denoiser)
     if type(prior).__name__ == "GaussianPrior":
 
         def counted(z, t, posterior=prior.posterior, spy=prior.denoiser):

@@ -8,26 +8,14 @@ import pytest
 import torch
 
 from tests.priors.pretrained.tiny import latent_kl, pixel
+from tests.samplers.counted import Counted
 from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import make_operator
-from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw, timesteps_for
-
-
-class Counted(Denoiser):
-    """A denoiser that counts the z it is asked about."""
-
-    def __init__(self, denoiser):
-        self.denoiser, self.asked = denoiser, 0
-        self.device, self.dtype = denoiser.device, denoiser.dtype
-
-    def __call__(self, z, t, condition=None):
-        self.asked += len(z)
-        return self.denoiser(z, t, condition)
 
 
 def grey(prior, operator, value=0.0):
