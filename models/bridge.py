@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from vipaint_pyro.models.sites import site
@@ -25,7 +26,43 @@ from vipaint_pyro.priors.schedules import NoiseSchedule
 if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
 
-__all__ = ["Bridge", "p_transitions", "q_terminal", "q_transitions"]
+__all__ = ["Bridge", "Origins", "p_transitions", "q_terminal", "q_transitions"]
+
+
+class Origins(Messenger):
+    """Where the sites of the bridge came from: marked "p" by the model, "q" by this module, None by anybody else.
+
+    A guide's mark replaces the model's when the model is replayed. Use it innermost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[str, str | None] = {}
+
+    def _pyro_post_sample(self, msg) -> None:
+        self.of[msg["name"]] = msg["infer"].get("bridge")
+
+    def check(self, top: str, terminal: str) -> None:
+        """Refuse a guide that gives z_{T_e}, and not q above it.
+
+        Args:
+            top: the name of z_{T_e}.
+            terminal: the name of z_T.
+
+        Raises:
+            TypeError: names the sites that are not there, or not from :func:`q_terminal` and :func:`q_transitions`.
+        """
+        above = (terminal, "z_t", "z_s")
+        if self.of[top] == "p":
+            strays = [name for name in above if self.of[name] != "p"]
+        else:
+            strays = [name for name in above if self.of[name] != "q"]
+        if strays:
+            raise TypeError(
+                f"the bridge form of a model takes a guide that knows q above T_e: {', '.join(strays)} do not come "
+                f"with {top} from q_terminal and q_transitions of vipaint_pyro.models.bridge. Subclass MarkovGuide, "
+                "which sees to that, or give the model form='marginal'"
+            )
 
 
 def p_transitions(model: DiffusionModel, z_e: Tensor) -> None:
@@ -39,10 +76,10 @@ def p_transitions(model: DiffusionModel, z_e: Tensor) -> None:
         s = e + torch.as_tensor(n)[:, None]
         a, v = forward_step(prior.schedule, e, s + 1)
         noised = dist.Normal(like(a, z_e) * z_e, like(v, z_e).sqrt())
-        z_t = pyro.sample("z_t", noised.to_event(3).mask(False))
+        z_t = pyro.sample("z_t", noised.to_event(3).mask(False), infer={"bridge": "p"})
         step = prior.transition(z_t, s + 1, s)
         with model.draws():
-            pyro.sample("z_s", step)
+            pyro.sample("z_s", step, infer={"bridge": "p"})
 
 
 def q_transitions(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
@@ -52,16 +89,16 @@ def q_transitions(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
     with model.noise_levels() as n:
         s = e + torch.as_tensor(n)[:, None]
         m_t, V_t = q.marginal(s + 1)
-        z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False))
+        z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False), infer={"bridge": "q"})
         m_s, std_s = q.conditional(z_t, s + 1, s)
         with model.draws():
-            pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3))
+            pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3), infer={"bridge": "q"})
 
 
 def q_terminal(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
     """The site z_T of a guide whose q(z_{T_e}) is N(mean, std^2)."""
     m_T, V_T = Bridge(model.prior.schedule, model.timesteps[0], mean, std).marginal(model.last)
-    pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3))
+    pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3), infer={"bridge": "q"})
 
 
 class Bridge(NamedTuple):

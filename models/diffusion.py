@@ -15,8 +15,9 @@ from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.models.algorithms import check_algorithms, instead_of
 from vipaint_pyro.models.base import ImageModel
-from vipaint_pyro.models.bridge import p_transitions
+from vipaint_pyro.models.bridge import Origins, p_transitions
 from vipaint_pyro.models.marginal import DiffusionMarginal
 from vipaint_pyro.models.predictions import Predictions
 from vipaint_pyro.models.sites import site
@@ -186,7 +187,12 @@ class DiffusionModel(ImageModel):
 
         Returns:
             The image x with shape (*, N, C, H, W).
+
+        Raises:
+            TypeError: where an inference algorithm of Pyro runs it that needs another form
+                (:data:`~vipaint_pyro.models.algorithms.ALGORITHMS`), or a guide that does not know q above T_e.
         """
+        check_algorithms(f"the {self.form} form of a diffusion model", instead_of(self))
         with self.images():
             with self.weight():
                 z = self._top()
@@ -208,9 +214,11 @@ class DiffusionModel(ImageModel):
             return pyro.sample(site(e), self._terminal())
         if not self.bridged:
             return pyro.sample(site(e), self._marginal(None))
-        z_T = pyro.sample(site(self.last), self._terminal())
-        z = pyro.sample(site(e), self._marginal(z_T).mask(False))
-        p_transitions(self, z)
+        with Origins() as origins:
+            z_T = pyro.sample(site(self.last), self._terminal(), infer={"bridge": "p"})
+            z = pyro.sample(site(e), self._marginal(z_T).mask(False), infer={"bridge": "p"})
+            p_transitions(self, z)
+        origins.check(site(e), site(self.last))
         return z
 
     def _terminal(self) -> dist.Distribution:

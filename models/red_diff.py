@@ -19,6 +19,7 @@ from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.models.algorithms import DENSITY, check_algorithms
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.red_diff_regulariser import WEIGHTS, REDDiffRegulariser
 from vipaint_pyro.models.sites import site
@@ -151,7 +152,11 @@ class REDDiffModel(ImageModel):
 
         Returns:
             The image x with shape (*, S, N, C, H, W).
+
+        Raises:
+            TypeError: where an inference algorithm of Pyro runs it that needs a density of z_0.
         """
+        check_algorithms("RED-diff's program", {DENSITY: "Take Trace_ELBO"})
         with self.restarts(), self.images():
             z = pyro.sample(site(0), self._regulariser())
             clean = Prediction(self.prior, z, CLEAN, z)
