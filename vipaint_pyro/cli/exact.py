@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
 __all__ = ["exact"]
@@ -22,7 +21,7 @@ __all__ = ["exact"]
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default="vipaint-exact",
     show_default=True,
     help="Where a run is kept, and goes on.",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import Field, fields
-from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
@@ -45,7 +45,6 @@ def _of(f: Field) -> Callable:
 
 
 def _options() -> list[Callable]:
-    out = click.Path(path_type=Path)
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
     seeds = click.IntRange(0, 2**63 - 1)
     return [
@@ -53,7 +52,7 @@ def _options() -> list[Callable]:
         click.option("--label", help="Class of the image, by number or name. Default: none."),
         click.option("--prompt", help="Of a text-conditional prior. Default: the empty text."),
         click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),
-        click.option("--out", type=out, help="Output folder. Default: vipaint-<image>."),
+        click.option("--out", type=NamedPath(), help="Output folder. Default: vipaint-<image>."),
         click.option("--dtype", type=dtypes, default="float32", show_default=True, help="Precision of the networks."),
         click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
         click.option("--method", default="vipaint", show_default=True, help=f"How: {', '.join(METHODS)}."),
