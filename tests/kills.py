@@ -15,17 +15,17 @@ EVENTS = {
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
-def forked(action, at=None, by=signal.SIGKILL, only=""):
+def forked(action, at=None, by=signal.SIGKILL, writing=False):
     """Do it in a process of its own, which gets a signal at one of its events.
 
     Args:
         action: called without arguments.
         at: the number of the event; None for none.
         by: the signal.
-        only: what an event's names have to contain to count.
+        writing: whether only what it does in scratch folders counts.
 
     Returns:
-        The exit status, minus the signal where that ended it, and how many events there were.
+        The exit status, minus the signal where that ended it; and how many events there were, all and while it wrote.
     """
     out, into = os.pipe()
     child = os.fork()
@@ -34,37 +34,37 @@ def forked(action, at=None, by=signal.SIGKILL, only=""):
         _, status = os.waitpid(child, 0)
         with os.fdopen(out, "rb") as said:
             count = said.read()
-        return os.waitstatus_to_exitcode(status), int(count or -1)
+        return os.waitstatus_to_exitcode(status), *map(int, count.split())
     status = 70
     try:
         os.close(out)
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        status = _child(action, at, by, only, into)
+        status = _child(action, at, by, writing, into)
     finally:
         os._exit(status)
 
 
-def _child(action, at, by, only, into):
-    count = 0
+def _child(action, at, by, writing, into):
+    counts = [0, 0]
 
-    def seen():
-        nonlocal count
-        count += 1
-        if count == at:
+    def seen(in_scratch):
+        counts[0] += 1
+        counts[1] += in_scratch
+        if counts[writing] == at and (in_scratch or not writing):
             os.kill(os.getpid(), by)
 
     def hook(event, arguments):
-        if event in EVENTS and (not only or any(only in str(a) for a in arguments)):
-            seen()
+        if event in EVENTS:
+            seen(any(".vipaint-" in str(a) for a in arguments))
 
     exchange = folders._exchange
 
     def exchanged(one, other):  # which Python does not announce
-        seen()
+        seen(True)
         exchange(one, other)
-        seen()
+        seen(True)
 
     folders._exchange = exchanged
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,5 +81,5 @@ def _child(action, at, by, only, into):
         with open(os.environ.get("VIPAINT_KILLS", os.devnull), "a") as file:
             traceback.print_exc(file=file)
         status = 71
-    os.write(into, str(count).encode())
+    os.write(into, "{} {}".format(*counts).encode())
     return status

@@ -83,7 +83,7 @@ OLD, NEW = {"c": "old", "old": "old"}, {"a": "new", "b": "new"}
 def test_a_folder_survives_a_signal_at_everything_it_does(tmp_path, old, way, by):
     """Old or new, whole; and no scratch, once another has looked."""
     (old / "c").write_text("old")
-    status, count = forked(lambda: fill(old))
+    status, count, _ = forked(lambda: fill(old))
     assert status == 0 and state(old) == NEW and names(tmp_path) == ["run"] and count > 20
     seen = set()
     for at in range(1, count + 1):
@@ -91,7 +91,7 @@ def test_a_folder_survives_a_signal_at_everything_it_does(tmp_path, old, way, by
         old.mkdir()
         for name in OLD:
             (old / name).write_text("old")
-        ended, _ = forked(lambda: fill(old), at, by)
+        ended, *_ = forked(lambda: fill(old), at, by)
         assert ended in (-signal.SIGKILL, 130), ended
         if way == "exchanged" or by == signal.SIGINT:
             assert state(old) in (OLD, NEW), at

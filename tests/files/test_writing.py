@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from tests.files.common import killed, names, permissions, started, umask
 from vipaint_pyro.files import is_scratch, replacing, replacing_file, write_picture, write_tensors, write_text
+from vipaint_pyro.images import read_image
 
 
 def test_a_file_is_written_in_a_folder_that_is_made(tmp_path):
@@ -131,3 +132,36 @@ def test_tensors_of_every_kind_come_back_with_their_metadata(tmp_path):
     with pytest.raises(RuntimeError, match="share memory"):
         write_tensors(tmp_path / "a", {"one": tensors["part"], "other": tensors["part"]})
     assert torch.equal(load_file(tmp_path / "a")["part"], tensors["part"]) and names(tmp_path) == ["a"]
+
+
+def test_pictures_of_both_kinds_are_written_whole(tmp_path):
+    from matplotlib.figure import Figure
+
+    write_picture(tmp_path / "a.png", PIL.Image.new("L", (3, 2)))
+    write_picture(tmp_path / "b.jpg", PIL.Image.new("L", (3, 2)), quality=90)
+    write_picture(tmp_path / "c.png", Figure(figsize=(1, 1)), dpi=20)
+    write_picture(tmp_path / "d.svg", Figure(figsize=(1, 1)))
+    sizes = [read_image(tmp_path / name).size for name in ("a.png", "b.jpg", "c.png")]
+    assert sizes == [(3, 2), (3, 2), (20, 20)] and "<svg" in (tmp_path / "d.svg").read_text()
+    for picture in (PIL.Image.new("L", (3, 2)), Figure(figsize=(1, 1))):
+        with pytest.raises(ValueError, match="a.unknown|unknown"):
+            write_picture(tmp_path / "a.unknown", picture)
+    assert names(tmp_path) == ["a.png", "b.jpg", "c.png", "d.svg"]
+
+
+def test_a_folder_on_the_way_that_is_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="file/x/a.txt cannot be written: Not a directory"):
+        write_text(tmp_path / "file" / "x" / "a.txt", "text")
+    with pytest.raises(OSError, match="file/a.txt cannot be written: File exists|Not a directory"):
+        write_text(tmp_path / "file" / "a.txt", "text")
+    with pytest.raises(OSError, match="cannot be written: File name too long"):
+        write_text(tmp_path / ("a" * 300), "text")
+    write_text(tmp_path / ("a" * 255), "text")  # as long as a name may be
+    assert names(tmp_path) == ["a" * 255, "file"]
+
+
+def test_errors_of_other_files_are_their_own(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.txt"), replacing_file(tmp_path / "a"):
+        (tmp_path / "none.txt").read_text()
+    assert names(tmp_path) == []

@@ -55,7 +55,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     """
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
-        from vipaint_pyro.evaluation.exact_table import plot_table, run_table, write_table
+        from vipaint_pyro.evaluation.exact_table import run_table, write_table
 
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
         hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
@@ -64,7 +64,6 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         seeds = range(20, 20 + problems) if tune else range(problems)
         run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         click.echo(write_table(out))
-        plot_table(out).savefig(out / "table.png", dpi=110)
         click.echo(f"wrote {out}/table.md, table.csv and table.png")
 
 

@@ -12,7 +12,7 @@ __all__ = ["check_replaceable", "check_writable"]
 
 
 def check_replaceable(folder: Path) -> None:
-    """Look whether :func:`~vipaint_pyro.files.replacing` can write ``folder``, and sweep what killed runs left there.
+    """Look whether :func:`~vipaint_pyro.files.replacing` can write ``folder``.
 
     Raises:
         ValueError: where it cannot, with the reason.
@@ -25,12 +25,18 @@ def check_replaceable(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Look whether files can be written in ``folder``, which may still have to be made, by making it elsewhere.
 
+    What killed runs left in it and beside it is swept.
+
     Raises:
         ValueError: where they cannot, with the reason.
     """
     real = parent = _followed(folder)
+    sweep(real)
+    sweep(real.parent)
     try:
         while not parent.is_dir():
+            if parent.is_symlink():
+                raise ValueError(f"output folder {folder} cannot be made: {parent} is a link that leads to itself")
             if parent.exists():
                 raise ValueError(f"output folder {folder} cannot be made: {parent} is a file")
             parent = parent.parent
@@ -51,7 +57,7 @@ def _followed(folder: Path) -> Path:
     try:
         real = Path(os.path.realpath(folder))
         if real.is_symlink():
-            raise ValueError(f"output {folder} is a symbolic link that leads back to itself; choose another folder")
+            raise ValueError(f"output {folder} is a link that leads to itself; choose another folder")
         if real.exists() and not real.is_dir():
             raise ValueError(f"output {folder} exists and is no folder; choose another folder")
     except OSError as error:  # a name that is too long, a parent that may not be looked into
