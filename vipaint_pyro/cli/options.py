@@ -44,6 +44,17 @@ def _of(f: Field) -> Callable:
     return click.option(name, f.name, type=type_, help=text)
 
 
+def _renamed(old: str, now: str) -> Callable:
+    """An option that is no more, whose name says what there is instead."""
+
+    def refuse(context, _, value):
+        if value is not None:
+            raise click.UsageError(f"{old} is {now}", context)
+
+    name = f"old{old.replace('-', '_')}"
+    return click.option(old, name, hidden=True, expose_value=False, callback=refuse)
+
+
 def _options() -> list[Callable]:
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
     seeds = click.IntRange(0, 2**63 - 1)
@@ -69,6 +80,7 @@ def _options() -> list[Callable]:
             help="VIPaint-2 or -4, where --timesteps are not given. Default: 4.",
         ),
         *map(_of, SETTINGS.values()),
+        _renamed("--num-levels", "--transitions, and how many levels the guide has is --levels"),
         click.option(
             "--guidance",
             "guidance_scale",

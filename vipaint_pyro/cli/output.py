@@ -51,9 +51,6 @@ def check_output(folder: Path, overwrite: bool, inputs: Mapping[str, Path]) -> C
     if not folder.is_dir():
         return lambda _: False
     real = folder.resolve()
-    for name, path in inputs.items():
-        if path.exists() and real in (path.resolve(), *path.resolve().parents):
-            raise ValueError(f"output folder {folder} holds the {name} {path}; choose another --out")
     found = [p.name for p in folder.iterdir() if not is_scratch(p)]
     if found and not _is_run(folder):
         raise ValueError(f"output folder {folder} has other content; choose another --out")
@@ -61,6 +58,9 @@ def check_output(folder: Path, overwrite: bool, inputs: Mapping[str, Path]) -> C
         raise ValueError(
             f"output folder {folder} holds an earlier run; choose another --out, or replace it with --overwrite"
         )
+    for name, path in inputs.items():
+        if path.exists() and real in (path.resolve(), *path.resolve().parents):
+            raise ValueError(f"output folder {folder} holds the {name} {path}; choose another --out")
     _check_own(folder)
     mark = _mark(folder)
 
@@ -76,7 +76,8 @@ def check_output(folder: Path, overwrite: bool, inputs: Mapping[str, Path]) -> C
 
 def other_names(folder: Path) -> Iterator[Path]:
     """``folder-2``, ``folder-3`` ..., beside the folder that a link leads to, where nothing is yet."""
-    folder = folder.resolve()
+    if folder.is_symlink() or folder.name in ("", ".."):
+        folder = folder.resolve()
     short = folder.name.encode()[:200].decode(errors="ignore")  # names have an end
     names = (folder.with_name(f"{short}-{n}") for n in itertools.count(2))
     return (name for name in names if not name.exists() and not name.is_symlink())

@@ -107,14 +107,14 @@ def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) ->
     try:
         write(out, replaceable)
         return out
-    except FileExistsError as error:
-        said = str(error)
+    except FileExistsError:
+        pass
     for other in other_names(out):
         try:
             write(other, False)
         except FileExistsError:  # a third run has just taken that name
             continue
-        click.echo(f"Warning: {said}. The result is kept in {other}", err=True)
+        click.echo(f"Warning: {out} has other content by now, which stays. The result is kept in {other}", err=True)
         return other
     raise AssertionError("names do not end")
 
