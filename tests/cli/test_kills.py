@@ -18,6 +18,7 @@ from tests.kills import SIGNALS, forked
 from vipaint_pyro import convert
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.files import is_scratch
+from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -36,12 +37,20 @@ COMMANDS = {
 
 @pytest.fixture
 def at_work(here, monkeypatch):
-    """The folder, in a process whose commands are quick and whose clock stands."""
+    """The folder, in a process whose clock stands, and that draws once what a command draws every time."""
     PIL.Image.new("L", (4, 4), 99).save("small.png")
     torch.save({"state_dict": state_of(*churches_original()) | {"scale_factor": torch.tensor(0.2)}}, "model.ckpt")
     tiny = convert.convert_ldm
     monkeypatch.setattr(convert, "convert_ldm", lambda *given: tiny(*given, **CHURCHES))
     monkeypatch.setattr("vipaint_pyro.evaluation.exact_methods.time.perf_counter", lambda: 0.0)
+    draw, drawn = VIPaintPipeline.__call__, []
+
+    def once(self, *args, **kwargs):
+        if not drawn:
+            drawn.append(draw(self, *args, **kwargs))
+        return drawn[0]
+
+    monkeypatch.setattr(VIPaintPipeline, "__call__", once)
     dull = Figure(figsize=(1, 1), dpi=20)
     for place in ("evaluation.exact_table.plot_table", "cli.results.bound_figure", "cli.results.spread_figure"):
         monkeypatch.setattr(f"vipaint_pyro.{place}", lambda *_: dull)
