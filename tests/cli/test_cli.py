@@ -405,7 +405,7 @@ def test_smc_weighs_by_sigma(here):
 @pytest.mark.parametrize(
     "image, task, options, words",
     [
-        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
+        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channels, but"),
         ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
         ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
         ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),

@@ -14,6 +14,7 @@ from vipaint_pyro.evaluation.records import Kept, chunks, described, file_name, 
 from vipaint_pyro.files import check_writable
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, timesteps_for
+from vipaint_pyro.wording import counted
 
 __all__ = ["STEP", "compare", "kept_results", "run", "samplers"]
 
@@ -84,7 +85,7 @@ def run(
         quality, samples = compute(a, b)
         kept.save(a, quality, samples)
         if log is not None:
-            log(f"{b} of {images} images, {quality.seconds:.0f} s each")
+            log(f"{b} of {counted(images, 'image')}, {quality.seconds:.0f} s each")
 
 
 def kept_results(

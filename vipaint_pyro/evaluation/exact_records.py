@@ -10,6 +10,7 @@ import PIL.Image
 
 from vipaint_pyro.files import check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
+from vipaint_pyro.wording import counted
 
 __all__ = ["COLUMNS", "COSTS", "HEADS", "TITLE", "check_folder", "read_record", "record_path", "records"]
 
@@ -111,5 +112,5 @@ def _wrong(record: object) -> str:
         if not isinstance(values, list) or not all(isinstance(v, (int, float)) for v in values):
             return f"its {name} are no numbers"
         if len(values) != len(problems):
-            return f"it has {len(values)} {name} for {len(problems)} problems"
+            return f"it has {len(values)} {name} for {counted(len(problems), 'problem')}"
     return ""
