@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ def check_output(folder: Path, overwrite: bool, inputs: Mapping[str, Path]) -> C
             f"output folder {folder} holds an earlier run; choose another --out, or replace it with --overwrite"
         )
     for name, path in inputs.items():
-        if path.exists() and real in (path.resolve(), *path.resolve().parents):
+        if os.path.exists(path) and real in (path.resolve(), *path.resolve().parents):
             raise ValueError(f"output folder {folder} holds the {name} {path}; choose another --out")
     _check_own(folder)
     mark = _mark(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def check_free(out: str | Path) -> Path:
         ValueError: where no folder can be written.
     """
     out = Path(out)
-    if out.is_file():
+    if os.path.isfile(out):
         raise FileExistsError(f"{out} exists already, and is not overwritten")
     check_replaceable(out)
     if out.is_dir() and any(out.iterdir()):
