@@ -18,6 +18,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.wording import counted
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -104,7 +105,8 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
     if not isinstance(model, DiffusionModel):
         raise ValueError(f"the guide {name!r} needs a DiffusionModel, not a {type(model).__name__}")
     if r.levels is not None and len(model.timesteps) != r.levels:
-        raise ValueError(f"the guide {name!r} is for {r.levels} timestep(s), but the model has {model.timesteps}")
+        number = counted(r.levels, "timestep")
+        raise ValueError(f"the guide {name!r} is for {number}, but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:
         raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
     return r.build(model, y, **settings)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit, read_image
+from vipaint_pyro.wording import counted
 
 __all__ = [
     "compose",
@@ -98,7 +99,7 @@ def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str
         mend = "a tensor is (C, H, W): give image.permute(2, 0, 1)"
     c, h, w = x.shape
     raise ValueError(
-        f"the image is {w}x{h} with {c} channel(s), but {taker} {shape[2]}x{shape[1]} "
+        f"the image is {w}x{h} with {counted(c, 'channel')}, but {taker} {shape[2]}x{shape[1]} "
         f"with {shape[0]}; {mend or 'resize or crop it first'}"
     )
 
@@ -148,7 +149,8 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
     """
     listed = _listed(masks)
     if len(listed) not in (1, num_images):
-        raise ValueError(f"{len(listed)} masks for {num_images} images: give one, or one for each")
+        given, images = counted(len(listed), "mask"), counted(num_images, "image")
+        raise ValueError(f"{given} for {images}: give one, or one for each")
     observed = []
     for mask in listed:
         if isinstance(mask, torch.Tensor) and mask.ndim == 2:

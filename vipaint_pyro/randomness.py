@@ -9,6 +9,8 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from vipaint_pyro.wording import counted
+
 __all__ = ["NoiseStreams", "PerImageNoise", "isolated"]
 
 
@@ -35,7 +37,8 @@ class NoiseStreams:
                     "for a seed write torch.Generator().manual_seed(seed)"
                 )
         if many and len(generators) != num_images:
-            raise ValueError(f"{len(generators)} generators for {num_images} images: give one each")
+            given, images = counted(len(generators), "generator"), counted(num_images, "image")
+            raise ValueError(f"{given} for {images}: give one each")
         self.num_images = num_images
         self._many = list(generators) if many else None
         self._one = None if many else generators

@@ -10,31 +10,12 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
-from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
-from tests.conftest import tiny_unet
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.images import read_image
-from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a tiny prior, an image and a mask that fit it."""
-    monkeypatch.chdir(tmp_path)
-    pipe = VIPaintPipeline(
-        tiny_unet(classes=3), DDPMScheduler(clip_sample=False), null_class=2, class_names=["cat", "dog"]
-    )
-    pipe.save_pretrained("prior")
-    rng = np.random.default_rng(0)
-    PIL.Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save("image.png")
-    mask = np.zeros((8, 8), np.uint8)
-    mask[2:6, 1:4] = 255
-    PIL.Image.fromarray(mask).save("mask.png")
-    return tmp_path
 
 
 def vipaint(*args):
@@ -150,6 +131,11 @@ def spoil(what):
         (None, ["--timesteps", "400,500"], "must fall"),
         (None, ["--timesteps", "5000,400"], "must lie in"),
         (None, ["--timesteps", "high,low"], "comma-separated"),
+        (None, ["--num-levels", "4"], "--num-levels is --transitions, and how many levels the guide has is --levels"),
+        (None, ["--transitions", "0"], "--transitions is a whole number of at least 1, but is 0"),
+        (None, ["--prior", ""], "unknown prior ''"),
+        (None, ["--out", "image.png/x"], "image.png is a file"),
+        (None, ["--out", "a" * 300], "File name too long"),
         (None, ["--beta", "0"], "--beta is a finite number, above 0, but is 0.0"),
         (None, ["--eta", "2"], "--eta is a finite number, above 0 and at most 1, but is 2.0"),
         (None, ["--zeta", "-1"], "zeta"),
@@ -419,7 +405,7 @@ def test_smc_weighs_by_sigma(here):
 @pytest.mark.parametrize(
     "image, task, options, words",
     [
-        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
+        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channels, but"),
         ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
         ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
         ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),

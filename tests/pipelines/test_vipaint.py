@@ -198,7 +198,7 @@ def test_callbacks_see_every_step_and_may_change_the_latents(pipe):
 
 def test_a_fitted_guide_can_be_drawn_from_again(pipe):
     first = run(pipe)
-    with pytest.raises(ValueError, match=r"fitted to 1 image\(s\) at timesteps .* here are 1 at \(500, 100\)"):
+    with pytest.raises(ValueError, match=r"fitted to 1 image at timesteps .* here are 1 at \(500, 100\)"):
         run(pipe, guide=first.guide, timesteps=(500, 100))
     with pytest.raises(ValueError, match="fitted to another mask"):
         run(pipe, mask=255 - MASK, guide=first.guide)
@@ -270,11 +270,11 @@ BAD = [
     ({"class_labels": 1, "guidance_scale": float("nan")}, ValueError, "finite weight"),
     ({"class_labels": 1, "guidance_scale": -1.0}, ValueError, "finite weight"),
     ({"num_inference_steps": 900}, ValueError, "at most"),
-    ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 images"),
+    ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 image"),
     ({"strength": 0.5}, TypeError, "unknown setting 'strength'"),
     ({"refinement_steps": 5}, TypeError, "give one"),
     ({"generator": 0}, TypeError, "manual_seed"),
-    ({"generator": [seeded(), seeded()]}, ValueError, "2 generators for 1 images"),
+    ({"generator": [seeded(), seeded()]}, ValueError, "2 generators for 1 image"),
     ({"mask": np.ones((8, 8))}, ValueError, "white everywhere"),
     ({"mask": np.zeros((8, 8))}, ValueError, "black everywhere"),
     ({"mask": np.zeros((8, 9))}, ValueError, "mask is 9x8"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
 __all__ = ["exact"]
@@ -22,7 +21,7 @@ __all__ = ["exact"]
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default="vipaint-exact",
     show_default=True,
     help="Where a run is kept, and goes on.",
@@ -56,7 +55,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     """
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
-        from vipaint_pyro.evaluation.exact_table import plot_table, run_table, write_table
+        from vipaint_pyro.evaluation.exact_table import run_table, write_table
 
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
         hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
@@ -65,7 +64,6 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         seeds = range(20, 20 + problems) if tune else range(problems)
         run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         click.echo(write_table(out))
-        plot_table(out).savefig(out / "table.png", dpi=110)
         click.echo(f"wrote {out}/table.md, table.csv and table.png")
 
 

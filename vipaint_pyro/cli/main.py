@@ -11,6 +11,7 @@ import click
 
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.options import all_options, options_but
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
 
@@ -30,8 +31,8 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
-@click.argument("mask", type=click.Path(path_type=Path))
+@click.argument("image", type=NamedPath())
+@click.argument("mask", type=NamedPath())
 @all_options
 def inpaint(image: Path, mask: Path, **options) -> None:
     """Fill the white part of MASK in IMAGE.
@@ -44,11 +45,11 @@ def inpaint(image: Path, mask: Path, **options) -> None:
 
         facts = {"image": str(image), "mask": str(mask)}
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run(read_image(image), read_image(mask), out, options, facts)
+        run((read_image(image), read_image(mask)), out, options, facts, inputs={"image": image, "mask": mask})
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=NamedPath())
 @click.option("--task", "name", required=True, type=click.Choice(TASK_NAMES), help="How the image was measured.")
 @click.option("--scale", type=int, help="super-resolution: how many times smaller the image is. Default: 4.")
 @click.option(
@@ -96,12 +97,12 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run(read_image(image), None, out, options, facts, truth=simulate, task=task)
+        run((read_image(image),), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
 
 
 @main.command()
 @options_but("prior", "label", "prompt", "negative_prompt", "out")
-@click.option("--out", type=click.Path(path_type=Path), default="vipaint-demo", show_default=True)
+@click.option("--out", type=NamedPath(), default="vipaint-demo", show_default=True)
 def demo(out: Path, **options) -> None:
     """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
     with reporting():
@@ -114,7 +115,7 @@ def demo(out: Path, **options) -> None:
         about = json.loads((folder / "demo.json").read_text())
         options |= {"prior": about["prior"], "label": about["label"], "prompt": None, "negative_prompt": None}
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
-        run(*pictures, out, options, {"image": about["image"]}, truth=True)
+        run(pictures, out, options, {"image": about["image"]}, inputs={}, truth=True)
 
 
 @main.command()
@@ -138,8 +139,8 @@ def priors() -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=NamedPath())
+@click.argument("out", type=NamedPath())
 @click.option(
     "--kind",
     required=True,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 
 __all__ = ["run"]
@@ -32,23 +33,31 @@ class _Seen:
     measured: object = None
 
 
-def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False, task: dict | None = None) -> None:
+def run(
+    images: tuple,
+    out: Path,
+    options: dict,
+    facts: dict,
+    *,
+    inputs: Mapping[str, Path],
+    truth: bool = False,
+    task: dict | None = None,
+) -> None:
     """Fill the mask of an image, or restore what a task measured.
 
     Args:
-        image: a PIL image: what was photographed, or with a task what was measured of it.
-        mask: a PIL image, white = to be filled; None with a task.
+        images: PIL images: what was photographed and the mask, white = to be filled; with a task, what was measured.
         out: the folder.
         options: of the command.
         facts: what run.json should say beside them.
+        inputs: the files of the images, by what they are called.
         truth: whether the image's hidden pixels are the true ones; with a task, whether the image is the
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.files import check_folder
     from vipaint_pyro.samplers.registry import method
 
-    check_folder(out, options["overwrite"])
+    replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     method(options["method"])
     import torch
 
@@ -58,9 +67,9 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     pipe = _pipeline(options)
     seeded = torch.Generator().manual_seed(options["seed"])
     if task is None:
-        seen = _masked(image, mask, pipe.prior)
+        seen = _masked(*images, pipe.prior)
     else:
-        seen = _restored(image, pipe.prior, options, truth, task, seeded)
+        seen = _restored(*images, pipe.prior, options, truth, task, seeded)
     number = _label(options["label"], pipe.prior)
     name, sampler, settings = sampler_of(pipe.prior, options)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
@@ -70,7 +79,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(_hidden(mask, seen.observed))
+        click.echo(_hidden(seen.mask, seen.observed))
     with one_line_warnings():
         output = pipe(
             seen.image,
@@ -88,24 +97,26 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
         facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
-    first = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
-    out = _still_free(out, options["overwrite"])
-    write_run(out, Run(*first, output, settled, facts, truth))
+    first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
+    out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
 
 
-def _still_free(out: Path, overwrite: bool) -> Path:
-    """The output folder, or another name where something was put there while the run was computing."""
-    from vipaint_pyro.files import check_folder
-
+def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) -> Path:
+    """The folder that a run was written to: another one where something was put there while it was computing."""
     try:
-        check_folder(out, overwrite)
-    except ValueError as error:
-        names = (out.with_name(f"{out.name}-{n}") for n in itertools.count(2))
-        free = next(name for name in names if not name.exists())
-        click.echo(f"Warning: {error}. The result is kept in {free}", err=True)
-        return free
-    return out
+        write(out, replaceable)
+        return out
+    except FileExistsError:
+        pass
+    for other in other_names(out):
+        try:
+            write(other, False)
+        except FileExistsError:  # a third run has just taken that name
+            continue
+        click.echo(f"Warning: {out} has other content by now, which stays. The result is kept in {other}", err=True)
+        return other
+    raise AssertionError("names do not end")
 
 
 def _masked(image, mask, prior) -> _Seen:

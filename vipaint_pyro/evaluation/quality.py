@@ -15,6 +15,7 @@ from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.wording import counted
 
 __all__ = ["Quality", "evaluate", "join", "mean_and_error", "paired"]
 
@@ -83,7 +84,7 @@ def evaluate(
     counts = {"measurement": measurement.num_images, "labels": n if labels is None else len(labels)}
     for name, count in counts.items():
         if count != n:
-            raise ValueError(f"{name} is of {count} images, truth of {n}: they must agree")
+            raise ValueError(f"{name} is of {counted(count, 'image')}, truth of {n}: they must agree")
     labels = labels if labels is not None or not prior.num_classes else [None] * n
     # Loaded before any sampling: what is missing is said at once, and it is no part of a sampler's peak memory.
     lpips = shared_lpips("alex", None, torch.device("cpu"))

@@ -19,7 +19,7 @@ from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["Problems", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
+__all__ = ["Problems", "check_cell", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def mixture_problems(
         ValueError: for odd dimensions, more measurements than dimensions, or no seeds.
     """
     seeds = list(seeds)
-    if d < 2 or d % 2 or not 1 <= d_y <= d:
-        raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
+    check_cell(d, d_y)
     if not seeds or min(seeds) < 0:
         raise ValueError("give one or more seeds, each at least 0")
     grid = range(-2, 3)
@@ -104,6 +103,12 @@ def mixture_problems(
     return Problems(
         prior, Matrix(matrix), y.reshape(n, 1, 1, d_y), sigma.reshape(n, 1, 1, 1), truth.reshape(n, 1, 1, d)
     )
+
+
+def check_cell(d: int, d_y: int) -> None:
+    """Raise ValueError where the benchmark has no problems of d dimensions and d_y measurements."""
+    if d < 2 or d % 2 or not 1 <= d_y <= d:
+        raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
 
 
 def _draw(d: int, d_y: int, seed: int, means: np.ndarray):

@@ -10,6 +10,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.wording import counted
 
 __all__ = ["masked", "measured", "to_y"]
 
@@ -72,7 +73,7 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
     taker = "this operator measures"
     u = to_unit(image, shape, taker, slack=NOISE) if pictures else to_numbers(image, shape, taker)
     if len(u) != n:
-        raise ValueError(f"{len(u)} images, but the operator measures {n}")
+        raise ValueError(f"{counted(len(u), 'image')}, but the operator measures {n}")
     # 1 itself for pictures: half precision does not give A 1 to the last digit.
     y = 2 * u - (1 if pictures else level.to(u)) if linear else u
     return torch.where(observed, y.to(**like), 0)

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from vipaint_pyro.priors.conditioning import Conditioning, check_scale
 from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
     from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -150,8 +151,8 @@ class Conditionable:
     def check_images(self, num_images: int) -> None:
         """Raise ValueError where this prior was conditioned for another number of images."""
         if self.num_conditions not in (None, 1, num_images):
-            what = "prompts" if self._labels is None else "class labels"
-            raise ValueError(f"{self.num_conditions} {what} for {num_images} images")
+            what = counted(self.num_conditions, "prompt" if self._labels is None else "class label")
+            raise ValueError(f"{what} for {counted(num_images, 'image')}")
 
     def _condition_of(self, batch: torch.Size) -> dict | None:
         """The condition of z with batch shape (*, N), flattened to (B, ...).

@@ -16,6 +16,7 @@ from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.wording import counted
 
 __all__ = ["Components", "assemble", "text_inputs"]
 
@@ -124,7 +125,7 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
         size = None if autoencoder is None else autoencoder.config.sample_size // factor
     elif config.get("out_channels", None) not in (channels, 2 * channels, None):
         raise ValueError(
-            f"a network from {channels} to {config.out_channels} channels is no "
+            f"a network from {channels} to {counted(config.out_channels, 'channel')} is no "
             "denoiser: it must give as many channels as it takes (or twice, with variances). A checkpoint for "
             "inpainting takes the mask besides z: give the base model it was made from"
         )
@@ -142,8 +143,8 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
     height, width = (size, size) if isinstance(size, int) else size
     if autoencoder is not None and autoencoder.config.latent_channels != channels:
         raise ValueError(
-            f"the network takes {channels} channels, but the autoencoder has {autoencoder.config.latent_channels} "
-            "latent channels: they are not of one model"
+            f"the network takes {counted(channels, 'channel')}, but the autoencoder has "
+            f"{counted(autoencoder.config.latent_channels, 'latent channel')}: they are not of one model"
         )
     return channels, height, width
 

@@ -35,10 +35,10 @@ def resolve(name_or_path: str | Path, **hub_options) -> Path:
     if name in BUILT_IN:
         return Path(str(files("vipaint_pyro") / "assets" / name))
     folder = Path(name)
-    if folder.is_dir():
+    if folder.is_dir() and name.strip():  # the empty text would be the folder one is in
         _check(folder)
         return folder
-    if folder.exists():
+    if folder.is_file():
         raise ValueError(
             f"prior {name!r} is a file; give the folder that holds model_index.json, or unet/ and scheduler/"
         )

@@ -30,6 +30,7 @@ from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
+from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
 
@@ -84,7 +85,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         kind, last = recipe(self.guide_name), self.timesteps[-1]
         if kind.levels is not None and len(self.timesteps) != kind.levels:
             raise ValueError(
-                f"the guide {kind.name!r} takes {kind.levels} timestep(s), not {len(self.timesteps)}: "
+                f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(self.timesteps)}: "
                 f"{self.timesteps}; give as many"
             )
         if self.refinement_steps > last + 1:
@@ -139,9 +140,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
         if self.correct != "none" and self.num_particles < num_samples:
-            raise ValueError(
-                f"{num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles"
-            )
+            asked, there = counted(num_samples, "sample"), counted(self.num_particles, "particle")
+            raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
 
     def phases(self) -> dict[str, int]:
         return {"fit": self.fit_steps, "refinement": self.refinement_steps}

@@ -60,7 +60,7 @@ class Fit:
     )  # fmt: skip
     fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
-    num_levels: int = setting(2, whole(), "Transitions above T_e per chain and step.")
+    num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
     guide_name: str = setting(
         "hierarchical", path(), "Which guide is fitted; vipaint guides lists them.", option="--guide"
