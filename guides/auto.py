@@ -15,7 +15,7 @@ from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import isolated
 
-__all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide"]
+__all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide"]
 
 #: The AutoGuides there are, and what each assumes of the posterior over all levels.
 AUTO_GUIDES = {
@@ -32,6 +32,18 @@ AUTO_GUIDES = {
     "AutoHierarchicalNormalMessenger": "the model's own mean, weighted, plus a free one",
     "AutoRegressiveMessenger": "the model's own step, scaled and shifted; for exact priors",
 }
+
+#: Those that line up all images in one vector, or draw from what the images share.
+JOINT = (
+    "AutoDiagonalNormal",
+    "AutoMultivariateNormal",
+    "AutoLowRankMultivariateNormal",
+    "AutoGaussian",
+    "AutoStructured",
+    "AutoIAFNormal",
+    "AutoLaplaceApproximation",
+    "AutoRegressiveMessenger",
+)
 
 #: Those that Pyro exports and that cannot serve here, and why.
 NO_AUTO_GUIDES = {
@@ -53,8 +65,8 @@ class PyroAutoGuide(Guide):
     and ``AutoHierarchicalNormalMessenger`` at the same mixture of this with the prior's step that the
     hierarchical guide starts from). Its sites carry the model's weight beta, which AutoGuides would leave at 1.
 
-    Pyro flattens all images into one vector for most of these guides: the images of a batch then share one
-    optimisation and, where there is a covariance, one posterior.
+    Those of :data:`JOINT` are one approximation of all images together: the images of a batch then share their
+    draws and, where there is a covariance, one posterior. Samplers take one image at a time of them.
 
     Args:
         model: the model in its marginal form.

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from pyro.distributions import Delta
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
+
+from vipaint_pyro.distributions import FromNoise
 
 __all__ = ["NoiseStreams", "PerImageNoise", "isolated"]
 
@@ -71,7 +74,7 @@ class NoiseStreams:
 
 
 class PerImageNoise(Messenger):
-    r"""An effect handler that draws a guide's Gaussian sites from :class:`NoiseStreams`.
+    r"""An effect handler that draws a guide's sites from :class:`NoiseStreams`.
 
     Each image's noise then comes from its own generator, so that its result does not depend on its
     neighbours in the batch. Subsampled plates (the noise levels, shared by the images) are
@@ -81,7 +84,8 @@ class PerImageNoise(Messenger):
 
     The two draws of a plate named "draws" (see ``DiffusionModel.draws``) are antithetic.
 
-    Sites with another distribution than a Gaussian are left to Pyro.
+    Gaussian sites and those of a :class:`~vipaint_pyro.distributions.FromNoise` are drawn; of
+    others, those of a single image start from a seed of its stream, and those of a batch are left to Pyro.
     """
 
     def __init__(self, streams: NoiseStreams) -> None:
@@ -104,6 +108,15 @@ class PerImageNoise(Messenger):
         if isinstance(normal, torch.distributions.Normal):
             noise = self._noise(fn, msg["cond_indep_stack"], normal.loc)
             msg["value"] = normal.loc + normal.scale * noise
+            msg["done"] = True
+        elif isinstance(normal, FromNoise):
+            images = len(normal.batch_shape) - 1
+            msg["value"] = normal.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
+            msg["done"] = True
+        elif self.streams.num_images == 1 and not isinstance(normal, Delta):
+            (seed,) = self.streams.seeds()
+            with isolated(seed):
+                msg["value"] = fn(*msg["args"], **msg["kwargs"])
             msg["done"] = True
 
     def _noise(self, fn, plates, like: Tensor) -> Tensor:
