@@ -108,6 +108,7 @@ class PyroAutoGuide(Guide):
             )
         super().__init__(model)
         self.kind, self._y = name, self.measured(y)
+        self._made = {"gamma": gamma, "std_scale": std_scale, "seed": seed, **options}
         encoded, schedule = self.encoded(y), model.prior.schedule
         loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
         std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}
@@ -157,14 +158,17 @@ class PyroAutoGuide(Guide):
         Returns:
             z_{T_s} with shape (*, N, C, H, W).
         """
+        model = self.model
         messenger = isinstance(self.auto, AutoMessenger)
         # A messenger runs the model itself: under its weight, and with its measurement.
-        weight = poutine.scale(scale=1.0 if messenger else self.model.beta)
-        with default_tensors(self.model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
-            return self.auto(self._y)[site(self.model.timesteps[-1])]
+        weight = poutine.scale(scale=1.0 if messenger else model.beta)
+        with default_tensors(model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
+            return self.auto(self._y)[site(model.timesteps[-1])]
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""
+        if self._model == (None,):
+            return super().__deepcopy__(memo)
         kept, trace = self.auto._model, vars(self.auto).get("prototype_trace")
         memo[id(trace)] = trace
         with torch.no_grad(), poutine.block(), isolated():
@@ -173,6 +177,23 @@ class PyroAutoGuide(Guide):
         # Copying an AutoGuide takes its model away, from both.
         self.auto._model = twin.auto._model = kept
         return twin
+
+    def __getstate__(self) -> dict:
+        """How the AutoGuide was made and its parameters: itself it holds the model, and cannot be pickled."""
+        state = super().__getstate__()
+        if self._model == (None,):
+            return state
+        weights = {k: v.detach().clone() for k, v in self.state_dict().items()}
+        return {**state, "_modules": {}, "_weights": weights}
+
+    def attach(self, model: DiffusionModel) -> PyroAutoGuide:
+        weights = vars(self).get("_weights") or self.state_dict()
+        super().attach(model)
+        made = PyroAutoGuide(model, self._y.to(model.prior.device), self.kind, **self._made)
+        made.load_state_dict(weights)
+        self.__dict__.clear()
+        self.__dict__.update(made.__dict__)
+        return self
 
     def finish(self) -> PyroAutoGuide:
         """The Laplace approximation at the point fitted, for ``AutoLaplaceApproximation``; else itself.
@@ -186,7 +207,7 @@ class PyroAutoGuide(Guide):
             return self
         done = PyroAutoGuide.__new__(PyroAutoGuide)
         Guide.__init__(done, self.model)
-        done.kind, done._y = "AutoMultivariateNormal", self._y
+        done.kind, done._y, done._made = "AutoMultivariateNormal", self._y, {}
         try:
             with default_tensors(self.model.prior), poutine.block():
                 done.auto = self.auto.laplace_approximation(self._y)

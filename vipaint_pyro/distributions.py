@@ -12,7 +12,7 @@ from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from torch import Tensor
 
-__all__ = ["Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture"]
+__all__ = ["Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture"]
 
 
 class ImageDistribution(dist.TorchDistribution):
@@ -21,6 +21,17 @@ class ImageDistribution(dist.TorchDistribution):
     arg_constraints: dict = {}
     support = constraints.independent(constraints.real, 3)
     has_rsample = False
+
+
+class Estimated(ImageDistribution):
+    """With a density that is estimated by noise.
+
+    Attributes:
+        streams: of that noise (:class:`~vipaint_pyro.randomness.NoiseStreams`), which handlers of effects set; None
+            for the global state.
+    """
+
+    streams = None
 
 
 class FromNoise(ImageDistribution):
