@@ -33,7 +33,7 @@ AUTO_GUIDES = {
     "AutoRegressiveMessenger": "the model's own step, scaled and shifted; for exact priors",
 }
 
-#: Those that line up all images in one vector, or draw from what the images share.
+#: Those that line up all images in one vector, or draw them in one piece from the global random state.
 JOINT = (
     "AutoDiagonalNormal",
     "AutoMultivariateNormal",
@@ -42,6 +42,8 @@ JOINT = (
     "AutoStructured",
     "AutoIAFNormal",
     "AutoLaplaceApproximation",
+    "AutoNormalMessenger",
+    "AutoHierarchicalNormalMessenger",
     "AutoRegressiveMessenger",
 )
 
