@@ -2,14 +2,14 @@ r"""A normalising flow at T_e: a guide without a shape of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from vipaint_pyro.distributions import ImageDistribution
+from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import isolated
@@ -17,7 +17,7 @@ from vipaint_pyro.randomness import isolated
 __all__ = ["FlowDistribution", "FlowGuide"]
 
 
-class FlowDistribution(ImageDistribution):
+class FlowDistribution(FromNoise):
     r"""z = loc + scale f(eps) with eps standard normal and a flow f for each image.
 
     Args:
@@ -27,8 +27,6 @@ class FlowDistribution(ImageDistribution):
         batch_shape: (*, N); (N,) by default.
     """
 
-    has_rsample = True
-
     def __init__(self, loc: Tensor, scale: Tensor, transforms: Sequence, batch_shape: Sequence[int] | None = None):
         self.loc, self.scale, self.transforms = loc, scale, transforms
         batch = loc.shape[:-3] if batch_shape is None else torch.Size(batch_shape)
@@ -37,9 +35,9 @@ class FlowDistribution(ImageDistribution):
     def expand(self, batch_shape, _instance=None):
         return FlowDistribution(self.loc, self.scale, self.transforms, batch_shape)
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
-        shape = self.shape(torch.Size(sample_shape))
-        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device).flatten(-3)
+    def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
+        shape = self.shape()
+        noise = normal(shape, self.loc).flatten(-3)
         x = torch.stack([f.inv(e) for f, e in zip(self.transforms, noise.unbind(-2))], -2)
         return self.loc + self.scale * x.reshape(shape)
 

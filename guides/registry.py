@@ -9,7 +9,7 @@ from functools import partial
 
 from torch import Tensor
 
-from vipaint_pyro.guides.auto import AUTO_GUIDES, NO_AUTO_GUIDES, PyroAutoGuide
+from vipaint_pyro.guides.auto import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES, PyroAutoGuide
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide
 from vipaint_pyro.guides.gaussian import GaussianGuide
@@ -34,6 +34,8 @@ class Recipe:
         form: of the :class:`~vipaint_pyro.models.DiffusionModel`: ``"bridge"`` where q(z_{T_e}) is
             Gaussian (such a guide runs on the marginal form too), else ``"marginal"``.
         levels: how many timesteps it takes; None for any number.
+        joint: whether it is one approximation of all images together, so that an image's draws depend on its
+            neighbours; samplers refuse it for more than one image.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Recipe:
     build: Callable[..., Guide]
     form: str = "bridge"
     levels: int | None = None
+    joint: bool = False
 
 
 #: The guides by name. A guide of your own joins them by ``GUIDES["name"] = Recipe("name", ...)``.
@@ -56,7 +59,7 @@ GUIDES: dict[str, Recipe] = {
         Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
         Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
         *(
-            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal")
+            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal", joint=name in JOINT)
             for name, summary in AUTO_GUIDES.items()
         ),
     )

@@ -40,6 +40,10 @@ class ImageModel(ABC):
     def fitting(self) -> AbstractContextManager:
         """Around a fit: what the program remembers from call to call begins and ends here."""
 
+    def outline(self) -> dict[str, object]:
+        """What a guide of another model must share with this one to serve here."""
+        return {"images": self.num_images, "latents": tuple(self.prior.latent_shape)}
+
     def images(self) -> pyro.plate:
         """The plate over the N images."""
         return pyro.plate("images", self.num_images, dim=-1)

@@ -137,6 +137,9 @@ class REDDiffModel(ImageModel):
         return pyro.plate("restarts", self.num_restarts, dim=-2)
 
     @contextmanager
+    def outline(self) -> dict[str, object]:
+        return {**super().outline(), "restarts": self.num_restarts}
+
     def fitting(self) -> Iterator[None]:
         """A fit, which leaves the program at the top."""
         try:

@@ -2,13 +2,15 @@ r"""Seeded noise, one stream per image, without touching the global random state
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from pyro.distributions import Delta
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from vipaint_pyro.distributions import Estimated, FromNoise
 from vipaint_pyro.wording import counted
 
 __all__ = ["NoiseStreams", "PerImageNoise", "isolated"]
@@ -49,11 +51,18 @@ class NoiseStreams:
         It is drawn where the generator lives, so that a CPU generator gives the same noise
         whatever the device.
         """
+        return self._drawn(torch.randn, shape, dim, like)
+
+    def uniforms(self, shape: Sequence[int], dim: int, like: Tensor) -> Tensor:
+        """The same of numbers that are uniform on [0, 1)."""
+        return self._drawn(torch.rand, shape, dim, like)
+
+    def _drawn(self, kind: Callable, shape: Sequence[int], dim: int, like: Tensor) -> Tensor:
         if self._many is None:
-            return self._draw(shape, self._one, like)
+            return self._draw(kind, shape, self._one, like)
         part = list(shape)
         part[dim] = 1
-        return torch.cat([self._draw(part, g, like) for g in self._many], dim)
+        return torch.cat([self._draw(kind, part, g, like) for g in self._many], dim)
 
     def uniform(self, like: Tensor) -> Tensor:
         """One number per image, uniform on [0, 1), with shape (N,)."""
@@ -67,14 +76,14 @@ class NoiseStreams:
         return [int(torch.randint(2**62, (), generator=g, device="cpu" if g is None else g.device)) for g in many]
 
     @staticmethod
-    def _draw(shape, generator, like):
+    def _draw(kind, shape, generator, like):
         device = like.device if generator is None else generator.device
-        noise = torch.randn(tuple(shape), generator=generator, device=device, dtype=like.dtype)
+        noise = kind(tuple(shape), generator=generator, device=device, dtype=like.dtype)
         return noise.to(like.device)
 
 
 class PerImageNoise(Messenger):
-    r"""An effect handler that draws a guide's Gaussian sites from :class:`NoiseStreams`.
+    r"""An effect handler that draws a guide's sites from :class:`NoiseStreams`.
 
     Each image's noise then comes from its own generator, so that its result does not depend on its
     neighbours in the batch. Subsampled plates (the noise levels, shared by the images) are
@@ -82,9 +91,12 @@ class PerImageNoise(Messenger):
     seed. Every index is equally likely, so estimates stay unbiased, with less variance than
     Pyro's random subset.
 
+    Densities that are estimated with noise (:class:`~vipaint_pyro.distributions.Estimated`) take it from there too.
+
     The two draws of a plate named "draws" (see ``DiffusionModel.draws``) are antithetic.
 
-    Sites with another distribution than a Gaussian are left to Pyro.
+    Gaussian sites and those of a :class:`~vipaint_pyro.distributions.FromNoise` are drawn; of
+    others, those of a single image start from a seed of its stream, and those of a batch are left to Pyro.
     """
 
     def __init__(self, streams: NoiseStreams) -> None:
@@ -93,9 +105,11 @@ class PerImageNoise(Messenger):
         self._levels = torch.Generator().manual_seed(0)
 
     def _pyro_sample(self, msg) -> None:
+        fn = msg["fn"]
+        if isinstance(fn, Estimated):
+            fn.streams = self.streams
         if msg["is_observed"] or msg["done"] or msg["value"] is not None:
             return
-        fn = msg["fn"]
         if type(fn).__name__ == "_Subsample":
             msg["value"] = self._stratified(fn.size, fn.subsample_size or fn.size)
             msg["done"] = True
@@ -107,6 +121,15 @@ class PerImageNoise(Messenger):
         if isinstance(normal, torch.distributions.Normal):
             noise = self._noise(fn, msg["cond_indep_stack"], normal.loc)
             msg["value"] = normal.loc + normal.scale * noise
+            msg["done"] = True
+        elif isinstance(normal, FromNoise):
+            images = len(normal.batch_shape) - 1
+            msg["value"] = normal.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
+            msg["done"] = True
+        elif self.streams.num_images == 1 and not isinstance(normal, Delta):
+            (seed,) = self.streams.seeds()
+            with isolated(seed):
+                msg["value"] = fn(*msg["args"], **msg["kwargs"])
             msg["done"] = True
 
     def _noise(self, fn, plates, like: Tensor) -> Tensor:

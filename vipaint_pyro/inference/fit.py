@@ -17,7 +17,7 @@ from torch import Tensor
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise, isolated
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
@@ -71,6 +71,26 @@ def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.T
         yield pairs
     finally:
         del loss._get_trace
+
+
+@contextmanager
+def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
+    """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
+    if not pyro.settings.get("module_local_params"):
+        yield
+        return
+    store = pyro.get_param_store()
+    before = set(store.keys())
+    try:
+        with pyro.settings.context(module_local_params=False):
+            if isinstance(guide, Guide):  # some AutoGuides hand theirs over at a first call, exchanged for others
+                with isolated(), torch.no_grad(), poutine.block():
+                    guide(y)
+            yield
+    finally:
+        own = {id(p) for p in guide.parameters()} if isinstance(guide, torch.nn.Module) else set()
+        for name in [n for n, p in store.named_parameters() if n not in before and id(p) in own]:
+            del store[name]
 
 
 def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
@@ -144,7 +164,7 @@ def fit(
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
-    with model.fitting() if known else nullcontext():
+    with _in_the_store(guide, y), model.fitting() if known else nullcontext():
         for step in range(num_steps):
             with (
                 poutine.trace(param_only=True) as params,

@@ -9,6 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.prediction import Prediction
@@ -96,11 +97,15 @@ class Cloud:
         self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
 
     def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
-        """A draw of q; of a Gaussian from each image's own stream."""
+        """A draw of q; of a Gaussian, or what is made of one, from each image's own stream."""
         normal = q.base_dist if isinstance(q, dist.Independent) else q
         if isinstance(normal, dist.Normal):
             shape = (*sample_shape, *normal.loc.shape)
             return normal.loc + normal.scale * self.streams.normal(shape, len(shape) - 4, normal.loc)
+        if isinstance(q, FromNoise):
+            wide = q.expand((*sample_shape, *q.batch_shape))
+            images = len(wide.batch_shape) - 1
+            return wide.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
         return q.sample(torch.Size(sample_shape))
 
     def check(self, step: int, t: int) -> None:

@@ -88,6 +88,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(self.timesteps)}: "
                 f"{self.timesteps}; give as many"
             )
+        n = measurement.num_images
+        if kind.joint and n > 1:
+            raise ValueError(
+                f"the guide {kind.name!r} fits all images as one, so that each would depend on its neighbours: "
+                f"give one image at a time, not {n}, or another guide"
+            )
         if self.refinement_steps > last + 1:
             raise ValueError(
                 f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
