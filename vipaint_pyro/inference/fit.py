@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pyro
@@ -144,7 +144,10 @@ def fit(
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
-    with model.fitting() if known else nullcontext():
+    with ExitStack() as around:
+        if known:
+            around.enter_context(model.prior.frozen())
+            around.enter_context(model.fitting())
         for step in range(num_steps):
             with (
                 poutine.trace(param_only=True) as params,

@@ -8,10 +8,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["CLEAN", "NoiseSchedule"]
+from vipaint_pyro.networks.kinds import kinds
+
+__all__ = ["CLEAN", "NoiseSchedule", "family_of"]
 
 #: The time of the clean image: alpha = 1, sigma = 0.
 CLEAN = -1
+
+
+def family_of(scheduler: object) -> str | None:
+    """``EDM``, ``FlowMatch`` or ``ScoreSdeVe``, of a scheduler of diffusers or one derived from it; None for others."""
+    families = ("EDM", "FlowMatch", "ScoreSdeVe")
+    return next((f for name in kinds(scheduler) for f in families if name.startswith(f)), None)
 
 
 class NoiseSchedule:
@@ -69,8 +77,8 @@ class NoiseSchedule:
             ValueError: for a scheduler of another kind, or a shift by tokens without their number.
         """
         config = scheduler.config
-        name = type(scheduler).__name__
-        if name.startswith("EDM"):
+        family = family_of(scheduler)
+        if family == "EDM":
             steps = config.num_train_timesteps
             ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
             low, high = float(config.sigma_min), float(config.sigma_max)
@@ -80,13 +88,14 @@ class NoiseSchedule:
                 a, b = low ** (1 / config.rho), high ** (1 / config.rho)
                 sigma = (a + ramp * (b - a)) ** config.rho
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
-        if name.startswith("FlowMatch"):
+        if family == "FlowMatch":
             return cls._flow(config, num_tokens)
-        if name == "ScoreSdeVeScheduler":
+        if family == "ScoreSdeVe":
             steps = config.num_train_timesteps
             low, high = float(config.sigma_min), float(config.sigma_max)
             sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64)
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        name = type(scheduler).__name__
         if config.get("timestep_type", "discrete") == "continuous":
             raise ValueError(
                 f"{name} with timestep_type='continuous' asks its network at a quarter of log sigma, between sigma_min "
