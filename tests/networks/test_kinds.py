@@ -14,7 +14,9 @@ from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The .grad attribute of a Tensor"
+)
 
 
 class Around(nn.Module):
@@ -102,13 +104,16 @@ def test_every_family_is_called_as_its_own(name, way):
         torch.manual_seed(0)
         if name in TEXT:
             count = 3
-            shapes = {"encoder_hidden_states": (count, 5, width(given[place])), "pooled_projections": (count, 16)}
+            config = given[place].config
+            pooled = config.get("pooled_projection_dim", None)
+            shapes = {"encoder_hidden_states": (count, 5, width(config)), "pooled_projections": (count, pooled)}
             shapes |= {"text_embeds": (count, 8), "time_ids": (count, 6)}
             prior = prior.prompted({k: torch.randn(*shapes[k]) for k in prior.needs})
+        elif prior.num_classes is not None:
+            prior = prior.conditioned(1)
         return prior.denoise(torch.randn(3, *prior.latent_shape), 400)
 
-    def width(network):
-        config = network.config
+    def width(config):
         return config.get("cross_attention_dim", None) or config.joint_attention_dim
 
     with torch.no_grad():

@@ -71,6 +71,7 @@ def test_an_autoencoder_with_layerwise_casting():
 
 @pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
 def test_group_offloading(kind):
+    pytest.importorskip("accelerate")
     unet, options = tiny_unet(), {"num_blocks_per_group": 1} if kind == "block_level" else {}
     pipe = quiet(VIPaintPipeline(unet, DDPMScheduler(clip_sample=False)))
     plain = run(pipe).images
@@ -80,16 +81,16 @@ def test_group_offloading(kind):
     assert pipe.prior.device == cpu
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize("name", sorted({*FAMILIES} - {"dit"}))  # diffusers' own does not offer it
 @pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
 def test_the_device_is_where_a_group_is_brought(name, kind):
     pytest.importorskip("transformers")
     pipe = FAMILIES[name]()
     network = pipe.components.get("unet") or pipe.transformer
     options = {"num_blocks_per_group": 1} if kind == "block_level" else {}
-    cpu, meta = torch.device("cpu"), torch.device("meta")
-    network.enable_group_offload(onload_device=meta, offload_device=cpu, offload_type=kind, **options)
-    assert device_of(network) == meta
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    network.enable_group_offload(onload_device=cuda, offload_device=cpu, offload_type=kind, **options)
+    assert device_of(network) == cuda and next(network.parameters()).device == cpu
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))

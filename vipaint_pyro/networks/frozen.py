@@ -86,7 +86,10 @@ def weights_kept(network: nn.Module | None) -> Iterator[None]:
         if not moved or not torch.is_grad_enabled():
             yield
             return
-        with torch.autograd.graph.saved_tensors_hooks(_alias, _itself):
+        # Only the innermost hooks are asked: those around, such as gradient checkpointing's, are asked from here.
+        around = torch._C._autograd._top_saved_tensors_default_hooks(True)
+        pack, unpack = (_itself, _itself) if around is None else around
+        with torch.autograd.graph.saved_tensors_hooks(lambda saved: pack(_alias(saved)), unpack):
             yield
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import Condition, call_network
-from vipaint_pyro.networks.frozen import frozen
+from vipaint_pyro.networks.frozen import weights_kept
 from vipaint_pyro.networks.kinds import kind_of
 from vipaint_pyro.networks.placement import device_of, dtype_of
 from vipaint_pyro.priors.clipping import Fixed, clipping_of
@@ -101,7 +101,7 @@ class _NetworkDenoiser(Denoiser):
 
     def output(self, z: Tensor, time: Tensor, condition: Condition | None) -> Tensor:
         """The network's own output; a learned variance in further channels is left out."""
-        with frozen(self.network):
+        with weights_kept(self.network):
             out = call_network(self.network, z.to(dtype_of(self.network)), time.to(z.device), condition)
         return out[:, : z.shape[1]].to(z.dtype)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vipaint_pyro.networks.frozen import frozen, weights_kept
+from vipaint_pyro.networks.frozen import frozen
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.conditioned import Conditionable
 from vipaint_pyro.priors.conditioning import Conditioning
@@ -159,8 +159,7 @@ class DiffusionPrior(Conditionable):
             # The networks draw nothing in evaluation mode, so the random state needs no keeping.
             z0 = checkpoint(self.denoiser, flat, times, condition, use_reentrant=False, preserve_rng_state=False)
         else:
-            with weights_kept(self.denoiser.network):
-                z0 = self.denoiser(flat, times, condition)
+            z0 = self.denoiser(flat, times, condition)
         return z0.reshape(z.shape)
 
     def reverse(
