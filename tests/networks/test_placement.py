@@ -154,16 +154,21 @@ def test_the_device_is_where_accelerate_brings_a_network(device, expected):
 
 
 @pytest.mark.parametrize("name", ["pixel", "latent_kl", "latent_vq", *TEXT])
-@pytest.mark.parametrize("enable", ["enable_model_cpu_offload", "enable_sequential_cpu_offload"])
-def test_a_pipeline_with_offloading(name, enable):
-    pytest.importorskip("accelerate")
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_pipeline_with_offloading(name, whole):
+    accelerate = pytest.importorskip("accelerate")
     pytest.importorskip("transformers")
 
     def drawn(offloaded):
         theirs = FAMILIES[name]()
         pipe = quiet(VIPaintPipeline.from_pipe(theirs))
-        if offloaded:
-            getattr(pipe, enable)(device="cpu")
+        if offloaded and whole:
+            pipe.enable_model_cpu_offload(device="cpu")
+        elif offloaded:  # as enable_sequential_cpu_offload does, which says "cpu:0", where accelerate makes no weights
+            for part in pipe.components.values():
+                if isinstance(part, nn.Module):
+                    accelerate.cpu_offload(part, torch.device("cpu"), offload_buffers=len(part._parameters) > 0)
+            assert next(pipe.unet.parameters() if pipe.unet else pipe.transformer.parameters()).device.type == "meta"
         channels, height, width = pipe.prior.image_shape
         image = torch.rand(channels, height, width, generator=torch.Generator().manual_seed(1))
         mask = torch.zeros(height, width)
@@ -171,4 +176,8 @@ def test_a_pipeline_with_offloading(name, enable):
         given = {"prompt": "a cat"} if name in TEXT else {}
         return run(pipe, image, mask, timesteps=(600, 300), **given).images
 
-    assert torch.equal(drawn(True), drawn(False))
+    if name == "latent_vq" and not whole:
+        with pytest.raises(ValueError, match="a VQModel reads its codebook without a call"):
+            drawn(True)
+        return
+    torch.testing.assert_close(drawn(True), drawn(False))  # where weights lie in memory can change the last digit

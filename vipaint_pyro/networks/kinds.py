@@ -9,6 +9,8 @@ from torch import nn
 __all__ = ["config_of", "kind_of", "kinds", "offering", "unwrapped"]
 
 _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+#: Networks of diffusers and transformers: a config of theirs is their own, though parts of them may share it.
+_OWN_CONFIG = {"ConfigMixin", "PreTrainedModel"}
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
@@ -25,6 +27,8 @@ def _inside(network: nn.Module) -> nn.Module | None:
         return network.module
     if "_orig_mod" in network._modules:  # torch.compile's OptimizedModule
         return network._orig_mod
+    if not _OWN_CONFIG.isdisjoint(kinds(network)):
+        return None
     config = getattr(network, "config", None)
     shown = [m for m in network.children() if config is not None and getattr(m, "config", None) is config]
     return shown[0] if len(shown) == 1 else None

@@ -142,6 +142,11 @@ def codec_for(autoencoder: nn.Module | None) -> Codec:
     if kind == "VQModel":
         if config.get("lookup_from_codebook", False) or config.norm_type != "group":
             raise ValueError("this VQModel decodes indices of its codebook, not latents: it has no gradient")
+        if not {"_hf_hook", "_diffusers_hook"}.isdisjoint(vars(unwrapped(autoencoder).quantize.embedding)):
+            raise ValueError(
+                "a VQModel reads its codebook without a call that offloading or casting layer by layer could prepare: "
+                "leave the autoencoder out of it (enable_model_cpu_offload moves it as a whole)"
+            )
         return VQCodec(autoencoder)
     name = type(unwrapped(autoencoder)).__name__
     raise ValueError(f"an autoencoder of the class {name} is not known here; known are AutoencoderKL and VQModel")
