@@ -97,14 +97,14 @@ class DiffusionMarginal(ImageDistribution):
         little.
         """
         schedule = self.prior.schedule
-        s = torch.arange(self.e + 1, self.e + 1 + size + 1)
+        s = torch.arange(self.e + 1, self.e + 1 + size + 1, device="cpu")
         a, v = forward_step(schedule, self.e, s)
         V = schedule.alpha(self.e) ** 2 + schedule.sigma(self.e) ** 2  # for images of variance 1
         p = -(V * a**2 / v).log1p().diff()
         # Part of the weight is spread evenly, lest a step whose term is larger than that is hardly ever drawn.
         p = 0.95 * p / p.sum() + 0.05 / size
-        part = torch.arange(n, dtype=p.dtype).reshape(n, *[1] * len(batch))
-        u = (part + torch.rand(1, *batch, dtype=p.dtype)) / n
+        part = torch.arange(n, dtype=p.dtype, device="cpu").reshape(n, *[1] * len(batch))
+        u = (part + torch.rand(1, *batch, dtype=p.dtype, device="cpu")) / n
         index = torch.searchsorted(p.cumsum(0), u).clamp_max(size - 1)
         return s[index], p[index]
 

@@ -177,7 +177,7 @@ def fit(
 def _check(step: int, value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
     """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
     bad = None
-    if not torch.isfinite(torch.tensor(value)):
+    if not torch.isfinite(torch.tensor(value, device="cpu")):
         sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
         bad = (sites[0] if sites else "the bound", "the bound's term")
     else:

@@ -86,15 +86,15 @@ def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
     one without the other is not looked at there, and refused here.
     """
     mean, std = config.get("latents_mean", None), config.get("latents_std", None)
-    scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64)
-    shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64)
+    scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64, device="cpu")
+    shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64, device="cpu")
     if (mean is None) != (std is None):
         raise ValueError("the autoencoder's config has one of latents_mean and latents_std: give both, or neither")
     if mean is None:
         return scale, shift
     if shift != 0:
         raise ValueError("the autoencoder's config has shift_factor and latents_mean: it is not known which is meant")
-    mean, std = (torch.tensor(v, dtype=torch.float64).reshape(-1, 1, 1) for v in (mean, std))
+    mean, std = (torch.tensor(v, dtype=torch.float64, device="cpu").reshape(-1, 1, 1) for v in (mean, std))
     count = config.latent_channels
     if not len(mean) == len(std) == count or not (std > 0).all():
         raise ValueError(f"latents_mean and latents_std are a number, and a positive one, for each of {count} channels")
