@@ -33,6 +33,9 @@ class Far(torch.Tensor):
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
         return run(func, args, kwargs or {})
 
+    def tolist(self):
+        return self.near.tolist()
+
     def __repr__(self):
         return f"Far({self.near!r})"
 
