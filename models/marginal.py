@@ -71,7 +71,7 @@ class DiffusionMarginal(ImageDistribution):
     def log_prob(self, z: Tensor) -> Tensor:
         schedule, e, last = self.prior.schedule, self.e, self.prior.schedule.last
         a, v = forward_step(schedule, e, last)
-        top = dist.Normal(like(a, z) * z, like(v, z).sqrt())
+        top = dist.Normal(like(a, z) * z, like(v, z).sqrt().to(z.device))
         terminal = dist.Normal(torch.zeros_like(z), schedule.terminal_std)
         bound = -torch.distributions.kl_divergence(top, terminal).sum((-3, -2, -1))
 

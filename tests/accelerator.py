@@ -7,6 +7,7 @@ wrapper. As on a real accelerator, numbers of no dimension and indices may come 
 from __future__ import annotations
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -27,7 +28,7 @@ class Far(torch.Tensor):
         )  # fmt: skip
 
     def __init__(self, near):
-        self.near = near
+        self.near = near.resolve_conj()  # what is conjugated later is not seen through a wrapper
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
@@ -77,8 +78,29 @@ def run(func, args, kwargs):
     return out
 
 
-class Accelerator(TorchDispatchMode):
-    """A block in which the device ``meta`` computes."""
-
+class _Dispatch(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return run(func, args, kwargs or {})
+
+
+class Accelerator(TorchFunctionMode):
+    """A block in which the device ``meta`` computes."""
+
+    def __enter__(self):
+        self._dispatch = _Dispatch()
+        self._dispatch.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        self._dispatch.__exit__(*error)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        from_numbers = func in (torch.tensor, torch.as_tensor, torch.asarray)
+        if from_numbers and kwargs.get("device") is not None and torch.device(kwargs["device"]) == FAR:
+            del kwargs["device"]  # torch itself makes it without its numbers
+            return func(*args, **kwargs).to(FAR)
+        if func is torch.Tensor.new_tensor and isinstance(args[0], Far):
+            return torch.tensor(args[1], **{"dtype": args[0].dtype, **kwargs}, device=NEAR).to(FAR)
+        return func(*args, **kwargs)

@@ -9,7 +9,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-__all__ = ["NoiseStreams", "PerImageNoise", "drawn_on", "isolated"]
+__all__ = ["NoiseStreams", "PerImageNoise", "drawn_on", "isolated", "usual_defaults"]
 
 
 def drawn_on(generator: torch.Generator | None) -> torch.device:
@@ -126,6 +126,18 @@ class PerImageNoise(Messenger):
         shift = torch.rand((), generator=self._levels, dtype=torch.float32, device="cpu")
         u = (torch.arange(n, device="cpu") + shift) / n
         return (u * size).long().clamp_max(size - 1)
+
+
+@contextmanager
+def usual_defaults() -> Iterator[None]:
+    """A block for other packages' code that names no device and no precision: the CPU and float32, as torch starts."""
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float32)
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager

@@ -146,7 +146,8 @@ def test_a_call_of_the_pipeline_changes_nothing_however_it_ends(error):
 def test_an_autoencoder_and_a_class_embedder_too():
     from tests.priors.pretrained.tiny import conditional_unet
 
-    vae, unet, embedder = autoencoder().train(), conditional_unet(cross_attention_dim=8).train(), ClassEmbedder(3, 8).train()
+    vae, unet = autoencoder().train(), conditional_unet(cross_attention_dim=8).train()
+    embedder = ClassEmbedder(3, 8).train()
     embedder.embedding.weight.requires_grad_(False)
     before = [state(n) for n in (vae, unet, embedder)]
     prior = prior_of(unet, vae=vae, class_embedder=embedder).conditioned(1)

@@ -152,7 +152,7 @@ def test_what_has_no_config_is_named(network):
 def test_the_pipeline_names_it_too():
     pipe = VIPaintPipeline(nn.Sequential(tiny_unet()), DDPMScheduler())
     with pytest.raises(TypeError, match="the network is a Sequential, which has no config"):
-        pipe.prior
+        _ = pipe.prior
 
 
 @pytest.mark.parametrize("wrap", [compiled, Around, nn.DataParallel])

@@ -85,7 +85,8 @@ def _smooth(row: Tensor, tail: int, eps: float) -> tuple[Tensor, float]:
     upper = order[row[order] > cutoff]
     if len(upper) < _MIN_TAIL:
         return row, math.nan
-    k, sigma = fit_generalized_pareto(row[upper].exp() - math.exp(cutoff))
+    with torch.device(row.device):  # Pyro names no device
+        k, sigma = fit_generalized_pareto(row[upper].exp() - math.exp(cutoff))
     if not (math.isfinite(k) and sigma > 0):
         return row, math.nan
     p = (torch.arange(len(upper), dtype=row.dtype, device=row.device) + 0.5) / len(upper)
