@@ -167,6 +167,8 @@ def _pipeline(options: dict):
 
 def _device(name: str):
     """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
+    from textwrap import shorten
+
     import torch
 
     try:
@@ -178,10 +180,10 @@ def _device(name: str):
         reason = "it computes nothing" if name.startswith("meta") else str(error).splitlines()[0]
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     here = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
-    cure = f"; this torch ({torch.__version__}) computes on {here} here: leave --device out"
+    cure = f"torch {torch.__version__} computes on {here} here; leave --device out for the cpu"
     if accelerator is None:
-        cure += ", or install a torch for your accelerator (https://pytorch.org/get-started/locally) and its driver"
-    raise ValueError(f"device {name!r} cannot be used: {reason.rstrip('.')}{cure}")
+        cure += ", or install a driver and a torch that go together (https://pytorch.org/get-started/locally)"
+    raise ValueError(f"device {name!r} cannot be used ({shorten(reason.split('. ')[0], 90)}): {cure}")
 
 
 def _label(text: str | None, prior) -> int | str | None:
