@@ -23,9 +23,9 @@ _numbers = itertools.count()
 class Guide(PyroModule):
     """A guide of a :class:`~vipaint_pyro.models.DiffusionModel`: its sites and its call signature.
 
-    Parameters live in the module: ``state_dict()`` is the checkpoint, of tensors alone. A pickle or ``torch.save`` of the
-    guide holds no model either; once loaded, :meth:`attach` gives it one. Every guide has a name of its
-    own in Pyro's parameter store, so that two fits in one process never touch each other.
+    Parameters live in the module: ``state_dict()`` is the checkpoint, of tensors alone. A pickle or ``torch.save`` of
+    the guide holds no model either; once loaded, :meth:`attach` gives it one. Every guide has a name of its own in
+    Pyro's parameter store, so that two fits in one process never touch each other.
 
     Args:
         model: the model it approximates the posterior of; not registered as a submodule, so that

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.randomness import isolated
+from vipaint_pyro.randomness import isolated, usual_defaults
 
 __all__ = ["FlowDistribution", "FlowGuide"]
 
@@ -44,7 +44,8 @@ class FlowDistribution(FromNoise):
     def log_prob(self, value: Tensor) -> Tensor:
         x = ((value - self.loc) / self.scale).flatten(-3)
         noise, log_det = zip(*(f.call_and_ladj(v) for f, v in zip(self.transforms, x.unbind(-2))))
-        density = dist.Normal(0, 1).log_prob(torch.stack(noise, -2)).sum(-1) + torch.stack(log_det, -1)
+        e = torch.stack(noise, -2)
+        density = dist.Normal(torch.zeros_like(e), 1).log_prob(e).sum(-1) + torch.stack(log_det, -1)
         return density - self.scale.log().sum((-3, -2, -1))
 
 
@@ -94,7 +95,7 @@ class FlowGuide(HierarchicalGuide):
             raise ValueError("a coupling flow bends one half of z by the other: z must have two entries or more")
         if num_transforms < 2:
             raise ValueError(f"num_transforms is at least 2, but is {num_transforms}")
-        with isolated(seed), torch.no_grad():
+        with isolated(seed), usual_defaults(), torch.no_grad():
             flow = MAF(dims, transforms=num_transforms, passes=2, hidden_features=tuple(hidden)).transform
             for coupling in flow.transforms:
                 for parameter in coupling.hyper[-1].parameters():

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 import pyro
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from vipaint_pyro.distributions import Factored
@@ -61,4 +62,6 @@ class ImageModel(ABC):
             raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
         y = pyro.sample("y", density, obs=y)
         if isinstance(seen, Factored):
-            pyro.factor("perceptual", seen.log_factor(y))
+            log_factor = seen.log_factor(y)
+            with torch.device(log_factor.device):  # Pyro would bring it to the default one
+                pyro.factor("perceptual", log_factor)

@@ -74,7 +74,7 @@ class DiffusionMarginal(Estimated):
     def log_prob(self, z: Tensor) -> Tensor:
         schedule, e, last = self.prior.schedule, self.e, self.prior.schedule.last
         a, v = forward_step(schedule, e, last)
-        top = dist.Normal(like(a, z) * z, like(v, z).sqrt())
+        top = dist.Normal(like(a, z) * z, like(v, z).sqrt().to(z.device))
         terminal = dist.Normal(torch.zeros_like(z), schedule.terminal_std)
         bound = -torch.distributions.kl_divergence(top, terminal).sum((-3, -2, -1))
 
@@ -104,13 +104,13 @@ class DiffusionMarginal(Estimated):
         little.
         """
         schedule = self.prior.schedule
-        s = torch.arange(self.e + 1, self.e + 1 + size + 1)
+        s = torch.arange(self.e + 1, self.e + 1 + size + 1, device="cpu")
         a, v = forward_step(schedule, self.e, s)
         V = schedule.alpha(self.e) ** 2 + schedule.sigma(self.e) ** 2  # for images of variance 1
         p = -(V * a**2 / v).log1p().diff()
         # Part of the weight is spread evenly, lest a step whose term is larger than that is hardly ever drawn.
         p = 0.95 * p / p.sum() + 0.05 / size
-        part = torch.arange(n, dtype=p.dtype).reshape(n, *[1] * len(batch))
+        part = torch.arange(n, dtype=p.dtype, device="cpu").reshape(n, *[1] * len(batch))
         u = (part + self._noise().uniforms((1, *batch), len(batch), p)) / n
         index = torch.searchsorted(p.cumsum(0), u).clamp_max(size - 1)
         return s[index], p[index]

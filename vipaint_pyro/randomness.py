@@ -13,7 +13,12 @@ from torch import Tensor
 from vipaint_pyro.distributions import Estimated, FromNoise
 from vipaint_pyro.wording import counted
 
-__all__ = ["NoiseStreams", "PerImageNoise", "isolated"]
+__all__ = ["NoiseStreams", "PerImageNoise", "drawn_on", "isolated", "usual_defaults"]
+
+
+def drawn_on(generator: torch.Generator | None) -> torch.device:
+    """Where a generator draws; the CPU for the global state."""
+    return torch.device("cpu") if generator is None else generator.device
 
 
 class NoiseStreams:
@@ -67,13 +72,13 @@ class NoiseStreams:
     def uniform(self, like: Tensor) -> Tensor:
         """One number per image, uniform on [0, 1), with shape (N,)."""
         many = self._many or [self._one] * self.num_images
-        drawn = [torch.rand((), generator=g, device="cpu" if g is None else g.device) for g in many]
+        drawn = [torch.rand((), generator=g, dtype=torch.float32, device=drawn_on(g)) for g in many]
         return torch.stack([u.to(like.device, like.dtype) for u in drawn])
 
     def seeds(self) -> list[int]:
         """A seed per image, from its own stream."""
         many = self._many or [self._one] * self.num_images
-        return [int(torch.randint(2**62, (), generator=g, device="cpu" if g is None else g.device)) for g in many]
+        return [int(torch.randint(2**62, (), generator=g, device=drawn_on(g))) for g in many]
 
     @staticmethod
     def _draw(kind, shape, generator, like):
@@ -144,8 +149,21 @@ class PerImageNoise(Messenger):
         return noise
 
     def _stratified(self, size: int, n: int) -> Tensor:
-        u = (torch.arange(n) + torch.rand((), generator=self._levels)) / n
+        shift = torch.rand((), generator=self._levels, dtype=torch.float32, device="cpu")
+        u = (torch.arange(n, device="cpu") + shift) / n
         return (u * size).long().clamp_max(size - 1)
+
+
+@contextmanager
+def usual_defaults() -> Iterator[None]:
+    """A block for other packages' code that names no device and no precision: the CPU and float32, as torch starts."""
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float32)
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager

@@ -143,6 +143,7 @@ def spoil(what):
         (None, ["--samples", "0"], "--samples"),
         (None, ["--loss", "renyi"], "--loss"),
         (None, ["--device", "warp"], "device 'warp' cannot be used"),
+        (None, ["--device", "mps:9"], "leave --device out for the cpu"),
     ],
 )
 def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch, what, args, words):

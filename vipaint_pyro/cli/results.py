@@ -57,7 +57,7 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
     ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, and ``run.json``.
     """
-    samples = torch.as_tensor(run.output.images)
+    samples = torch.as_tensor(run.output.images, device="cpu")
     count = len(samples)
     mean = samples.mean(0)
     std = samples.std(0) if count > 1 else torch.zeros_like(mean)
@@ -68,7 +68,7 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
         else:
             observed = to_output(run.measured[None], "pil")[0]
         observed.save(out / "observed.png")
-        for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions))):
+        for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions, device="cpu"))):
             for i, picture in enumerate(to_output(batch, "pil")):
                 picture.save(out / f"{kind}-{i:02d}.png")
         for name, x in (("mean", mean), ("std", std / white)):

@@ -166,18 +166,35 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
+    device = _device(options["device"])
     pipe = VIPaintPipeline.from_pretrained(options["prior"])
-    try:
-        if options["device"].startswith("meta"):
-            raise RuntimeError("it computes nothing")
-        pipe.to(torch.device(options["device"]))
-        if options["dtype"] != "float32":
-            with only_errors():  # diffusers warns that an empty list of modules should stay in float32
-                pipe.to(getattr(torch, options["dtype"]))
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
+    pipe.to(device)
+    if options["dtype"] != "float32":
+        with only_errors():  # diffusers warns that an empty list of modules should stay in float32
+            pipe.to(getattr(torch, options["dtype"]))
     pipe.set_progress_bar_config(disable=options["quiet"])
     return pipe
+
+
+def _device(name: str):
+    """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
+    from textwrap import shorten
+
+    import torch
+
+    try:
+        device = torch.device(name)
+        if float(torch.ones((), device=device)) == 1:
+            return device
+        reason = "it computes nothing"
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = "it computes nothing" if name.startswith("meta") else str(error).splitlines()[0]
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    here = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
+    cure = f"torch {torch.__version__} computes on {here} here; leave --device out for the cpu"
+    if accelerator is None:
+        cure += ", or install a driver and a torch that go together (https://pytorch.org/get-started/locally)"
+    raise ValueError(f"device {name!r} cannot be used ({shorten(reason.split('. ')[0], 90)}): {cure}")
 
 
 def _label(text: str | None, prior) -> int | str | None:

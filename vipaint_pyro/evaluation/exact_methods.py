@@ -187,8 +187,8 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     start, before = time.perf_counter(), calls.total
     begin = None
     if correction == "psis":
-        index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype))
-        begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems))]
+        index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype, device=log_w.device))
+        begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems), device="cpu")]
     settings = SMC(lab.samples, lab.steps, weigh=correction == "smc")
     particles = run_smc(model, guide, seen, settings, start=begin, generator=generator)
     seconds = time.perf_counter() - start + (seconds if correction == "psis" else 0.0)

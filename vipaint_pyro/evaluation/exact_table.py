@@ -196,7 +196,7 @@ def plot_table(folder: Path):
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and 1.96 standard errors, as the published table has them (ddof 0)."""
-    v = torch.tensor(values, dtype=torch.float64)
+    v = torch.tensor(values, dtype=torch.float64, device="cpu")
     return float(v.mean()), float(1.96 * v.std(correction=0) / len(v) ** 0.5)
 
 

@@ -105,7 +105,7 @@ def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: C
         error = observed_error(seen.operator(x), seen.y, seen.operator.observed).cpu()
         x = x.cpu()
         clipped = x.clamp(-1, 1)
-        known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool)
+        known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool, device="cpu")
         composite = torch.where(known, truth, clipped)
         raw = lpips(clipped, truth)
         values = {
@@ -113,7 +113,7 @@ def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: C
             "lpips_composite": (lpips(composite, truth) if completed else raw).mean(0),
             "psnr": psnr(composite, truth).mean(0),
             "observed_error": error.mean(0),
-            "diversity": diversity(x, known) if len(x) > 1 else torch.zeros(len(truth)),
+            "diversity": diversity(x, known) if len(x) > 1 else torch.zeros(len(truth), device="cpu"),
         }
     quality = Quality(
         **{k: v.tolist() for k, v in values.items()},
@@ -144,7 +144,7 @@ def join(parts: Sequence[Quality]) -> Quality:
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """Mean and its standard error over images."""
-    v = torch.tensor(values, dtype=torch.float64)
+    v = torch.tensor(values, dtype=torch.float64, device="cpu")
     return v.mean().item(), (v.std() / math.sqrt(len(v))).item() if len(v) > 1 else math.nan
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from vipaint_pyro.evaluation.quality import Quality, join
 from vipaint_pyro.files import sweep, write_tensors, write_text
 from vipaint_pyro.images import from_bytes, to_bytes
+from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint"]
@@ -33,7 +34,7 @@ def fingerprint(prior: DiffusionPrior) -> str:
     """A short name of a prior's weights: results of other weights are other results."""
     digest = hashlib.sha256()
     for network in (prior.denoiser.network, prior.codec.network):
-        for name, value in network.state_dict().items() if network is not None else ():
+        for name, value in unwrapped(network).state_dict().items() if network is not None else ():
             digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 

@@ -147,15 +147,17 @@ def stein_toy(operator: str, sigma: float, seeds: Iterable[int] = range(5)) -> P
     x = np.array([3, 2, 0.5, -0.5, 1, 0.8, -0.6, 1.1, -0.9, 0.4, 0, -1.2, 0.7, -0.3, 0.5, -0.8])
     y = np.stack([A @ x + sigma * np.random.default_rng(s).standard_normal(len(A)) for s in seeds])
     n = len(y)
-    means, variances = torch.zeros(2, 16, dtype=torch.float64), torch.ones(2, 16, dtype=torch.float64)
+    means = torch.zeros(2, 16, dtype=torch.float64, device="cpu")
+    variances = torch.ones_like(means)
     means[1, :2], variances[1, :2] = 3, 2
+    weights = torch.tensor([0.8, 0.2], dtype=torch.float32, device="cpu")
     prior = GaussianMixturePrior(
-        torch.tensor([0.8, 0.2]), means, NoiseSchedule.variance_preserving(), variances=variances
+        weights, means, NoiseSchedule.variance_preserving(), variances=variances
     )
     return Problems(
         prior,
         Matrix(torch.from_numpy(A).expand(n, -1, -1)),
         torch.from_numpy(y).reshape(n, 1, 1, -1),
-        torch.full((n, 1, 1, 1), float(sigma), dtype=torch.float64),
+        torch.full((n, 1, 1, 1), float(sigma), dtype=torch.float64, device="cpu"),
         torch.from_numpy(x).expand(n, 1, 1, 16),
     )

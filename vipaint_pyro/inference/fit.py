@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pyro
@@ -164,7 +164,11 @@ def fit(
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
-    with _in_the_store(guide, y), model.fitting() if known else nullcontext():
+    with ExitStack() as around:
+        around.enter_context(_in_the_store(guide, y))
+        if known:
+            around.enter_context(model.prior.frozen())
+            around.enter_context(model.fitting())
         for step in range(num_steps):
             with (
                 poutine.trace(param_only=True) as params,
@@ -194,7 +198,7 @@ def fit(
 def _check(step: int, value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
     """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
     bad = None
-    if not torch.isfinite(torch.tensor(value)):
+    if not torch.isfinite(torch.tensor(value, device="cpu")):
         sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
         bad = (sites[0] if sites else "the bound", "the bound's term")
     else:

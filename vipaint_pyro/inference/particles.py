@@ -149,10 +149,10 @@ class Cloud:
     def finish(self) -> Particles:
         n = self.z.shape[1]
         if not self.weigh:
-            none = torch.zeros(0, n)
-            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z)))
+            none = torch.zeros(0, n, dtype=self.z.dtype, device="cpu")
+            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z), device="cpu"))
         left = (self.log_weights != 0).any(0)
         self._replace(left)
         self.resampled[-1] = self.resampled[-1] | left
-        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T])
+        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T], device="cpu")
         return Particles(self.z, self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors)

@@ -39,11 +39,12 @@ def segment(length: float, angle: float, kernel_size: int | None = None) -> Tens
     if size < least:
         raise ValueError(f"a motion over {length:g} pixels needs a kernel_size of at least {least}, but has {size}")
     half = length / 2
-    direction = torch.tensor([-math.sin(math.radians(angle)), math.cos(math.radians(angle))], dtype=torch.float64)
-    lines = torch.arange(-(size // 2), size // 2 + 1, dtype=torch.float64)
+    radians = math.radians(angle)
+    direction = torch.tensor([-math.sin(radians), math.cos(radians)], dtype=torch.float64, device="cpu")
+    lines = torch.arange(-(size // 2), size // 2 + 1, dtype=torch.float64, device="cpu")
     steep = direction[direction.abs() > 1e-12]
     crossings = (lines[:, None] / steep).flatten()
-    ends = torch.tensor([-half, half], dtype=torch.float64)
+    ends = torch.tensor([-half, half], dtype=torch.float64, device="cpu")
     s = torch.cat([crossings[crossings.abs() < half], ends]).sort().values
     # Gauss-Legendre's two points on each piece, exact up to cubics.
     middle, reach = (s[1:] + s[:-1]) / 2, (s[1:] - s[:-1]) / 2

@@ -38,7 +38,8 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
 
 def measured(image, operator: Operator, prior: DiffusionPrior) -> Measurement:
     """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
-    return Measurement.of(operator, to_y(image, operator, prior))
+    y = to_y(image, operator, prior)
+    return Measurement.of(operator.to(prior.device), y)
 
 
 def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
@@ -63,6 +64,7 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
     """
     check_operator(operator)
     check_fits(operator, prior)
+    operator = operator.to(prior.device)  # made where its user was
     observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
     n = observed.shape[0]
     with torch.no_grad():

@@ -2,14 +2,16 @@ r"""A diffusion prior = noise schedule + denoiser + codec."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import copy
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vipaint_pyro.networks.frozen import frozen
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.conditioned import Conditionable
 from vipaint_pyro.priors.conditioning import Conditioning
@@ -97,6 +99,21 @@ class DiffusionPrior(Conditionable):
     def is_latent(self) -> bool:
         """Whether images are decoded from latents, rather than being z_0 themselves."""
         return not isinstance(self.codec, IdentityCodec)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A block in which its networks are in evaluation mode, their weights out of every gradient.
+
+        Every call of a network sees to that for itself and leaves it as it was, so that a network is never changed
+        and no gradient gathers in it; a block spares each call a look at every module. Samplers and
+        :func:`vipaint_pyro.inference.fit` open one; a loop of Pyro's own ``SVI.step`` may.
+        """
+        networks = (self.denoiser.network, self.codec.network, self.conditioning.class_embedder)
+        with ExitStack() as stack:
+            for network in networks:
+                if isinstance(network, nn.Module):
+                    stack.enter_context(frozen(network))
+            yield
 
     def checkpointed(self, checkpointing: bool = True) -> DiffusionPrior:
         """This prior with gradient checkpointing: a backward pass calls the network again.

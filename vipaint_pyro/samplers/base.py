@@ -136,7 +136,7 @@ class Sampler(ABC):
     ) -> Samples:
         """The same, of settings that are settled: nothing is checked again. Calls of other threads are waited for."""
         prior, measurement = self.prepared(prior, measurement)
-        with alone():
+        with alone(), prior.frozen():
             run = Run(prior, measurement, num_samples, generator, on_step)
             samples = self.draw(run)
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds

@@ -11,7 +11,8 @@ from dataclasses import KW_ONLY, dataclass
 
 from torch import nn
 
-from vipaint_pyro.networks.calls import check_network, patch_size
+from vipaint_pyro.networks.calls import NETWORKS, check_network, patch_size
+from vipaint_pyro.networks.kinds import config_of, kind_of, unwrapped
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
@@ -30,8 +31,8 @@ _TEXT = {
 
 def text_inputs(network: nn.Module) -> tuple[str, ...]:
     """The names of the tensors that a network takes from text; empty for a network without."""
-    config = network.config
-    names = _TEXT.get(type(network).__name__, ())
+    config = unwrapped(network).config
+    names = _TEXT.get(kind_of(network, _TEXT), ())
     if config.get("addition_embed_type", None) == "text_time":  # Stable Diffusion XL
         names += ("text_embeds", "time_ids")
     return names
@@ -93,11 +94,11 @@ def assemble(parts: Components) -> dict:
 
     Raises:
         ValueError: where the parts do not fit each other, or the null class is none of the network's.
+        TypeError: for a network without a config.
     """
     network, autoencoder, class_embedder = parts.network, parts.autoencoder, parts.class_embedder
-    config, name = network.config, type(network).__name__
-    if hasattr(network, "config_name"):  # one of diffusers' own
-        check_network(name)
+    config = config_of(network, "network", NETWORKS)
+    check_network(network)
     codec = codec_for(autoencoder)
     shape = _latent_shape(network, autoencoder, codec.factor, parts.image_size)
     needs = () if class_embedder is not None else text_inputs(network)
@@ -117,12 +118,12 @@ def assemble(parts: Components) -> dict:
 
 
 def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size) -> tuple[int, int, int]:
-    config = network.config
+    config = unwrapped(network).config
     channels, size = config.in_channels, config.get("sample_size", None)
-    if type(network).__name__ == "FluxTransformer2DModel":
+    if kind_of(network, NETWORKS) == "FluxTransformer2DModel":
         channels //= 4  # tokens of 2x2
         # Its config names no size: the images are those its autoencoder was trained on.
-        size = None if autoencoder is None else autoencoder.config.sample_size // factor
+        size = None if autoencoder is None else unwrapped(autoencoder).config.sample_size // factor
     elif config.get("out_channels", None) not in (channels, 2 * channels, None):
         raise ValueError(
             f"a network from {channels} to {counted(config.out_channels, 'channel')} is no "
@@ -141,23 +142,24 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
             "write it into unet/config.json, or give image_size"
         )
     height, width = (size, size) if isinstance(size, int) else size
-    if autoencoder is not None and autoencoder.config.latent_channels != channels:
+    latent = channels if autoencoder is None else unwrapped(autoencoder).config.latent_channels
+    if latent != channels:
         raise ValueError(
             f"the network takes {counted(channels, 'channel')}, but the autoencoder has "
-            f"{counted(autoencoder.config.latent_channels, 'latent channel')}: they are not of one model"
+            f"{counted(latent, 'latent channel')}: they are not of one model"
         )
     return channels, height, width
 
 
 def _classes(network: nn.Module, null_class: int | None, class_embedder) -> tuple[int | None, int | None]:
     """How many classes there are, the null class not counted, and the null class."""
-    config, name = network.config, type(network).__name__
+    config, name = unwrapped(network).config, kind_of(network, NETWORKS)
     if name == "DiTTransformer2DModel":
         # Its table has one row more, the label that is dropped to (Peebles and Xie, arXiv:2212.09748, appendix A).
         count = config.num_embeds_ada_norm
         return count, count if null_class is None else null_class
     if class_embedder is not None:
-        classes = class_embedder.config.num_classes
+        classes = config_of(class_embedder, "class embedder", ("ClassEmbedder",)).num_classes
     else:
         classes = config.get("num_class_embeds", None)
         if name == "UNet2DConditionModel" and classes:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import Condition
+from vipaint_pyro.networks.frozen import frozen
+from vipaint_pyro.networks.kinds import kind_of
+from vipaint_pyro.networks.placement import device_of
 
 __all__ = ["TEXT_COMPONENTS", "encode"]
 
@@ -44,10 +48,13 @@ def encode(
             "the text encoders are not loaded (or were freed), so a prompt cannot be read: give prompt_embeds, "
             "or load the pipeline with its text_encoder and tokenizer"
         )
-    kind = _KINDS[type(network).__name__]
+    kind = _KINDS[kind_of(network, _KINDS)]
     if kind is _stable_diffusion and parts.get("text_encoder_2") is not None:
         kind = _stable_diffusion_xl
-    with torch.no_grad():
+    with torch.no_grad(), ExitStack() as stack:
+        for name in TEXT_COMPONENTS:
+            if isinstance(parts.get(name), nn.Module):
+                stack.enter_context(frozen(parts[name]))
         return kind(parts, list(prompt), negative_prompt, image_size, force_zeros_for_empty_prompt)
 
 
@@ -67,7 +74,7 @@ def _pipeline(name: str, parts: Parts, components: Sequence[str], **options):
 
 def _stable_diffusion(parts, prompt, negative, image_size, force_zeros):
     pipe = _pipeline("StableDiffusionPipeline", parts, TEXT_COMPONENTS[:2], requires_safety_checker=False)
-    device = parts["text_encoder"].device
+    device = device_of(parts["text_encoder"])
     given, null = pipe.encode_prompt(prompt, device, 1, negative is not None, negative)
     return {"encoder_hidden_states": given}, None if negative is None else {"encoder_hidden_states": null}
 
@@ -80,7 +87,7 @@ def _stable_diffusion_xl(parts, prompt, negative, image_size, force_zeros):
         negative_texts = None  # what force_zeros_for_empty_prompt asks about
     else:
         negative_texts = negative
-    device = parts["text_encoder"].device
+    device = device_of(parts["text_encoder"])
     given, null, pooled, null_pooled = pipe.encode_prompt(
         prompt, device=device, do_classifier_free_guidance=negative is not None, negative_prompt=negative_texts
     )
@@ -99,7 +106,7 @@ def _stable_diffusion_3(parts, prompt, negative, image_size, force_zeros):
     if parts.get("text_encoder_3") is None:
         pipe.register_modules(transformer=parts["transformer"])  # the width of the zeros that stand for T5's
     given, null, pooled, null_pooled = pipe.encode_prompt(
-        prompt, None, None, device=parts["text_encoder"].device,
+        prompt, None, None, device=device_of(parts["text_encoder"]),
         do_classifier_free_guidance=negative is not None, negative_prompt=negative,
     )  # fmt: skip
 
@@ -113,7 +120,7 @@ def _flux(parts, prompt, negative, image_size, force_zeros):
     pipe = _pipeline("FluxPipeline", parts, TEXT_COMPONENTS[:4])
 
     def named(texts: Sequence[str]) -> Condition:
-        states, pooled, _ = pipe.encode_prompt(list(texts), device=parts["text_encoder"].device)
+        states, pooled, _ = pipe.encode_prompt(list(texts), device=device_of(parts["text_encoder"]))
         return {"encoder_hidden_states": states, "pooled_projections": pooled}
 
     return named(prompt), None if negative is None else named(negative)

@@ -216,7 +216,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             callback=moved,
         )
         # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-        chosen = torch.linspace(0, self.num_particles - 1, run.num_samples).round().long()
+        last = self.num_particles - 1
+        chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
         diagnostics = {
             "log_evidence": particles.log_evidence.tolist(),
             "smallest_ess": particles.ess.min(0).values.tolist(),
