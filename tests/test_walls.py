@@ -13,7 +13,7 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
-    {"lazily", "files", "reading", "randomness", "distributions", "settings", "calibration"},
+    {"lazily", "faults", "files", "reading", "randomness", "distributions", "settings", "calibration"},
     {"images"},
     {"plots", "datasets"},
     {"networks"},

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from vipaint_pyro.faults import check_finite
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.conditioned import Conditionable
 from vipaint_pyro.priors.conditioning import Conditioning
@@ -126,8 +127,10 @@ class DiffusionPrior(Conditionable):
 
         Raises:
             ValueError: for a prior that needs a label or a text and was given none.
+            NonFiniteError: where the prediction is not finite.
         """
         z0 = self._denoised(z, t)
+        check_finite(z0, "the network's prediction", t)
         if self.calls is not None:
             self.calls.add(z0)
         return z0
@@ -185,13 +188,15 @@ class DiffusionPrior(Conditionable):
         return None
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images in [-1, 1] of latents z_0 with shape (*, C, H, W)."""
+        """Images in [-1, 1] of latents z_0 with shape (*, C, H, W); raises NonFiniteError where they are not finite."""
         x = self.codec.decode(z.reshape(-1, *z.shape[-3:]))
+        check_finite(x, "a decoded image")
         return x.reshape(*z.shape[:-3], *x.shape[-3:])
 
     def encode(self, x: Tensor) -> Tensor:
-        """Latents z_0 of images with shape (*, C, H, W) in [-1, 1]."""
+        """Latents z_0 of images with shape (*, C, H, W) in [-1, 1]; raises NonFiniteError where they are not finite."""
         z = self.codec.encode(x.reshape(-1, *x.shape[-3:]))
+        check_finite(z, "an encoded image")
         return z.reshape(*x.shape[:-3], *z.shape[-3:])
 
     def times(self, start: int, stop: int, num_steps: int) -> list[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
@@ -67,23 +67,27 @@ class ReverseSampler(Sampler):
 
         Raises:
             ValueError: as :meth:`visits`.
-            FloatingPointError: where a sample stops being finite; names the step and the time.
+            NonFiniteError: where a sample stops being finite; names the step and the time.
+            OutOfMemory: where the memory does not suffice; names the step.
         """
         times, first = self.visits(run.prior, start), None
         for i, (t, s) in enumerate(zip(times, times[1:])):
-            z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
-            first = z0 if first is None else first
-            if not torch.isfinite(z).all():
-                raise FloatingPointError(
-                    f"a sample is no longer finite at refinement step {i} (time {t}); {self.cure()}"
-                )
+            with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
+                z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
+                first = z0 if first is None else first
+                check_finite(z, "a sample")
             replaced = run.report(Progress("refinement", i, t, z, z0))
             z = z if replaced is None else replaced
-        return run.prior.decode(z), first
+        with located("decoding", broken=self.cure(), memory=self.relief(len(z))):
+            return run.prior.decode(z), first
 
     def cure(self) -> str:
         """What to do where a sample stops being finite."""
         return "check the prior's precision"
+
+    def relief(self, at_once: int) -> str:
+        """What to do where the memory does not suffice for so many samples at once."""
+        return f"lower chunk, the samples at once (here {at_once})" if at_once > 1 else "take a smaller image or prior"
 
     @staticmethod
     def _back(run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:
