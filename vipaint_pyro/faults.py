@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 
 import torch
 from torch import Tensor
 
-__all__ = ["Fault", "NonFiniteError", "OutOfMemory", "Stopped", "check_finite", "fault_of", "located"]
+__all__ = ["Fault", "NonFiniteError", "OutOfMemory", "Stopped", "check_finite", "fault_of", "freed", "located"]
 
 
 class Fault(Exception):
@@ -136,6 +137,15 @@ def located(
         if fault is error:
             raise
         raise fault from error
+
+
+def freed(error: BaseException) -> BaseException:
+    """An error that is kept for later, without the tensors that the frames on its way hold."""
+    link = error
+    while link is not None:
+        clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _plain(error: BaseException) -> BaseException:

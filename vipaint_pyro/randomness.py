@@ -9,7 +9,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-__all__ = ["NoiseStreams", "PerImageNoise", "isolated"]
+__all__ = ["Draws", "NoiseStreams", "PerImageNoise", "isolated"]
 
 
 class NoiseStreams:
@@ -19,10 +19,15 @@ class NoiseStreams:
         generators: one for all images, or a list with one per image; None takes the global state.
         num_images: N.
 
+    Attributes:
+        first: the number of the first sample that is drawn; above 0 for a part of :class:`Draws`.
+
     Raises:
         TypeError: for anything but torch generators.
         ValueError: for a list of another length.
     """
+
+    first = 0
 
     def __init__(
         self, generators: torch.Generator | Sequence[torch.Generator] | None, num_images: int
@@ -63,11 +68,75 @@ class NoiseStreams:
         many = self._many or [self._one] * self.num_images
         return [int(torch.randint(2**62, (), generator=g, device="cpu" if g is None else g.device)) for g in many]
 
+    def states(self, device: torch.device) -> list[Tensor]:
+        """Where each generator stands; in place of None the global one of this device."""
+        return [_global_state(device) if g is None else g.get_state() for g in self._many or [self._one]]
+
+    def return_to(self, states: Sequence[Tensor], device: torch.device) -> None:
+        """Go back to where the generators stood."""
+        for g, state in zip(self._many or [self._one], states, strict=True):
+            if g is not None:
+                g.set_state(state)
+            elif device.type == "cuda":
+                torch.cuda.set_rng_state(state, device)
+            else:
+                torch.set_rng_state(state)
+
     @staticmethod
     def _draw(shape, generator, like):
         device = like.device if generator is None else generator.device
         noise = torch.randn(tuple(shape), generator=generator, device=device, dtype=like.dtype)
         return noise.to(like.device)
+
+
+class Draws:
+    """The noise of S samples that are drawn some at a time, the same as if all were drawn at once.
+
+    Every part has to ask for the same noise, in the same order. The first one leaves the streams' states behind, to
+    which the next ones return, and each takes its samples out of the noise of all: what is drawn is never kept.
+
+    Args:
+        streams: noise of each image.
+        num_samples: S.
+    """
+
+    def __init__(self, streams: NoiseStreams, num_samples: int) -> None:
+        self.streams, self.num_samples = streams, num_samples
+        self.states: list[list[Tensor]] = []
+
+    def part(self, start: int, stop: int) -> NoiseStreams:
+        """The noise of the samples start ... stop - 1, which is asked for with shapes (stop - start, ...)."""
+        return _Part(self, start, stop)
+
+
+class _Part(NoiseStreams):
+    def __init__(self, draws: Draws, start: int, stop: int) -> None:
+        vars(self).update(vars(draws.streams))
+        self._draws, self._range, self._asked, self.first = draws, (start, stop), 0, start
+
+    def normal(self, shape, dim, like):
+        start, stop = self._range
+        if shape[0] != stop - start or dim == 0:
+            raise ValueError(f"noise of {stop - start} samples has the shape ({stop - start}, ...), not {tuple(shape)}")
+        self._return(like.device)
+        return super().normal((self._draws.num_samples, *shape[1:]), dim, like)[start:stop]
+
+    def uniform(self, like):
+        self._return(torch.device("cpu"))
+        return super().uniform(like)
+
+    def seeds(self):
+        self._return(torch.device("cpu"))
+        return super().seeds()
+
+    def _return(self, device: torch.device) -> None:
+        """To where the streams stood when the first part asked for the same."""
+        known = self._draws.states
+        if self._asked < len(known):
+            self._draws.streams.return_to(known[self._asked], device)
+        else:
+            known.append(self._draws.streams.states(device))
+        self._asked += 1
 
 
 class PerImageNoise(Messenger):
@@ -120,6 +189,10 @@ class PerImageNoise(Messenger):
     def _stratified(self, size: int, n: int) -> Tensor:
         u = (torch.arange(n) + torch.rand((), generator=self._levels)) / n
         return (u * size).long().clamp_max(size - 1)
+
+
+def _global_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
 @contextmanager

@@ -81,7 +81,9 @@ def times() -> Kind:
     return Kind(tuple, check, "is a list of whole times, T_e > ... > T_s")
 
 
-def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = ""):
+def setting(
+    default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = "", keyword: bool = False
+):
     """A field of a settings dataclass.
 
     Args:
@@ -90,8 +92,10 @@ def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", opt
         text: half a line of help.
         stands_for: what None stands for, in words.
         option: its name on the command line, where that is not the field's with dashes.
+        keyword: whether it is given by its name alone.
     """
-    return field(default=default, metadata={"kind": kind, "text": text, "stands_for": stands_for, "option": option})
+    said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option}
+    return field(default=default, metadata=said, kw_only=keyword)
 
 
 def check_settings(settings: object) -> None:

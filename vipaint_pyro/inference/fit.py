@@ -28,7 +28,8 @@ _BROKEN = (
     "prior's precision"
 )
 _MEMORY = (
-    "the guide keeps the parameters of the step before. Take fewer chains (num_particles of the loss), timesteps or images"
+    "the guide keeps the parameters of the step before. Take fewer chains (num_particles of the loss), timesteps or "
+    "images"
 )
 
 

@@ -2,12 +2,13 @@ r"""A diffusion prior = noise schedule + denoiser + codec."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 from torch.utils.checkpoint import checkpoint
 
 from vipaint_pyro.faults import check_finite
@@ -35,10 +36,12 @@ class DiffusionPrior(Conditionable):
     Attributes:
         calls: what counts the calls of :meth:`denoise` (:func:`vipaint_pyro.priors.counting.count_calls`), or None.
         checkpointing: whether a backward pass calls the network again; see :meth:`checkpointed`.
+        pieces: how many samples of every image the networks are given at once; see :meth:`in_pieces`.
     """
 
     calls: Calls | None = None
     checkpointing: bool = False
+    pieces: int | None = None
 
     def __init__(
         self,
@@ -109,6 +112,27 @@ class DiffusionPrior(Conditionable):
         new.checkpointing = checkpointing
         return new
 
+    def in_pieces(self, samples: int | None) -> DiffusionPrior:
+        """This prior with networks that are given so many samples of every image at once; None for all of them.
+
+        That is where no gradient is taken: what a gradient needs is kept of all samples anyway.
+        """
+        new = copy(self)
+        new.pieces = samples
+        return new
+
+    def _piecewise(self, network: Callable[..., Tensor], z: Tensor, *more: Tensor | None) -> Tensor:
+        """A network's values at z (*, N, C, H, W), flattened; ``more`` has tensors of as many entries."""
+        flat = z.reshape(-1, *z.shape[-3:])
+        size = len(flat) if self.pieces is None or z.ndim < 5 else self.pieces * z.shape[-4]
+        if len(flat) <= size or (torch.is_grad_enabled() and z.requires_grad):
+            return network(flat, *more)
+
+        def part(start: int) -> Tensor:
+            return network(*tree_map_only(Tensor, lambda v: v[start : start + size], (flat, *more)))
+
+        return torch.cat([part(start) for start in range(0, len(flat), size)])
+
     def counted(self, calls: Calls) -> DiffusionPrior:
         """This prior, each z that :meth:`denoise` is asked for added to ``calls``."""
         new = copy(self)
@@ -145,7 +169,7 @@ class DiffusionPrior(Conditionable):
             # The networks draw nothing in evaluation mode, so the random state needs no keeping.
             z0 = checkpoint(self.denoiser, flat, times, condition, use_reentrant=False, preserve_rng_state=False)
         else:
-            z0 = self.denoiser(flat, times, condition)
+            z0 = self._piecewise(self.denoiser, z, times, condition)
         return z0.reshape(z.shape)
 
     def reverse(
@@ -189,7 +213,7 @@ class DiffusionPrior(Conditionable):
 
     def decode(self, z: Tensor) -> Tensor:
         """Images in [-1, 1] of latents z_0 with shape (*, C, H, W); raises NonFiniteError where they are not finite."""
-        x = self.codec.decode(z.reshape(-1, *z.shape[-3:]))
+        x = self._piecewise(self.codec.decode, z)
         check_finite(x, "a decoded image")
         return x.reshape(*z.shape[:-3], *x.shape[-3:])
 

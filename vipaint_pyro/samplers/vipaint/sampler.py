@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import torch
 from pyro import infer
+from torch import Tensor
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
@@ -25,6 +27,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
@@ -59,6 +62,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
+            chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
@@ -103,7 +107,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             self.refinement().perceptual().check(measurement.operator, measurement.y)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
-        return prior.checkpointed(self.gradient_checkpointing), measurement.noisy(self.measurement_scale)
+        prior = prior.checkpointed(self.gradient_checkpointing).in_pieces(self.chunk)
+        return prior, measurement.noisy(self.measurement_scale)
 
     def _perceptual(self, pixel) -> Perceptual:
         return Perceptual(self.perceptual, pixel, self.perceptual_net, self.perceptual_weights or None)
@@ -134,7 +139,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             perceptual_refinement=self.perceptual_refinement,
             perceptual_net=self.perceptual_net,
             perceptual_weights=self.perceptual_weights or None,
+            chunk=self.chunk,
         )
+
+    def at_once(self, num_samples: int) -> int:
+        return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
@@ -184,9 +193,14 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         else:
             z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
-        images, predictions[last] = self.refinement().walk(run, z[last], last)
-        with torch.no_grad():
-            levels = {t: run.prior.decode(z0) for t, z0 in predictions.items()}
+        z, refined = z[last], self.refinement()
+
+        def chunk(part: Run) -> tuple[Tensor, Tensor]:
+            return refined.walk(part, z[part.first : part.first + part.num_samples], last)
+
+        images, predictions[last] = run.in_chunks(self.at_once(run.num_samples), chunk)
+        with torch.no_grad(), located("decoding"):
+            levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
 
     def _weighed(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
 
 __all__ = ["CORRECTIONS", "LOSSES", "Correct", "Fit", "Refine"]
@@ -99,6 +100,10 @@ class Refine:
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
+        chunk: how many samples per image are refined and decoded at once, and for how many the network is asked where
+            draws are made and weighed. Memory grows with it, results do not change. The particles of ``"smc"`` are one
+            population: below T_s all of them are moved at once. None: 25, and of small images as many as have
+            2^18 entries.
     """
 
     refinement_steps: int = setting(100, whole(), "DPS steps from T_s to the image.")
@@ -115,6 +120,7 @@ class Refine:
         stands_for="unknown, no stop",
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
+    chunk: int | None = chunk_setting()
 
 
 @dataclass(frozen=True)
