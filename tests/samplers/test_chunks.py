@@ -44,9 +44,18 @@ def seen(double):
     return Measurement.of(Inpainting(observed), y * observed)
 
 
+FAST = {("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint+psis", "one")}
+
+
 @pytest.mark.filterwarnings("ignore:importance weights")
-@pytest.mark.parametrize("generator", GENERATORS)
-@pytest.mark.parametrize("name", CHUNKED)
+@pytest.mark.parametrize(
+    "name, generator",
+    [
+        pytest.param(name, g, marks=[] if (name, g) in FAST else pytest.mark.slow)
+        for name in CHUNKED
+        for g in GENERATORS
+    ],
+)
 def test_no_result_depends_on_the_chunk(double, seen, name, generator):
     def draw(chunk):
         with torch.random.fork_rng():
@@ -129,7 +138,11 @@ def test_a_chunk_is_a_number(double, seen, chunk):
 @pytest.mark.parametrize("name", ["dps", "vipaint"])
 @pytest.mark.parametrize(
     "trouble, kind",
-    [(KeyboardInterrupt(), Stopped), (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory), (None, NonFiniteError)],
+    [
+        (KeyboardInterrupt(), Stopped),
+        (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory),
+        (None, NonFiniteError),
+    ],
 )
 def test_what_is_finished_is_kept(double, seen, name, trouble, kind):
     """Something happens in the third chunk: the first two come back, as they would have been."""

@@ -36,6 +36,8 @@ from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
 
 __all__ = ["VIPaintSampler"]
 
+_FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn gradient_checkpointing on"
+
 
 @dataclass(frozen=True)
 class VIPaintSampler(Correct, Refine, Fit, Sampler):
@@ -162,7 +164,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def draw(self, run: Run, guide: Guide | None = None) -> Samples:
         model, record = self.model(run.prior, run.measurement), None
         if guide is None:
-            with run.phase("fit"):
+            with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
             samples = (self._weighed if self.correct == "smc" else self._refined)(run, model, guide)
@@ -187,19 +189,22 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
         last, diagnostics = model.timesteps[-1], {}
+        relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
-            z, predictions, diagnostics = resampled(
-                model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
-            )
+            with located("psis", memory=f"{relief}, or num_particles"):
+                z, predictions, diagnostics = resampled(
+                    model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
+                )
         else:
-            z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
+            with located("the guide's draws", memory=relief):
+                z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
         z, refined = z[last], self.refinement()
 
         def chunk(part: Run) -> tuple[Tensor, Tensor]:
             return refined.walk(part, z[part.first : part.first + part.num_samples], last)
 
         images, predictions[last] = run.in_chunks(self.at_once(run.num_samples), chunk)
-        with torch.no_grad(), located("decoding"):
+        with torch.no_grad(), located("decoding", memory=relief):
             levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
 
@@ -211,9 +216,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         below = run.prior.times(model.timesteps[-1], CLEAN, self.refinement_steps)
 
         def moved(step, t, z, z0):
-            if t < below[0]:  # weighed particles cannot be replaced: what a caller returns is not looked at
-                i = below.index(t) - 1
-                run.report(Progress("refinement", i, below[i], z, z0))
+            if t >= below[0]:
+                return None
+            i = below.index(t) - 1
+            return run.report(Progress("refinement", i, below[i], z, z0))
 
         particles = run_smc(
             model,
