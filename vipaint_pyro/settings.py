@@ -82,7 +82,14 @@ def times() -> Kind:
 
 
 def setting(
-    default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = "", keyword: bool = False
+    default: object,
+    kind: Kind,
+    text: str,
+    *,
+    stands_for: str = "",
+    option: str = "",
+    keyword: bool = False,
+    nothing: object = None,
 ):
     """A field of a settings dataclass.
 
@@ -93,8 +100,10 @@ def setting(
         stands_for: what None stands for, in words.
         option: its name on the command line, where that is not the field's with dashes.
         keyword: whether it is given by its name alone.
+        nothing: what a settled sampler holds where there is nothing to settle on; it may come again, to be settled
+            once more.
     """
-    said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option}
+    said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option, "nothing": nothing}
     return field(default=default, metadata=said, kw_only=keyword)
 
 
@@ -103,6 +112,9 @@ def check_settings(settings: object) -> None:
     for f in fields(settings):
         kind, value = f.metadata.get("kind"), vars(settings)[f.name]
         if kind is None or (value is None and f.default is None):
+            continue
+        nothing = f.metadata.get("nothing")
+        if nothing is not None and type(value) is type(nothing) and value == nothing:
             continue
         if not kind.check(value):
             raise ValueError(f"{f.name} {kind.text}, but is {value!r}")

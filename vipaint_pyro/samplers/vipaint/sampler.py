@@ -47,7 +47,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """These settings with what None stands for on this prior and measurement: none is None afterwards.
 
         Where there is nothing to settle on, a value says so: an infinite ``fraction`` sets no bound, a ``noise_scale``
-        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship.
+        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship. Settled once
+        more, it stays as it is.
 
         Raises:
             ValueError: for settings that cannot be, or that exclude each other.
@@ -61,13 +62,18 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             timesteps=self._timesteps(prior),
             noise_scale=self._noise_scale(prior, measurement),
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
-            measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
+            measurement_scale=self._measurement_scale(),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
+
+    def _measurement_scale(self) -> float:
+        if self.measurement_scale is None:
+            return 0.05 if self.correct == "smc" else 0.0
+        return self.measurement_scale
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -76,11 +82,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
         if not measurement.likelihood.noise_alone:
-            if self.noise_scale is not None:
+            if self.noise_scale:
                 raise ValueError(
                     "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
                 )
             return 0.0
+        if self.noise_scale == 0:
+            raise ValueError(f"noise_scale is a finite number, above 0, but is {self.noise_scale}")
         if self.noise_scale is not None:
             return self.noise_scale
         return measurement.y[0].numel() / math.prod(prior.image_shape)
@@ -97,6 +105,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
             )
+        if self.correct == "smc" and self.measurement_scale == 0:
+            raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
         if self.correct == "smc" and prior.is_latent:
             raise ValueError(
                 "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"

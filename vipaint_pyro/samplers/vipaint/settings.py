@@ -5,6 +5,7 @@ Imports nothing heavy, so that the command line can make its options of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from vipaint_pyro.samplers.chunk import chunk_setting
@@ -57,7 +58,7 @@ class Fit:
     beta: float = setting(1.0, number(above=0), "Weight of the KL terms in the bound.")
     noise_scale: float | None = setting(
         None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
-        stands_for="entries of the measurement per entry of the image, 1 for inpaint",
+        stands_for="entries of the measurement per entry of the image, 1 for inpaint", nothing=0.0,
     )  # fmt: skip
     fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
@@ -111,13 +112,13 @@ class Refine:
     limit: bool = setting(True, switch(), "Whether a DPS step may not be longer than the residual.")
     fraction: float | None = setting(
         None, number(above=0), "How much of the residual a DPS step may take away.",
-        stands_for="0.3 for latent priors, no bound for pixel ones",
+        stands_for="0.3 for latent priors, no bound for pixel ones", nothing=math.inf,
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
         "Noise in the image, in units of [-1, 1]: the refinement stops at the residual that it leaves; --correct smc "
         "needs it (0.05).",
-        stands_for="unknown, no stop",
+        stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
     chunk: int | None = chunk_setting()
