@@ -57,9 +57,9 @@ class NonFiniteError(Fault, FloatingPointError):
         name: of a fit, the sample site or the parameter where it was seen first, else what it is a number of.
     """
 
-    def __init__(self, name: str, *, what: str = "", time: int | None = None, advice: str = "") -> None:
+    def __init__(self, name: str, what: str = "", *, time: int | None = None, advice: str = "") -> None:
         self.name = name
-        super().__init__(f"{what or name} is not finite", time=time, advice=advice)
+        super().__init__(what or f"{name} is not finite", time=time, advice=advice)
 
 
 class OutOfMemory(Fault, MemoryError):
@@ -99,8 +99,12 @@ def fault_of(error: BaseException) -> Fault | None:
     if memory or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
         size = re.search(r"allocate ([\d.]+ ?[KMGT]?i?B|\d+ bytes)", text)
         return OutOfMemory("out of memory" + (f" ({size[1]} more were asked for)" if size else ""))
-    if isinstance(error, ValueError) and (refused := _REFUSED.search(text)) and _NO_NUMBER.search(text):
-        return NonFiniteError(refused["what"], what=f"the {refused['what']} of {refused['of']}")
+    if isinstance(error, ValueError) and (refused := _REFUSED.search(text)):
+        what = f"the {refused['what']} of {refused['of']} is not finite"
+        if _NO_NUMBER.search(text):
+            return NonFiniteError(refused["what"], what)
+        if "..." in text:  # the entry that is refused is not shown
+            return NonFiniteError(refused["what"], f"{what}, or out of its range")
     if isinstance(error, RuntimeError) and "non-finite" in text:
         return NonFiniteError("a matrix")
     return None
@@ -150,6 +154,6 @@ def freed(error: BaseException) -> BaseException:
 
 def _plain(error: BaseException) -> BaseException:
     """An error as it was raised, without the shapes of all sites that Pyro adds at every frame."""
-    while "\nTrace Shapes:" in str(error) and error.__cause__ is not None:
+    while "Trace Shapes:" in str(error) and error.__cause__ is not None:
         error = error.__cause__
     return error

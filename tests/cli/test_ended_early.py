@@ -5,10 +5,14 @@ import json
 
 import PIL.Image
 import pytest
+import safetensors
 import torch
 
-from tests.cli.test_cli import here, inpaint, plain, vipaint  # noqa: F401
+from tests.cli import test_cli
+from tests.cli.test_cli import inpaint, plain, vipaint
 from vipaint_pyro.priors.denoisers import EpsilonDenoiser
+
+here = test_cli.here
 
 
 def at_call(n, trouble):
@@ -77,6 +81,15 @@ def test_metrics_that_do_not_fit_cost_no_pictures(here, monkeypatch):
     )  # fmt: skip
     assert result.exit_code == 1 and "out of memory (2.00 GiB more were asked for) in metrics" in lines(result)[-1]
     assert json.loads((here / "out" / "run.json").read_text())["to_the_truth"] is None
+
+
+def test_a_full_disk_is_named_where_the_guide_is_written(here, monkeypatch):
+    def full(*_, **__):
+        raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    result = inpaint("--out", "out", "--timesteps", "700,300")
+    assert result.exit_code == 1 and "could not be written to out: " in lines(result)[-1] and len(lines(result)) == 2
 
 
 @pytest.mark.parametrize("n", [1, 3, 8])

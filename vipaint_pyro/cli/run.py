@@ -51,6 +51,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     check_folder(out, options["overwrite"])
     method(options["method"])
     import torch
+    from safetensors import SafetensorError
 
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run, write_run
@@ -103,7 +104,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     out = _still_free(out, options["overwrite"])
     try:
         write_run(out, Run(*first, output, settled, facts, truth))
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
     if ended is not None:

@@ -184,4 +184,4 @@ def _check(value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]
                 bad = (name, "the gradient")
                 break
     if bad is not None:
-        raise NonFiniteError(bad[0], what=f"{bad[1]} of {bad[0]}")
+        raise NonFiniteError(bad[0], f"{bad[1]} of {bad[0]} is not finite")
