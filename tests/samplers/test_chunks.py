@@ -1,5 +1,8 @@
 """Samples drawn some at a time are those drawn at once."""
 
+import subprocess
+import sys
+
 import pyro.distributions as dist
 import pytest
 import torch
@@ -181,3 +184,33 @@ def test_ctrl_c_in_the_first_chunk_is_ctrl_c(double, seen):
 
 def test_methods_that_are_not_chunked_say_no(double, seen):
     assert {name for name in METHODS if "chunk" in METHODS[name].open()} == {"vipaint", "dps", "blended"}
+
+
+MEASURED = """
+import resource, sys, torch
+from diffusers import DDPMScheduler
+from tests.conftest import tiny_unet
+from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.samplers import make_sampler
+samples, chunk, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+prior = DiffusionPrior.from_components(tiny_unet(size=32), DDPMScheduler(clip_sample=False))
+seen = Measurement.of(Inpainting(torch.rand(1, 1, 32, 32) < 0.5), torch.zeros(1, 1, 32, 32))
+few = {"num_steps": 2} if name == "dps" else {"fit_steps": 1, "num_chains": 1, "refinement_steps": 2}
+make_sampler(name, chunk=chunk, **few)(prior, seen, samples, torch.Generator().manual_seed(0))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+"""
+
+
+def peak(samples, chunk, name):
+    """Peak memory of a process in MiB."""
+    run = [sys.executable, "-c", MEASURED, str(samples), str(chunk), name]
+    return float(subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dps", "vipaint"])
+def test_a_thousand_samples_need_no_more_memory_than_a_chunk(name):
+    """But for the samples themselves and what is known of each, 4 MiB a tensor of them here."""
+    few, many, at_once = peak(25, 25, name), peak(1000, 25, name), peak(1000, 1000, name)
+    assert many - few < 120 < 600 < at_once - few, (few, many, at_once)
