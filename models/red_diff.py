@@ -136,10 +136,10 @@ class REDDiffModel(ImageModel):
         """The plate over the S restarts."""
         return pyro.plate("restarts", self.num_restarts, dim=-2)
 
-    @contextmanager
     def outline(self) -> dict[str, object]:
         return {**super().outline(), "restarts": self.num_restarts}
 
+    @contextmanager
     def fitting(self) -> Iterator[None]:
         """A fit, which leaves the program at the top."""
         try:

@@ -14,7 +14,8 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
     {"wording"},
-    {"lazily", "files", "reading", "randomness", "distributions", "settings", "calibration"},
+    {"lazily", "faults", "files", "reading", "distributions", "settings", "calibration"},
+    {"randomness"},
     {"images"},
     {"plots", "datasets"},
     {"networks"},
@@ -40,7 +41,7 @@ FOREIGN = {
     "vipaint_pyro/networks/kinds.py": "diffusers networks, or a user's, and what wraps them",
     "vipaint_pyro/networks/placement.py": "accelerate's hooks",
     "vipaint_pyro/reading.py": "PIL images",
-    "vipaint_pyro/randomness.py": "torch and Pyro distributions",
+    "vipaint_pyro/inference/per_image_noise.py": "torch and Pyro distributions",
     "guides/auto.py": "Pyro's AutoGuides",
 }
 #: Functions of more than eight parameters: the two that users call, and what diffusers reads off a signature.

@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from pyro.distributions import Delta
-from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from vipaint_pyro.distributions import Estimated, FromNoise
 from vipaint_pyro.wording import counted
 
-__all__ = ["NoiseStreams", "PerImageNoise", "drawn_on", "isolated", "usual_defaults"]
+__all__ = ["Draws", "NoiseStreams", "drawn_on", "isolated", "usual_defaults"]
 
 
 def drawn_on(generator: torch.Generator | None) -> torch.device:
@@ -28,10 +25,15 @@ class NoiseStreams:
         generators: one for all images, or a list with one per image; None takes the global state.
         num_images: N.
 
+    Attributes:
+        first: the number of the first sample that is drawn; above 0 for a part of :class:`Draws`.
+
     Raises:
         TypeError: for anything but torch generators.
         ValueError: for a list of another length.
     """
+
+    first = 0
 
     def __init__(
         self, generators: torch.Generator | Sequence[torch.Generator] | None, num_images: int
@@ -80,6 +82,20 @@ class NoiseStreams:
         many = self._many or [self._one] * self.num_images
         return [int(torch.randint(2**62, (), generator=g, device=drawn_on(g))) for g in many]
 
+    def states(self, device: torch.device) -> list[Tensor]:
+        """Where each generator stands; in place of None the global one of this device."""
+        return [_global_state(device) if g is None else g.get_state() for g in self._many or [self._one]]
+
+    def return_to(self, states: Sequence[Tensor], device: torch.device) -> None:
+        """Go back to where the generators stood."""
+        for g, state in zip(self._many or [self._one], states, strict=True):
+            if g is not None:
+                g.set_state(state)
+            elif device.type == "cuda":
+                torch.cuda.set_rng_state(state, device)
+            else:
+                torch.set_rng_state(state)
+
     @staticmethod
     def _draw(kind, shape, generator, like):
         device = like.device if generator is None else generator.device
@@ -87,71 +103,58 @@ class NoiseStreams:
         return noise.to(like.device)
 
 
-class PerImageNoise(Messenger):
-    r"""An effect handler that draws a guide's sites from :class:`NoiseStreams`.
+class Draws:
+    """The noise of S samples that are drawn some at a time, the same as if all were drawn at once.
 
-    Each image's noise then comes from its own generator, so that its result does not depend on its
-    neighbours in the batch. Subsampled plates (the noise levels, shared by the images) are
-    stratified: one index from each part of equal size, from a stream of their own with a fixed
-    seed. Every index is equally likely, so estimates stay unbiased, with less variance than
-    Pyro's random subset.
+    Every part has to ask for the same noise, in the same order. The first one leaves the streams' states behind, to
+    which the next ones return, and each takes its samples out of the noise of all: what is drawn is never kept.
 
-    Densities that are estimated with noise (:class:`~vipaint_pyro.distributions.Estimated`) take it from there too.
-
-    The two draws of a plate named "draws" (see ``DiffusionModel.draws``) are antithetic.
-
-    Gaussian sites and those of a :class:`~vipaint_pyro.distributions.FromNoise` are drawn; of
-    others, those of a single image start from a seed of its stream, and those of a batch are left to Pyro.
+    Args:
+        streams: noise of each image.
+        num_samples: S.
     """
 
-    def __init__(self, streams: NoiseStreams) -> None:
-        super().__init__()
-        self.streams = streams
-        self._levels = torch.Generator().manual_seed(0)
+    def __init__(self, streams: NoiseStreams, num_samples: int) -> None:
+        self.streams, self.num_samples = streams, num_samples
+        self.states: list[list[Tensor]] = []
 
-    def _pyro_sample(self, msg) -> None:
-        fn = msg["fn"]
-        if isinstance(fn, Estimated):
-            fn.streams = self.streams
-        if msg["is_observed"] or msg["done"] or msg["value"] is not None:
-            return
-        if type(fn).__name__ == "_Subsample":
-            msg["value"] = self._stratified(fn.size, fn.subsample_size or fn.size)
-            msg["done"] = True
-            return
-        normal = fn
-        # What a transform makes of a Gaussian is none.
-        while hasattr(normal, "base_dist") and not isinstance(normal, torch.distributions.TransformedDistribution):
-            normal = normal.base_dist
-        if isinstance(normal, torch.distributions.Normal):
-            noise = self._noise(fn, msg["cond_indep_stack"], normal.loc)
-            msg["value"] = normal.loc + normal.scale * noise
-            msg["done"] = True
-        elif isinstance(normal, FromNoise):
-            images = len(normal.batch_shape) - 1
-            msg["value"] = normal.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
-            msg["done"] = True
-        elif self.streams.num_images == 1 and not isinstance(normal, Delta):
-            (seed,) = self.streams.seeds()
-            with isolated(seed):
-                msg["value"] = fn(*msg["args"], **msg["kwargs"])
-            msg["done"] = True
+    def part(self, start: int, stop: int) -> NoiseStreams:
+        """The noise of the samples start ... stop - 1, which is asked for with shapes (stop - start, ...)."""
+        return _Part(self, start, stop)
 
-    def _noise(self, fn, plates, like: Tensor) -> Tensor:
-        """Noise of fn's shape; along the axis of a plate "draws" of two, xi and -xi."""
-        shape, images = list(fn.shape()), len(fn.batch_shape) - 1
-        pairs = [len(fn.batch_shape) + p.dim for p in plates if p.name == "draws" and p.size == 2]
-        for dim in pairs:
-            shape[dim] = 1
-        noise = self.streams.normal(shape, images, like)
-        for dim in pairs:
-            noise = torch.cat([noise, -noise], dim)
-        return noise
 
-    def _stratified(self, size: int, n: int) -> Tensor:
-        shift = torch.rand((), generator=self._levels, dtype=torch.float32, device="cpu")
-        u = (torch.arange(n, device="cpu") + shift) / n
-        return (u * size).long().clamp_max(size - 1)
+class _Part(NoiseStreams):
+    def __init__(self, draws: Draws, start: int, stop: int) -> None:
+        vars(self).update(vars(draws.streams))
+        self._draws, self._range, self._asked, self.first = draws, (start, stop), 0, start
+
+    def _drawn(self, kind, shape, dim, like):
+        start, stop = self._range
+        if shape[0] != stop - start or dim == 0:
+            raise ValueError(f"noise of {stop - start} samples has the shape ({stop - start}, ...), not {tuple(shape)}")
+        self._return(like.device)
+        return super()._drawn(kind, (self._draws.num_samples, *shape[1:]), dim, like)[start:stop]
+
+    def uniform(self, like):
+        self._return(torch.device("cpu"))
+        return super().uniform(like)
+
+    def seeds(self):
+        self._return(torch.device("cpu"))
+        return super().seeds()
+
+    def _return(self, device: torch.device) -> None:
+        """To where the streams stood when the first part asked for the same."""
+        known = self._draws.states
+        if self._asked < len(known):
+            self._draws.streams.return_to(known[self._asked], device)
+        else:
+            known.append(self._draws.streams.states(device))
+        self._asked += 1
+
+
+def _global_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
 @contextmanager

@@ -81,7 +81,16 @@ def times() -> Kind:
     return Kind(tuple, check, "is a list of whole times, T_e > ... > T_s")
 
 
-def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = ""):
+def setting(
+    default: object,
+    kind: Kind,
+    text: str,
+    *,
+    stands_for: str = "",
+    option: str = "",
+    keyword: bool = False,
+    nothing: object = None,
+):
     """A field of a settings dataclass.
 
     Args:
@@ -90,8 +99,12 @@ def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", opt
         text: half a line of help.
         stands_for: what None stands for, in words.
         option: its name on the command line, where that is not the field's with dashes.
+        keyword: whether it is given by its name alone.
+        nothing: what a settled sampler holds where there is nothing to settle on; it may come again, to be settled
+            once more.
     """
-    return field(default=default, metadata={"kind": kind, "text": text, "stands_for": stands_for, "option": option})
+    said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option, "nothing": nothing}
+    return field(default=default, metadata=said, kw_only=keyword)
 
 
 def check_settings(settings: object) -> None:
@@ -99,6 +112,9 @@ def check_settings(settings: object) -> None:
     for f in fields(settings):
         kind, value = f.metadata.get("kind"), vars(settings)[f.name]
         if kind is None or (value is None and f.default is None):
+            continue
+        nothing = f.metadata.get("nothing")
+        if nothing is not None and type(value) is type(nothing) and value == nothing:
             continue
         if not kind.check(value):
             raise ValueError(f"{f.name} {kind.text}, but is {value!r}")

@@ -10,6 +10,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
 
 from tests.conftest import tiny_unet
+from vipaint_pyro.faults import NonFiniteError, Stopped
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements import Inpainting
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
@@ -312,3 +313,22 @@ def test_what_cannot_be_is_said_before_any_computing(pipe, options, error, words
                 **options,
             }
         )
+
+
+@pytest.mark.parametrize("trouble, kind", [(KeyboardInterrupt, Stopped), (float("nan"), NonFiniteError)])
+def test_what_was_finished_is_the_errors_output(pipe, trouble, kind):
+    """Samples one at a time, and something in the third: the first two come as they would have come."""
+    options = {"num_inference_steps": 2, "num_samples": 4, "chunk": 1}
+    whole, told = run(pipe, **options), []
+
+    def on_step(pipe, step, t, given):
+        told.append(step)
+        if len(told) == 5 and trouble is KeyboardInterrupt:
+            raise trouble
+        return {"latents": given["latents"] * (trouble if len(told) == 5 else 1)}
+
+    with pytest.raises(kind) as caught:
+        run(pipe, callback_on_step_end=on_step, **options)
+    kept = caught.value.output
+    assert torch.equal(torch.as_tensor(kept.images), torch.as_tensor(whole.images)[:2])
+    assert len(kept.predictions) == 2 and told == [0, 1, 0, 1, 0]

@@ -19,7 +19,11 @@ class reporting:
         return self
 
     def __exit__(self, kind, error, trace):
-        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError)):
+        if isinstance(error, (RuntimeError, MemoryError)):  # want of memory has many names
+            from vipaint_pyro.faults import fault_of
+
+            error = fault_of(error) or error
+        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError, MemoryError)):
             context = click.get_current_context(silent=True)
             text = in_options(str(error), context.command.params if context else [])
             raise click.ClickException(text) from error

@@ -60,9 +60,11 @@ def run(
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     method(options["method"])
     import torch
+    from safetensors import SafetensorError
 
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run, write_run
+    from vipaint_pyro.faults import Fault, Stopped, located
 
     pipe = _pipeline(options)
     seeded = torch.Generator().manual_seed(options["seed"])
@@ -80,26 +82,42 @@ def run(
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
         click.echo(_hidden(seen.mask, seen.observed))
+    ended = None
     with one_line_warnings():
-        output = pipe(
-            seen.image,
-            seen.mask,
-            operator=seen.operator,
-            **given,
-            guidance_scale=options["guidance_scale"],
-            num_samples=options["samples"],
-            generator=seeded,
-            output_type="pt",
-            method=name,
-            **settings,
-        )
+        try:
+            output = pipe(
+                seen.image,
+                seen.mask,
+                operator=seen.operator,
+                **given,
+                guidance_scale=options["guidance_scale"],
+                num_samples=options["samples"],
+                generator=seeded,
+                output_type="pt",
+                method=name,
+                **settings,
+            )
+        except (Fault, Stopped) as error:
+            if error.output is None:
+                raise
+            ended, output = error, error.output
     asked = ("prior", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
-        facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
+        try:
+            with located("metrics", memory="the pictures are kept without them"):
+                facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
+        except Fault as error:
+            ended, facts["to_the_truth"] = ended or error, None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
-    out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
+    try:
+        out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+    if ended is not None:
+        click.echo(f"Warning: kept are {len(output.images)} of {options['samples']} samples", err=True)
+        raise ended
 
 
 def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) -> Path:

@@ -40,8 +40,9 @@ def fingerprint(prior: DiffusionPrior) -> str:
 
 
 def described(sampler: object) -> dict:
-    """A sampler's class and settings, as JSON gives them back."""
-    return json.loads(json.dumps({"class": type(sampler).__name__, **asdict(sampler)}))
+    """A sampler's class and the settings that results depend on, as JSON gives them back."""
+    settings = {name: value for name, value in asdict(sampler).items() if name != "chunk"}
+    return json.loads(json.dumps({"class": type(sampler).__name__, **settings}))
 
 
 def file_name(method: str) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.distributions import FromNoise
+from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.prediction import Prediction
@@ -87,7 +88,7 @@ class Cloud:
         self._resample()
 
     def _look(self, z: Tensor, t: int, twist: bool) -> None:
-        prior, seen, self.t = self.model.prior, self.measurement, t
+        prior, seen, self.t, self.twist = self.model.prior, self.measurement, t, twist
         with torch.set_grad_enabled(twist):
             z = z.detach().requires_grad_(twist)
             z0 = z if t == CLEAN else prior.denoise(z, t)
@@ -95,6 +96,16 @@ class Cloud:
             if twist:
                 (self.pull,) = torch.autograd.grad(log_likelihood.sum(), z)
         self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
+
+    def put(self, z: Tensor) -> None:
+        """Put the particles elsewhere at their time, with the weights that they have.
+
+        Raises:
+            ValueError: for latents of another shape.
+        """
+        if z.shape != self.z.shape:
+            raise ValueError(f"latents in place of others have their shape {tuple(self.z.shape)}, not {tuple(z.shape)}")
+        self._look(z.to(self.z), self.t, self.twist)
 
     def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
         """A draw of q; of a Gaussian, or what is made of one, from each image's own stream."""
@@ -108,19 +119,15 @@ class Cloud:
             return wide.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
         return q.sample(torch.Size(sample_shape))
 
-    def check(self, step: int, t: int) -> None:
-        """Raise FloatingPointError where a particle, what is known of it, or an image's weights stop being finite."""
+    def check(self, t: int) -> None:
+        """Raise NonFiniteError where a particle, what is known of it, or an image's weights stop being finite."""
         known = [v for v in (self.z, self.z0, self.pull) if v is not None]
         if not all(torch.isfinite(v).all() for v in known):
-            raise FloatingPointError(
-                f"a particle is no longer finite at step {step} (time {t}): where the noise in y is small a plug-in "
-                "likelihood pulls too hard, take MomentMatched; or take more steps"
-            )
+            advice = "a plug-in likelihood pulls too hard where y has little noise: take MomentMatched, or more steps"
+            raise NonFiniteError("a particle", time=t, advice=advice)
         if self.weigh and not torch.isfinite(self.log_weights.logsumexp(0)).all():
-            raise FloatingPointError(
-                f"no particle has a finite weight at step {step} (time {t}): the guide does not reach the posterior "
-                "there; fit it longer, or use more particles"
-            )
+            advice = "the guide does not reach the posterior there; fit it longer, or use more particles"
+            raise NonFiniteError("the weight of every particle", time=t, advice=advice)
 
     def _resample(self) -> None:
         """Resample the images whose effective sample size is low."""

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 __all__ = ["LPIPS", "shared_lpips"]
 
+#: Pictures that go through the network at once.
+CHUNK = 64
+
 
 class LPIPS(nn.Module):
     """Learned perceptual distance (Zhang et al. 2018, arXiv:1801.03924), by the ``lpips`` package.
@@ -78,7 +81,8 @@ class LPIPS(nn.Module):
         truth = truth.expand(x.shape)
         batch, shape = x.shape[:-3], x.shape[-3:]
         pair = [self._prepare(v.reshape(-1, *shape)) for v in (x, truth)]
-        return self._net(*pair).reshape(batch)
+        parts = zip(*(v.split(CHUNK) for v in pair), strict=True)
+        return torch.cat([self._net(a, b) for a, b in parts]).reshape(batch)
 
     @staticmethod
     def _prepare(x: Tensor) -> Tensor:
@@ -89,10 +93,6 @@ class LPIPS(nn.Module):
         if short < 64:
             x = nn.functional.interpolate(x, scale_factor=64 / short, mode="bilinear", align_corners=False)
         return x
-
-
-#: Pictures that go through the network at once.
-CHUNK = 64
 
 
 class _Distance(LPIPS):

@@ -10,6 +10,7 @@ import torch
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
+from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
@@ -45,6 +46,15 @@ class VIPaintOutput(BaseOutput):
     guide: Guide | None
     trace: FitResult | None
     samples: Samples
+
+
+def _output(samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str) -> VIPaintOutput:
+    """Samples as the caller wants them, the observed pixels put back."""
+    x = samples.images.detach().cpu()
+    raw = from_model(x)
+    composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
+    images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
+    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
 
 
 class VIPaintPipeline(PriorPipeline):
@@ -118,7 +128,8 @@ class VIPaintPipeline(PriorPipeline):
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
-                refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced.
+                refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced. Where samples are drawn
+                in chunks (the setting ``chunk``), S are those of one, and each chunk counts its steps from 0.
             callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``.
             settings: of the method; for VIPaint the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler`
                 (``timesteps``, ``beta``, ``fit_steps`` ...).
@@ -131,7 +142,9 @@ class VIPaintPipeline(PriorPipeline):
 
         Raises:
             ValueError, TypeError: for anything that cannot be, before any computing.
-            FloatingPointError: where a number stops being finite.
+            NonFiniteError (a FloatingPointError), OutOfMemory (a MemoryError): where a number stops being finite, or
+                the memory does not suffice; says in one line in which phase and step, and what to do. Samples that had
+                been finished by then are the error's ``output``; of Ctrl-C likewise (``vipaint_pyro.faults.Stopped``).
         """
         sampler, guide = self._sampler(method, guide, settings, num_inference_steps)
         if output_type not in ("pil", "np", "pt"):
@@ -166,7 +179,9 @@ class VIPaintPipeline(PriorPipeline):
             self.free_text_encoders()
 
         self._num_timesteps = settled.phases().get("refinement", 0)
-        with torch.enable_grad(), Bars(self, settled.phases()) as show:
+        chunks = -(-num_samples // settled.at_once(num_samples))
+        totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in settled.phases().items()}
+        with torch.enable_grad(), Bars(self, totals) as show:
 
             def on_step(progress):
                 show(progress)
@@ -181,16 +196,16 @@ class VIPaintPipeline(PriorPipeline):
             # A given guide may draw from other distributions than Gaussians, which Pyro takes from
             # the global state.
             first = generator[0] if isinstance(generator, (list, tuple)) else generator
-            with alone(), isolated(first.initial_seed()) if first is not None else nullcontext():
-                samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
-        self.maybe_free_model_hooks()
-        x = samples.images.detach().cpu()
-        raw = from_model(x)
-        composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
-        images, predictions = (
-            to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw)
-        )
-        output = VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
+            try:
+                with alone(), isolated(first.initial_seed()) if first is not None else nullcontext():
+                    samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
+            except (Fault, Stopped) as error:
+                if error.samples is not None:
+                    error.output = _output(error.samples, unit, observed, output_type)
+                raise
+            finally:
+                self.maybe_free_model_hooks()
+        output = _output(samples, unit, observed, output_type)
         return output if return_dict else output.to_tuple()
 
     @staticmethod

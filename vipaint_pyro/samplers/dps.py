@@ -152,7 +152,7 @@ def refine(
     Raises:
         TypeError: where measurement, sampler, z or start is none.
         ValueError: for steps or a start outside the schedule, settings that cannot be, or z of another shape.
-        FloatingPointError: where a sample stops being finite; names the step and the time.
+        NonFiniteError, OutOfMemory: where a sample stops being finite, or the memory does not suffice; names the step.
     """
     sampler = sampler or DPSSampler(100)
     if not isinstance(sampler, ReverseSampler):

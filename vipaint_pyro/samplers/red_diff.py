@@ -12,6 +12,7 @@ import pyro
 import torch
 from pyro.infer import Trace_ELBO
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -84,7 +85,7 @@ class REDDiffSampler(Sampler):
 
     def draw(self, run: Run) -> Samples:
         """Restarts: they share y and nothing else."""
-        with run.phase("fit"):
+        with run.phase("fit", memory=f"draw fewer samples (here {run.num_samples}), which are fitted at once"):
             model = self.model(run.prior, run.measurement, run.num_samples)
             guide = REDDiffGuide(model, run.measurement, self.std, init_std=self.init_std, generator=run.generator)
             record = fit(
@@ -97,6 +98,6 @@ class REDDiffSampler(Sampler):
                 generator=run.generator,
                 callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
             )
-            with torch.no_grad():
+            with torch.no_grad(), located("decoding"):
                 images = run.prior.decode(guide.mu_0.detach().clone())
         return Samples(images, guide=guide, fit=record)

@@ -63,6 +63,9 @@ class FromGuide(Sampler):
     def check_samples(self, num_samples: int) -> None:
         self.sampler.check_samples(num_samples)
 
+    def at_once(self, num_samples: int) -> int:
+        return self.sampler.at_once(num_samples)
+
     def phases(self) -> dict[str, int]:
         return {"refinement": self.sampler.refinement_steps}
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import torch
 from pyro import infer
+from torch import Tensor
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
@@ -25,6 +27,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
@@ -33,6 +36,8 @@ from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
 from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
+
+_FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn gradient_checkpointing on"
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """These settings with what None stands for on this prior and measurement: none is None afterwards.
 
         Where there is nothing to settle on, a value says so: an infinite ``fraction`` sets no bound, a ``noise_scale``
-        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship.
+        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship. Settled once
+        more, it stays as it is.
 
         Raises:
             ValueError: for settings that cannot be, or that exclude each other.
@@ -57,12 +63,18 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             timesteps=self._timesteps(prior),
             noise_scale=self._noise_scale(prior, measurement),
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
-            measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
+            measurement_scale=self._measurement_scale(),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
+            chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
+
+    def _measurement_scale(self) -> float:
+        if self.measurement_scale is None:
+            return 0.05 if self.correct == "smc" else 0.0
+        return self.measurement_scale
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -71,11 +83,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
         if not measurement.likelihood.noise_alone:
-            if self.noise_scale is not None:
+            if self.noise_scale:
                 raise ValueError(
                     "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
                 )
             return 0.0
+        if self.noise_scale == 0:
+            raise ValueError(f"noise_scale is a finite number, above 0, but is {self.noise_scale}")
         if self.noise_scale is not None:
             return self.noise_scale
         return measurement.y[0].numel() / math.prod(prior.image_shape)
@@ -98,6 +112,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
             )
+        if self.correct == "smc" and self.measurement_scale == 0:
+            raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
         if self.correct == "smc" and prior.is_latent:
             raise ValueError(
                 "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
@@ -110,7 +126,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             self.refinement().perceptual().check(measurement.operator, measurement.y)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
-        return prior.checkpointed(self.gradient_checkpointing), measurement.noisy(self.measurement_scale)
+        prior = prior.checkpointed(self.gradient_checkpointing).in_pieces(self.chunk)
+        return prior, measurement.noisy(self.measurement_scale)
 
     def _perceptual(self, pixel) -> Perceptual:
         return Perceptual(self.perceptual, pixel, self.perceptual_net, self.perceptual_weights or None)
@@ -141,7 +158,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             perceptual_refinement=self.perceptual_refinement,
             perceptual_net=self.perceptual_net,
             perceptual_weights=self.perceptual_weights or None,
+            chunk=self.chunk,
         )
+
+    def at_once(self, num_samples: int) -> int:
+        return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
@@ -159,7 +180,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def draw(self, run: Run, guide: Guide | None = None) -> Samples:
         model, record = self.model(run.prior, run.measurement), None
         if guide is None:
-            with run.phase("fit"):
+            with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
             samples = (self._weighed if self.correct == "smc" else self._refined)(run, model, guide)
@@ -184,15 +205,23 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
         last, diagnostics = model.timesteps[-1], {}
+        relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
-            z, predictions, diagnostics = resampled(
-                model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
-            )
+            with located("psis", memory=f"{relief}, or num_particles"):
+                z, predictions, diagnostics = resampled(
+                    model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
+                )
         else:
-            z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
-        images, predictions[last] = self.refinement().walk(run, z[last], last)
-        with torch.no_grad():
-            levels = {t: run.prior.decode(z0) for t, z0 in predictions.items()}
+            with located("the guide's draws", memory=relief):
+                z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
+        z, refined = z[last], self.refinement()
+
+        def chunk(part: Run) -> tuple[Tensor, Tensor]:
+            return refined.walk(part, z[part.first : part.first + part.num_samples], last)
+
+        images, predictions[last] = run.in_chunks(self.at_once(run.num_samples), chunk)
+        with torch.no_grad(), located("decoding", memory=relief):
+            levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
 
     def _weighed(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
@@ -203,9 +232,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         below = run.prior.times(model.timesteps[-1], CLEAN, self.refinement_steps)
 
         def moved(step, t, z, z0):
-            if t < below[0]:  # weighed particles cannot be replaced: what a caller returns is not looked at
-                i = below.index(t) - 1
-                run.report(Progress("refinement", i, below[i], z, z0))
+            if t >= below[0]:
+                return None
+            i = below.index(t) - 1
+            return run.report(Progress("refinement", i, below[i], z, z0))
 
         particles = run_smc(
             model,
