@@ -6,6 +6,8 @@ are in [-1, 1] and a bool tensor called ``observed`` says what is known. Only th
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import PIL.Image
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit, read_image
 
 __all__ = [
+    "check_output",
     "compose",
     "from_bytes",
     "from_model",
@@ -89,7 +92,13 @@ def to_unit(
         if tuple(x.shape) != tuple(shape):
             _refuse(image, x, shape, taker, mend)
         batch.append(x)
-    return torch.stack([x.to(batch[0]) for x in batch])
+    return _stacked(batch)
+
+
+def _stacked(batch: list[Tensor]) -> Tensor:
+    """One batch on the device of the first, in a precision that holds all of them."""
+    dtype = reduce(torch.promote_types, (x.dtype for x in batch))
+    return torch.stack([x.to(batch[0].device, dtype) for x in batch])
 
 
 def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str | None = None) -> None:
@@ -130,7 +139,7 @@ def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
         batch.append(x)
     if not batch:
         raise ValueError("no image was given")
-    return torch.stack([x.to(batch[0]) for x in batch])
+    return _stacked(batch)
 
 
 def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
@@ -182,21 +191,34 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
 
 
 def compose(x: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
-    """Samples with the observed pixels put back, in [0, 1] and bit-identical there.
+    """Samples with the observed pixels put back, in [0, 1] and bit-identical there, in the wider of both precisions.
 
     Args:
         x: samples (S, N, C, H, W) in [-1, 1].
         unit: the images (N, C, H, W) in [0, 1].
         observed: (N, 1, H, W).
     """
-    return torch.where(observed, unit.to(x), from_model(x))
+    dtype = torch.promote_types(unit.dtype, x.dtype)
+    return torch.where(observed, unit.to(x.device, dtype), from_model(x).to(dtype))
+
+
+def check_output(output_type: str, channels: int) -> None:
+    """Raise ValueError where images of so many channels cannot be given in this form."""
+    if output_type not in ("pil", "np", "pt"):
+        raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
+    if output_type == "pil" and channels not in (1, 3, 4):
+        raise ValueError(
+            f"output_type='pil' shows images of 1, 3 or 4 channels, but those of this prior have {channels}: give "
+            "output_type='np' or 'pt'"
+        )
 
 
 def to_output(images: Tensor, output_type: str):
     """Images (B, C, H, W) in [0, 1] as ``"pil"`` (a list), ``"np"`` (B, H, W, C) or ``"pt"``."""
     if output_type == "pt":
         return images
-    array = images.permute(0, 2, 3, 1).float().cpu().numpy()
+    wide = torch.promote_types(images.dtype, torch.float32)  # NumPy has no bfloat16
+    array = images.permute(0, 2, 3, 1).to(wide).cpu().numpy()
     if output_type == "np":
         return array
     eight = (array * 255).round().astype("uint8")

@@ -69,7 +69,7 @@ def run_smc(
     *,
     start: Tensor | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, int, Tensor, Tensor], None] | None = None,
+    callback: Callable[[int, int, Tensor, Tensor], object] | None = None,
 ) -> Particles:
     """Draw images given y, the fitted guide proposing and the model weighing.
 
@@ -83,7 +83,8 @@ def run_smc(
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         generator: one, or a list with one per image; None takes the global state.
-        callback: called after each move as ``callback(step, t, z, z0)``.
+        callback: called after each move as ``callback(step, t, z, z0)``; where it returns True itself, no further
+            move is made.
 
     Raises:
         ValueError: for too many steps, or weights asked for particles that come with none.
@@ -107,8 +108,8 @@ def run_smc(
         for step, (z, t, increment) in enumerate(chain(guided, twisted)):
             cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
             cloud.check(step, t)
-            if callback is not None:
-                callback(step, t, cloud.z, cloud.z0)
+            if callback is not None and callback(step, t, cloud.z, cloud.z0) is True:
+                break
     result = cloud.finish()
     result.images = prior.decode(result.images)
     return result

@@ -115,7 +115,7 @@ class Sampler(ABC):
             generator: one, or a list with one per image, which makes each image's result independent of its
                 neighbours; None takes the global state.
             on_step: called after each step with a :class:`~vipaint_pyro.samplers.run.Progress`; what it returns, if
-                anything, replaces the latents.
+                anything, replaces the latents. A :class:`~vipaint_pyro.samplers.run.Stop` ends the run there.
 
         Raises:
             ValueError, TypeError: for settings, a prior or a measurement that cannot be, before any computing.

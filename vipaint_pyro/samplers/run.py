@@ -17,7 +17,7 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import NoiseStreams
 
-__all__ = ["OnStep", "Progress", "Run"]
+__all__ = ["OnStep", "Progress", "Run", "Stop"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,18 @@ class Progress:
     terms: dict[str, Tensor] = field(default_factory=dict)
 
 
-OnStep = Callable[[Progress], Tensor | None]
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """What a caller answers to a step that is to be the last: the run finishes with what there is.
+
+    Attributes:
+        z: latents to finish with in place of the step's own, if others are wanted.
+    """
+
+    z: Tensor | None = None
+
+
+OnStep = Callable[[Progress], Tensor | Stop | None]
 
 
 class Run:
@@ -59,6 +70,7 @@ class Run:
     Attributes:
         noise: a stream per image.
         calls, backward, seconds: by phase; calls per image.
+        stopped: whether the caller wants no further step, of this phase or of a later one.
     """
 
     def __init__(
@@ -76,6 +88,7 @@ class Run:
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.stopped = False
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -97,7 +110,15 @@ class Run:
 
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""
-        return None if self._on_step is None else self._on_step(progress)
+        answer = None if self._on_step is None else self._on_step(progress)
+        if isinstance(answer, Stop):
+            self.stopped, answer = True, answer.z
+        return answer
+
+    def fitted(self, step: int, loss: float, terms: dict[str, Tensor]) -> bool:
+        """Tell the caller of a step of a fit; whether it was the last. What :func:`~vipaint_pyro.fit` calls."""
+        self.report(Progress("fit", step, loss=loss, terms=terms))
+        return self.stopped
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal noise of the shape of latents (*, N, C, H, W), each image's from its own stream."""

@@ -97,6 +97,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        if self.measurement_scale and self.correct != "smc" and not self.limit and math.isinf(self.fraction):
+            raise ValueError(
+                "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
+                "fraction, or leave measurement_scale out"
+            )
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
         if self.perceptual_refinement:
@@ -171,7 +176,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+            callback=run.fitted,
         )
         return guide.finish(), record
 
@@ -184,7 +189,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         else:
             z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
-        images, predictions[last] = self.refinement().walk(run, z[last], last)
+        images, first = self.refinement().walk(run, z[last], last)
+        if first is not None:  # no step was made where the caller stopped the fit
+            predictions[last] = first
         with torch.no_grad():
             levels = {t: run.prior.decode(z0) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
@@ -200,6 +207,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             if t < below[0]:  # weighed particles cannot be replaced: what a caller returns is not looked at
                 i = below.index(t) - 1
                 run.report(Progress("refinement", i, below[i], z, z0))
+            return run.stopped
 
         particles = run_smc(
             model,
@@ -211,6 +219,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         )
         # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
         chosen = torch.linspace(0, self.num_particles - 1, run.num_samples).round().long()
+        if run.stopped:  # particles on their way weigh no image
+            return Samples(particles.images[chosen])
         diagnostics = {
             "log_evidence": particles.log_evidence.tolist(),
             "smallest_ess": particles.ess.min(0).values.tolist(),
