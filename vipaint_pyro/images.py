@@ -13,7 +13,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit, read_image
+from vipaint_pyro.reading import ALPHA, GREY_FIRST, InColour, one_to_unit, opaque_and_mask, read_image
 
 __all__ = [
     "check_output",
@@ -27,6 +27,7 @@ __all__ = [
     "to_observed",
     "to_output",
     "to_unit",
+    "with_mask",
 ]
 
 
@@ -93,6 +94,24 @@ def to_unit(
             _refuse(image, x, shape, taker, mend)
         batch.append(x)
     return _stacked(batch)
+
+
+def with_mask(images, masks) -> tuple[object, object]:
+    """Images and masks, these taken from the images' transparency where they are ``"alpha"``.
+
+    Args:
+        images: as :func:`to_unit` takes them.
+        masks: as :func:`to_observed` takes them, or ``"alpha"``.
+
+    Raises:
+        TypeError, ValueError: for another word, or images without transparency.
+    """
+    if not isinstance(masks, str):
+        return images, masks
+    if masks != ALPHA:
+        raise ValueError(f"mask_image is a picture or 'alpha', the image's own transparency, not {masks!r}")
+    pairs = [opaque_and_mask(image) for image in _listed(images)]
+    return [opaque for opaque, _ in pairs], [mask for _, mask in pairs]
 
 
 def _stacked(batch: list[Tensor]) -> Tensor:
