@@ -94,8 +94,9 @@ class Steps:
                 raise ValueError(f"{who} keeps the last prompt alone: give one prompt for all images")
 
     def __enter__(self) -> Callable[[Progress], Tensor | Stop | None]:
-        """What is called after each step. Enter only when no other call of the pipeline is under way: its state is set."""
-        self._pipe.begin(self._weight, self._phases.get("refinement", 0), bool(self._prior.guided))
+        """What is called after each step; sets the pipeline's state, so that no other call of it may be under way."""
+        guided = self._prior.guided and not self._prior.guidance_embedded
+        self._pipe.begin(self._weight, self._phases.get("refinement", 0), guided)
         return self._after
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

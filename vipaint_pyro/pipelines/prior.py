@@ -142,8 +142,8 @@ class PriorPipeline(DiffusionPipeline):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
         """What the network takes for a prompt, to be given as ``prompt_embeds`` once or many times.
 
-        Encoders and tokenizers alone will do (``from_pretrained(..., unet=None, vae=None)``), and the embeddings go to a
-        second pipeline without them.
+        Encoders and tokenizers alone will do (``from_pretrained(..., unet=None, vae=None)``); the embeddings
+        go to a second pipeline without them.
 
         Args:
             prompt: one text, or N.

@@ -145,7 +145,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                 (S, N, C, H, W) may be replaced. In it and in ``fit_callback``, ``pipe._guidance_scale = w`` holds from
                 the next step on, and after ``pipe._interrupt = True`` no further step is made: the latents as they
                 are then (of the guide as fitted until then) are decoded, noise and all.
-            callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``, and of a text-conditional
+            callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``; of a text-conditional
                 prior under guidance ``prompt_embeds`` and what else its network takes (2 N, ...), null ones first;
                 their second half alone, given back, ends the guidance.
             settings: of the method; for VIPaint the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler`

@@ -167,7 +167,7 @@ class Conditionable:
         """Put others in place of :meth:`embeddings` in this prior and all its copies, from the next call on.
 
         Args:
-            embeddings: some of them or all, (2 N, ...) each; or (N, ...), the given ones alone, which ends the guidance.
+            embeddings: some of them or all, (2 N, ...) each; or (N, ...), the given alone, which ends the guidance.
 
         Raises:
             ValueError: for another number or shape.

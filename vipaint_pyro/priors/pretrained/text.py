@@ -83,7 +83,7 @@ def _time_ids(image_size: tuple[int, int], like: Tensor) -> Tensor:
 
 
 def sized(condition: Condition | None, needs: Sequence[str], image_size: tuple[int, int]) -> Condition | None:
-    """A condition that was encoded without a network, told the size of the images where the network wants to know it."""
+    """A condition encoded without a network, told the size of the images where the network wants to know it."""
     if not isinstance(condition, Mapping) or "time_ids" in condition or "time_ids" not in needs or not condition:
         return condition
     return {**condition, "time_ids": _time_ids(image_size, next(iter(condition.values())))}
