@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 from click.testing import CliRunner
 from safetensors.torch import load_file
@@ -457,3 +458,24 @@ def test_convert(here):
     (here / "broken.pt").write_bytes(b"nothing")
     result = vipaint("convert", "broken.pt", "out", "--kind", "churches-kl-f8")
     assert result.exit_code == 1 and "broken.pt" in result.output and not (here / "out").exists()
+
+
+def test_the_mask_may_be_the_pictures_transparency(here):
+    image, mask = (PIL.Image.open(name) for name in ("image.png", "mask.png"))
+    image.putalpha(PIL.ImageOps.invert(mask))
+    image.save("cut-out.png")
+    ask = ("--prior", "prior", *FEW)
+    done = vipaint("inpaint", "cut-out.png", "--mask-from-alpha", *ask, "--out", "alpha")
+    assert done.exit_code == 0, done.output
+    assert inpaint("--out", "by-mask").exit_code == 0
+    for name in ("sample-00.png", "prediction-01.png"):
+        theirs, ours = (np.asarray(PIL.Image.open(Path(out) / name)) for out in ("alpha", "by-mask"))
+        np.testing.assert_array_equal(theirs, ours)
+    assert json.loads((here / "alpha" / "run.json").read_text())["mask"] == "alpha"
+    for wrong in (("cut-out.png", "mask.png", "--mask-from-alpha"), ("cut-out.png",)):
+        refused = vipaint("inpaint", *wrong, *ask, "--out", "none")
+        assert refused.exit_code == 1 and "give either MASK" in refused.output
+    unasked = vipaint("inpaint", "cut-out.png", "mask.png", *ask, "--out", "none")
+    assert unasked.exit_code == 1 and "vipaint inpaint --mask-from-alpha" in unasked.output
+    opaque = vipaint("inpaint", "image.png", "--mask-from-alpha", *ask, "--out", "none")
+    assert opaque.exit_code == 1 and "has no alpha channel" in opaque.output

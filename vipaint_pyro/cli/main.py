@@ -32,20 +32,28 @@ def main() -> None:
 
 @main.command()
 @click.argument("image", type=NamedPath())
-@click.argument("mask", type=NamedPath())
+@click.argument("mask", type=NamedPath(), required=False)
+@click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
 @all_options
-def inpaint(image: Path, mask: Path, **options) -> None:
-    """Fill the white part of MASK in IMAGE.
+def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
+    """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
     """
     with reporting():
-        from vipaint_pyro.images import read_image
+        from vipaint_pyro.images import read_image, with_mask
 
-        facts = {"image": str(image), "mask": str(mask)}
+        if mask_from_alpha == (mask is not None):
+            raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
+        facts = {"image": str(image), "mask": "alpha" if mask is None else str(mask)}
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run((read_image(image), read_image(mask)), out, options, facts, inputs={"image": image, "mask": mask})
+        picture, inputs = read_image(image), {"image": image}
+        if mask_from_alpha:
+            (picture,), (hole,) = with_mask(picture, "alpha")
+        else:
+            hole, inputs["mask"] = read_image(mask), mask
+        run((picture, hole), out, options, facts, inputs=inputs)
 
 
 @main.command()

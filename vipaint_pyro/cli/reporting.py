@@ -35,6 +35,7 @@ def in_options(text: str, parameters: list[click.Parameter]) -> str:
     Names that are words besides (``zeta``, ``scale``) are changed only at the beginning and where a value is assigned
     to them, and parts of file names never.
     """
+    text = text.replace("mask_image='alpha'", "vipaint inpaint --mask-from-alpha")
     for parameter in parameters:
         if isinstance(parameter, click.Option):
             name, option = re.escape(parameter.name), parameter.opts[0]

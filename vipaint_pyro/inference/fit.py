@@ -138,7 +138,7 @@ def fit(
     optim: pyro.optim.PyroOptim | None = None,
     loss: Trace_ELBO | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
+    callback: Callable[[int, float, dict[str, Tensor]], object] | None = None,
 ) -> FitResult:
     """Fit a guide by stochastic variational inference, as ``SVI.step`` in a loop would.
 
@@ -153,7 +153,8 @@ def fit(
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
-        callback: called as ``callback(step, loss, terms)`` after each step.
+        callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
+            itself.
 
     Raises:
         NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
@@ -191,8 +192,8 @@ def fit(
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())
-            if callback is not None:
-                callback(step, value, terms)
+            if callback is not None and callback(step, value, terms) is True:
+                break
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
 

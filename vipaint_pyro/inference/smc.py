@@ -70,7 +70,7 @@ def run_smc(
     *,
     start: Tensor | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, int, Tensor, Tensor], Tensor | None] | None = None,
+    callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | None] | None = None,
 ) -> Particles:
     """Draw images given y, the fitted guide proposing and the model weighing.
 
@@ -85,7 +85,7 @@ def run_smc(
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
-            the particles, which keep their weights.
+            the particles, which keep their weights, and after True itself no further move is made.
 
     Raises:
         ValueError: for too many steps, or weights asked for particles that come with none.
@@ -117,10 +117,12 @@ def run_smc(
                 cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
                 cloud.check(t)
             if callback is not None:
-                replaced = callback(step, t, cloud.z, cloud.z0)
-                if replaced is not None:
+                answer = callback(step, t, cloud.z, cloud.z0)
+                if answer is True:
+                    break
+                if answer is not None and answer is not False:
                     with located("smc", step, t):
-                        cloud.put(replaced)
+                        cloud.put(answer)
             step += 1
     result = cloud.finish()
     with located("decoding", memory="lower num_particles"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit
+from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit, with_mask
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
@@ -23,12 +23,14 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
 
     Args:
         image: PIL, array or tensor, one, a list or a batch; see :func:`vipaint_pyro.images.to_unit`.
-        mask: of the same kinds, white = to be filled; see :func:`vipaint_pyro.images.to_observed`.
+        mask: of the same kinds, white = to be filled; see :func:`vipaint_pyro.images.to_observed`. ``"alpha"``: what is
+            transparent in PIL images.
         prior: whose images, precision and device are meant.
 
     Raises:
         TypeError, ValueError: for pictures that the prior does not take, or masks of another size or number.
     """
+    image, mask = with_mask(image, mask)
     unit = to_unit(image, prior.image_shape)
     observed = to_observed(mask, len(unit), prior.image_shape[1:])
     operator = Inpainting(observed.to(prior.device))

@@ -25,7 +25,7 @@ from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
 from vipaint_pyro.priors.pretrained.loading import load_components, load_part, quiet_loading
-from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, encode
+from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, checked_prompts, encode, sized
 
 __all__ = ["PriorPipeline"]
 
@@ -142,6 +142,9 @@ class PriorPipeline(DiffusionPipeline):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
         """What the network takes for a prompt, to be given as ``prompt_embeds`` once or many times.
 
+        Encoders and tokenizers alone will do (``from_pretrained(..., unet=None, vae=None)``); the embeddings
+        go to a second pipeline without them.
+
         Args:
             prompt: one text, or N.
             negative_prompt: one, or N, that guidance leads away from; None leaves them out.
@@ -152,22 +155,15 @@ class PriorPipeline(DiffusionPipeline):
         Raises:
             ValueError: where the encoders are missing, the network takes no text, or the numbers differ.
         """
-        prior = self.prior
-        if not prior.needs:
-            raise ValueError("this prior takes no text: leave prompt out")
-        prompts = [prompt] if isinstance(prompt, str) else prompt
-        if not isinstance(prompts, (list, tuple)) or not prompts or not all(isinstance(text, str) for text in prompts):
-            raise ValueError(f"prompt is a text or a list of texts, not {prompt!r}")
-        negatives = negative_prompt
-        if negatives is not None:
-            negatives = [negatives] * len(prompts) if isinstance(negatives, str) else list(negatives)
-            if len(negatives) != len(prompts):
-                raise ValueError(f"{len(negatives)} negative prompts for {len(prompts)} prompts")
+        network, size = self.unet if self.unet is not None else self.transformer, None
+        if network is not None:
+            prior = self.prior
+            if not prior.needs:
+                raise ValueError("this prior takes no text: leave prompt out")
+            size = prior.image_shape[1:]
+        prompts, negatives = checked_prompts(prompt, negative_prompt)
         parts = {name: getattr(self, name) for name in (*TEXT_COMPONENTS, "transformer")}
-        network = self.unet if self.unet is not None else self.transformer
-        return encode(
-            network, parts, prompts, negatives, prior.image_shape[1:], self.config.force_zeros_for_empty_prompt
-        )
+        return encode(network, parts, prompts, negatives, size, self.config.force_zeros_for_empty_prompt)
 
     def free_text_encoders(self) -> None:
         """Drop the text encoders from memory; from here on, give ``prompt_embeds``."""
@@ -211,7 +207,7 @@ class PriorPipeline(DiffusionPipeline):
         guided = guidance_scale != 1 and not prior.guidance_embedded
         if not guided and (negative_prompt is not None or negative_prompt_embeds is not None):
             raise ValueError("a negative prompt does nothing without guidance: give a guidance_scale other than 1")
-        given, null = prompt_embeds, negative_prompt_embeds
+        given, null = (sized(v, prior.needs, prior.image_shape[1:]) for v in (prompt_embeds, negative_prompt_embeds))
         for name, embeds in (("prompt_embeds", given), ("negative_prompt_embeds", null)):
             if embeds is not None:
                 prior.conditioning.check_names(embeds, name)

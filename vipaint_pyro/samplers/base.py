@@ -120,7 +120,7 @@ class Sampler(ABC):
             generator: one, or a list with one per image, which makes each image's result independent of its
                 neighbours; None takes the global state.
             on_step: called after each step with a :class:`~vipaint_pyro.samplers.run.Progress`; what it returns, if
-                anything, replaces the latents.
+                anything, replaces the latents. A :class:`~vipaint_pyro.samplers.run.Stop` ends the run there.
 
         Raises:
             ValueError, TypeError: for settings, a prior or a measurement that cannot be, before any computing.
@@ -149,8 +149,8 @@ class Sampler(ABC):
             samples = self.draw(run)
             check_finite(samples.images, "an image")
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
-        if run.stopped is not None:
-            stopped = run.stopped if isinstance(run.stopped, Fault) else Stopped()
+        if run.ended is not None:
+            stopped = run.ended if isinstance(run.ended, Fault) else Stopped()
             stopped.samples = samples
             raise stopped
         return samples

@@ -21,7 +21,7 @@ from vipaint_pyro.models.red_diff import REDDiffModel
 from vipaint_pyro.models.red_diff_regulariser import WEIGHTS
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
-from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.settings import choice, number, setting, switch, whole
 
 __all__ = ["REDDiffSampler"]
@@ -78,6 +78,8 @@ class REDDiffSampler(Sampler):
         most = prior.schedule.num_timesteps
         if not self.random_times and self.num_steps > most:
             raise ValueError(f"num_steps lies in 1 ... {most}, the times of this prior, but is {self.num_steps}")
+        if self.noise_scale is not None and not measurement.likelihood.noise_alone:
+            raise ValueError("this operator has a likelihood of its own, which knows its noise: leave noise_scale out")
         return settled
 
     def phases(self) -> dict[str, int]:
@@ -96,7 +98,7 @@ class REDDiffSampler(Sampler):
                 optim=pyro.optim.Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
                 loss=Trace_ELBO(max_plate_nesting=2),
                 generator=run.generator,
-                callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+                callback=run.fitted,
             )
             with torch.no_grad(), located("decoding"):
                 images = run.prior.decode(guide.mu_0.detach().clone())

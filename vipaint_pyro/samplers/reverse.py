@@ -74,8 +74,11 @@ class ReverseSampler(Sampler):
             (images,) = run.in_chunks(self.at_once(run.num_samples), chunk)
         return Samples(images)
 
-    def walk(self, run: Run, z: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def walk(self, run: Run, z: Tensor, start: int) -> tuple[Tensor, Tensor | None]:
         """The images (*, N, C, H, W), about [-1, 1], not clipped, of z_start = z, and E[z_0 | z_start].
+
+        Where the caller stops the run, the latents as they are then are decoded; None in place of E[z_0 | z_start]
+        where it was stopped before.
 
         Raises:
             ValueError: as :meth:`visits`.
@@ -84,6 +87,8 @@ class ReverseSampler(Sampler):
         """
         times, first = self.visits(run.prior, start), None
         for i, (t, s) in enumerate(zip(times, times[1:])):
+            if run.stopped:
+                break
             with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
                 z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
                 first = z0 if first is None else first

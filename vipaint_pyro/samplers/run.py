@@ -19,7 +19,7 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.randomness import Draws, NoiseStreams
 
-__all__ = ["OnStep", "Progress", "Run"]
+__all__ = ["OnStep", "Progress", "Run", "Stop"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,18 @@ class Progress:
     first: int = 0
 
 
-OnStep = Callable[[Progress], Tensor | None]
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """What a caller answers to a step that is to be the last: the run finishes with what there is.
+
+    Attributes:
+        z: latents to finish with in place of the step's own, if others are wanted.
+    """
+
+    z: Tensor | None = None
+
+
+OnStep = Callable[[Progress], Tensor | Stop | None]
 
 
 class Run:
@@ -64,8 +75,9 @@ class Run:
     Attributes:
         noise: a stream per image.
         first: number of the first sample; see :meth:`in_chunks`.
-        stopped: what ended :meth:`in_chunks` early, or None.
+        ended: the fault or Ctrl-C that ended :meth:`in_chunks` early, or None.
         calls, backward, seconds: by phase; calls per image.
+        stopped: whether the caller wants no further step, of this phase or of a later one.
     """
 
     def __init__(
@@ -80,10 +92,11 @@ class Run:
         self.measurement = measurement.to(prior.device, prior.dtype)
         self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
         self.noise = NoiseStreams(generator, measurement.num_images)
-        self.first, self.stopped = 0, None
+        self.first, self.ended = 0, None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.stopped = False
 
     @contextmanager
     def phase(self, name: str, **advice: str) -> Iterator[None]:
@@ -106,13 +119,21 @@ class Run:
 
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""
-        return None if self._on_step is None else self._on_step(replace(progress, first=self.first))
+        answer = None if self._on_step is None else self._on_step(replace(progress, first=self.first))
+        if isinstance(answer, Stop):
+            self.stopped, answer = True, answer.z
+        return answer
+
+    def fitted(self, step: int, loss: float, terms: dict[str, Tensor]) -> bool:
+        """Tell the caller of a step of a fit; whether it was the last. What :func:`~vipaint_pyro.fit` calls."""
+        self.report(Progress("fit", step, loss=loss, terms=terms))
+        return self.stopped
 
     def in_chunks(self, at_once: int, draw: Callable[[Run], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """What ``draw`` gives for some samples at a time, each tensor (S, ...), joined.
 
         The noise, and with it every sample, is the same whatever ``at_once`` is. Where a fault or Ctrl-C comes after
-        the first chunk, what is finished is given, and :attr:`stopped` says what came.
+        the first chunk, what is finished is given, and :attr:`ended` says what came.
 
         Args:
             at_once: so many samples, the last time fewer.
@@ -129,7 +150,10 @@ class Run:
             except (Fault, KeyboardInterrupt) as error:
                 if not done:
                     raise
-                self.stopped = freed(error)
+                self.ended = freed(error)
+                break
+            if part.stopped and not self.stopped:  # in this chunk: there is no next one
+                self.stopped = True
                 break
         return tuple(torch.cat(tensors) for tensors in zip(*done, strict=True))
 

@@ -120,6 +120,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        if self.measurement_scale and self.correct != "smc" and not self.limit and math.isinf(self.fraction):
+            raise ValueError(
+                "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
+                "fraction, or leave measurement_scale out"
+            )
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
         if self.perceptual_refinement:
@@ -198,7 +203,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+            callback=run.fitted,
         )
         return guide.finish(), record
 
@@ -233,9 +238,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
         def moved(step, t, z, z0):
             if t >= below[0]:
-                return None
+                return run.stopped
             i = below.index(t) - 1
-            return run.report(Progress("refinement", i, below[i], z, z0))
+            answer = run.report(Progress("refinement", i, below[i], z, z0))
+            return True if run.stopped else answer
 
         particles = run_smc(
             model,
@@ -248,6 +254,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
         last = self.num_particles - 1
         chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
+        if run.stopped:  # particles on their way weigh no image
+            return Samples(particles.images[chosen])
         diagnostics = {
             "log_evidence": particles.log_evidence.tolist(),
             "smallest_ess": particles.ess.min(0).values.tolist(),
