@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vipaint_pyro.networks.calls import Condition, call_network
 from vipaint_pyro.priors.clipping import Fixed, clipping_of
 from vipaint_pyro.priors.kernels import like
+from vipaint_pyro.priors.schedulers import check_times, fields_taken
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = [
@@ -197,13 +198,14 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose
             last level holds no signal (alpha_T = 0).
     """
-    config, name = scheduler.config, type(scheduler).__name__
+    config, name = fields_taken(scheduler), type(scheduler).__name__
     # Old Stable Diffusion folders leave clipping on; diffusers' own pipeline turns it off.
     clip = clipping_of(config, unclipped=type(network).__name__ == "UNet2DConditionModel")
+    check_times(network, name, schedule)
     if name.startswith("EDM"):
         return EDMDenoiser(network, schedule, scheduler, clip)
     if name.startswith("FlowMatch"):
-        return FlowDenoiser(network, schedule, config.num_train_timesteps)
+        return FlowDenoiser(network, schedule, config["num_train_timesteps"])
     if name == "ScoreSdeVeScheduler":
         return ScoreDenoiser(network, schedule, clip)
     kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}

@@ -94,6 +94,14 @@ class NoiseSchedule:
             )
         if getattr(scheduler, "alphas_cumprod", None) is not None:
             abar = scheduler.alphas_cumprod.double().cpu()
+            if config.get("rescale_betas_zero_snr", False):
+                # Some schedulers lift the last level from 0 to 2^-24, above levels before it, for their samplers.
+                abar = torch.cat([abar[:-1], abar.new_zeros(1)])
+            if not (abar >= 0).all() or not (abar < 1).all() or not (abar.diff() < 0).all():
+                raise ValueError(
+                    f"{name} has betas (beta_start, beta_end, beta_schedule, trained_betas) that do not lie in (0, 1): "
+                    "they add no noise"
+                )
             return cls(abar.sqrt(), (1 - abar).sqrt())
         raise ValueError(
             f"{name} has neither alphas_cumprod nor EDM/VE sigmas, so its noise levels are unknown; "

@@ -1,0 +1,42 @@
+"""What a diffusers scheduler says, and whether a network can be asked at its times."""
+
+from __future__ import annotations
+
+import inspect
+
+from torch import nn
+
+from vipaint_pyro.priors.schedules import NoiseSchedule
+
+__all__ = ["check_times", "fields_taken"]
+
+
+def fields_taken(scheduler) -> dict:
+    """The fields of a scheduler's config that its class takes.
+
+    One config is given from class to class, and diffusers keeps what is another's (``clip_sample`` in an Euler
+    scheduler's) without looking at it.
+    """
+    known = inspect.signature(type(scheduler).__init__).parameters
+    named = {p.name for p in known.values() if p.kind is not p.VAR_KEYWORD}
+    own = type(scheduler).__module__.startswith("diffusers.")
+    return {name: value for name, value in scheduler.config.items() if not own or name in named}
+
+
+def check_times(network: nn.Module, name: str, schedule: NoiseSchedule) -> None:
+    """Raise ValueError where a ``UNet2DModel`` cannot be asked at the times of a scheduler, by the scheduler's name."""
+    if type(network).__name__ not in ("UNet2DModel", "OpenAIUNet2DModel"):
+        return
+    kind = network.config.get("time_embedding_type", "positional")
+    rows = network.config.get("num_train_timesteps", None) or 0
+    if kind == "fourier" and name != "ScoreSdeVeScheduler":
+        raise ValueError(
+            f"a UNet2DModel with time_embedding_type 'fourier' takes the logarithm of sigma, and {name} asks at times "
+            "that have none; such networks go with a ScoreSdeVeScheduler"
+        )
+    continuous = name == "ScoreSdeVeScheduler" or name.startswith(("EDM", "FlowMatch"))
+    if kind == "learned" and (continuous or rows < schedule.num_timesteps):
+        raise ValueError(
+            f"a UNet2DModel with time_embedding_type 'learned' has a row for each of its num_train_timesteps = {rows} "
+            f"times, and {name} asks at {'others' if continuous else f'{schedule.num_timesteps} of them'}"
+        )
