@@ -34,7 +34,8 @@ class Kind:
 
     def expected(self, value: object) -> str:
         """What a value that is none should have been."""
-        return f"is at most {self.most}" if self.most is not None and _is_number(value) and value > self.most else self.text
+        beyond = self.most is not None and _is_number(value) and value > self.most
+        return f"is at most {self.most}" if beyond else self.text
 
 
 def _is_number(value: object) -> bool:

@@ -84,7 +84,7 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
             method=name,
             **settings,
         )
-    asked = ("prior", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
+    asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
         facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
@@ -155,7 +155,8 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
-    pipe = VIPaintPipeline.from_pretrained(options["prior"])
+    named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
+    pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
     try:
         if options["device"].startswith("meta"):
             raise RuntimeError("it computes nothing")

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Mapping
 
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS, Fields
+from vipaint_pyro.priors.schedules import LONGEST as LONGEST_SCHEDULE
 
 __all__ = ["check_config", "check_parts_config", "completed", "constructor", "made"]
 
@@ -17,7 +18,7 @@ __all__ = ["check_config", "check_parts_config", "completed", "constructor", "ma
 MOST = 2**24
 #: What is walked through one by one, or is a side of an image, is bounded closer.
 BOUNDS = {
-    "num_train_timesteps": 100_000,
+    "num_train_timesteps": LONGEST_SCHEDULE,
     "sample_size": 2**15,
     "pos_embed_max_size": 2**12,
     **dict.fromkeys(
@@ -26,7 +27,7 @@ BOUNDS = {
     **dict.fromkeys(("block_out_channels", "in_channels", "out_channels", "latent_channels"), 2**16),
 }
 #: How many entries a list may have.
-LONGEST = {"trained_betas": 100_000}
+LONGEST = {"trained_betas": LONGEST_SCHEDULE}
 #: Annotations of diffusers that its own code contradicts.
 _MEANT = {"sigma_max": float | None, "shift_terminal": float | None}
 #: Why a value of a field is refused.

@@ -40,7 +40,7 @@ def resolve(name_or_path: str | Path, **hub_options) -> Path:
     name, variant = str(name_or_path), hub_options.get("variant")
     for option in ("variant", "revision"):
         given = hub_options.get(option)
-        if given is not None and (not isinstance(given, str) or not given or "/" in given and option == "variant"):
+        if given is not None and (not isinstance(given, str) or not given or ("/" in given and option == "variant")):
             raise ValueError(f"{option} is a word, like {'fp16' if option == 'variant' else 'main'!r}, not {given!r}")
     here = name in BUILT_IN or Path(name).is_dir()
     if here and hub_options.get("revision") is not None:

@@ -29,7 +29,7 @@ from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
 
 __all__ = ["VIPaintSampler"]
 
@@ -51,9 +51,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         super().settle(prior, measurement)
         own = not measurement.likelihood.noise_alone
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
+        times = self._timesteps(prior)
         settled = replace(
             self,
-            timesteps=self._timesteps(prior),
+            timesteps=times,
+            refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
             measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
@@ -89,7 +91,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.refinement_steps > last + 1:
             raise ValueError(
-                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
+                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps} (this "
+                f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer refinement_steps"
             )
         if self.correct == "smc" and prior.is_latent:
             raise ValueError(
