@@ -76,7 +76,7 @@ class LPIPS(nn.Module):
         state = self._net.net.state_dict()
         odd = [k for k in slots if given[k].shape != state[slots[k]].shape or not given[k].isfinite().all()]
         if odd:
-            raise ValueError(f"{path} has tensors of another shape than the backbone's, or not finite: {', '.join(odd)}")
+            raise ValueError(f"{path} has tensors of other shapes than the backbone, or not finite: {', '.join(odd)}")
         self._net.net.load_state_dict({slots[k]: given[k] for k in slots})
 
     def forward(self, x: Tensor, truth: Tensor) -> Tensor:
