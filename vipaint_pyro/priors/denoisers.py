@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vipaint_pyro.networks.calls import Condition, call_network
 from vipaint_pyro.priors.clipping import Fixed, clipping_of
 from vipaint_pyro.priors.kernels import like
-from vipaint_pyro.priors.schedulers import check_times, fields_taken
+from vipaint_pyro.priors.schedulers import check_prediction, check_times, fields_taken
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = [
@@ -202,6 +202,7 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
     # Old Stable Diffusion folders leave clipping on; diffusers' own pipeline turns it off.
     clip = clipping_of(config, unclipped=type(network).__name__ == "UNet2DConditionModel")
     check_times(network, name, schedule)
+    check_prediction(scheduler, schedule)
     if name.startswith("EDM"):
         return EDMDenoiser(network, schedule, scheduler, clip)
     if name.startswith("FlowMatch"):
@@ -210,13 +211,4 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         return ScoreDenoiser(network, schedule, clip)
     kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
     prediction = config.get("prediction_type", "epsilon")
-    if prediction not in kinds:
-        raise ValueError(
-            f"{name} says prediction_type {prediction!r}; known are {', '.join(sorted(kinds))}"
-        )
-    if prediction == "epsilon" and schedule.alpha(schedule.last) == 0:
-        raise ValueError(
-            f"{name} ends at zero signal (rescale_betas_zero_snr), where a predicted noise says "
-            "nothing about the image: such a network must predict v or the sample"
-        )
     return kinds[prediction](network, schedule, clip)

@@ -8,7 +8,7 @@ from torch import nn
 
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["check_times", "fields_taken"]
+__all__ = ["check_prediction", "check_times", "fields_taken"]
 
 
 def fields_taken(scheduler) -> dict:
@@ -39,4 +39,19 @@ def check_times(network: nn.Module, name: str, schedule: NoiseSchedule) -> None:
         raise ValueError(
             f"a UNet2DModel with time_embedding_type 'learned' has a row for each of its num_train_timesteps = {rows} "
             f"times, and {name} asks at {'others' if continuous else f'{schedule.num_timesteps} of them'}"
+        )
+
+
+def check_prediction(scheduler, schedule: NoiseSchedule) -> None:
+    """Raise ValueError where it is not known what a network predicts, or a prediction says nothing at the last time."""
+    config, name = fields_taken(scheduler), type(scheduler).__name__
+    if name == "ScoreSdeVeScheduler" or name.startswith(("EDM", "FlowMatch")):
+        return
+    prediction, kinds = config.get("prediction_type", "epsilon"), ("epsilon", "sample", "v_prediction")
+    if prediction not in kinds:
+        raise ValueError(f"{name} says prediction_type {prediction!r}; known are {', '.join(kinds)}")
+    if prediction == "epsilon" and schedule.alpha(schedule.last) == 0:
+        raise ValueError(
+            f"{name} ends at zero signal (rescale_betas_zero_snr), where a predicted noise says "
+            "nothing about the image: such a network must predict v or the sample"
         )

@@ -53,16 +53,16 @@ def rewrite(path, **changes):
 LOADERS = (DiffusionPrior.from_pretrained, lambda folder: VIPaintPipeline.from_pretrained(folder).prior)
 
 
-def fails(folder, words=None):
-    """Both ways to load say why in one error of the house's kind; None where they load."""
+def fails(folder, loaders=LOADERS):
+    """Every way to load says why in one error of the house's kind; None where they load."""
     said = []
-    for load in LOADERS:
+    for load in loaders:
         try:
             load(folder)
         except ValueError as error:
             said.append(str(error))
             assert "Traceback" not in said[-1]
-    assert len(said) in (0, 2), said
+    assert len(said) in (0, len(loaders)), said
     return said[0] if said else None
 
 
@@ -108,14 +108,15 @@ def test_a_field_that_is_wrong(copy, good, file, field):
     for what, value in WRONG.items():
         path.write_text(before)
         rewrite(path, **{field: value})
-        said = fails(copy)
+        said = fails(copy, LOADERS[:1])
         if said is None:
             right(copy)
             continue
         refused += 1
         named = FILES[file] in said or str(path.parent) in said or file in said or FILES[file].split("/")[0] in said
         assert named or "the network" in said or "autoencoder" in said, (what, said)
-        assert field in said or field.lstrip("_") in said or "describes weights" in said or "betas" in said, (what, said)
+        # A network without classes leaves the weights of the table over.
+        assert field in said or (field == "num_class_embeds" and "class_embedding.weight" in said), (what, said)
     assert refused >= 3, "nearly anything is accepted"
 
 

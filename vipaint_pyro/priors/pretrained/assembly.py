@@ -139,7 +139,8 @@ def _check_names(names: Sequence[str] | None, classes: int | None, null_class: i
     check_class_names(names)
     counts = {classes, None if null_class is None or classes is None else classes + 1} - {None}
     if names is not None and len(names) not in counts:
-        raise ValueError(f"class_names are {len(names)}, but the network has {classes or 'no'} classes")
+        besides = f" (null_class is {null_class})" if classes else ""
+        raise ValueError(f"class_names are {len(names)}, but the network has {classes or 'no'} classes{besides}")
 
 
 def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size) -> tuple[int, int, int]:

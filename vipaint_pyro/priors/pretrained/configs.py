@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS, Fields
 from vipaint_pyro.priors.schedules import LONGEST as LONGEST_SCHEDULE
 
-__all__ = ["check_config", "check_parts_config", "completed", "constructor", "made"]
+__all__ = ["FAILURES", "blamed", "check_config", "check_parts_config", "completed", "constructor", "made"]
 
 #: The largest whole number that a field may be; most are widths.
 MOST = 2**24
@@ -28,6 +28,16 @@ BOUNDS = {
 }
 #: How many entries a list may have.
 LONGEST = {"trained_betas": LONGEST_SCHEDULE}
+SHORTEST = {"trained_betas": 2, "block_out_channels": 1, "down_block_types": 1, "up_block_types": 1}
+#: The smallest number that a field may be, where that is not 0 for whole ones.
+LEAST = {
+    **dict.fromkeys(("shift_factor", "latents_mean", "lambda_min_clipped", "shift_terminal"), -1e12),
+    **dict.fromkeys(("norm_eps", "dropout", "beta_start", "beta_end", "trained_betas"), 0),
+    **dict.fromkeys(
+        ("num_train_timesteps", "sample_size", "in_channels", "out_channels", "latent_channels", "block_out_channels"),
+        1,
+    ),
+}
 #: Annotations of diffusers that its own code contradicts.
 _MEANT = {"sigma_max": float | None, "shift_terminal": float | None}
 #: Why a value of a field is refused.
@@ -47,7 +57,7 @@ WHY = {
 #: What a constructor of diffusers raises for a config that it cannot use.
 FAILURES = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError, RuntimeError, AssertionError,
-    ZeroDivisionError, OverflowError, ImportError,
+    ZeroDivisionError, OverflowError, ImportError, NameError,
 )  # fmt: skip
 
 
@@ -114,6 +124,7 @@ def check_config(config: Mapping, kind: type, fields: Fields, where: str) -> Non
 def _check_value(name: str, value: object, parameter: inspect.Parameter, where: str, nullable: bool) -> None:
     """Raise ValueError where a value is of another type than its field's, or beyond its bounds."""
     default, hint = parameter.default, _MEANT.get(name, parameter.annotation)
+    nullable = nullable and hint in _SCALARS and name not in LEAST
     if _same(value, default) or (value is None and (nullable or default is None or hint is bool)):
         return
     if not _fits(value, hint):
@@ -124,15 +135,16 @@ def _check_value(name: str, value: object, parameter: inspect.Parameter, where: 
 
 def _check_bounds(name: str, value: object, where: str) -> None:
     if isinstance(value, (list, tuple)):
-        longest = LONGEST.get(name, 1000)
-        if len(value) > longest:
-            raise ValueError(f"{where}: {name} has at most {longest} entries, but has {len(value)}")
+        longest, shortest = LONGEST.get(name, 1000), SHORTEST.get(name, 0)
+        if not shortest <= len(value) <= longest:
+            raise ValueError(f"{where}: {name} has from {shortest} to {longest} entries, but has {len(value)}")
         for each in value:
             _check_bounds(name, each, where)
     elif isinstance(value, numbers.Real) and not isinstance(value, bool):
         most = BOUNDS.get(name, MOST) if isinstance(value, numbers.Integral) else 1e12
-        if abs(value) > most:
-            raise ValueError(f"{where}: {name} is at most {most:g}, but is {value!r}")
+        least = LEAST.get(name, 0 if isinstance(value, numbers.Integral) else -1e12)
+        if not least <= value <= most:
+            raise ValueError(f"{where}: {name} lies from {least:g} to {most:g}, but is {value!r}")
 
 
 def _same(value: object, default: object) -> bool:
@@ -189,10 +201,16 @@ def made(make, config: Mapping, kind: type, where: str):
     try:
         return make(config)
     except FAILURES as error:
-        blamed = [name for name in completed(config, kind) if name in config and _works(make, config, name)]
-        said = f"{', '.join(f'{n} = {_short(config[n])}' for n in blamed)}: " if blamed else ""
+        said = blamed(make, config, kind)
+        said = f"{said}: " if said else ""
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{where}: no {kind.__name__} can be made of this config: {said}{reason}") from error
+
+
+def blamed(make, config: Mapping, kind: type) -> str:
+    """The fields, each with its value, of which one at its default would make of a config what can be used."""
+    named = [name for name in completed(config, kind) if name in config and _works(make, config, name)]
+    return ", ".join(f"{name} = {_short(config[name])}" for name in named)
 
 
 def _works(make, config: Mapping, without: str) -> bool:

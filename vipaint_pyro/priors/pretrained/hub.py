@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from pathlib import Path
 
 __all__ = ["download"]
@@ -26,7 +27,7 @@ def download(name: str, others: str, **options) -> Path:
     from diffusers import DiffusionPipeline
     from huggingface_hub import constants
 
-    silent = None if options.get("local_files_only") or constants.HF_HUB_OFFLINE else _silence(name, options)
+    silent = None if options.get("local_files_only") or constants.HF_HUB_OFFLINE else _silence(name)
     if silent:
         options = {**options, "local_files_only": True}
     try:
@@ -42,19 +43,22 @@ def download(name: str, others: str, **options) -> Path:
         raise OSError(f"{said}{reason}. Check the id and the network; {_OFFLINE}") from error
 
 
-def _silence(name: str, options: dict) -> str | None:
-    """Why the hub cannot be asked, or None where it answers (with whatever)."""
-    import httpx
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+def _silence(name: str) -> str | None:
+    """That the hub does not answer in time, in words; None where it answers, with whatever, or refuses at once."""
+    from urllib.error import URLError
+    from urllib.parse import quote
+    from urllib.request import urlopen
+
+    from huggingface_hub import constants
 
     seconds = constants.HF_HUB_ETAG_TIMEOUT
     try:
-        HfApi().model_info(name, revision=options.get("revision"), token=options.get("token"), timeout=seconds)
-    except httpx.TimeoutException:
-        return f"{constants.ENDPOINT} did not answer within {seconds:g} s"
-    except (HfHubHTTPError, HFValidationError):  # an answer, which the download says
+        urlopen(f"{constants.ENDPOINT}/api/models/{quote(name)}", timeout=seconds).close()
+    except TimeoutError:
+        pass
+    except (URLError, OSError, HTTPException, ValueError) as error:  # what it is, the download says
+        if not isinstance(error, URLError) or not isinstance(error.reason, TimeoutError):
+            return None
+    else:
         return None
-    except (httpx.HTTPError, OSError) as error:
-        return f"{constants.ENDPOINT} cannot be reached ({error})"
-    return None
+    return f"{constants.ENDPOINT} did not answer within {seconds:g} s"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vipaint_pyro.priors.pretrained.jsons import read_json
+from vipaint_pyro.settings import whole
 
 __all__ = ["check_class_names", "check_null_class", "class_in_index", "read_index", "read_labels"]
 
@@ -21,7 +23,7 @@ def read_index(folder: Path) -> dict:
         ValueError: for an entry that cannot be; names the file and the entry.
     """
     path = folder / "model_index.json"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     index = read_json(path)
     if not isinstance(index.get("_class_name", ""), str):
@@ -51,8 +53,8 @@ def _check_part(name: str, entry: object, path: Path) -> None:
 
 def _check_image_size(size: object, path: Path) -> None:
     sides = size if isinstance(size, list) and len(size) == 2 else [size]
-    if size is not None and not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sides):
-        raise ValueError(f"{path}: image_size is a side, or [height, width], but is {size!r}")
+    if size is not None and not all(whole(1, 2**15).check(n) for n in sides):
+        raise ValueError(f"{path}: image_size is a side, or [height, width], up to {2**15}, but is {size!r}")
 
 
 def class_in_index(index: Mapping, name: str) -> str | None:
@@ -89,9 +91,9 @@ def _check_labels(labels: object, path: Path) -> None:
 
 
 def read_labels(folder: Path) -> dict:
-    """``null_class`` and ``class_names`` as the folder's model_index.json says; a DiT's ``id2label`` too."""
+    """``null_class``, ``class_names`` and ``image_size`` as model_index.json says; a DiT's ``id2label`` too."""
     given = read_index(folder)
-    known = {name: given.get(name) for name in ("null_class", "class_names")}
+    known = {name: given.get(name) for name in ("null_class", "class_names", "image_size")}
     labels = given.get("id2label")
     if known["class_names"] is None and labels is not None:
         # ImageNet's names are lists of synonyms, and two classes share a first one: "crane".

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from vipaint_pyro.priors.pretrained.configs import FAILURES, made
+from vipaint_pyro.priors.pretrained.configs import FAILURES, blamed, made
 from vipaint_pyro.priors.pretrained.folder import class_of, model_parts, part_of, read_json, read_labels, resolve
 from vipaint_pyro.priors.pretrained.trial import tried
 from vipaint_pyro.priors.pretrained.weights import check_shapes, some, variant_of
+from vipaint_pyro.priors.schedulers import check_prediction
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = ["HUB_OPTIONS", "load_components", "load_part", "load_scheduler", "quiet_loading"]
 
@@ -64,12 +66,17 @@ def load_scheduler(folder: Path):
     """The scheduler of a folder that was checked.
 
     Raises:
-        ValueError: where diffusers can make none of its config; names the field.
+        ValueError: where diffusers can make none of its config, or it has no noise levels; names the field.
     """
     path = part_of(folder, "scheduler") / "scheduler_config.json"
     config = read_json(path)
     kind = class_of(config["_class_name"])
-    return made(lambda c: kind.from_config(c), config, kind, str(path))
+    scheduler = made(lambda c: kind.from_config(c), config, kind, str(path))
+    try:
+        check_prediction(scheduler, NoiseSchedule.from_scheduler(scheduler, 1))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return scheduler
 
 
 def load_part(name: str, part: Path, options: dict):
@@ -89,7 +96,13 @@ def load_part(name: str, part: Path, options: dict):
         kind = class_of("DiTTransformer2DModel")
     what = "network" if name in ("unet", "transformer") else name
     variant = variant_of(part, options.get("variant"))
-    check_shapes(_on_meta(kind, config, str(part / "config.json")), part, variant, what)
+    known = {key: value for key, value in config.items() if not key.startswith("_")}
+    network = made(lambda c: _on_meta(kind, c), known, kind, str(part / "config.json"))
+    try:
+        check_shapes(network, part, variant, what)
+    except ValueError as error:
+        fields = blamed(lambda c: check_shapes(_on_meta(kind, c), part, variant, what), known, kind)
+        raise ValueError(f"{error} (they would without {fields})" if fields else str(error)) from error
     try:
         loaded = kind.from_pretrained(part, use_safetensors=True, **{**options, "variant": variant})
     except (*FAILURES, OSError) as error:
@@ -100,15 +113,10 @@ def load_part(name: str, part: Path, options: dict):
     return loaded
 
 
-def _on_meta(kind: type, config: Mapping, where: str):
+def _on_meta(kind: type, config: Mapping):
     """The network of a config, without memory for its weights, and called once."""
     import torch
 
-    known = {key: value for key, value in config.items() if not key.startswith("_")}
-
-    def make(values: Mapping):
-        with torch.device("meta"):
-            network = kind.from_config(dict(values))
-        return tried(network)
-
-    return made(make, known, kind, where)
+    with torch.device("meta"):
+        network = kind.from_config(dict(config))
+    return tried(network)
