@@ -99,6 +99,7 @@ def fields():
     yield from (("index", f) for f in ("image_size", "force_zeros_for_empty_prompt", "_class_name"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file, field", [*fields()])
 def test_a_field_that_is_wrong(copy, good, file, field):
     """Of every kind of wrong value: an error that names the file and the field, or what diffusers makes of it."""
