@@ -35,7 +35,7 @@ ONLY = {"datasets": {"datasets", "evaluation", "cli"}}
 
 #: hasattr, and getattr by a written name, are for objects of other packages: file -> whose.
 FOREIGN = {
-    "vipaint_pyro/priors/pretrained/loading.py": "diffusers' module of schedulers",
+    "vipaint_pyro/priors/pretrained/assembly.py": "diffusers networks, or a user's",
     "vipaint_pyro/priors/schedules.py": "diffusers schedulers",
     "vipaint_pyro/convert/names.py": "diffusers networks",
     "vipaint_pyro/networks/kinds.py": "diffusers networks, or a user's, and what wraps them",

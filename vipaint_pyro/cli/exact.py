@@ -44,7 +44,9 @@ __all__ = ["exact"]
     show_default=True,
     help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.",
 )
-@click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
+@click.option(
+    "--problems", default=20, show_default=True, type=click.IntRange(2, 10_000), help="How many of each cell."
+)
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
 def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
@@ -68,10 +70,14 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
 
 
 def _cell(text: str) -> tuple[int, int]:
+    from vipaint_pyro.exact.problems import LARGEST
+
     try:
         d, d_y = (int(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"a cell is two whole numbers, like 8,1, but is {text!r}") from None
+    if d > LARGEST:
+        raise ValueError(f"in a cell D,D_Y d is at most {LARGEST}, but it is {text!r}")
     if d < 2 or d % 2 or not 1 <= d_y <= d:
         raise ValueError(f"in a cell D,D_Y d is even and 1 <= d_y <= d, but it is {text!r}")
     return d, d_y

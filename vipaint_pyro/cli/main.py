@@ -109,7 +109,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
 
 
 @main.command()
-@options_but("prior", "label", "prompt", "negative_prompt", "out")
+@options_but("prior", "variant", "revision", "label", "prompt", "negative_prompt", "out")
 @click.option("--out", type=NamedPath(), default="vipaint-demo", show_default=True)
 def demo(out: Path, **options) -> None:
     """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
@@ -121,7 +121,8 @@ def demo(out: Path, **options) -> None:
 
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
         about = json.loads((folder / "demo.json").read_text())
-        options |= {"prior": about["prior"], "label": about["label"], "prompt": None, "negative_prompt": None}
+        options |= {"prior": about["prior"], "label": about["label"]}
+        options |= dict.fromkeys(("variant", "revision", "prompt", "negative_prompt"))
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
         run(pictures, out, options, {"image": about["image"]}, inputs={}, truth=True)
 

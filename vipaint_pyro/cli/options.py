@@ -60,6 +60,8 @@ def _options() -> list[Callable]:
     seeds = click.IntRange(0, 2**63 - 1)
     return [
         click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id."),
+        click.option("--variant", help="Of the prior's weights, like fp16. Default: the plain ones."),
+        click.option("--revision", help="Of a hub id: a branch, tag or commit. Default: main."),
         click.option("--label", help="Class of the image, by number or name. Default: none."),
         click.option("--prompt", help="Of a text-conditional prior. Default: the empty text."),
         click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),

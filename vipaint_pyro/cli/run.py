@@ -101,7 +101,7 @@ def run(
             if error.output is None:
                 raise
             ended, output = error, error.output
-    asked = ("prior", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
+    asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
         try:
@@ -185,7 +185,8 @@ def _pipeline(options: dict):
 
     diffusers.utils.logging.disable_progress_bar()
     device = _device(options["device"])
-    pipe = VIPaintPipeline.from_pretrained(options["prior"])
+    named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
+    pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
     pipe.to(device)
     if options["dtype"] != "float32":
         with only_errors():  # diffusers warns that an empty list of modules should stay in float32

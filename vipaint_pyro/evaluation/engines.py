@@ -51,7 +51,9 @@ def _four(prior: DiffusionPrior, smoke: bool) -> VIPaintSampler:
     # What VIPaint's None stands for, so that DPS can have the same.
     fraction = None if prior.codec.factor == 1 else 0.3
     # A few faces at once fit into memory without gradient checkpointing, which changes no number.
-    four = VIPaintSampler(timesteps=timesteps_for(prior, 4), fraction=fraction, gradient_checkpointing=False)
+    four = VIPaintSampler(
+        timesteps=timesteps_for(prior, 4), fraction=fraction, refinement_steps=100, gradient_checkpointing=False
+    )
     return replace(four, fit_steps=2, num_chains=1, refinement_steps=4) if smoke else four
 
 

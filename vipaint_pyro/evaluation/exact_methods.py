@@ -85,7 +85,7 @@ class Lab:
 
 def _check(name: str, value: object, kind: Kind) -> None:
     if not kind.check(value):
-        raise ValueError(f"{name} {kind.text}, but is {value!r}")
+        raise ValueError(f"{name} {kind.expected(value)}, but is {value!r}")
 
 
 @dataclass

@@ -19,7 +19,10 @@ from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["Problems", "check_cell", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
+__all__ = ["LARGEST", "Problems", "check_cell", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
+
+#: The largest d: a problem has matrices of d times d numbers.
+LARGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ def mixture_problems(
 
 def check_cell(d: int, d_y: int) -> None:
     """Raise ValueError where the benchmark has no problems of d dimensions and d_y measurements."""
+    if d > LARGEST:
+        raise ValueError(f"d is at most {LARGEST}, but is {d}")
     if d < 2 or d % 2 or not 1 <= d_y <= d:
         raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vipaint_pyro.measurements.checks import check_images, whole
+from vipaint_pyro.measurements.checks import LARGEST_KERNEL, check_images, whole
 from vipaint_pyro.measurements.degradation import Degradation
 from vipaint_pyro.measurements.motion import segment
 from vipaint_pyro.measurements.separable import Separable, filter_matrix, reflected
@@ -151,7 +151,7 @@ class MotionBlur(Blur):
 
 
 def _odd(kernel_size: int) -> int:
-    if whole("kernel_size", kernel_size) % 2 == 0:
+    if whole("kernel_size", kernel_size, most=LARGEST_KERNEL) % 2 == 0:
         raise ValueError(f"kernel_size is odd, so that the kernel has a middle, but is {kernel_size}")
     return int(kernel_size)
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -65,12 +66,20 @@ class LPIPS(nn.Module):
             raise FileNotFoundError(f"LPIPS weights {path} not found")
         if path.suffix != ".safetensors":
             raise ValueError(f"LPIPS weights come as a .safetensors file, not {path.name}")
-        given = {k.removeprefix("features."): v.float() for k, v in load_file(path).items()}
+        try:
+            read = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"LPIPS weights {path} cannot be read as safetensors: {error}") from error
+        given = {k.removeprefix("features."): v.float() for k, v in read.items()}
         # lpips cuts torchvision's `features` into slices and keeps the layers' numbers as names.
         slots = {k.split(".", 1)[1]: k for k in self._net.net.state_dict()}
         if slots.keys() - given.keys():
             missing = ", ".join(sorted(slots.keys() - given.keys()))
             raise ValueError(f"{path} lacks the backbone's tensors {missing}")
+        state = self._net.net.state_dict()
+        odd = [k for k in slots if given[k].shape != state[slots[k]].shape or not given[k].isfinite().all()]
+        if odd:
+            raise ValueError(f"{path} has tensors of other shapes than the backbone, or not finite: {', '.join(odd)}")
         self._net.net.load_state_dict({slots[k]: given[k] for k in slots})
 
     def forward(self, x: Tensor, truth: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import LARGEST_KERNEL
+
 __all__ = ["segment"]
 
 
@@ -32,6 +34,8 @@ def segment(length: float, angle: float, kernel_size: int | None = None) -> Tens
     """
     if not 0 < length < math.inf:
         raise ValueError(f"length is a positive number of pixels, but is {length}")
+    if length >= LARGEST_KERNEL:
+        raise ValueError(f"length is a number of pixels below {LARGEST_KERNEL}, but is {length:g}")
     if not math.isfinite(angle):
         raise ValueError(f"angle is a finite number of degrees, but is {angle}")
     least = 2 * math.ceil(length / 2) + 1

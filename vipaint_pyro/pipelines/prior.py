@@ -23,8 +23,7 @@ from torch import Tensor
 
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
-from vipaint_pyro.priors.pretrained.loading import load_components, load_part, quiet_loading
+from vipaint_pyro.priors.pretrained.pipeline import load_pipeline
 from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, checked_prompts, encode, sized
 
 __all__ = ["PriorPipeline"]
@@ -98,32 +97,16 @@ class PriorPipeline(DiffusionPipeline):
 
         Args:
             pretrained_model_name_or_path: see :func:`vipaint_pyro.priors.pretrained.folder.resolve`.
-            kwargs: what ``DiffusionPipeline.from_pretrained`` takes (``dtype``, ``variant``,
-                ``revision``, ``cache_dir``, ``local_files_only``, components ...), and
-                ``null_class``, ``class_names`` and ``image_size``. Weights are read from safetensors only.
+            kwargs: components (``unet=`` ...) in place of the folder's, ``dtype``, ``variant`` of the weights
+                (``"fp16"``), ``revision``, ``cache_dir``, ``local_files_only`` and what else of diffusers says how
+                a hub id is fetched or where weights are put (``device_map`` ...); ``null_class``, ``class_names``
+                and ``image_size``. Weights are read from safetensors only.
 
         Raises:
             ValueError, OSError: where it is no prior that can be loaded; says why.
+            TypeError: for an option that there is not.
         """
-        if kwargs.pop("use_safetensors", True) is not True:
-            raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
-        hub = ("cache_dir", "revision", "local_files_only", "token", "proxies", "force_download", "variant")
-        options = {k: kwargs.pop(k) for k in hub if k in kwargs}
-        folder = resolve(pretrained_model_name_or_path, **options)
-        if not (folder / "model_index.json").is_file():
-            return cls(**load_components(folder, **kwargs, **options))
-        if "variant" in options:
-            kwargs["variant"] = options["variant"]
-        for name, value in read_labels(folder).items():
-            kwargs.setdefault(name, value)
-        kwargs = quiet_loading(kwargs)
-        taken = {"torch_dtype": kwargs.get("torch_dtype") or kwargs.get("dtype") or torch.float32}
-        taken |= {name: kwargs[name] for name in ("variant", "low_cpu_mem_usage") if name in kwargs}
-        if not {"device_map", "quantization_config"} & kwargs.keys():  # these are diffusers' own to load
-            for name, part in model_parts(folder).items():
-                if name not in kwargs:
-                    kwargs[name] = load_part(name, part, taken)
-        return super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
+        return load_pipeline(cls, super().from_pretrained, pretrained_model_name_or_path, kwargs)
 
     @property
     def prior(self) -> DiffusionPrior:

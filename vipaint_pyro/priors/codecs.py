@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -88,6 +89,8 @@ def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
     mean, std = config.get("latents_mean", None), config.get("latents_std", None)
     scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64, device="cpu")
     shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64, device="cpu")
+    if not 0 < scale < math.inf:
+        raise ValueError(f"the autoencoder's scaling_factor is a positive number, but is {config.scaling_factor}")
     if (mean is None) != (std is None):
         raise ValueError("the autoencoder's config has one of latents_mean and latents_std: give both, or neither")
     if mean is None:

@@ -18,6 +18,7 @@ from vipaint_pyro.networks.kinds import kind_of
 from vipaint_pyro.networks.placement import device_of, dtype_of
 from vipaint_pyro.priors.clipping import Fixed, clipping_of
 from vipaint_pyro.priors.kernels import like
+from vipaint_pyro.priors.schedulers import check_prediction, check_times, fields_taken
 from vipaint_pyro.priors.schedules import NoiseSchedule, family_of
 
 __all__ = [
@@ -201,24 +202,17 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose
             last level holds no signal (alpha_T = 0).
     """
-    config, family, name = scheduler.config, family_of(scheduler), type(scheduler).__name__
+    config, family = fields_taken(scheduler), family_of(scheduler)
     # Old Stable Diffusion folders leave clipping on; diffusers' own pipeline turns it off.
     clip = clipping_of(config, unclipped=kind_of(network, ("UNet2DConditionModel",)) is not None)
+    check_times(network, scheduler, schedule)
+    check_prediction(scheduler, schedule)
     if family == "EDM":
         return EDMDenoiser(network, schedule, scheduler, clip)
     if family == "FlowMatch":
-        return FlowDenoiser(network, schedule, config.num_train_timesteps)
+        return FlowDenoiser(network, schedule, config["num_train_timesteps"])
     if family == "ScoreSdeVe":
         return ScoreDenoiser(network, schedule, clip)
     kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
     prediction = config.get("prediction_type", "epsilon")
-    if prediction not in kinds:
-        raise ValueError(
-            f"{name} says prediction_type {prediction!r}; known are {', '.join(sorted(kinds))}"
-        )
-    if prediction == "epsilon" and schedule.alpha(schedule.last) == 0:
-        raise ValueError(
-            f"{name} ends at zero signal (rescale_betas_zero_snr), where a predicted noise says "
-            "nothing about the image: such a network must predict v or the sample"
-        )
     return kinds[prediction](network, schedule, clip)

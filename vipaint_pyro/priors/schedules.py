@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.networks.kinds import kinds
+from vipaint_pyro.settings import whole
 
-__all__ = ["CLEAN", "NoiseSchedule", "family_of"]
+__all__ = ["CLEAN", "LONGEST", "NoiseSchedule", "family_of"]
+
+#: The largest number of times.
+LONGEST = 100_000
 
 #: The time of the clean image: alpha = 1, sigma = 0.
 CLEAN = -1
@@ -103,6 +107,14 @@ class NoiseSchedule:
             )
         if getattr(scheduler, "alphas_cumprod", None) is not None:
             abar = scheduler.alphas_cumprod.double().cpu()
+            if config.get("rescale_betas_zero_snr", False):
+                # Some schedulers lift the last level from 0 to 2^-24, above levels before it, for their samplers.
+                abar = torch.cat([abar[:-1], abar.new_zeros(1)])
+            if not (abar >= 0).all() or not (abar < 1).all() or not (abar.diff() < 0).all():
+                raise ValueError(
+                    f"{name} has betas (beta_start, beta_end, beta_schedule, trained_betas) that do not lie in (0, 1): "
+                    "they add no noise"
+                )
             return cls(abar.sqrt(), (1 - abar).sqrt())
         raise ValueError(
             f"{name} has neither alphas_cumprod nor EDM/VE sigmas, so its noise levels are unknown; "
@@ -137,18 +149,21 @@ class NoiseSchedule:
     @classmethod
     def variance_preserving(cls, num_timesteps: int = 1000, low: float = 1e-4, high: float = 0.02) -> NoiseSchedule:
         """DDPM's linear betas from ``low`` to ``high`` (Ho et al., arXiv:2006.11239, section 4)."""
+        _check_length(num_timesteps)
         abar = torch.cumprod(1 - torch.linspace(low, high, num_timesteps, dtype=torch.float64, device="cpu"), 0)
         return cls(abar.sqrt(), (1 - abar).sqrt())
 
     @classmethod
     def variance_exploding(cls, num_timesteps: int = 1000, low: float = 0.01, high: float = 100.0) -> NoiseSchedule:
         """alpha = 1, and sigma growing by equal factors (Song et al., arXiv:2011.13456, section 3.4)."""
+        _check_length(num_timesteps)
         sigma = low * (high / low) ** torch.linspace(0, 1, num_timesteps, dtype=torch.float64, device="cpu")
         return cls(torch.ones_like(sigma), sigma, terminal_std=high)
 
     @classmethod
     def rectified_flow(cls, num_timesteps: int = 1000) -> NoiseSchedule:
         """alpha = 1 - sigma, sigma = 1/T, 2/T, ..., 1 (Liu et al., arXiv:2209.03003, eq. 1)."""
+        _check_length(num_timesteps)
         sigma = torch.arange(1, num_timesteps + 1, dtype=torch.float64, device="cpu") / num_timesteps
         return cls(1 - sigma, sigma)
 
@@ -196,3 +211,9 @@ class NoiseSchedule:
         if any(s >= t for t, s in zip(times, times[1:])):
             raise ValueError(f"timesteps {times} must fall from each to the next, from T_e (noisiest) to T_s")
         return times
+
+
+def _check_length(num_timesteps: int) -> None:
+    kind = whole(2, LONGEST)
+    if not kind.check(num_timesteps):
+        raise ValueError(f"num_timesteps {kind.expected(num_timesteps)}, but is {num_timesteps!r}")

@@ -93,7 +93,7 @@ class Sampler(ABC):
     def check_samples(self, num_samples: int) -> None:
         """Raise ValueError where so many samples per image cannot be."""
         if not whole().check(num_samples):
-            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
+            raise ValueError(f"num_samples {whole().expected(num_samples)}, but is {num_samples!r}")
 
     def at_once(self, num_samples: int) -> int:
         """How many of so many samples per image the settled method draws at once."""

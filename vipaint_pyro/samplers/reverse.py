@@ -51,7 +51,8 @@ class ReverseSampler(Sampler):
             raise ValueError(f"start {start} must lie in 0 ... {prior.schedule.last}")
         if self.num_steps > start + 1:
             raise ValueError(
-                f"from time {start} there are at most {start + 1} steps to the clean image, not {self.num_steps}"
+                f"from time {start} there are at most {start + 1} steps to the clean image, not {self.num_steps} (this "
+                f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer num_steps"
             )
         return prior.times(start, CLEAN, self.num_steps)
 

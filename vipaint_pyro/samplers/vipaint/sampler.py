@@ -18,21 +18,19 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
-from vipaint_pyro.inference.smc import SMC, run_smc
-from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
+from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.perceptual import Perceptual
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.dps import DPSSampler
-from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
@@ -58,9 +56,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         super().settle(prior, measurement)
         own = not measurement.likelihood.noise_alone
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
+        times = self._timesteps(prior)
         settled = replace(
             self,
-            timesteps=self._timesteps(prior),
+            timesteps=times,
+            refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
             measurement_scale=self._measurement_scale(),
@@ -110,7 +110,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.refinement_steps > last + 1:
             raise ValueError(
-                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
+                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps} (this "
+                f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer refinement_steps"
             )
         if self.correct == "smc" and self.measurement_scale == 0:
             raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
@@ -188,7 +189,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
-            samples = (self._weighed if self.correct == "smc" else self._refined)(run, model, guide)
+            samples = weighed(self, run, model, guide) if self.correct == "smc" else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 
@@ -228,37 +229,3 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         with torch.no_grad(), located("decoding", memory=relief):
             levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
-
-    def _weighed(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
-        """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for."""
-        seen = run.measurement
-        sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else self.measurement_scale
-
-        below = run.prior.times(model.timesteps[-1], CLEAN, self.refinement_steps)
-
-        def moved(step, t, z, z0):
-            if t >= below[0]:
-                return run.stopped
-            i = below.index(t) - 1
-            answer = run.report(Progress("refinement", i, below[i], z, z0))
-            return True if run.stopped else answer
-
-        particles = run_smc(
-            model,
-            guide,
-            Measurement(seen.operator, MomentMatched(sigma), seen.y),
-            SMC(self.num_particles, self.refinement_steps),
-            generator=run.generator,
-            callback=moved,
-        )
-        # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-        last = self.num_particles - 1
-        chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
-        if run.stopped:  # particles on their way weigh no image
-            return Samples(particles.images[chosen])
-        diagnostics = {
-            "log_evidence": particles.log_evidence.tolist(),
-            "smallest_ess": particles.ess.min(0).values.tolist(),
-            "ancestors": particles.ancestors.tolist(),
-        }
-        return Samples(particles.images[chosen], diagnostics=diagnostics)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
 
-__all__ = ["CORRECTIONS", "LOSSES", "Correct", "Fit", "Refine"]
+__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENT_STEPS", "Correct", "Fit", "Refine"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 
 #: What may be done about a guide that is not the posterior.
 CORRECTIONS = ("none", "psis", "smc")
+
+#: Where a schedule has as many times below T_s.
+REFINEMENT_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Refine:
     """How the guide's draws are refined: :class:`~vipaint_pyro.samplers.DPSSampler`, from T_s.
 
     Args:
-        refinement_steps: from T_s to the clean image.
+        refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
         zeta: DPS step size.
         limit: whether a step may not be longer than the residual.
         fraction: how much of the residual a step may take away to first order. None: 0.3 for latent priors, no such
@@ -107,7 +110,9 @@ class Refine:
             2^18 entries.
     """
 
-    refinement_steps: int = setting(100, whole(), "DPS steps from T_s to the image.")
+    refinement_steps: int | None = setting(
+        None, whole(), "DPS steps from T_s to the image.", stands_for="100, or all that there are below T_s"
+    )
     zeta: float = setting(2.0, number(least=0), "DPS step size.")
     limit: bool = setting(True, switch(), "Whether a DPS step may not be longer than the residual.")
     fraction: float | None = setting(
