@@ -4,13 +4,14 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import NonFiniteError, fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 TIMES = (700, 500, 300)
 
@@ -68,6 +69,24 @@ def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):
         results.append(params(guide))
     for k, v in results[0].items():
         assert torch.equal(v, results[1][k])
+
+
+def test_the_default_is_svi_in_a_loop_with_adam_and_four_chains(gaussian):
+    model, guide, y = setup(gaussian, 2)
+    result = fit(model, guide, y, num_steps=5, generator=torch.Generator().manual_seed(0))
+    _, own, _ = setup(gaussian, 2)
+    rates = {"mu": 0.1, "tau": 0.02, "gamma": 0.05}
+    adam = pyro.optim.Adam(lambda name: {"lr": rates[name.split(".")[-1].split("_")[0]], "betas": (0.9, 0.99)})
+    svi = SVI(model, own, adam, Trace_ELBO(4, vectorize_particles=True, max_plate_nesting=3))
+    noise = PerImageNoise(NoiseStreams(torch.Generator().manual_seed(0), 2))
+    losses = []
+    for _ in range(5):
+        with noise:
+            losses.append(svi.step(y))
+    assert result.losses == losses
+    for k, v in own.state_dict().items():
+        assert torch.equal(v, guide.state_dict()[k])
+    assert all(p.grad is None or not p.grad.any() for p in guide.parameters())
 
 
 def test_another_seed_is_another_fit(gaussian):

@@ -22,8 +22,8 @@ __all__ = ["Child", "copied", "warm"]
 _HEAVY = (
     "torch", "torch.utils.checkpoint", "torch.utils._pytree", "torchvision", "pyro", "pyro.infer",
     "pyro.infer.autoguide", "pyro.optim", "pyro.ops.stats", "lpips", "scipy.stats", "scipy.ndimage", "numpy",
-    "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "matplotlib.figure", "safetensors.torch", "click.testing", "tqdm", "hypothesis",
-    "pytest", "zuko.flows",
+    "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "matplotlib.figure", "safetensors.torch", "click.testing", "tqdm",
+    "hypothesis", "pytest", "zuko.flows",
 )  # fmt: skip
 _OF_DIFFUSERS = (
     "DDPMScheduler", "DDIMScheduler", "EDMEulerScheduler", "ScoreSdeVeScheduler", "FlowMatchEulerDiscreteScheduler",

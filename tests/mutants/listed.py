@@ -36,7 +36,7 @@ class Mutant:
         file: of the package, from the repository's root.
         old: text that occurs in it exactly once.
         new: what takes its place.
-        tests: files that should fail.
+        tests: files, or tests by ``file::name``, that should fail.
         lives: why no test can see it, for a mutant that is equivalent; empty for any other.
         quick: whether its tests take a second or two.
     """

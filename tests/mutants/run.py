@@ -53,16 +53,15 @@ def key(mutant: Mutant, root: Path = ROOT) -> str:
     """A fingerprint of a mutant's text and of the tests that see it."""
     digest = hashlib.sha256(mutant.source(root).encode())
     for test in (*mutant.tests, "tests/conftest.py"):
-        path = root / test
-        digest.update(test.encode() + (path.read_bytes() if path.is_file() else b""))
+        digest.update(test.encode() + (root / test.partition("::")[0]).read_bytes())
     return digest.hexdigest()[:20]
 
 
 def others(tests: Iterable[str]) -> tuple[str, ...]:
     """The folders of these tests, without them: arguments of pytest."""
-    folders = dict.fromkeys(str(Path(test).parent) for test in tests)
+    folders = dict.fromkeys(str(Path(test.partition("::")[0]).parent) for test in tests)
     folders.pop("tests", None)  # the root's tests are of everything
-    return (*folders, *(f"--ignore={test}" for test in tests)) if folders else ()
+    return (*folders, *(f"--{'deselect' if '::' in test else 'ignore'}={test}" for test in tests)) if folders else ()
 
 
 class Runner:
@@ -71,7 +70,7 @@ class Runner:
     Args:
         folder: of the copies.
         jobs: how many at a time.
-        limit: seconds for the tests of one.
+        limit: seconds for the tests of one, and ten times what they take without a mutant.
         records: what is known.
         baseline: whether the tests are run on the tree as it is, first.
         widen: whether the folders' other tests are run where a mutant's own pass.
@@ -84,13 +83,15 @@ class Runner:
         self.pristine = copied(folder / "as it is")
         self.limit, self.records, self.baseline, self.widen = limit, records, baseline, widen
         self._passing: dict[tuple[str, ...], bool] = {}
+        self._seconds: dict[tuple[str, ...], float] = {}
 
     def passes(self, arguments: tuple[str, ...]) -> bool:
         """Whether the tests pass on the tree as it is, which is asked once."""
         if arguments not in self._passing:
-            child = Child(self.pristine, arguments, 5 * self.limit)
+            child = Child(self.pristine, arguments, 60 * self.limit)
             while (status := child.poll()) is None:
                 time.sleep(0.02)
+            self._seconds[arguments] = time.monotonic() - child.begun
             self._passing[arguments] = status == PASSED
             if status != PASSED:
                 print(f"{' '.join(arguments)} fail without any mutant: {child.failed()}", flush=True)
@@ -109,13 +110,14 @@ class Runner:
                         free.append(copy)
                         continue
                     (copy / mutant.file).write_text(mutant.source(self.pristine), encoding="utf-8")
-                    busy[copy] = mutant, False, Child(copy, mutant.tests, self.limit)
+                    limit = self.limit + 10 * self._seconds.get(mutant.tests, 0.0)
+                    busy[copy] = mutant, False, Child(copy, mutant.tests, limit)
                 for copy, (mutant, wide, child) in list(busy.items()):
                     status = child.poll()
                     if status is None:
                         continue
                     if status == PASSED and not wide and self.widen and others(mutant.tests):
-                        busy[copy] = mutant, True, Child(copy, others(mutant.tests), 5 * self.limit)
+                        busy[copy] = mutant, True, Child(copy, others(mutant.tests), 60 * self.limit)
                         continue
                     del busy[copy]
                     (copy / mutant.file).write_bytes((self.pristine / mutant.file).read_bytes())
@@ -171,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, help="so many at random")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for the tests of one")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds for the tests of one, beside ten times theirs without it")
     parser.add_argument("--again", action="store_true", help="run what is known already")
     parser.add_argument("--no-baseline", action="store_true", help="do not run the tests without a mutant first")
     parser.add_argument("--narrow", action="store_true", help="run a mutant's own tests alone")
