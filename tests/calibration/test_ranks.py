@@ -79,7 +79,7 @@ def test_bias_is_not_taken_for_dispersion():
 
 
 def test_bias_and_dispersion_by_hand():
-    # Of four ranks v = -3/8, -1/8, 1/8, 3/8 with the variance 5/64; here -3/8, 3/8, 3/8 with 9/64 about 0, 1/8 about 1/8.
+    # Of four ranks v = -3/8, -1/8, 1/8, 3/8 of variance 5/64; here -3/8, 3/8, 3/8, of 9/64 about 0 and 1/8 about 1/8.
     bias, _, spread, _ = bias_and_dispersion(torch.tensor([0, 3, 3]), 3)
     assert bias.item() == pytest.approx(0.25) and spread.item() == pytest.approx(0.6)
 

@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, help="so many at random")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
-    parser.add_argument("--limit", type=float, default=30.0, help="seconds for the tests of one, beside ten times theirs without it")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds for one, beside 10 times its tests'")
     parser.add_argument("--again", action="store_true", help="run what is known already")
     parser.add_argument("--no-baseline", action="store_true", help="do not run the tests without a mutant first")
     parser.add_argument("--narrow", action="store_true", help="run a mutant's own tests alone")
