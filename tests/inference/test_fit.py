@@ -57,6 +57,35 @@ def test_what_is_not_finite_stops_with_the_last_good_parameters(gaussian, where,
         assert torch.equal(v, seen[-1][k]) and torch.isfinite(v).all()
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_one_entry_that_is_not_finite_is_enough(gaussian, bad):
+    model, guide, y = setup(gaussian, 2)
+    # Of a gradient: the third entry's alone, on its way back.
+    hook = guide.mu_700_unconstrained.register_hook(lambda g: torch.where(torch.arange(6).reshape(2, 3) == 2, bad, g))
+    with pytest.raises(NonFiniteError, match="the gradient of .*mu_700"):
+        fit(model, guide, y, num_steps=1)
+    assert all(p.grad is None or not p.grad.any() for p in guide.parameters())  # nothing bad is left behind
+    hook.remove()
+    fit(model, guide, y, num_steps=1)
+
+    # Of the bound: one image's likelihood alone.
+    def likelihood(loc):
+        second = torch.arange(2).reshape(2, 1, 1, 1) == 1
+        return dist.Normal(torch.where(second, loc + bad, loc), 0.1, validate_args=False)
+
+    model, guide, y = setup(gaussian, 2, likelihood)
+    with pytest.raises(NonFiniteError, match="the bound's term of y"):
+        fit(model, guide, y, num_steps=1)
+
+
+def test_the_loss_is_left_as_it_was(gaussian):
+    model, guide, y = setup(gaussian)
+    elbo = Trace_ELBO(2, vectorize_particles=True, max_plate_nesting=3)
+    before = dict(vars(elbo))
+    fit(model, guide, y, num_steps=1, loss=elbo)
+    assert vars(elbo).keys() - before.keys() <= {"_guess_max_plate_nesting"} and "_get_trace" not in vars(elbo)
+
+
 def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):
     results = []
     for noise in (1, 2):
