@@ -144,6 +144,24 @@ def test_one_component_is_the_hierarchical_guide(gaussian):
     torch.testing.assert_close(q.scale.expand_as(z), p.scale.expand_as(z))
 
 
+def test_several_components_mix_their_steps_by_responsibility(gaussian):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), form="marginal")
+    starts = torch.randn(3, 1, 1, 2, 3, generator=torch.Generator().manual_seed(0)).double()
+    guide = MixtureGuide(model, Y, starts=starts, gamma=0.6)
+    guide.logits = torch.tensor([[0.5], [-1.0], [0.2]]).double()
+    torch.testing.assert_close(guide.weights.sum(0), torch.ones(1).double())
+    alpha = {t: float(gaussian.schedule.alpha(t)) for t in (500, 100)}
+    top = guide.top()
+    torch.testing.assert_close(top.loc, alpha[500] * starts)
+    z = torch.linspace(-1, 1, 24).double().reshape(4, 1, 1, 2, 3)
+    own = top.log_weights + dist.Normal(top.loc, top.scale).log_prob(z[:, None]).sum((-3, -2, -1))
+    r = own.softmax(1)  # (4, 3, 1)
+    prior_mean, _ = gaussian.reverse(z, 500, 100)
+    steps = 0.6 * prior_mean[:, None] + 0.4 * alpha[100] * starts
+    expected = (r[..., None, None, None] * steps).sum(1)
+    torch.testing.assert_close(guide.kernel(z, 500, 100).base_dist.loc, expected)
+
+
 def test_starts_are_spread_given_or_seeded(gaussian):
     observed, y = OBSERVED.expand(2, 1, 2, 3), Y.expand(2, 1, 2, 3)
     model = DiffusionModel(gaussian, Inpainting(observed), (500, 100), form="marginal")
