@@ -118,6 +118,20 @@ def test_the_default_is_svi_in_a_loop_with_adam_and_four_chains(gaussian):
     assert all(p.grad is None or not p.grad.any() for p in guide.parameters())
 
 
+def test_a_function_is_a_guide_too_with_a_rate_of_its_own(gaussian):
+    def model(y):
+        x = pyro.sample("x", dist.Normal(torch.zeros(()).double(), 1.0))
+        with pyro.plate("images", 2, dim=-1):
+            pyro.sample("y", dist.Normal(x, 1.0), obs=y)
+
+    def guide(y):
+        pyro.sample("x", dist.Normal(pyro.param("loc", torch.zeros(()).double()), 0.1))
+
+    record = fit(model, guide, torch.full((2,), 9.0).double(), num_steps=1)
+    assert pyro.param("loc").item() == pytest.approx(0.05, rel=1e-6)  # Adam's first step is its rate
+    assert len(record.losses) == 1 and record.terms["y"].shape == (1, 2)
+
+
 def test_another_seed_is_another_fit(gaussian):
     results = []
     for seed in (0, 1):

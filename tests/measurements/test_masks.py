@@ -29,6 +29,15 @@ def test_the_angle_says_which_half():
     assert left[:, 2:].all() and not left[:, :2].any()
 
 
+def test_of_the_line_itself_one_half_is_hidden_and_the_centre_is_seen():
+    flat = torch.tensor([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    assert torch.equal(rotated_window((3, 5), angle=0)[0], flat)
+    assert torch.equal(rotated_window((3, 5), angle=180)[0], flat.flip(0, 1))
+    for angle in range(0, 360, 15):
+        observed = rotated_window((5, 5), angle=angle)
+        assert observed[0, 2, 2] and hidden(observed) == 12 / 25
+
+
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_the_generator_alone_decides(name):
     drawn = []
