@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -79,8 +80,8 @@ class Runner:
     def __init__(
         self, folder: Path, jobs: int, limit: float, records: Records, *, baseline: bool = True, widen: bool = True
     ) -> None:
-        self.copies = [copied(folder / str(k)) for k in range(jobs)]
         self.pristine = copied(folder / "as it is")
+        self.copies = [Path(shutil.copytree(self.pristine, folder / str(k))) for k in range(jobs)]
         self.limit, self.records, self.baseline, self.widen = limit, records, baseline, widen
         self._passing: dict[tuple[str, ...], bool] = {}
         self._seconds: dict[tuple[str, ...], float] = {}
