@@ -5,6 +5,7 @@ The parent must not have imported the package under test: each child imports it 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -44,6 +45,8 @@ def warm() -> None:
     diffusers = importlib.import_module("diffusers")
     for name in _OF_DIFFUSERS:
         getattr(diffusers, name)
+    gc.collect()
+    gc.freeze()  # or each child's collector would copy what it only looks at
     if any(name.split(".")[0] == "vipaint_pyro" for name in sys.modules):
         raise RuntimeError("the package itself is imported already: its copies would not be looked at")
 
