@@ -81,19 +81,21 @@ def test_below_the_last_level_it_is_one_step_and_the_kl_at_the_end(exploding):
     torch.testing.assert_close(value, (normal(mean, std).log_prob(Z) - end).sum((-3, -2, -1)))
 
 
-def test_a_term_is_the_kl_of_the_bridge_from_a_point(exploding):
-    schedule, s = exploding.schedule, torch.tensor([[2], [3]])
+@pytest.mark.parametrize("preserving, e, levels", [(False, 1, (2, 3)), (True, 400, (500, 800))])
+def test_a_term_is_the_kl_of_the_bridge_from_a_point(exploding, gaussian, preserving, e, levels):
+    prior = gaussian if preserving else exploding
+    schedule, s = prior.schedule, torch.tensor(levels)[:, None]
     z = Z.expand(2, *Z.shape)
     torch.manual_seed(0)
-    kl = DiffusionMarginal(exploding, 1, (2,))._kl(z, s)
+    kl = DiffusionMarginal(prior, e, (2,))._kl(z, s)
     torch.manual_seed(0)
     noise = torch.randn_like(z)
-    for i, level in enumerate((2, 3)):
-        bridge = Bridge(schedule, 1, Z, torch.zeros(()).double())
+    for i, level in enumerate(levels):
+        bridge = Bridge(schedule, e, Z, torch.zeros(()).double())
         m_t, V_t = bridge.marginal(level + 1)
         z_t = m_t + V_t.sqrt() * noise[i]
         q = torch.distributions.Normal(*bridge.conditional(z_t, torch.tensor(level + 1), torch.tensor(level)))
-        p = torch.distributions.Normal(*exploding.reverse(z_t, level + 1, level))
+        p = torch.distributions.Normal(*prior.reverse(z_t, level + 1, level))
         torch.testing.assert_close(kl[i], torch.distributions.kl_divergence(q, p).sum((-3, -2, -1)))
 
 
