@@ -17,7 +17,7 @@ from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPri
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.guides.registry import make_guide
-from vipaint_pyro.inference.particles import effective_sample_size, systematic
+from vipaint_pyro.inference.particles import Cloud, effective_sample_size, systematic
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
@@ -471,6 +471,21 @@ def test_says_where_no_particle_is_left(gaussian):
     what = r"(no longer finite|no particle has a finite weight) at step 0 \(time 500\)"
     with pytest.raises(FloatingPointError, match=what):
         smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
+
+
+@pytest.mark.parametrize("name", ["z", "z0", "pull"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_entry_of_one_particle_that_is_not_finite_is_enough(gaussian, name, value):
+    operator, y = Inpainting(OBSERVED), torch.zeros(2, 1, 2, 3).double()
+    model = DiffusionModel(gaussian, operator, (500, 100), Gaussian(0.3))
+    cloud = Cloud(model, Measurement(operator, Gaussian(0.3), y), NoiseStreams(None, 2), 0.5, weigh=False)
+    cloud.z, cloud.z0 = torch.zeros(2, 3, 2, 1, 2, 3).double().unbind(0)
+    cloud.check(3, 70)
+    bad = torch.zeros(3, 2, 1, 2, 3).double()
+    bad[1, 0, 0, 1, 2] = value
+    setattr(cloud, name, bad)
+    with pytest.raises(FloatingPointError, match=r"no longer finite at step 3 \(time 70\)"):
+        cloud.check(3, 70)
 
 
 def test_predictions_of_a_guide_drawn_whole_are_freed(gaussian):

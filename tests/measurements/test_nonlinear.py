@@ -200,6 +200,11 @@ def test_what_needs_a_linear_measurement_says_so(gaussian):
             ValueError,
             r"batch shape \(2,\) and event shape \(1, 2, 3\)",
         ),
+        (
+            lambda: Nonlinear(lambda x: x, lambda loc: dist.Normal(torch.stack([loc, loc], -1), 1).to_event(1), SHAPE),
+            ValueError,
+            r"and event shape \(2,\)",
+        ),
         (lambda: counts(observed=torch.ones(3)), TypeError, "observed is a bool tensor, but has dtype torch.float32"),
         (lambda: counts(observed=torch.ones(2) > 0), ValueError, r"\(2,\) does not broadcast to y's shape"),
         (lambda: Family(dist.Poisson, unit=0.0), ValueError, "unit is positive, but is 0.0"),
