@@ -18,7 +18,8 @@ from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.guides.registry import make_guide
 from vipaint_pyro.inference.particles import Cloud, effective_sample_size, systematic
-from vipaint_pyro.inference.smc import SMC, run_smc
+from vipaint_pyro.inference.smc import SMC, _guided, run_smc
+from vipaint_pyro.inference.weights import draw_path, log_path_density
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
@@ -471,6 +472,18 @@ def test_says_where_no_particle_is_left(gaussian):
     what = r"(no longer finite|no particle has a finite weight) at step 0 \(time 500\)"
     with pytest.raises(FloatingPointError, match=what):
         smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
+
+
+def test_a_guide_drawn_whole_is_weighed_by_its_density_of_all_levels(gaussian):
+    operator, y = Inpainting(OBSERVED), torch.zeros(2, 1, 2, 3).double()
+    model = DiffusionModel(gaussian, operator, (500, 100), Gaussian(0.3), form="marginal")
+    guide = make_guide("AutoNormal", model, y)
+    cloud = Cloud(model, Measurement(operator, Gaussian(0.3), y), NoiseStreams(None, 2), 0.5, weigh=True)
+    (moved,) = _guided(cloud, guide, SMC(7), torch.Generator().manual_seed(3))
+    path = draw_path(model, guide, 7, torch.Generator().manual_seed(3))
+    assert torch.equal(moved[0], path.z[100]) and moved[1] == 100
+    close(moved[2], log_path_density(model, path) - path.log_q)
+    assert path.log_q.abs().min() > 0.1
 
 
 @pytest.mark.parametrize("name", ["z", "z0", "pull"])
