@@ -121,6 +121,7 @@ BAD_IMAGES = [
     (lambda: to_unit(PIL.Image.new("L", (4, 3)), (4, 3, 4)), ValueError, "1 or 3 channels"),
     (lambda: to_observed([GREY, GREY, GREY], 2, (3, 4)), ValueError, "3 masks for 2 images"),
     (lambda: to_observed(GREY[:2], 1, (3, 4)), ValueError, "mask is 4x2, but the image 4x3"),
+    (lambda: to_observed(GREY.T, 1, (3, 4)), ValueError, "mask is 3x4, but the image 4x3"),
     (lambda: to_observed(np.ones((3, 4)), 1, (3, 4)), ValueError, "white everywhere"),
     (lambda: to_observed(np.zeros((3, 4)), 1, (3, 4)), ValueError, "black everywhere"),
     (lambda: to_observed(np.zeros((3, 4, 3)), 1, (3, 4)), ValueError, "one channel"),

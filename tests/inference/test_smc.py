@@ -483,7 +483,7 @@ def test_a_guide_drawn_whole_is_weighed_by_its_density_of_all_levels(gaussian):
     path = draw_path(model, guide, 7, torch.Generator().manual_seed(3))
     assert torch.equal(moved[0], path.z[100]) and moved[1] == 100
     close(moved[2], log_path_density(model, path) - path.log_q)
-    assert path.log_q.abs().min() > 0.1
+    assert path.log_q.abs().max() > 1
 
 
 @pytest.mark.parametrize("name", ["z", "z0", "pull"])
