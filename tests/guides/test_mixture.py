@@ -79,6 +79,18 @@ def test_gradients_are_those_of_the_bound(chains, vectorize):
     assert (standard_error(rounds) < 0.12).all()
 
 
+def test_a_chains_score_is_taken_off_the_mean_of_the_others():
+    logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(3)).double().requires_grad_()
+    loc, scale = torch.zeros(3, 2, 1, 1, 2).double(), torch.ones(3, 2, 1, 1, 2).double()
+    loc = loc + torch.arange(3).reshape(3, 1, 1, 1, 1)
+    z = torch.randn(5, 2, 1, 1, 2, generator=torch.Generator().manual_seed(4)).double()
+    q = NormalMixture(logits, loc, scale)
+    own = (q.log_responsibilities(z).exp().detach() * q.log_weights[:, None]).sum(0)
+    expected = torch.stack([own[i] - (own.sum(0) - own[i]) / 4 for i in range(5)])
+    torch.testing.assert_close(q.expand((5, 2)).score_parts(z).score_function, expected)
+    torch.testing.assert_close(q.score_parts(z[0]).score_function, own[0])  # alone it has none to be taken off
+
+
 MEANS = torch.tensor([[0.7, 0.7], [-0.7, -0.7]]).double().reshape(2, 1, 1, 2)
 SEEN = torch.tensor([True, False]).reshape(1, 1, 1, 2)
 HALF = torch.tensor([0.26, 0.0]).double().reshape(1, 1, 1, 2)

@@ -150,6 +150,10 @@ def test_thresholds_have_their_parameter_not_in_the_units_of_y():
     wrong = make()
     with pytest.raises(ValueError, match="saturated is not the largest log density"):
         wrong.likelihood.deviance(wrong, y, 0.9 * (2 * y - 1))
+    # One entry is explained too well, the others are not.
+    one = torch.where(torch.arange(6).reshape(1, *SHAPE) == 2, 0.9, -0.9) * (2 * y - 1)
+    with pytest.raises(ValueError, match="saturated is not the largest log density"):
+        wrong.likelihood.deviance(wrong, y, one)
 
 
 def test_phase_retrieval():

@@ -66,8 +66,8 @@ def test_dynamic_thresholding_is_the_schedulers(kind, t):
 def test_dynamic_thresholding_by_hand():
     # Four images of 11 entries: the quantile 0.9 of |z0| is the second largest, which lies in [1, 2].
     rows = torch.zeros(4, 11, dtype=torch.float64)
-    for row, two in zip(rows, ([-3.0, -1.6], [0.4, -0.8], [5.0, 4.0], [-1.5, 1.5])):
-        row[:2] = torch.tensor(two)
+    for row, some in zip(rows, ([-3.0, -1.6, 0.8], [0.4, -0.8, 0.2], [5.0, 4.0, -1.0], [-1.5, 1.5, 0.3])):
+        row[:3] = torch.tensor(some)
     expected = rows / torch.tensor([1.6, 1.0, 2.0, 1.5])[:, None].double()
     z0 = Dynamic(0.9, 2.0)(rows.reshape(4, 1, 1, 11)).reshape(4, 11)
     torch.testing.assert_close(z0, expected.clamp(-1, 1))
