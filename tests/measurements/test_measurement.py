@@ -159,6 +159,9 @@ def test_a_mask_has_one_channel_or_those_of_the_prior():
     for shape in ((2, 4, 6), (3, 6, 4), (1, 4, 7)):
         with pytest.raises(ValueError, match=r"but those of this prior have \(3, 4, 6\)"):
             check_fits(Inpainting(torch.ones(1, *shape, dtype=torch.bool)), prior)
+    check_fits(Matrix(random(2, 72)), prior)  # a matrix does not say how its columns are arranged
+    with pytest.raises(ValueError, match=r"images of shape \(1, 1, 71\), but those of this prior"):
+        check_fits(Matrix(random(2, 71)), prior)
 
 
 def test_one_mask_may_stand_for_all_channels():

@@ -117,7 +117,8 @@ class Runner:
                     status = child.poll()
                     if status is None:
                         continue
-                    if status == PASSED and not wide and self.widen and others(mutant.tests):
+                    widen = self.widen and not wide and not mutant.lives
+                    if status == PASSED and widen and others(mutant.tests):
                         busy[copy] = mutant, True, Child(copy, others(mutant.tests), 60 * self.limit)
                         continue
                     del busy[copy]
