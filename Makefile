@@ -1,10 +1,10 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
-# make lint: what the linter says of the code.
+# make lint: what the linter says of the code.   make mutants: which small faults the tests see (half an hour).
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint
+.PHONY: demo test lint mutants
 demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
@@ -13,6 +13,9 @@ test: .venv/test
 
 lint: .venv/test
 	$(BIN)/ruff check
+
+mutants: .venv/test
+	$(BIN)/python -m tests.mutants.run
 
 .venv/demo: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'

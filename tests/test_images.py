@@ -89,6 +89,13 @@ def bad(array):
     return lambda: to_unit(array, (1, 3, 4))
 
 
+def one_pixel(mode, value):
+    """A picture that is opaque but for one pixel."""
+    picture = PIL.Image.new(mode, (4, 3), (*value[:-1], 255))
+    picture.putpixel((2, 1), value)
+    return picture
+
+
 BAD_IMAGES = [
     (bad([]), ValueError, "no image"),
     (bad("photo.png"), TypeError, "not str"),
@@ -106,11 +113,15 @@ BAD_IMAGES = [
         "in colour, but the prior takes 4x3 in grey; convert it",
     ),
     (bad(PIL.Image.new("RGBA", (4, 3), (9, 9, 9, 0))), ValueError, "transparent"),
+    (bad(one_pixel("RGBA", (9, 9, 9, 254))), ValueError, "transparent"),
+    (bad(one_pixel("LA", (9, 0))), ValueError, "transparent"),
+    (bad(torch.tensor([0.5, np.inf]).expand(1, 3, 2).repeat(1, 1, 2)), ValueError, "not finite"),
     (bad(PIL.Image.new("I;16", (4, 3))), ValueError, "16 or more bits"),
     (bad(PIL.Image.new("F", (4, 3))), ValueError, "16 or more bits"),
     (lambda: to_unit(PIL.Image.new("L", (4, 3)), (4, 3, 4)), ValueError, "1 or 3 channels"),
     (lambda: to_observed([GREY, GREY, GREY], 2, (3, 4)), ValueError, "3 masks for 2 images"),
     (lambda: to_observed(GREY[:2], 1, (3, 4)), ValueError, "mask is 4x2, but the image 4x3"),
+    (lambda: to_observed(GREY.T, 1, (3, 4)), ValueError, "mask is 3x4, but the image 4x3"),
     (lambda: to_observed(np.ones((3, 4)), 1, (3, 4)), ValueError, "white everywhere"),
     (lambda: to_observed(np.zeros((3, 4)), 1, (3, 4)), ValueError, "black everywhere"),
     (lambda: to_observed(np.zeros((3, 4, 3)), 1, (3, 4)), ValueError, "one channel"),

@@ -51,6 +51,14 @@ def test_draws_come_in_antithetic_pairs():
     assert z.std() > 0.5
 
 
+def test_a_gaussian_site_is_its_mean_and_its_width_times_the_streams_noise():
+    loc, scale = torch.linspace(-1, 1, 12).double().reshape(3, 4, 1, 1, 1), torch.tensor(2.5).double()
+    streams = [NoiseStreams([torch.Generator().manual_seed(k) for k in range(4)], 4) for _ in range(2)]
+    with PerImageNoise(streams[0]), pyro.plate("chains", 3, dim=-2), pyro.plate("images", 4, dim=-1):
+        z = pyro.sample("z", dist.Normal(loc, scale).to_event(3))
+    torch.testing.assert_close(z, loc + scale * streams[1].normal(loc.shape, 1, loc))
+
+
 def test_other_distributions_are_left_to_pyro():
     with PerImageNoise(NoiseStreams(None, 2)), pyro.plate("images", 2, dim=-1):
         assert (pyro.sample("z", dist.Exponential(torch.ones(2))) > 0).all()

@@ -31,6 +31,9 @@ def test_sample_weights():
     assert r.frequencies.tolist() == [0.75, 0.25] and r.total_variation == 0.25
     # 1 / (9/16 + 1/16) = 1.6 effective draws, rounded to 2: half the time one in each mode.
     assert r.floor.item() == pytest.approx(0.25)
+    five = mode_total_variation(torch.eye(3)[[0, 1, 1, 2, 0]], torch.tensor([0.2, 0.3, 0.5]))
+    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    assert five.floor.item() == pytest.approx(expected_total_variation(weights, torch.tensor(5.0)).item())
     kept = torch.tensor([1.0, 1.0, 0.0])
     some = mode_total_variation(torch.eye(3)[:, :2] + torch.tensor([[0.0], [0.0], [0.5]]), torch.ones(2), kept)
     assert some.frequencies.tolist() == [0.5, 0.5]

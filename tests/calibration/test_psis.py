@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from pyro.ops.stats import fit_generalized_pareto
 
 from vipaint_pyro.calibration import psis
 
@@ -131,3 +132,23 @@ def test_bad_input():
             psis(empty)
     with pytest.raises(ValueError, match="floating-point numbers, not torch.int64"):
         psis(torch.zeros(30, dtype=torch.long))
+
+
+def test_the_tail_is_replaced_by_quantiles_of_the_fitted_pareto():
+    # The 3 sqrt(400) = 60 largest: the j-th by the quantile (j - 1/2) / 60, none above the largest there was.
+    clamped = 0
+    for seed in range(6):
+        raw = pareto(0.9, 400, seed)
+        x = raw - raw.max()
+        order = x.argsort()
+        cutoff = x[order[-61]].item()
+        k, sigma = fit_generalized_pareto(x[order[-60:]].exp() - math.exp(cutoff))
+        p = (torch.arange(60, dtype=torch.float64) + 0.5) / 60
+        quantiles = math.exp(cutoff) + sigma / k * ((1 - p) ** -k - 1)
+        expected = x.clone()
+        expected[order[-60:]] = quantiles.clamp_max(1).log()
+        clamped += int((quantiles > 1).sum())
+        r = psis(raw)
+        assert r.k_hat.item() == pytest.approx(k)
+        torch.testing.assert_close(r.smoothed, expected.log_softmax(0), rtol=1e-9, atol=1e-9)
+    assert clamped

@@ -78,6 +78,12 @@ def test_bias_is_not_taken_for_dispersion():
     assert bias == pytest.approx(0.6) and bias_p < 1e-6 and spread == 0 and spread_p == 1
 
 
+def test_bias_and_dispersion_by_hand():
+    # Of four ranks v = -3/8, -1/8, 1/8, 3/8 of variance 5/64; here -3/8, 3/8, 3/8, of 9/64 about 0 and 1/8 about 1/8.
+    bias, _, spread, _ = bias_and_dispersion(torch.tensor([0, 3, 3]), 3)
+    assert bias.item() == pytest.approx(0.25) and spread.item() == pytest.approx(0.6)
+
+
 def test_ecdf_counts():
     ranks = torch.tensor([[0, 2], [2, 2], [1, 0], [2, 1]])
     expected, shares = ecdf(ranks, 2)

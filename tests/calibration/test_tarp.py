@@ -133,3 +133,9 @@ def test_bad_input():
         tarp(torch.zeros(4, 2), torch.zeros(4, 5, 2), torch.full((4, 2), torch.nan))
     with pytest.raises(ValueError, match="differ in P or D"):
         tarp(torch.zeros(4, 2), torch.zeros(4, 5, 3))
+
+
+def test_balls_are_euclidean():
+    # From the origin (2, 2) lies nearer than (3, 0), though farther along the axes.
+    truths, samples = torch.full((2, 2), 2.0), torch.tensor([[[3.0, 0.0]], [[1.0, 0.0]]])
+    assert tarp(truths, samples, torch.zeros(2, 2)).ranks.tolist() == [0, 1]

@@ -198,3 +198,15 @@ def test_shows_by_hand():
     assert seen(accessory="SUNGLASSES") == {"hat_color", "eyes"}
     many = torch.stack([number(PLAIN), number({**PLAIN, "top": "WINTER_HAT_1"})]).reshape(2, 1, 11)
     assert shows(many).shape == (2, 1, 11) and (shows(many)[0] != shows(many)[1]).sum() == 2
+
+
+def test_the_odds_are_those_that_the_pictures_were_drawn_by():
+    uneven = {name: odds for name, odds in ATTRIBUTES.items() if len({*odds.values()}) > 1}
+    assert uneven == {
+        "facial_hair": {"NONE": 0.4, "BEARD_LIGHT": 0.2, "BEARD_MAGESTIC": 0.2, "MOUSTACHE_FANCY": 0.2},
+        "accessory": {"NONE": 0.5, "PRESCRIPTION_2": 0.3, "SUNGLASSES": 0.2},
+    }
+    assert {name: len(odds) for name, odds in ATTRIBUTES.items()} == {
+        "top": 12, "hair_color": 6, "hat_color": 7, "skin_color": 6, "eyes": 6, "eyebrows": 4, "mouth": 6,
+        "facial_hair": 4, "accessory": 3, "clothing": 6, "clothing_color": 7,
+    }  # fmt: skip

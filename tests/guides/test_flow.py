@@ -44,6 +44,10 @@ def test_the_density_is_that_of_the_draws(gaussian):
         )
         torch.testing.assert_close(q.log_prob(z)[n], expected)
         assert (jacobian[n, :, 1 - n] == 0).all()
+    torch.manual_seed(5)
+    draw = q.rsample()
+    torch.manual_seed(5)
+    torch.testing.assert_close(draw, push(torch.randn(2, 1, 2, 3).double().flatten(-3)).reshape(2, 1, 2, 3))
     # It is bent, so the test says something.
     assert (push(2 * eps) - 2 * push(eps) + push(0 * eps)).abs().max() > 0.1
     many = q.expand((3, 1, 2))

@@ -167,6 +167,9 @@ def test_below_the_top_it_mixes_the_priors_step_with_a_free_mean(gaussian):
 
 def test_starts_at_the_encoded_observation(gaussian):
     _, guide = pair(gaussian, (500, 100))
+    top = guide.top()
+    torch.testing.assert_close(top.mean, float(gaussian.schedule.alpha(500)) * guide.mu_500)
+    torch.testing.assert_close(top.stddev, guide.tau_500)
     assert torch.equal(guide.mu_500.detach(), Y * OBSERVED)
     torch.testing.assert_close(guide.tau_500[0, 0, 0, 0].detach(), gaussian.schedule.sigma(500))
 

@@ -3,6 +3,7 @@
 import torch
 
 from tests.guides.oracle import OBSERVED, Y, set_param
+from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.guides import HierarchicalGuide, HierarchicalX0Guide
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.models import DiffusionModel
@@ -62,3 +63,12 @@ def test_gamma_one_without_a_shift_is_the_priors_step(gaussian):
     set_param(guide, f"mu_{S}", torch.zeros(()).double())
     z = torch.randn(3, 1, 1, 2, 3).double()
     torch.testing.assert_close(guide.kernel(z, T, S).base_dist.loc, gaussian.reverse(z, T, S)[0])
+
+
+def test_its_step_is_of_the_models_eta(gaussian):
+    prior = DiffusionPrior(gaussian.schedule, gaussian.denoiser, (1, 2, 3))
+    model = DiffusionModel(prior, Inpainting(OBSERVED), (500, 100), eta=0.3)
+    guide, z = HierarchicalX0Guide(model, Y), torch.linspace(-1, 1, 6).double().reshape(1, 1, 2, 3)
+    shifted = guide.gamma_100 * prior.denoise(z, 500) + guide.mu_100
+    mean, _ = prior.reverse(z, 500, 100, 0.3, z0=shifted)
+    torch.testing.assert_close(guide.kernel(z, 500, 100).mean, mean)

@@ -79,6 +79,18 @@ def test_gradients_are_those_of_the_bound(chains, vectorize):
     assert (standard_error(rounds) < 0.12).all()
 
 
+def test_a_chains_score_is_taken_off_the_mean_of_the_others():
+    logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(3)).double().requires_grad_()
+    loc, scale = torch.zeros(3, 2, 1, 1, 2).double(), torch.ones(3, 2, 1, 1, 2).double()
+    loc = loc + torch.arange(3).reshape(3, 1, 1, 1, 1)
+    z = torch.randn(5, 2, 1, 1, 2, generator=torch.Generator().manual_seed(4)).double()
+    q = NormalMixture(logits, loc, scale)
+    own = (q.log_responsibilities(z).exp().detach() * q.log_weights[:, None]).sum(0)
+    expected = torch.stack([own[i] - (own.sum(0) - own[i]) / 4 for i in range(5)])
+    torch.testing.assert_close(q.expand((5, 2)).score_parts(z).score_function, expected)
+    torch.testing.assert_close(q.score_parts(z[0]).score_function, own[0])  # alone it has none to be taken off
+
+
 MEANS = torch.tensor([[0.7, 0.7], [-0.7, -0.7]]).double().reshape(2, 1, 1, 2)
 SEEN = torch.tensor([True, False]).reshape(1, 1, 1, 2)
 HALF = torch.tensor([0.26, 0.0]).double().reshape(1, 1, 1, 2)
@@ -142,6 +154,24 @@ def test_one_component_is_the_hierarchical_guide(gaussian):
     q, p = (guide.kernel(z, 500, 100).base_dist for guide in (one, plain))
     torch.testing.assert_close(q.loc, p.loc)
     torch.testing.assert_close(q.scale.expand_as(z), p.scale.expand_as(z))
+
+
+def test_several_components_mix_their_steps_by_responsibility(gaussian):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), form="marginal")
+    starts = torch.randn(3, 1, 1, 2, 3, generator=torch.Generator().manual_seed(0)).double()
+    guide = MixtureGuide(model, Y, starts=starts, gamma=0.6)
+    guide.logits = torch.tensor([[0.5], [-1.0], [0.2]]).double()
+    torch.testing.assert_close(guide.weights.sum(0), torch.ones(1).double())
+    alpha = {t: float(gaussian.schedule.alpha(t)) for t in (500, 100)}
+    top = guide.top()
+    torch.testing.assert_close(top.loc, alpha[500] * starts)
+    z = torch.linspace(-1, 1, 24).double().reshape(4, 1, 1, 2, 3)
+    own = top.log_weights + dist.Normal(top.loc, top.scale).log_prob(z[:, None]).sum((-3, -2, -1))
+    r = own.softmax(1)  # (4, 3, 1)
+    prior_mean, _ = gaussian.reverse(z, 500, 100)
+    steps = 0.6 * prior_mean[:, None] + 0.4 * alpha[100] * starts
+    expected = (r[..., None, None, None] * steps).sum(1)
+    torch.testing.assert_close(guide.kernel(z, 500, 100).base_dist.loc, expected)
 
 
 def test_starts_are_spread_given_or_seeded(gaussian):

@@ -112,6 +112,19 @@ def test_starts(gaussian):
     assert jittered.std(0).min() > 0.45
 
 
+def test_the_noise_of_a_start_is_each_images_own(gaussian):
+    def starts(*seeds):
+        n = len(seeds)
+        model = REDDiffModel(gaussian, Inpainting(OBSERVED.expand(n, 1, 2, 3)), restarts=3)
+        generators = [torch.Generator().manual_seed(k) for k in seeds]
+        return REDDiffGuide(model, Y.expand(n, 1, 2, 3), init_std=0.5, generator=generators).mu_0.detach()
+
+    together = starts(1, 2)
+    for i, seed in enumerate((1, 2)):
+        assert torch.equal(together[:, i : i + 1], starts(seed))
+    assert not torch.equal(together[:, 0], together[:, 1])
+
+
 def test_starts_at_the_pseudo_inverse(gaussian):
     # Of measurements by multiples of orthonormal rows; the last saw nothing but zeros.
     rows = torch.linalg.qr(torch.randn(6, 6).double())[0][:2]
@@ -151,6 +164,6 @@ def test_refuses_what_does_not_fit(gaussian):
     with pytest.raises(ValueError, match="y holds 2 images, but 1 are measured"):
         REDDiffGuide(model, Y.expand(2, 1, 2, 3))
     with pytest.raises(ValueError, match="std is at least 0"):
-        REDDiffGuide(model, Y, -1)
+        REDDiffGuide(model, Y, -0.1)
     with pytest.raises(ValueError, match="init_std is at least 0"):
         REDDiffGuide(model, Y, init_std=float("nan"))

@@ -4,7 +4,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 
 from vipaint_pyro.faults import OutOfMemory
 from vipaint_pyro.guides import HierarchicalGuide
@@ -12,6 +12,7 @@ from vipaint_pyro.inference.fit import NonFiniteError, fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
 
 TIMES = (700, 500, 300)
 
@@ -114,6 +115,35 @@ def test_an_error_that_is_no_fault_is_as_it_was_raised(gaussian):
     assert caught.value is mistake
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_one_entry_that_is_not_finite_is_enough(gaussian, bad):
+    model, guide, y = setup(gaussian, 2)
+    # Of a gradient: the third entry's alone, on its way back.
+    hook = guide.mu_700_unconstrained.register_hook(lambda g: torch.where(torch.arange(6).reshape(2, 3) == 2, bad, g))
+    with pytest.raises(NonFiniteError, match="the gradient of .*mu_700"):
+        fit(model, guide, y, num_steps=1)
+    assert all(p.grad is None or not p.grad.any() for p in guide.parameters())  # nothing bad is left behind
+    hook.remove()
+    fit(model, guide, y, num_steps=1)
+
+    # Of the bound: one image's likelihood alone.
+    def likelihood(loc):
+        second = torch.arange(2).reshape(2, 1, 1, 1) == 1
+        return dist.Normal(torch.where(second, loc + bad, loc), 0.1, validate_args=False)
+
+    model, guide, y = setup(gaussian, 2, likelihood)
+    with pytest.raises(NonFiniteError, match="the bound's term of y"):
+        fit(model, guide, y, num_steps=1)
+
+
+def test_the_loss_is_left_as_it_was(gaussian):
+    model, guide, y = setup(gaussian)
+    elbo = Trace_ELBO(2, vectorize_particles=True, max_plate_nesting=3)
+    before = dict(vars(elbo))
+    fit(model, guide, y, num_steps=1, loss=elbo)
+    assert vars(elbo).keys() - before.keys() <= {"_guess_max_plate_nesting"} and "_get_trace" not in vars(elbo)
+
+
 def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):
     results = []
     for noise in (1, 2):
@@ -126,6 +156,38 @@ def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):
         results.append(params(guide))
     for k, v in results[0].items():
         assert torch.equal(v, results[1][k])
+
+
+def test_the_default_is_svi_in_a_loop_with_adam_and_four_chains(gaussian):
+    model, guide, y = setup(gaussian, 2)
+    result = fit(model, guide, y, num_steps=5, generator=torch.Generator().manual_seed(0))
+    _, own, _ = setup(gaussian, 2)
+    rates = {"mu": 0.1, "tau": 0.02, "gamma": 0.05}
+    adam = pyro.optim.Adam(lambda name: {"lr": rates[name.split(".")[-1].split("_")[0]], "betas": (0.9, 0.99)})
+    svi = SVI(model, own, adam, Trace_ELBO(4, vectorize_particles=True, max_plate_nesting=3))
+    noise = PerImageNoise(NoiseStreams(torch.Generator().manual_seed(0), 2))
+    losses = []
+    for _ in range(5):
+        with noise:
+            losses.append(svi.step(y))
+    assert result.losses == losses
+    for k, v in own.state_dict().items():
+        assert torch.equal(v, guide.state_dict()[k])
+    assert all(p.grad is None or not p.grad.any() for p in guide.parameters())
+
+
+def test_a_function_is_a_guide_too_with_a_rate_of_its_own(gaussian):
+    def model(y):
+        x = pyro.sample("x", dist.Normal(torch.zeros(()).double(), 1.0))
+        with pyro.plate("images", 2, dim=-1):
+            pyro.sample("y", dist.Normal(x, 1.0), obs=y)
+
+    def guide(y):
+        pyro.sample("x", dist.Normal(pyro.param("loc", torch.zeros(()).double()), 0.1))
+
+    record = fit(model, guide, torch.full((2,), 9.0).double(), num_steps=1)
+    assert pyro.param("loc").item() == pytest.approx(0.05, rel=1e-6)  # Adam's first step is its rate
+    assert len(record.losses) == 1 and record.terms["y"].shape == (1, 2)
 
 
 def test_another_seed_is_another_fit(gaussian):

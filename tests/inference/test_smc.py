@@ -17,8 +17,9 @@ from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, GaussianPri
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import HierarchicalGuide, MarkovGuide
 from vipaint_pyro.guides.registry import make_guide
-from vipaint_pyro.inference.particles import effective_sample_size, systematic
-from vipaint_pyro.inference.smc import SMC, run_smc
+from vipaint_pyro.inference.particles import Cloud, effective_sample_size, systematic
+from vipaint_pyro.inference.smc import SMC, _guided, run_smc
+from vipaint_pyro.inference.weights import draw_path, log_path_density
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.matrix import Matrix
@@ -471,6 +472,33 @@ def test_says_where_no_particle_is_left(gaussian):
     what = r"^(a particle|the weight of every particle) is not finite at smc step 0 \(time 500\); "
     with pytest.raises(FloatingPointError, match=what):
         smc(model, HierarchicalGuide(model, Y), y, 4, num_steps=3)
+
+
+def test_a_guide_drawn_whole_is_weighed_by_its_density_of_all_levels(gaussian):
+    operator, y = Inpainting(OBSERVED), torch.zeros(2, 1, 2, 3).double()
+    model = DiffusionModel(gaussian, operator, (500, 100), Gaussian(0.3), form="marginal")
+    guide = make_guide("AutoNormal", model, y)
+    cloud = Cloud(model, Measurement(operator, Gaussian(0.3), y), NoiseStreams(None, 2), 0.5, weigh=True)
+    (moved,) = _guided(cloud, guide, SMC(7), torch.Generator().manual_seed(3))
+    path = draw_path(model, guide, 7, torch.Generator().manual_seed(3))
+    assert torch.equal(moved[0], path.z[100]) and moved[1] == 100
+    close(moved[2], log_path_density(model, path) - path.log_q)
+    assert path.log_q.abs().max() > 1
+
+
+@pytest.mark.parametrize("name", ["z", "z0", "pull"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_entry_of_one_particle_that_is_not_finite_is_enough(gaussian, name, value):
+    operator, y = Inpainting(OBSERVED), torch.zeros(2, 1, 2, 3).double()
+    model = DiffusionModel(gaussian, operator, (500, 100), Gaussian(0.3))
+    cloud = Cloud(model, Measurement(operator, Gaussian(0.3), y), NoiseStreams(None, 2), 0.5, weigh=False)
+    cloud.z, cloud.z0 = torch.zeros(2, 3, 2, 1, 2, 3).double().unbind(0)
+    cloud.check(3, 70)
+    bad = torch.zeros(3, 2, 1, 2, 3).double()
+    bad[1, 0, 0, 1, 2] = value
+    setattr(cloud, name, bad)
+    with pytest.raises(FloatingPointError, match=r"no longer finite at step 3 \(time 70\)"):
+        cloud.check(3, 70)
 
 
 def test_predictions_of_a_guide_drawn_whole_are_freed(gaussian):

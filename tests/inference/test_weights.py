@@ -316,3 +316,15 @@ def test_with_an_estimated_marginal_too():
     model = DiffusionModel(prior, operator, (700, 100), ExactGaussian(scale))
     log_w = log_importance_weights(model, path, y, num_steps=6, generator=torch.Generator().manual_seed(0))
     close(log_w, evidence(known, scale, operator, y).expand(9, 1), 0, 1e-7)
+
+
+def test_the_steps_between_the_levels_are_of_the_models_eta(gaussian):
+    prior = DiffusionPrior(gaussian.schedule, gaussian.denoiser, (1, 2, 3))
+    model = DiffusionModel(prior, Inpainting(OBSERVED), (700, 400, 100), eta=0.4)
+    path = draw_path(model, HierarchicalGuide(model, Y), 3, torch.Generator().manual_seed(0))
+    streams = [NoiseStreams(torch.Generator().manual_seed(1), 2) for _ in range(2)]
+    steps = log_path_density(model, path, 5, streams[0]) - log_marginal(prior, path.z[700], 700, 5, streams[1])
+    expected = sum(
+        prior.transition(path.z[t], t, s, 0.4).log_prob(path.z[s]) for t, s in ((700, 400), (400, 100))
+    )
+    torch.testing.assert_close(steps, expected)

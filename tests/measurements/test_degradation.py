@@ -173,3 +173,13 @@ def test_refuses_images_of_another_shape(kind):
 def test_refuses_what_is_no_shape(kind, shape, n, message):
     with pytest.raises(ValueError, match=message):
         KINDS[kind](shape, n)
+
+
+@pytest.mark.parametrize("task", [GaussianBlur, SuperResolution, MotionBlur, Grayscale])
+def test_one_operator_serves_every_precision(task):
+    operator, x = task((3, 8, 8)), random(1, 3, 8, 8)
+    exact = operator(x)
+    for dtype, atol in ((torch.float32, 1e-6), (torch.bfloat16, 0.05), (torch.float16, 0.01), (torch.float64, 0)):
+        y = operator(x.to(dtype))
+        assert y.dtype == dtype and (y.double() - exact).abs().max() <= atol
+        assert operator.adjoint(y).dtype == dtype

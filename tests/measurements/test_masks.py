@@ -29,6 +29,15 @@ def test_the_angle_says_which_half():
     assert left[:, 2:].all() and not left[:, :2].any()
 
 
+def test_of_the_line_itself_one_half_is_hidden_and_the_centre_is_seen():
+    flat = torch.tensor([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    assert torch.equal(rotated_window((3, 5), angle=0)[0], flat)
+    assert torch.equal(rotated_window((3, 5), angle=180)[0], flat.flip(0, 1))
+    for angle in range(0, 360, 15):
+        observed = rotated_window((5, 5), angle=angle)
+        assert observed[0, 2, 2] and hidden(observed) == 12 / 25
+
+
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_the_generator_alone_decides(name):
     drawn = []
@@ -119,6 +128,23 @@ def test_a_mask_out_of_range_is_thrown_away(monkeypatch):
     assert torch.equal(observed[0], expected) and not draws.numbers
 
 
+def test_a_fraction_at_the_end_of_the_range_is_thrown_away(monkeypatch):
+    nothing, half = [0, 0, 0, 0], [0, 1, 7, 0, 4, 0, 0, 0]
+    for wanted, first in (((0.0, 0.8), nothing), ((0.1, 28 / 64), half)):
+        draws = Drawn(*first, *([0, 1, 7, 0, 3, 0, 0, 0]))
+        monkeypatch.setattr(masks, "_whole", draws)
+        assert hidden(random_mask((8, 8), hidden=wanted)) == 21 / 64 and not draws.numbers
+
+
+def test_of_a_rectangle_the_width_is_drawn_first(monkeypatch):
+    draws = Drawn(0, 1, 7, 0, 2, 1, 0, 0)  # one of 7 columns from 0, of 2 rows from 1, in 4 rows of 10 columns
+    monkeypatch.setattr(masks, "_whole", draws)
+    expected = torch.ones(4, 10, dtype=torch.bool)
+    expected[1:3, :7] = False
+    assert torch.equal(random_mask((4, 10), hidden=(0.2, 0.6))[0], expected)
+    assert draws.ranges[2:6] == [(0, 9), (-3, 5), (0, 3), (-1, 2)]
+
+
 def test_a_stroke_is_what_lies_near_the_line():
     near = masks._near_line((5, 7), [(1.0, 1.0), (4.0, 1.0)], 1.0)
     expected = torch.zeros(5, 7, dtype=torch.bool)
@@ -154,6 +180,13 @@ def test_a_box_to_the_pixel():
     expected[:, 2:4, 3:6] = False
     assert torch.equal(observed, expected)
     assert not box_mask((4, 4), side=4).any()
+
+
+def test_a_large_box_keeps_what_distance_it_can():
+    for seed in range(20):
+        rows, columns = torch.where(~box_mask((32, 48), seeded(seed), (30, 47))[0])
+        assert (rows.min(), rows.max()) == (1, 30) and columns.min() in (0, 1)
+        assert not box_mask((32, 32), seeded(seed), 32).any()
 
 
 def test_a_box_at_random_keeps_its_distance():

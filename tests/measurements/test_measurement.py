@@ -1,5 +1,6 @@
 """A measurement is operator, likelihood and y: checked once, cut, moved and made noisy as one."""
 
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pyro.distributions as dist
@@ -11,7 +12,7 @@ from vipaint_pyro.measurements import measurement as module
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
 from vipaint_pyro.measurements.matrix import Matrix
-from vipaint_pyro.measurements.measurement import Measurement, check_operator, check_y
+from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator, check_y
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.nonlinear import Nonlinear
 from vipaint_pyro.measurements.perceptual import Perceptual
@@ -123,6 +124,12 @@ def test_refuses_what_is_no_likelihood(likelihood):
         Measurement(mask(), likelihood, random(N, *SHAPE))
 
 
+def one_entry(value):
+    y = random(N, *SHAPE)
+    y[2, 1, 0, 3] = value
+    return y
+
+
 @pytest.mark.parametrize(
     "y, error, message",
     [
@@ -135,12 +142,26 @@ def test_refuses_what_is_no_likelihood(likelihood):
         (torch.tensor(1.0), ValueError, r"but came with \(\)"),
         (random(N, *SHAPE) * torch.nan, ValueError, "not finite; entries that are not observed are 0, not NaN"),
         (random(N, *SHAPE) / 0, ValueError, "not finite"),
+        (one_entry(torch.nan), ValueError, "not finite"),
+        (one_entry(torch.inf), ValueError, "not finite"),
     ],
 )
 def test_refuses_what_is_not_measured(y, error, message):
     for make in (lambda: Measurement(mask(), Gaussian(0.1), y), lambda: check_y(mask(), y, Noiseless())):
         with pytest.raises(error, match=message):
             make()
+
+
+def test_a_mask_has_one_channel_or_those_of_the_prior():
+    prior = SimpleNamespace(image_shape=SHAPE)
+    for channels in (1, 3):
+        check_fits(Inpainting(torch.ones(1, channels, 4, 6, dtype=torch.bool)), prior)
+    for shape in ((2, 4, 6), (3, 6, 4), (1, 4, 7)):
+        with pytest.raises(ValueError, match=r"but those of this prior have \(3, 4, 6\)"):
+            check_fits(Inpainting(torch.ones(1, *shape, dtype=torch.bool)), prior)
+    check_fits(Matrix(random(2, 72)), prior)  # a matrix does not say how its columns are arranged
+    with pytest.raises(ValueError, match=r"images of shape \(1, 1, 71\), but those of this prior"):
+        check_fits(Matrix(random(2, 71)), prior)
 
 
 def test_one_mask_may_stand_for_all_channels():

@@ -150,6 +150,10 @@ def test_thresholds_have_their_parameter_not_in_the_units_of_y():
     wrong = make()
     with pytest.raises(ValueError, match="saturated is not the largest log density"):
         wrong.likelihood.deviance(wrong, y, 0.9 * (2 * y - 1))
+    # One entry is explained too well, the others are not.
+    one = torch.where(torch.arange(6).reshape(1, *SHAPE) == 2, 0.9, -0.9) * (2 * y - 1)
+    with pytest.raises(ValueError, match="saturated is not the largest log density"):
+        wrong.likelihood.deviance(wrong, y, one)
 
 
 def test_phase_retrieval():
@@ -199,6 +203,11 @@ def test_what_needs_a_linear_measurement_says_so(gaussian):
             lambda: Nonlinear(lambda x: x, lambda loc: dist.Normal(loc, 1).to_event(3), SHAPE),
             ValueError,
             r"batch shape \(2,\) and event shape \(1, 2, 3\)",
+        ),
+        (
+            lambda: Nonlinear(lambda x: x, lambda loc: dist.Normal(torch.stack([loc, loc], -1), 1).to_event(1), SHAPE),
+            ValueError,
+            r"and event shape \(2,\)",
         ),
         (lambda: counts(observed=torch.ones(3)), TypeError, "observed is a bool tensor, but has dtype torch.float32"),
         (lambda: counts(observed=torch.ones(2) > 0), ValueError, r"\(2,\) does not broadcast to y's shape"),

@@ -11,6 +11,7 @@ from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
 from vipaint_pyro import LinearMap, Nonlinear, VIPaintPipeline, make_operator
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.taken import masked, measured, to_y
@@ -68,6 +69,20 @@ def test_noise_may_leave_the_range_of_pictures():
     for wrong in (A(u * 2 - 1), A(u * 255)):
         with pytest.raises(ValueError, match="noise up to 0.5 apart"):
             to_y(wrong, A, PRIOR)
+
+
+@pytest.mark.parametrize("factor", [0.95, 0.999, 1.001, 1.05])
+def test_what_is_nearly_a_picture_is_none(factor):
+    A, u = LinearMap(lambda x: factor * x, SHAPE), images(1)
+    torch.testing.assert_close(to_y(A(u), A, PRIOR), A(2 * u - 1), rtol=0, atol=1e-12)
+
+
+def test_only_what_is_observed_has_to_be_a_picture():
+    observed = torch.arange(8).expand(1, *SHAPE) < 4
+    operator = Inpainting(observed)
+    torch.testing.assert_close(to_y(images(1) * observed, operator, PRIOR), (2 * images(1) - 1) * observed)
+    with pytest.raises(ValueError, match=r"floating images are in \[0, 1\], noise up to 0.5 apart"):
+        to_y(torch.full(SHAPE, 1.6), operator, PRIOR)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 2.5])

@@ -97,3 +97,14 @@ def test_each_image_has_noise_of_its_own():
     assert not torch.equal(y[0], y[1])
     with pytest.raises(ValueError, match=r"x has shape \(\*, 2, C, H, W\) for this operator"):
         measure(operator, x[:1], 0.1)
+
+
+def test_the_noise_of_many_draws_is_each_images_own_too():
+    def noise(*seeds):
+        operator = make_operator("colorization", (3, 2, 2), len(seeds))
+        x = torch.zeros(4, len(seeds), 3, 2, 2)
+        return measure(operator, x, 0.1, [torch.Generator().manual_seed(k) for k in seeds])
+
+    together = noise(1, 2, 3)
+    for i, seed in enumerate((1, 2, 3)):
+        assert torch.equal(together[:, i : i + 1], noise(seed))

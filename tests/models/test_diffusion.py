@@ -193,6 +193,8 @@ def test_measurements_of_another_shape(gaussian):
     model = DiffusionModel(gaussian, half(), TIMES)
     with pytest.raises(ValueError, match=r"y has shape \(1, 1, 3, 3\).*\(1, 1, 2, 3\)"):
         model(torch.zeros(1, 1, 3, 3).double())
+    with pytest.raises(ValueError, match=r"y has shape \(2, 1, 2, 3\).*\(1, 1, 2, 3\)"):
+        model(torch.zeros(2, 1, 2, 3).double())
 
 
 def test_labels_of_another_number(network_prior):

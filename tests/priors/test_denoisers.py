@@ -13,6 +13,7 @@ from diffusers import (
 )
 
 from tests.conftest import float64_tables, tiny_unet
+from vipaint_pyro.priors.clipping import Dynamic
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.guidance import GuidedDenoiser
@@ -60,6 +61,16 @@ def test_dynamic_thresholding_is_the_schedulers(kind, t):
     assert expected.abs().max() > 0.95  # so that it makes a difference
     assert (z0 - z / scheduler.alphas_cumprod[t] ** 0.5).abs().max() > 0.1
     torch.testing.assert_close(z0, expected.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_dynamic_thresholding_by_hand():
+    # Four images of 11 entries: the quantile 0.9 of |z0| is the second largest, which lies in [1, 2].
+    rows = torch.zeros(4, 11, dtype=torch.float64)
+    for row, some in zip(rows, ([-3.0, -1.6, 0.8], [0.4, -0.8, 0.2], [5.0, 4.0, -1.0], [-1.5, 1.5, 0.3])):
+        row[:3] = torch.tensor(some)
+    expected = rows / torch.tensor([1.6, 1.0, 2.0, 1.5])[:, None].double()
+    z0 = Dynamic(0.9, 2.0)(rows.reshape(4, 1, 1, 11)).reshape(4, 11)
+    torch.testing.assert_close(z0, expected.clamp(-1, 1))
 
 
 def test_a_scheduler_of_continuous_times_is_refused_by_name():
@@ -123,6 +134,14 @@ def test_guidance_is_the_formula(network_prior):
     assert isinstance(network_prior.conditioned(labels, 2.0).denoiser, GuidedDenoiser)
 
 
+@pytest.mark.parametrize("weight, asked", [(0.0, 2), (0.5, 4), (1.0, 2), (3.0, 4)])
+def test_guidance_asks_twice_only_where_it_has_to(network_prior, weight, asked):
+    seen = []
+    network_prior.denoiser.network.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    network_prior.conditioned([2, 1], weight).denoise(Z, 500)
+    assert seen == [asked]
+
+
 @pytest.mark.parametrize("weight", [0.0, 1.0, 2.0, 4.0])
 def test_guidance_comes_before_clipping_as_in_a_pipeline_of_diffusers(weight):
     unet = tiny_unet(classes=5).double()
@@ -179,6 +198,11 @@ def test_a_half_precision_network_works_on_float32_latents(half):
     [
         ([7], 1.0, "unknown class label 7"),
         ([-1], 1.0, "unknown class label -1"),
+        ([5], 1.0, "unknown class label 5"),
+        ([1], float("inf"), "guidance_scale is a finite weight of at least 0, but is inf"),
+        ([1], float("nan"), "guidance_scale is a finite weight of at least 0, but is nan"),
+        ([1], -0.5, "guidance_scale is a finite weight of at least 0, but is -0.5"),
+        ([None, 4], 2.0, "needs a class label to guide towards"),
     ],
 )
 def test_labels_that_are_not_known(network_prior, labels, scale, words):

@@ -61,6 +61,7 @@ def test_clean_time(schedule):
     "alpha, sigma, words",
     [
         ([1.0, 0.5], [0.5], "one length"),
+        ([0.9], [0.4], "length of at least 2"),
         ([0.9, 0.9], [0.1, 0.1], "fall strictly"),
         ([0.9, 0.5], [0.0, 0.5], "sigma_t > 0"),
         ([0.5, 0.9], [0.5, 0.1], "fall strictly"),

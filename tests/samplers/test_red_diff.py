@@ -1,12 +1,17 @@
 """REDDiffSampler: what it counts, what it is given, and where its restarts end."""
 
+import pyro
 import pytest
 import torch
+from pyro.infer import Trace_ELBO
 
 from tests.samplers.counted import Counted
+from vipaint_pyro.guides import REDDiffGuide
+from vipaint_pyro.inference import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.models import REDDiffModel
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
@@ -52,6 +57,26 @@ def test_settings_reach_the_model_and_the_guide(gaussian):
     assert samples.guide.std == 0.2
     starts = REDDiffSampler(1, lr=1e-9, init_std=0.5)(gaussian, SEEN, 300).images
     assert ((starts.std(0) / 0.5 - 1).abs() < 4 / 600**0.5).all()
+
+
+def test_it_is_a_fit_by_adam_with_the_published_betas(gaussian):
+    samples = REDDiffSampler(12, lr=0.3)(gaussian, SEEN, 3, torch.Generator().manual_seed(2))
+    model = REDDiffModel(gaussian, SEEN.operator, num_steps=12, restarts=3)
+    guide, adam = REDDiffGuide(model, Y), pyro.optim.Adam({"lr": 0.3, "betas": (0.9, 0.99)})
+    loss, generator = Trace_ELBO(max_plate_nesting=2), torch.Generator().manual_seed(2)
+    record = fit(model, guide, Y, num_steps=12, optim=adam, loss=loss, generator=generator)
+    assert samples.fit.losses == record.losses and torch.equal(samples.images, guide.mu_0.detach())
+
+
+def test_a_likelihood_of_the_measurements_own_is_kept(gaussian):
+    own = Laplace(0.7)
+    seen = Measurement(SEEN.operator, own, Y)
+    assert REDDiffSampler(7).model(gaussian, seen).likelihood is own
+    assert REDDiffSampler(7, noise_scale=0.3).model(gaussian, seen).likelihood is own
+
+
+def test_random_times_may_be_more_than_there_are(gaussian):
+    assert REDDiffSampler(1001, random_times=True).settle(gaussian, SEEN).num_steps == 1001
 
 
 def test_restarts_are_no_draws_from_the_posterior(gaussian):

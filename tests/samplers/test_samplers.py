@@ -9,14 +9,15 @@ import torch
 
 from tests.priors.pretrained.tiny import latent_kl, pixel
 from tests.samplers.counted import Counted
-from vipaint_pyro import DiffusionPrior, LinearMap, Nonlinear
+from vipaint_pyro import DiffusionPrior, LinearMap, NoiseSchedule, Nonlinear
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.likelihoods import Noiseless
+from vipaint_pyro.measurements.likelihoods import Laplace, Noiseless
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import make_operator
 from vipaint_pyro.samplers import BlendedSampler, DPSSampler, VIPaintSampler, draw, timesteps_for
 from vipaint_pyro.samplers.chunk import chunk_for
+from vipaint_pyro.samplers.run import Run
 
 
 def grey(prior, operator, value=0.0):
@@ -126,6 +127,32 @@ def test_what_is_settled_on_nothing_suits_no_other_measurement(network_prior):
     for wrong in ({"noise_scale": 0}, {"noise_scale": -0.1}, {"fraction": -math.inf}, {"measurement_scale": False}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is a finite number, above 0"):
             VIPaintSampler(**wrong).settle(network_prior, half)
+
+
+def test_it_goes_no_further_than_the_clean_image_and_weighs_no_latents(gaussian):
+    seen = grey(gaussian, Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)))
+    assert VIPaintSampler((500, 5), refinement_steps=6).settle(gaussian, seen).refinement_steps == 6
+    with pytest.raises(ValueError, match="from T_s = 5 there are at most 6 refinement steps, not 7"):
+        VIPaintSampler((500, 5), refinement_steps=7).settle(gaussian, seen)
+    pipe = latent_kl()
+    latent = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
+    seen = grey(latent, Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool)))
+    with pytest.raises(ValueError, match="correct='smc' is for pixel priors"):
+        VIPaintSampler((600, 300), correct="smc").settle(latent, seen)
+
+
+def test_a_likelihood_of_the_measurements_own_is_fitted(gaussian):
+    operator, own = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)), Laplace(0.7)
+    seen = Measurement(operator, own, torch.zeros(1, 1, 2, 3).double())
+    sampler = VIPaintSampler((500, 5), refinement_steps=6)
+    assert sampler.settle(gaussian, seen).model(gaussian, seen).likelihood is own
+
+
+def test_the_walk_begins_from_noise_as_wide_as_the_schedule_ends(gaussian):
+    prior = DiffusionPrior(NoiseSchedule.variance_exploding(10, 0.1, 25.0), gaussian.denoiser, (1, 2, 3))
+    seen = grey(prior, Inpainting(torch.ones(2, 1, 2, 3, dtype=torch.bool)))
+    z = Run(prior, seen, 2000, torch.Generator().manual_seed(0)).terminal()
+    assert z.shape == (2000, 2, 1, 2, 3) and z.std().item() == pytest.approx(25.0, rel=0.02)
 
 
 def test_the_defaults_of_a_sampler_follow_the_prior():

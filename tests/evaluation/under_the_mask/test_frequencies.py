@@ -85,3 +85,9 @@ def test_counts_leave_nothing_out():
     assert counts(["SAD", NOT_DRAWN], {"SAD": 0.5, NOT_DRAWN: 0.5}).tolist() == [1, 1]
     scored = score(["SAD", NOT_DRAWN, "SAD", "SMILE"], odds)
     assert scored.distance == pytest.approx(0.25) and scored.ruled_out == pytest.approx(0.25)
+
+
+def test_only_what_is_impossible_is_ruled_out():
+    found = ["a"] * 6 + ["b"] * 3 + ["c"]
+    assert score(found, {"a": 0.995, "b": 0.005, "c": 0.0}).ruled_out == pytest.approx(0.1)
+    assert score(found, {"a": 0.995, "b": 0.0045, "c": 0.0005}).ruled_out == 0

@@ -1,0 +1,38 @@
+"""The defaults of VIPaint's settings, which published figures and saved runs rest on, and their bounds."""
+
+import pytest
+
+from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.settings import check_settings
+
+
+def test_the_defaults():
+    assert vars(VIPaintSampler()) == {
+        "timesteps": None, "beta": 1.0, "noise_scale": None, "fit_steps": 50, "num_chains": 2, "num_levels": 2,
+        "loss": "trace", "guide_name": "hierarchical", "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
+        "perceptual_weights": None, "gradient_checkpointing": None,
+        "refinement_steps": 100, "zeta": 2.0, "limit": True, "fraction": None, "measurement_scale": None,
+        "perceptual_refinement": 0.0,
+        "correct": "none", "num_particles": 64,
+    }  # fmt: skip
+    check_settings(VIPaintSampler())
+
+
+@pytest.mark.parametrize(
+    "name, least, most",
+    [
+        ("beta", "above 0", None), ("noise_scale", "above 0", None), ("fit_steps", 1, None), ("num_chains", 1, None),
+        ("num_levels", 1, None), ("eta", "above 0", 1), ("perceptual", 0, None), ("refinement_steps", 1, None),
+        ("zeta", 0, None), ("fraction", "above 0", None), ("measurement_scale", "above 0", None),
+        ("perceptual_refinement", 0, None), ("num_particles", 1, None),
+    ],
+)  # fmt: skip
+def test_the_bounds(name, least, most):
+    allowed, refused = ([1e-9], [0.0, -1.0]) if least == "above 0" else ([least], [least - 1])
+    allowed += [] if most is None else [most]
+    refused += [] if most is None else [most + 0.1]
+    for value in allowed:
+        check_settings(VIPaintSampler(**{name: value}))
+    for value in (*refused, float("nan"), float("inf"), True, "1"):
+        with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
+            check_settings(VIPaintSampler(**{name: value}))
