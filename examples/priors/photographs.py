@@ -53,24 +53,24 @@ def unpacked(package: str, folder: Path) -> Path:
 
 def from_qt_resource(data: bytes, path: str) -> bytes:
     """One file of a Qt resource container, by its path inside (`rcc` format 1 to 3; no zstd)."""
-    version, tree, start, names = struct.unpack(">IIII", data[4:20])
+    version, tree, start, names = struct.unpack_from(">IIII", data, 4)
     size = 14 if version < 2 else 22
 
     def children(node: int) -> dict[str, int]:
-        count, first = struct.unpack(">II", data[tree + node * size + 6 :][:8])
+        count, first = struct.unpack_from(">II", data, tree + node * size + 6)
         found = {}
         for k in range(first, first + count):
-            at = names + struct.unpack(">I", data[tree + k * size :][:4])[0]
-            length = struct.unpack(">H", data[at : at + 2])[0]
+            at = names + struct.unpack_from(">I", data, tree + k * size)[0]
+            (length,) = struct.unpack_from(">H", data, at)
             found[data[at + 6 : at + 6 + 2 * length].decode("utf-16-be")] = k
         return found
 
     node = 0
     for name in path.split("/"):
         node = children(node)[name]
-    flags = struct.unpack(">H", data[tree + node * size + 4 :][:2])[0]
-    at = start + struct.unpack(">I", data[tree + node * size + 10 :][:4])[0]
-    raw = data[at + 4 : at + 4 + struct.unpack(">I", data[at : at + 4])[0]]
+    flags, _, _, place = struct.unpack_from(">HHHI", data, tree + node * size + 4)
+    (length,) = struct.unpack_from(">I", data, start + place)
+    raw = data[start + place + 4 : start + place + 4 + length]
     return zlib.decompress(raw[4:]) if flags & 1 else raw
 
 
