@@ -1,10 +1,10 @@
 """Photographs under free licences from Debian packages, and patches of them: what photo-patches is trained on.
 
 Not a script of its own. photographs.csv names every photograph, with its package (of Debian 12), author, licence and
-split: as debian/copyright says, and where it speaks of the package as a whole, the README beside the picture (GCompris),
-its metadata.json (Plasma) or the docstring of its function (scikit-image). The packages are fetched by ``apt-get
-download`` and unpacked, never installed; each photograph is kept in 8 bits at every scale of :data:`LONGEST` pixels and
-below, by area averages over 2 x 2 pixels. Nothing is ever enlarged.
+split: as debian/copyright says, and where that speaks of the whole package alone, the README beside the picture
+(GCompris), its metadata.json (Plasma) or the docstring of its function (scikit-image). The packages are fetched by
+``apt-get download`` and unpacked, never installed; each photograph is kept in 8 bits at every scale of :data:`LONGEST`
+pixels and below, by area averages over 2 x 2 pixels. Nothing is ever enlarged.
 """
 
 from __future__ import annotations
