@@ -50,6 +50,7 @@ def errors(denoise: Callable[[Tensor, int], Tensor], schedule, x: Tensor, levels
         t = schedule.time_of_ratio(level / 127.5)
         z = float(schedule.alpha(t)) * x + float(schedule.sigma(t)) * torch.randn(x.shape, generator=generator)
         rows.append((denoise(z, t) - x).pow(2).mean((1, 2, 3)))
+        click.echo(f"noise {level}: {decibels(rows[-1].mean()):.2f} dB")
     return torch.stack(rows)
 
 
