@@ -44,6 +44,15 @@ def new_scheduler() -> DDPMScheduler:
     return DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", clip_sample=False)
 
 
+def evenly(snr: torch.Tensor) -> torch.Tensor:
+    """Weights of the v loss with which all noise levels count about alike: sigma_t.
+
+    What is left of a photograph's error falls about like the noise's standard deviation; min-SNR-5 leaves both ends
+    of the schedule to chance in a training as short as this one.
+    """
+    return (1 + snr).rsqrt()
+
+
 @click.command(help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Where the photographs are kept.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -73,7 +82,7 @@ def main(data, out, steps, batch_size, lr, ema, checkpoint_every, stop_at, seed,
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 return unet(z, t, class_labels=c).sample.float()
 
-        return v_loss(predict, scheduler, x, trainer.generator)
+        return v_loss(predict, scheduler, x, trainer.generator, evenly)
 
     def release():
         averaged = network()
