@@ -67,7 +67,7 @@ def error_table(found: dict[str, Tensor], reference: str, levels=LEVELS) -> str:
     first = next(iter(found.values()))
     share = (first < found[reference]).float().mean(1)
     lines.append(f"| patches where the prior beats the {reference} | " + " | ".join(f"{v:.0%}" for v in share) + " |")
-    return "\n".join([*lines, "", f"PSNR in dB of the mean squared error over {first.shape[1]} test patches."])
+    return "\n".join([*lines, "", f"PSNR in dB of the mean squared error over {first.shape[1]} patches."])
 
 
 def class_table(found: dict[str, Tensor], labels: Tensor, level: int, levels=LEVELS) -> str:
