@@ -160,8 +160,11 @@ def test_the_diffusion_loss_by_hand(training):
         return a * (z - a * 0.3) / s - s * 0.3 + 0.5
 
     loss = training.v_loss(clean, scheduler, torch.full_like(x, 0.3), torch.Generator().manual_seed(0))
-    (t,) = times
+    t = times[0]
     snr = scheduler.alphas_cumprod[t] / (1 - scheduler.alphas_cumprod[t])
     assert loss.item() == pytest.approx((0.25 * snr.clamp(max=5) / (snr + 1)).mean().item(), rel=1e-4)
+    generator = torch.Generator().manual_seed(0)
+    own = training.v_loss(clean, scheduler, torch.full_like(x, 0.3), generator, lambda snr: 0 * snr + 3)
+    assert own.item() == pytest.approx(0.75, rel=1e-4)
     # One time from each eighth of the schedule.
     assert (t // 125).tolist() == [*range(8)]

@@ -20,24 +20,35 @@ from torch import Tensor, nn
 from vipaint_pyro.files import write_tensors
 
 
-def v_loss(predict: Callable[[Tensor, Tensor], Tensor], scheduler, x: Tensor, generator: torch.Generator) -> Tensor:
-    """The v-prediction loss with min-SNR-5 weights (Hang et al. 2023, arXiv:2303.09556), its times stratified.
+def min_snr(snr: Tensor) -> Tensor:
+    """The min-SNR-5 weights of v-prediction, of alpha^2 / sigma^2 (Hang et al. 2023, arXiv:2303.09556)."""
+    return snr.clamp(max=5) / (snr + 1)
+
+
+def v_loss(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    scheduler,
+    x: Tensor,
+    generator: torch.Generator,
+    weight: Callable[[Tensor], Tensor] = min_snr,
+) -> Tensor:
+    """The weighted v-prediction loss, its times stratified.
 
     Args:
         predict: (z_t, t) -> v, of clean images or latents x (B, C, H, W) and whole times (B,).
         scheduler: of diffusers, with its ``alphas_cumprod``.
         x: what is noised.
         generator: of times and noise.
+        weight: of each time's squared error, by its alpha^2 / sigma^2.
     """
     u = (torch.arange(len(x)) + torch.rand(len(x), generator=generator)) / len(x)
     t = (u * scheduler.config.num_train_timesteps).long()
     noise = torch.randn(x.shape, generator=generator)
     abar = scheduler.alphas_cumprod[t]
     snr = abar / (1 - abar)
-    weight = snr.clamp(max=5) / (snr + 1)
     v = predict(scheduler.add_noise(x, noise, t), t)
     error = (v - scheduler.get_velocity(x, noise, t)).pow(2).mean((1, 2, 3))
-    return (weight * error).mean()
+    return (weight(snr) * error).mean()
 
 
 class Trainer:
