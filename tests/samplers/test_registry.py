@@ -14,6 +14,11 @@ CHEAP = {
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
     "dps": {"num_steps": 4},
     "blended": {"num_steps": 4},
+    "repaint": {"num_steps": 4, "jump_length": 2, "jump_n_sample": 2},
+    "ddnm": {"num_steps": 4},
+    "pigdm": {"num_steps": 4},
+    "copaint": {"num_steps": 4},
+    "copaint-tt": {"num_steps": 4, "jump_length": 2},
     "red-diff": {"num_steps": 3},
     "red-diff-v": {"num_steps": 3},
 }

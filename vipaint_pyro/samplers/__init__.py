@@ -4,9 +4,13 @@ from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
     "BlendedSampler": "vipaint_pyro.samplers.blended",
+    "CoPaintSampler": "vipaint_pyro.samplers.copaint",
+    "DDNMSampler": "vipaint_pyro.samplers.ddnm",
     "DPSSampler": "vipaint_pyro.samplers.dps",
     "METHODS": "vipaint_pyro.samplers.registry",
+    "PiGDMSampler": "vipaint_pyro.samplers.pigdm",
     "REDDiffSampler": "vipaint_pyro.samplers.red_diff",
+    "RePaintSampler": "vipaint_pyro.samplers.repaint",
     "Sampler": "vipaint_pyro.samplers.base",
     "Samples": "vipaint_pyro.samplers.base",
     "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",

@@ -73,6 +73,38 @@ METHODS: dict[str, Method] = {
             f"{_SAMPLERS}.blended:BlendedSampler",
         ),
         Method(
+            "repaint",
+            "the same, with time travel; for masks",
+            "arXiv:2201.09865",
+            f"{_SAMPLERS}.repaint:RePaintSampler",
+        ),
+        Method(
+            "ddnm",
+            "what y says put in place in every prediction, by the pseudo-inverse",
+            "arXiv:2212.00490",
+            f"{_SAMPLERS}.ddnm:DDNMSampler",
+        ),
+        Method(
+            "pigdm",
+            "the prior's step, pulled by the pseudo-inverse through the network",
+            "openreview:9_gsMA8MRKQ",
+            f"{_SAMPLERS}.pigdm:PiGDMSampler",
+        ),
+        Method(
+            "copaint",
+            "z moved at every noise level until its prediction agrees with y",
+            "arXiv:2304.03322",
+            f"{_SAMPLERS}.copaint:CoPaintSampler",
+            {"jump_n_sample": 1, "jump_length": 10},
+        ),
+        Method(
+            "copaint-tt",
+            "the same, with time travel",
+            "arXiv:2304.03322",
+            f"{_SAMPLERS}.copaint:CoPaintSampler",
+            {"jump_n_sample": 2},
+        ),
+        Method(
             "red-diff",
             "a point at the clean image, by gradient descent, t descending",
             "arXiv:2305.04391",
