@@ -19,6 +19,7 @@ CHEAP = {
     "pigdm": {"num_steps": 4},
     "copaint": {"num_steps": 4},
     "copaint-tt": {"num_steps": 4, "jump_length": 2},
+    "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},
     "red-diff": {"num_steps": 3},
     "red-diff-v": {"num_steps": 3},
 }

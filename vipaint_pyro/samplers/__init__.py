@@ -5,6 +5,7 @@ from vipaint_pyro.lazily import exporting
 _EXPORTS = {
     "BlendedSampler": "vipaint_pyro.samplers.blended",
     "CoPaintSampler": "vipaint_pyro.samplers.copaint",
+    "DAPSSampler": "vipaint_pyro.samplers.daps",
     "DDNMSampler": "vipaint_pyro.samplers.ddnm",
     "DPSSampler": "vipaint_pyro.samplers.dps",
     "METHODS": "vipaint_pyro.samplers.registry",

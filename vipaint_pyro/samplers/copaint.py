@@ -32,8 +32,8 @@ class CoPaintSampler(ReverseSampler):
     .. math:: \min_z\; \lVert y - A \hat x(z)\rVert_2^2 + \lambda_t \lVert z - z_t\rVert_2^2
 
     by ``num_gradients`` steps of length :math:`\ell_t \alpha_t / \alpha_0`, each shortened by a fifth until the
-    objective does not rise. From level to level :math:`\ell` grows by ``lr_growth`` and :math:`\lambda` by ``prox_growth``; going
-    up again divides by them. Before each jump up z is moved once more.
+    objective does not rise. From level to level :math:`\ell` grows by ``lr_growth`` and :math:`\lambda` by
+    ``prox_growth``; going up again divides by them. Before each jump up z is moved once more.
 
     A trial's prediction is kept for what follows, so that a level costs 1 + ``num_gradients`` forward and
     ``num_gradients`` backward calls and one more forward call for each step that was too long. (The released code asks

@@ -105,6 +105,12 @@ METHODS: dict[str, Method] = {
             {"jump_n_sample": 2},
         ),
         Method(
+            "daps",
+            "the clean image drawn by Langevin dynamics at every noise level, and noised anew",
+            "arXiv:2407.01521",
+            f"{_SAMPLERS}.daps:DAPSSampler",
+        ),
+        Method(
             "red-diff",
             "a point at the clean image, by gradient descent, t descending",
             "arXiv:2305.04391",
