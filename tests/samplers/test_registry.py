@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.samplers.counted import Counted
+from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import METHODS, make_sampler
@@ -20,6 +21,7 @@ CHEAP = {
     "copaint": {"num_steps": 4},
     "copaint-tt": {"num_steps": 4, "jump_length": 2},
     "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},
+    "psld": {"num_steps": 4},
     "red-diff": {"num_steps": 3},
     "red-diff-v": {"num_steps": 3},
 }
@@ -29,9 +31,16 @@ def seeded(*seeds):
     return [torch.Generator().manual_seed(s) for s in seeds]
 
 
+#: Methods for latent priors alone.
+LATENT = {"psld"}
+
+
 @pytest.fixture(params=["gaussian", "network_prior"])
 def prior(request):
-    return request.getfixturevalue(request.param)
+    prior = request.getfixturevalue(request.param)
+    if request.node.callspec.params["name"] in LATENT:
+        prior.codec = LinearCodec()
+    return prior
 
 
 @pytest.fixture

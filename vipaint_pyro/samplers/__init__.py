@@ -9,6 +9,7 @@ _EXPORTS = {
     "DDNMSampler": "vipaint_pyro.samplers.ddnm",
     "DPSSampler": "vipaint_pyro.samplers.dps",
     "METHODS": "vipaint_pyro.samplers.registry",
+    "PSLDSampler": "vipaint_pyro.samplers.psld",
     "PiGDMSampler": "vipaint_pyro.samplers.pigdm",
     "REDDiffSampler": "vipaint_pyro.samplers.red_diff",
     "RePaintSampler": "vipaint_pyro.samplers.repaint",

@@ -111,6 +111,12 @@ METHODS: dict[str, Method] = {
             f"{_SAMPLERS}.daps:DAPSSampler",
         ),
         Method(
+            "psld",
+            "dps with latents glued to the encoder's; for latent priors",
+            "arXiv:2307.00619",
+            f"{_SAMPLERS}.psld:PSLDSampler",
+        ),
+        Method(
             "red-diff",
             "a point at the clean image, by gradient descent, t descending",
             "arXiv:2305.04391",
