@@ -22,6 +22,9 @@ CHEAP = {
     "copaint-tt": {"num_steps": 4, "jump_length": 2},
     "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},
     "psld": {"num_steps": 4},
+    "resample": {"num_steps": 6, "every": 2, "unroll": 1, "pixel_iterations": 3, "latent_iterations": 3},
+    "mgps": {"num_steps": 4, "num_gradients": 1, "intense_gradients": 2, "first_intense": 1},
+    "mgdm": {"num_steps": 4, "num_gradients": 1, "intense_gradients": 2, "denoising_steps": 2},
     "red-diff": {"num_steps": 3},
     "red-diff-v": {"num_steps": 3},
 }
@@ -32,7 +35,7 @@ def seeded(*seeds):
 
 
 #: Methods for latent priors alone.
-LATENT = {"psld"}
+LATENT = {"psld", "resample"}
 
 
 @pytest.fixture(params=["gaussian", "network_prior"])

@@ -111,10 +111,29 @@ METHODS: dict[str, Method] = {
             f"{_SAMPLERS}.daps:DAPSSampler",
         ),
         Method(
+            "mgps",
+            "a Gaussian fitted below every step, where the prediction is better",
+            "arXiv:2410.09945",
+            f"{_SAMPLERS}.mgps:MGPSSampler",
+            {"eta": 1.0},
+        ),
+        Method(
+            "mgdm",
+            "Gibbs sweeps between z_t, the clean image and a level at which y is heard",
+            "arXiv:2502.03332",
+            f"{_SAMPLERS}.mgdm:MGDMSampler",
+        ),
+        Method(
             "psld",
             "dps with latents glued to the encoder's; for latent priors",
             "arXiv:2307.00619",
             f"{_SAMPLERS}.psld:PSLDSampler",
+        ),
+        Method(
+            "resample",
+            "latents optimised until they explain y, then noised anew; for latent priors",
+            "arXiv:2307.08123",
+            f"{_SAMPLERS}.resample:ReSampleSampler",
         ),
         Method(
             "red-diff",
