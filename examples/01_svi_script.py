@@ -12,6 +12,7 @@ import torch
 from pyro.infer import SVI, Trace_ELBO
 
 from vipaint_pyro import DiffusionPrior, refine
+from vipaint_pyro.files import write_picture
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.images import from_model, read_image, to_model, to_output, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -53,7 +54,7 @@ def main(num_steps: int, out: str, smoke: bool) -> None:
     unit = from_model(x[0])
     pictures = to_output(from_model(torch.cat([x, samples])), "pil")
     pictures.insert(1, observed_picture(unit, observed[0]))
-    grid([pictures], ["truth", "observed", *[f"sample {i}" for i in range(6)]]).save(out)
+    write_picture(out, grid([pictures], ["truth", "observed", *[f"sample {i}" for i in range(6)]]))
     click.echo(f"-ELBO {losses[0]:.0f} -> {losses[-1]:.0f} nats; wrote {out}")
     assert sum(losses[-5:]) < sum(losses[:5])
 

@@ -28,7 +28,7 @@ from vipaint_pyro.evaluation.engines import compare, samplers
 from vipaint_pyro.evaluation.records import Kept
 from vipaint_pyro.evaluation.sheets import sheet
 from vipaint_pyro.evaluation.tables import HEADINGS, table
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import write_picture, write_text
 from vipaint_pyro.images import from_model
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.plots import observed_picture
@@ -64,7 +64,7 @@ def main(out, name, masks, images, samples, labels, split, method, chunk, data, 
     results = {name: kept.quality(images) for name, kept in complete.items()}
     for kept in complete.values():
         if kept.shown(1):
-            pictured(benchmark, kept).save(kept.folder.with_suffix(".png"))
+            write_picture(kept.folder.with_suffix(".png"), pictured(benchmark, kept))
     text = table(results, list(HEADINGS))
     write_text(out / "table.md", text + "\n")
     click.echo(text)

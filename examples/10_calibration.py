@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from vipaint_pyro.calibration import coverage, sbc, tarp
 from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
 from vipaint_pyro.exact import Problems, mixture_problems
+from vipaint_pyro.files import write_picture
 
 METHODS = ("exact", "hierarchical", "hierarchical+smc", "dps", "one-mode")
 DRAWS = 99  # so that the ranks, and the levels of coverage, come out whole
@@ -68,7 +69,7 @@ def main(methods, cell, problems, out, smoke) -> None:
         for axis, result in zip(row, results[name]):
             result.plot(axis)
         row[0].set_ylabel(name)
-    figure.savefig(out, dpi=90)
+    write_picture(out, figure, dpi=90)
     click.echo(f"wrote {out}")
     if "exact" in results:
         assert min(r.p_value for r in results["exact"]) > 0.001

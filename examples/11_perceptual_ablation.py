@@ -26,7 +26,7 @@ from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, completion
 from vipaint_pyro.evaluation.engines import compare, samplers
 from vipaint_pyro.evaluation.quality import Quality, mean_and_error, paired
 from vipaint_pyro.evaluation.records import Kept
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import write_picture, write_text
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.plots import grid, observed_picture
@@ -116,7 +116,7 @@ def main(out, name, images, samples, weight, refinement, split, method, chunk, d
     text = table(results)
     write_text(out / "perceptual.md", text + "\n")
     if (pictured := sheet(benchmark, complete)) is not None:
-        pictured.save(out / "perceptual.png")
+        write_picture(out / "perceptual.png", pictured)
     click.echo(text)
 
     for quality in results.values():

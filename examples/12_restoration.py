@@ -23,7 +23,7 @@ from vipaint_pyro.evaluation.benchmarks import PRIORS, Benchmark, restoration
 from vipaint_pyro.evaluation.engines import STEP, compare, samplers
 from vipaint_pyro.evaluation.sheets import sheet
 from vipaint_pyro.evaluation.tables import table
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import write_picture, write_text
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.tasks import TASKS
 from vipaint_pyro.samplers.estimate import Estimate
@@ -67,7 +67,7 @@ def main(out, name, task, images, samples, labels, split, method, chunk, data, s
     for name, kept in complete.items():
         if name != BASELINE and kept.shown(1):
             drawn = kept.samples(kept.shown(min(8, images)))
-            sheet(benchmark.truth, shown, drawn).save(kept.folder.with_suffix(".png"))
+            write_picture(kept.folder.with_suffix(".png"), sheet(benchmark.truth, shown, drawn))
     text = table(results, ["lpips_raw", "psnr", "observed_error", "diversity"], deviation=True)
     says = f"{TASKS[task].text}, noise {TASKS[task].sigma}"
     text = f"{says}; mean ± standard error over {images} images (standard deviation)\n\n{text}"

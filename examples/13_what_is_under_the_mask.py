@@ -36,7 +36,7 @@ from vipaint_pyro.evaluation.under_the_mask.completions import complete, kept
 from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
 from vipaint_pyro.evaluation.under_the_mask.questions import Question, questions
 from vipaint_pyro.evaluation.under_the_mask.report import choices, table
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import check_writable, write_picture, write_text
 
 EXACT = "exact draws"
 ALONE = "VIPaint-4, guide alone"
@@ -85,6 +85,7 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
     methods, names = engines(prior, completions, smoke), chosen(methods)
     prior = prior.conditioned(None)  # what is on the head is part of the question
     with reporting():
+        check_writable(out)
         asked = [q for attribute in attributes.split(",") for q in questions(attribute, faces)]
     pictures, found, off = {}, {}, {}
     for q in asked:
@@ -100,8 +101,8 @@ def main(out, name, faces, completions, attributes, methods, batch, smoke) -> No
     write_text(out / "table.md", text + "\n")
     residuals = {(q.attribute, q.index): q.rebuilt(prior) for q in asked}
     write_text(out / "choices.md", choices(asked, found, residuals, names) + "\n")
-    chart(asked, found, names).savefig(out / "frequencies.png")
-    sheet(asked, pictures, names).save(out / "completions.png")
+    write_picture(out / "frequencies.png", chart(asked, found, names))
+    write_picture(out / "completions.png", sheet(asked, pictures, names))
     click.echo(text)
     assert smoke or all(
         score(found[q.attribute, q.index, EXACT][q.attribute], q.open()[q.attribute]).distance < 0.3 for q in asked

@@ -19,6 +19,7 @@ import torch
 from vipaint_pyro import Nonlinear, VIPaintPipeline
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
 from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.files import write_picture
 from vipaint_pyro.images import from_model, to_model, to_output
 from vipaint_pyro.measurements.any_family import Family
 from vipaint_pyro.plots import grid
@@ -68,7 +69,7 @@ def main(out, peaks, images, samples, data, smoke) -> None:
         for i in range(min(4, images)):
             pictures = torch.cat([x[i : i + 1], counts[i : i + 1], drawn[i]])
             rows.append(to_output(from_model(pictures), "pil"))
-    grid(rows, ["truth", "counts", *[f"sample {k}" for k in range(samples)]]).save(out)
+    write_picture(out, grid(rows, ["truth", "counts", *[f"sample {k}" for k in range(samples)]]))
 
 
 def row(peak: float, name: str, values: torch.Tensor, deviance: float) -> str:

@@ -15,7 +15,7 @@ from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import isolated
 
-__all__ = ["AUTO_GUIDES", "NO_AUTO_GUIDES", "PyroAutoGuide"]
+__all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide"]
 
 #: The AutoGuides there are, and what each assumes of the posterior over all levels.
 AUTO_GUIDES = {
@@ -32,6 +32,20 @@ AUTO_GUIDES = {
     "AutoHierarchicalNormalMessenger": "the model's own mean, weighted, plus a free one",
     "AutoRegressiveMessenger": "the model's own step, scaled and shifted; for exact priors",
 }
+
+#: Those that line up all images in one vector, or draw them in one piece from the global random state.
+JOINT = (
+    "AutoDiagonalNormal",
+    "AutoMultivariateNormal",
+    "AutoLowRankMultivariateNormal",
+    "AutoGaussian",
+    "AutoStructured",
+    "AutoIAFNormal",
+    "AutoLaplaceApproximation",
+    "AutoNormalMessenger",
+    "AutoHierarchicalNormalMessenger",
+    "AutoRegressiveMessenger",
+)
 
 #: Those that Pyro exports and that cannot serve here, and why.
 NO_AUTO_GUIDES = {
@@ -53,8 +67,8 @@ class PyroAutoGuide(Guide):
     and ``AutoHierarchicalNormalMessenger`` at the same mixture of this with the prior's step that the
     hierarchical guide starts from). Its sites carry the model's weight beta, which AutoGuides would leave at 1.
 
-    Pyro flattens all images into one vector for most of these guides: the images of a batch then share one
-    optimisation and, where there is a covariance, one posterior.
+    Those of :data:`JOINT` are one approximation of all images together: the images of a batch then share their
+    draws and, where there is a covariance, one posterior. Samplers take one image at a time of them.
 
     Args:
         model: the model in its marginal form.
@@ -96,6 +110,7 @@ class PyroAutoGuide(Guide):
             )
         super().__init__(model)
         self.kind, self._y = name, self.measured(y)
+        self._made = {"gamma": gamma, "std_scale": std_scale, "seed": seed, **options}
         encoded, schedule = self.encoded(y), model.prior.schedule
         loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
         std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}
@@ -145,14 +160,17 @@ class PyroAutoGuide(Guide):
         Returns:
             z_{T_s} with shape (*, N, C, H, W).
         """
+        model = self.model
         messenger = isinstance(self.auto, AutoMessenger)
         # A messenger runs the model itself: under its weight, and with its measurement.
-        weight = poutine.scale(scale=1.0 if messenger else self.model.beta)
-        with default_tensors(self.model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
-            return self.auto(self._y)[site(self.model.timesteps[-1])]
+        weight = poutine.scale(scale=1.0 if messenger else model.beta)
+        with default_tensors(model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
+            return self.auto(self._y)[site(model.timesteps[-1])]
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""
+        if self._model == (None,):
+            return super().__deepcopy__(memo)
         kept, trace = self.auto._model, vars(self.auto).get("prototype_trace")
         memo[id(trace)] = trace
         with torch.no_grad(), poutine.block(), isolated():
@@ -161,6 +179,23 @@ class PyroAutoGuide(Guide):
         # Copying an AutoGuide takes its model away, from both.
         self.auto._model = twin.auto._model = kept
         return twin
+
+    def __getstate__(self) -> dict:
+        """How the AutoGuide was made and its parameters: itself it holds the model, and cannot be pickled."""
+        state = super().__getstate__()
+        if self._model == (None,):
+            return state
+        weights = {k: v.detach().clone() for k, v in self.state_dict().items()}
+        return {**state, "_modules": {}, "_weights": weights}
+
+    def attach(self, model: DiffusionModel) -> PyroAutoGuide:
+        weights = vars(self).get("_weights") or self.state_dict()
+        super().attach(model)
+        made = PyroAutoGuide(model, self._y.to(model.prior.device), self.kind, **self._made)
+        made.load_state_dict(weights)
+        self.__dict__.clear()
+        self.__dict__.update(made.__dict__)
+        return self
 
     def finish(self) -> PyroAutoGuide:
         """The Laplace approximation at the point fitted, for ``AutoLaplaceApproximation``; else itself.
@@ -174,7 +209,7 @@ class PyroAutoGuide(Guide):
             return self
         done = PyroAutoGuide.__new__(PyroAutoGuide)
         Guide.__init__(done, self.model)
-        done.kind, done._y = "AutoMultivariateNormal", self._y
+        done.kind, done._y, done._made = "AutoMultivariateNormal", self._y, {}
         try:
             with default_tensors(self.model.prior), poutine.block():
                 done.auto = self.auto.laplace_approximation(self._y)

@@ -23,8 +23,9 @@ _numbers = itertools.count()
 class Guide(PyroModule):
     """A guide of a :class:`~vipaint_pyro.models.DiffusionModel`: its sites and its call signature.
 
-    Parameters live in the module: ``state_dict()`` is the checkpoint. Every guide has a name of its
-    own in Pyro's parameter store, so that two fits in one process never touch each other.
+    Parameters live in the module: ``state_dict()`` is the checkpoint, of tensors alone. A pickle or ``torch.save`` of
+    the guide holds no model either; once loaded, :meth:`attach` gives it one. Every guide has a name of its own in
+    Pyro's parameter store, so that two fits in one process never touch each other.
 
     Args:
         model: the model it approximates the posterior of; not registered as a submodule, so that
@@ -34,6 +35,8 @@ class Guide(PyroModule):
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())
         self._model = (model,)
+        # Pyro makes it where module_local_params is on; the guide may be used there later.
+        vars(self._pyro_context).setdefault("param_state", {"params": {}, "constraints": {}})
 
     @classmethod
     def _new_name(cls) -> str:
@@ -43,8 +46,9 @@ class Guide(PyroModule):
         """A copy with parameters of its own and a name of its own, for the same model."""
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
-        memo[id(self.model)] = self.model
-        Guide.__init__(copy, self.model)
+        (model,) = self._model
+        memo[id(model)] = model
+        Guide.__init__(copy, model)
         memo[id(self._pyro_context)] = copy._pyro_context
         own = ("_model", "_pyro_name", "_pyro_context")
         copy.__dict__.update({k: deepcopy(v, memo) for k, v in self.__dict__.items() if k not in own})
@@ -52,9 +56,45 @@ class Guide(PyroModule):
         copy._pyro_set_supermodule(copy._pyro_name, copy._pyro_context)
         return copy
 
+    def __getstate__(self) -> dict:
+        """Everything but the model, whose networks stay where they are, and Pyro's name for this guide."""
+        (model,) = self._model
+        for parameter in self.parameters():  # Pyro hangs a weak reference on it, anew at every use
+            vars(parameter).pop("unconstrained", None)
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_model", "_pyro_name", "_pyro_context")}
+        return state if model is None else {**state, "_outline": model.outline()}
+
+    def __setstate__(self, state: dict) -> None:
+        Guide.__init__(self, None)
+        context = self._pyro_context
+        self.__dict__.update(state)
+        for module in self.modules():  # Pyro gives names to submodules that have not run yet
+            if isinstance(module, PyroModule):
+                module._pyro_context = context
+        self._pyro_set_supermodule(self._pyro_name, context)
+
+    def attach(self, model: ImageModel) -> Guide:
+        """Give a guide that was pickled, or saved by ``torch.save``, a model again; it carries none.
+
+        Returns:
+            The guide itself, where the model's prior is.
+
+        Raises:
+            ValueError: for a model of other images, latents or timesteps than the guide was made for.
+        """
+        made_for = vars(self).get("_outline") or self.model.outline()
+        if model.outline() != made_for:
+            raise ValueError(f"the guide was made for {made_for}, but this model has {model.outline()}")
+        self._model = (model,)
+        return self.to(model.prior.device)
+
     @property
     def model(self) -> ImageModel:
-        return self._model[0]
+        """Raises RuntimeError where the guide was loaded and has none yet."""
+        (model,) = self._model
+        if model is None:
+            raise RuntimeError("a guide is saved without its model: guide.attach(model) gives it one")
+        return model
 
     # -- parameters, one per element and image ----------------------------------------------------
 

@@ -2,22 +2,22 @@ r"""A normalising flow at T_e: a guide without a shape of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from vipaint_pyro.distributions import ImageDistribution
+from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.randomness import isolated
+from vipaint_pyro.randomness import isolated, usual_defaults
 
 __all__ = ["FlowDistribution", "FlowGuide"]
 
 
-class FlowDistribution(ImageDistribution):
+class FlowDistribution(FromNoise):
     r"""z = loc + scale f(eps) with eps standard normal and a flow f for each image.
 
     Args:
@@ -27,8 +27,6 @@ class FlowDistribution(ImageDistribution):
         batch_shape: (*, N); (N,) by default.
     """
 
-    has_rsample = True
-
     def __init__(self, loc: Tensor, scale: Tensor, transforms: Sequence, batch_shape: Sequence[int] | None = None):
         self.loc, self.scale, self.transforms = loc, scale, transforms
         batch = loc.shape[:-3] if batch_shape is None else torch.Size(batch_shape)
@@ -37,16 +35,17 @@ class FlowDistribution(ImageDistribution):
     def expand(self, batch_shape, _instance=None):
         return FlowDistribution(self.loc, self.scale, self.transforms, batch_shape)
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
-        shape = self.shape(torch.Size(sample_shape))
-        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device).flatten(-3)
+    def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
+        shape = self.shape()
+        noise = normal(shape, self.loc).flatten(-3)
         x = torch.stack([f.inv(e) for f, e in zip(self.transforms, noise.unbind(-2))], -2)
         return self.loc + self.scale * x.reshape(shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         x = ((value - self.loc) / self.scale).flatten(-3)
         noise, log_det = zip(*(f.call_and_ladj(v) for f, v in zip(self.transforms, x.unbind(-2))))
-        density = dist.Normal(0, 1).log_prob(torch.stack(noise, -2)).sum(-1) + torch.stack(log_det, -1)
+        e = torch.stack(noise, -2)
+        density = dist.Normal(torch.zeros_like(e), 1).log_prob(e).sum(-1) + torch.stack(log_det, -1)
         return density - self.scale.log().sum((-3, -2, -1))
 
 
@@ -96,7 +95,7 @@ class FlowGuide(HierarchicalGuide):
             raise ValueError("a coupling flow bends one half of z by the other: z must have two entries or more")
         if num_transforms < 2:
             raise ValueError(f"num_transforms is at least 2, but is {num_transforms}")
-        with isolated(seed), torch.no_grad():
+        with isolated(seed), usual_defaults(), torch.no_grad():
             flow = MAF(dims, transforms=num_transforms, passes=2, hidden_features=tuple(hidden)).transform
             for coupling in flow.transforms:
                 for parameter in coupling.hyper[-1].parameters():

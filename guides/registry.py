@@ -9,7 +9,7 @@ from functools import partial
 
 from torch import Tensor
 
-from vipaint_pyro.guides.auto import AUTO_GUIDES, NO_AUTO_GUIDES, PyroAutoGuide
+from vipaint_pyro.guides.auto import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES, PyroAutoGuide
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide
 from vipaint_pyro.guides.gaussian import GaussianGuide
@@ -18,6 +18,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.wording import counted
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -33,6 +34,8 @@ class Recipe:
         form: of the :class:`~vipaint_pyro.models.DiffusionModel`: ``"bridge"`` where q(z_{T_e}) is
             Gaussian (such a guide runs on the marginal form too), else ``"marginal"``.
         levels: how many timesteps it takes; None for any number.
+        joint: whether it is one approximation of all images together, so that an image's draws depend on its
+            neighbours; samplers refuse it for more than one image.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Recipe:
     build: Callable[..., Guide]
     form: str = "bridge"
     levels: int | None = None
+    joint: bool = False
 
 
 #: The guides by name. A guide of your own joins them by ``GUIDES["name"] = Recipe("name", ...)``.
@@ -55,7 +59,7 @@ GUIDES: dict[str, Recipe] = {
         Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
         Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
         *(
-            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal")
+            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal", joint=name in JOINT)
             for name, summary in AUTO_GUIDES.items()
         ),
     )
@@ -104,7 +108,8 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
     if not isinstance(model, DiffusionModel):
         raise ValueError(f"the guide {name!r} needs a DiffusionModel, not a {type(model).__name__}")
     if r.levels is not None and len(model.timesteps) != r.levels:
-        raise ValueError(f"the guide {name!r} is for {r.levels} timestep(s), but the model has {model.timesteps}")
+        number = counted(r.levels, "timestep")
+        raise ValueError(f"the guide {name!r} is for {number}, but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:
         raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
     return r.build(model, y, **settings)

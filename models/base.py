@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 import pyro
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from vipaint_pyro.distributions import Factored
@@ -40,6 +41,10 @@ class ImageModel(ABC):
     def fitting(self) -> AbstractContextManager:
         """Around a fit: what the program remembers from call to call begins and ends here."""
 
+    def outline(self) -> dict[str, object]:
+        """What a guide of another model must share with this one to serve here."""
+        return {"images": self.num_images, "latents": tuple(self.prior.latent_shape)}
+
     def images(self) -> pyro.plate:
         """The plate over the N images."""
         return pyro.plate("images", self.num_images, dim=-1)
@@ -57,4 +62,6 @@ class ImageModel(ABC):
             raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
         y = pyro.sample("y", density, obs=y)
         if isinstance(seen, Factored):
-            pyro.factor("perceptual", seen.log_factor(y))
+            log_factor = seen.log_factor(y)
+            with torch.device(log_factor.device):  # Pyro would bring it to the default one
+                pyro.factor("perceptual", log_factor)

@@ -73,7 +73,7 @@ def p_transitions(model: DiffusionModel, z_e: Tensor) -> None:
     """
     prior, e = model.prior, model.timesteps[0]
     with model.noise_levels() as n:
-        s = e + torch.as_tensor(n)[:, None]
+        s = e + torch.as_tensor(n, device="cpu")[:, None]
         a, v = forward_step(prior.schedule, e, s + 1)
         noised = dist.Normal(like(a, z_e) * z_e, like(v, z_e).sqrt())
         z_t = pyro.sample("z_t", noised.to_event(3).mask(False), infer={"bridge": "p"})
@@ -87,7 +87,7 @@ def q_transitions(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
     e = model.timesteps[0]
     q = Bridge(model.prior.schedule, e, mean, std)
     with model.noise_levels() as n:
-        s = e + torch.as_tensor(n)[:, None]
+        s = e + torch.as_tensor(n, device="cpu")[:, None]
         m_t, V_t = q.marginal(s + 1)
         z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False), infer={"bridge": "q"})
         m_s, std_s = q.conditional(z_t, s + 1, s)
@@ -125,7 +125,7 @@ class Bridge(NamedTuple):
 
     def marginal(self, t: int | Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of q(z_t), t >= e."""
-        a, v = forward_step(self.schedule, self.e, torch.as_tensor(t))
+        a, v = forward_step(self.schedule, self.e, torch.as_tensor(t, device="cpu"))
         return like(a, self.mean) * self.mean, like(a**2, self.mean) * self.std**2 + like(v, self.mean)
 
     def conditional(self, z_t: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:

@@ -140,6 +140,9 @@ class DiffusionModel(ImageModel):
         with pyro.plate("draws", 2, dim=-3), poutine.scale(scale=0.5):
             yield
 
+    def outline(self) -> dict[str, object]:
+        return {**super().outline(), "timesteps": tuple(self.timesteps)}
+
     def weight(self):
         """``poutine.scale`` of the latent sites by beta."""
         return poutine.scale(scale=self.beta)

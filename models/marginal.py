@@ -8,14 +8,15 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from vipaint_pyro.distributions import ImageDistribution
+from vipaint_pyro.distributions import Estimated
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step, like
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["DiffusionMarginal"]
 
 
-class DiffusionMarginal(ImageDistribution):
+class DiffusionMarginal(Estimated):
     r"""The prior's marginal p(z_e) at one noise level, for N images.
 
     ``sample()`` runs the reverse diffusion from T down to e. ``log_prob(z)`` is an unbiased
@@ -53,9 +54,11 @@ class DiffusionMarginal(ImageDistribution):
         )
 
     def expand(self, batch_shape, _instance=None):
-        return DiffusionMarginal(
+        wide = DiffusionMarginal(
             self.prior, self.e, batch_shape, self.num_levels, self.num_steps, self.start
         )
+        wide.streams = self.streams
+        return wide
 
     @torch.no_grad()
     def sample(self, sample_shape=torch.Size()) -> Tensor:
@@ -71,12 +74,12 @@ class DiffusionMarginal(ImageDistribution):
     def log_prob(self, z: Tensor) -> Tensor:
         schedule, e, last = self.prior.schedule, self.e, self.prior.schedule.last
         a, v = forward_step(schedule, e, last)
-        top = dist.Normal(like(a, z) * z, like(v, z).sqrt())
+        top = dist.Normal(like(a, z) * z, like(v, z).sqrt().to(z.device))
         terminal = dist.Normal(torch.zeros_like(z), schedule.terminal_std)
         bound = -torch.distributions.kl_divergence(top, terminal).sum((-3, -2, -1))
 
         a, v = forward_step(schedule, e, e + 1)
-        z_1 = like(a, z) * z + like(v, z).sqrt() * torch.randn_like(z)
+        z_1 = like(a, z) * z + like(v, z).sqrt() * self._noise().normal(z.shape, z.ndim - 4, z)
         mean, std = self.prior.reverse(z_1, e + 1, e)
         bound = bound + dist.Normal(mean, std).log_prob(z).sum((-3, -2, -1))
 
@@ -88,6 +91,10 @@ class DiffusionMarginal(ImageDistribution):
             bound = bound - (kl / p.to(kl)).mean(0)
         return bound
 
+    def _noise(self) -> NoiseStreams:
+        """A stream per image, or the global state."""
+        return self.streams or NoiseStreams(None, self.batch_shape[-1])
+
     def _levels(self, size: int, n: int, batch: torch.Size) -> tuple[Tensor, Tensor]:
         r"""n times s in e+1 ... T-2 for each batch element, stratified, and the probability of each.
 
@@ -97,14 +104,14 @@ class DiffusionMarginal(ImageDistribution):
         little.
         """
         schedule = self.prior.schedule
-        s = torch.arange(self.e + 1, self.e + 1 + size + 1)
+        s = torch.arange(self.e + 1, self.e + 1 + size + 1, device="cpu")
         a, v = forward_step(schedule, self.e, s)
         V = schedule.alpha(self.e) ** 2 + schedule.sigma(self.e) ** 2  # for images of variance 1
         p = -(V * a**2 / v).log1p().diff()
         # Part of the weight is spread evenly, lest a step whose term is larger than that is hardly ever drawn.
         p = 0.95 * p / p.sum() + 0.05 / size
-        part = torch.arange(n, dtype=p.dtype).reshape(n, *[1] * len(batch))
-        u = (part + torch.rand(1, *batch, dtype=p.dtype)) / n
+        part = torch.arange(n, dtype=p.dtype, device="cpu").reshape(n, *[1] * len(batch))
+        u = (part + self._noise().uniforms((1, *batch), len(batch), p)) / n
         index = torch.searchsorted(p.cumsum(0), u).clamp_max(size - 1)
         return s[index], p[index]
 
@@ -114,7 +121,7 @@ class DiffusionMarginal(ImageDistribution):
         a_te, v_te = forward_step(schedule, e, t)
         a_se, v_se = forward_step(schedule, e, s)
         a_ts, v_ts = forward_step(schedule, s, t)
-        z_t = like(a_te, z) * z + like(v_te, z).sqrt() * torch.randn_like(z)
+        z_t = like(a_te, z) * z + like(v_te, z).sqrt() * self._noise().normal(z.shape, z.ndim - 4, z)
         q_mean = like(a_se * v_ts / v_te, z) * z + like(a_ts * v_se / v_te, z) * z_t
         q_std = like((v_ts * v_se / v_te).sqrt(), z)
         p_mean, p_std = self.prior.reverse(z_t, t, s)

@@ -136,6 +136,9 @@ class REDDiffModel(ImageModel):
         """The plate over the S restarts."""
         return pyro.plate("restarts", self.num_restarts, dim=-2)
 
+    def outline(self) -> dict[str, object]:
+        return {**super().outline(), "restarts": self.num_restarts}
+
     @contextmanager
     def fitting(self) -> Iterator[None]:
         """A fit, which leaves the program at the top."""
@@ -180,9 +183,10 @@ class REDDiffModel(ImageModel):
         if descending and self.weight != "bound":
             return self.times[k]
         # A normal's distribution function makes it uniform: so each image's own generator serves.
-        u = torch.special.ndtr(_draw("time", dist.Normal(torch.zeros(self.num_images, dtype=torch.float64), 1)))
+        standard = dist.Normal(torch.zeros(self.num_images, dtype=torch.float64, device="cpu"), 1)
+        u = torch.special.ndtr(_draw("time", standard))
         if self.weight != "bound":
-            return torch.tensor(self.times)[(u * size).long().clamp_max(size - 1)]
+            return torch.tensor(self.times, device="cpu")[(u * size).long().clamp_max(size - 1)]
         if descending:
             u = (size - 1 - k + u) / size
         return (u * (last + 1)).long().clamp_max(last)

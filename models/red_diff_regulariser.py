@@ -78,7 +78,7 @@ class REDDiffRegulariser(ImageDistribution):
         num_steps: int = 50,
         scored: Callable[[], None] | None = None,
     ) -> None:
-        self.prior, self.t = prior, torch.as_tensor(t)
+        self.prior, self.t = prior, torch.as_tensor(t, device="cpu")
         self.weight, self.lambda_, self.noise = weight, lambda_, noise
         self.num_steps, self._scored = num_steps, scored
         super().__init__(torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False)
@@ -119,7 +119,7 @@ class REDDiffRegulariser(ImageDistribution):
     def _bound(self, z: Tensor, noise: Tensor) -> Tensor:
         schedule = self.prior.schedule
         last = schedule.last
-        snr = schedule.log_snr(torch.arange(last + 1)).exp()
+        snr = schedule.log_snr(torch.arange(last + 1, device="cpu")).exp()
         steps = torch.cat([snr[:1], -snr.diff()])
         scale = (0.5 * len(snr) * steps[self.t]).sqrt()
         terms = (like(scale, z) * self._residual(z, noise)).square()

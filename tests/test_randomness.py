@@ -6,7 +6,8 @@ import pytest
 import torch
 from pyro import poutine
 
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise, isolated
+from vipaint_pyro.inference.per_image_noise import PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams, isolated
 
 
 def test_each_image_has_its_own_stream():

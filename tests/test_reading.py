@@ -8,6 +8,7 @@ import PIL.ImageCms
 import pytest
 
 from vipaint_pyro import images
+from vipaint_pyro.images import to_observed, to_unit, with_mask
 from vipaint_pyro.reading import read_image
 
 
@@ -142,3 +143,59 @@ def test_a_photograph_with_previews_behind_it_is_its_first_frame(tmp_path):
     (tmp_path / "phone.mpo").rename(tmp_path / "phone.jpg")
     read = read_image(tmp_path / "phone.jpg")
     assert read.size == (8, 8) and abs(read.convert("RGB").getpixel((4, 4))[0] - 200) < 4
+
+
+ALPHA = np.array([[0, 127, 128, 255], [255, 255, 255, 0], [255, 3, 200, 255]], np.uint8)
+
+
+def transparent(mode: str) -> tuple[PIL.Image.Image, np.ndarray]:
+    """A picture with holes, and its colours (H, W, C)."""
+    rng = np.random.default_rng(1)
+    if mode == "P":
+        index = np.where(ALPHA < 128, 3, rng.integers(0, 3, ALPHA.shape)).astype(np.uint8)
+        image, palette = PIL.Image.fromarray(index, mode="P"), rng.integers(0, 256, (4, 3), dtype=np.uint8)
+        image.putpalette(palette.ravel().tolist())
+        image.info["transparency"] = 3
+        return image, palette[index]
+    colours = rng.integers(0, 256, (3, 4, 1 if mode == "LA" else 3), dtype=np.uint8)
+    image = PIL.Image.fromarray(colours[..., 0] if mode == "LA" else colours)
+    image.putalpha(PIL.Image.fromarray(ALPHA))
+    assert image.mode == mode
+    return image, colours
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_transparency_is_the_mask_where_it_is_asked_for(mode):
+    image, colours = transparent(mode)
+    (opaque,), (mask,) = with_mask(image, "alpha")
+    observed = to_observed([mask], 1, (3, 4))
+    np.testing.assert_array_equal(observed[0, 0].numpy(), ALPHA >= 128)
+    unit = to_unit([opaque], (colours.shape[-1], 3, 4))
+    np.testing.assert_array_equal((unit[0].permute(1, 2, 0) * 255).round().numpy(), colours)
+    with pytest.raises(ValueError, match="transparent pixels.*mask_image='alpha'"):
+        to_unit(image, (colours.shape[-1], 3, 4))
+
+
+def test_a_turned_picture_turns_its_mask():
+    image, _ = transparent("LA")
+    exif = image.getexif()
+    exif[0x0112] = 6
+    (opaque,), (mask,) = with_mask(image, "alpha")
+    assert opaque.size == mask.size == (3, 4)
+    np.testing.assert_array_equal(to_observed([mask], 1, (4, 3))[0, 0].numpy(), np.rot90(ALPHA >= 128, -1))
+
+
+@pytest.mark.parametrize(
+    "image, mask, error, words",
+    [
+        (PIL.Image.new("L", (4, 3)), "alpha", ValueError, "has no alpha channel"),
+        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 200)), "alpha", ValueError, "nowhere transparent"),
+        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 9)), "alpha", ValueError, "transparent everywhere"),
+        (np.zeros((3, 4, 4), np.uint8), "alpha", TypeError, "transparency of a PIL image, .* ndarray"),
+        (PIL.Image.new("L", (4, 3)), "mask.png", ValueError, "a picture or 'alpha', .* not 'mask.png'"),
+        (PIL.Image.new("I;16", (4, 3)), "alpha", ValueError, "16 or more bits"),
+    ],
+)
+def test_what_has_no_transparent_part(image, mask, error, words):
+    with pytest.raises(error, match=words):
+        with_mask(image, mask)

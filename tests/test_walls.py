@@ -13,7 +13,9 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
-    {"lazily", "files", "reading", "randomness", "distributions", "settings", "calibration"},
+    {"wording"},
+    {"lazily", "faults", "files", "reading", "distributions", "settings", "calibration"},
+    {"randomness"},
     {"images"},
     {"plots", "datasets"},
     {"networks"},
@@ -34,12 +36,12 @@ ONLY = {"datasets": {"datasets", "evaluation", "cli"}}
 #: hasattr, and getattr by a written name, are for objects of other packages: file -> whose.
 FOREIGN = {
     "vipaint_pyro/priors/pretrained/assembly.py": "diffusers networks, or a user's",
-    "vipaint_pyro/priors/pretrained/loading.py": "diffusers' module of schedulers",
     "vipaint_pyro/priors/schedules.py": "diffusers schedulers",
     "vipaint_pyro/convert/names.py": "diffusers networks",
-    "vipaint_pyro/networks/calls.py": "configs of diffusers networks",
+    "vipaint_pyro/networks/kinds.py": "diffusers networks, or a user's, and what wraps them",
+    "vipaint_pyro/networks/placement.py": "accelerate's hooks",
     "vipaint_pyro/reading.py": "PIL images",
-    "vipaint_pyro/randomness.py": "torch and Pyro distributions",
+    "vipaint_pyro/inference/per_image_noise.py": "torch and Pyro distributions",
     "guides/auto.py": "Pyro's AutoGuides",
 }
 #: Functions of more than eight parameters: the two that users call, and what diffusers reads off a signature.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 
 import pyro.distributions as dist
 import torch
@@ -11,7 +12,7 @@ from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from torch import Tensor
 
-__all__ = ["Factored", "FlatGaussian", "ImageDistribution", "NormalMixture"]
+__all__ = ["Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture"]
 
 
 class ImageDistribution(dist.TorchDistribution):
@@ -20,6 +21,35 @@ class ImageDistribution(dist.TorchDistribution):
     arg_constraints: dict = {}
     support = constraints.independent(constraints.real, 3)
     has_rsample = False
+
+
+class Estimated(ImageDistribution):
+    """With a density that is estimated by noise.
+
+    Attributes:
+        streams: of that noise (:class:`~vipaint_pyro.randomness.NoiseStreams`), which handlers of effects set; None
+            for the global state.
+    """
+
+    streams = None
+
+
+class FromNoise(ImageDistribution):
+    """Draws that are a function of standard normal noise, which each image may take from its own stream."""
+
+    has_rsample = True
+
+    @abstractmethod
+    def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
+        """One draw of the batch.
+
+        Args:
+            normal: noise of a shape whose first axes are the batch's, in the precision of a tensor and where it is.
+        """
+
+    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+        wide = self.expand(torch.Size(sample_shape) + self.batch_shape)
+        return wide.from_noise(lambda shape, like: torch.randn(tuple(shape), dtype=like.dtype, device=like.device))
 
 
 class Factored(dist.TorchDistribution):
@@ -75,7 +105,7 @@ class FlatGaussian(dist.MultivariateNormal):
         return torch.where(self.observed, flat.reshape(*flat.shape[:-1], *self.event_shape), 0)
 
 
-class NormalMixture(ImageDistribution):
+class NormalMixture(FromNoise):
     r"""A mixture of M Gaussians with independent entries, over z with event shape (C, H, W).
 
     Its gradient estimators suit modes that lie far apart in many dimensions, where those of
@@ -97,8 +127,6 @@ class NormalMixture(ImageDistribution):
         loc: means, with shape (M, *, C, H, W).
         scale: standard deviations, of the same shape, positive.
     """
-
-    has_rsample = True
 
     def __init__(self, logits: Tensor, loc: Tensor, scale: Tensor) -> None:
         self.log_weights, self.loc, self.scale = logits.log_softmax(0), loc, scale
@@ -125,17 +153,18 @@ class NormalMixture(ImageDistribution):
         wide = self.expand(torch.broadcast_shapes(self.batch_shape, z.shape[:-3]))
         return wide.log_weights + dist.Normal(wide.loc, wide.scale).log_prob(z).sum((-3, -2, -1))
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
-        d = self.expand(torch.Size(sample_shape) + self.batch_shape)
+    def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
         with torch.no_grad():
-            m = torch.distributions.Categorical(logits=d.log_weights.movedim(0, -1)).sample()
-            m = m[None, ..., None, None, None].expand(1, *d.loc.shape[1:])
-            loc, scale = d.loc.gather(0, m)[0], d.scale.gather(0, m)[0]
-            z = loc + scale * torch.randn_like(loc)
-            noise = (z - d.loc) / d.scale
-            r = d.log_responsibilities(z).exp()[..., None, None, None]
+            u = torch.special.ndtr(normal(self.batch_shape, self.log_weights))
+            edges = self.log_weights.exp().cumsum(0)[:-1]
+            m = (u >= edges).sum(0)
+            m = m[None, ..., None, None, None].expand(1, *self.loc.shape[1:])
+            loc, scale = self.loc.gather(0, m)[0], self.scale.gather(0, m)[0]
+            z = loc + scale * normal(loc.shape, loc)
+            noise = (z - self.loc) / self.scale
+            r = self.log_responsibilities(z).exp()[..., None, None, None]
         # Equal to z: each summand is r_m z, with the gradient of component m.
-        return (r * (d.loc + d.scale * noise)).sum(0)
+        return (r * (self.loc + self.scale * noise)).sum(0)
 
     def score_parts(self, x: Tensor, *args, **kwargs) -> ScoreParts:
         log_prob = self.log_prob(x)

@@ -6,14 +6,18 @@ are in [-1, 1] and a bool tensor called ``observed`` says what is known. Only th
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
 
-from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit, read_image
+from vipaint_pyro.reading import ALPHA, GREY_FIRST, InColour, one_to_unit, opaque_and_mask, read_image
+from vipaint_pyro.wording import counted
 
 __all__ = [
+    "check_output",
     "compose",
     "from_bytes",
     "from_model",
@@ -24,6 +28,7 @@ __all__ = [
     "to_observed",
     "to_output",
     "to_unit",
+    "with_mask",
 ]
 
 
@@ -89,7 +94,31 @@ def to_unit(
         if tuple(x.shape) != tuple(shape):
             _refuse(image, x, shape, taker, mend)
         batch.append(x)
-    return torch.stack([x.to(batch[0]) for x in batch])
+    return _stacked(batch)
+
+
+def with_mask(images, masks) -> tuple[object, object]:
+    """Images and masks, these taken from the images' transparency where they are ``"alpha"``.
+
+    Args:
+        images: as :func:`to_unit` takes them.
+        masks: as :func:`to_observed` takes them, or ``"alpha"``.
+
+    Raises:
+        TypeError, ValueError: for another word, or images without transparency.
+    """
+    if not isinstance(masks, str):
+        return images, masks
+    if masks != ALPHA:
+        raise ValueError(f"mask_image is a picture or 'alpha', the image's own transparency, not {masks!r}")
+    pairs = [opaque_and_mask(image) for image in _listed(images)]
+    return [opaque for opaque, _ in pairs], [mask for _, mask in pairs]
+
+
+def _stacked(batch: list[Tensor]) -> Tensor:
+    """One batch on the device of the first, in a precision that holds all of them."""
+    dtype = reduce(torch.promote_types, (x.dtype for x in batch))
+    return torch.stack([x.to(batch[0].device, dtype) for x in batch])
 
 
 def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str | None = None) -> None:
@@ -98,7 +127,7 @@ def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str
         mend = "a tensor is (C, H, W): give image.permute(2, 0, 1)"
     c, h, w = x.shape
     raise ValueError(
-        f"the image is {w}x{h} with {c} channel(s), but {taker} {shape[2]}x{shape[1]} "
+        f"the image is {w}x{h} with {counted(c, 'channel')}, but {taker} {shape[2]}x{shape[1]} "
         f"with {shape[0]}; {mend or 'resize or crop it first'}"
     )
 
@@ -130,7 +159,7 @@ def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
         batch.append(x)
     if not batch:
         raise ValueError("no image was given")
-    return torch.stack([x.to(batch[0]) for x in batch])
+    return _stacked(batch)
 
 
 def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
@@ -148,7 +177,8 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
     """
     listed = _listed(masks)
     if len(listed) not in (1, num_images):
-        raise ValueError(f"{len(listed)} masks for {num_images} images: give one, or one for each")
+        given, images = counted(len(listed), "mask"), counted(num_images, "image")
+        raise ValueError(f"{given} for {images}: give one, or one for each")
     observed = []
     for mask in listed:
         if isinstance(mask, torch.Tensor) and mask.ndim == 2:
@@ -182,21 +212,34 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
 
 
 def compose(x: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
-    """Samples with the observed pixels put back, in [0, 1] and bit-identical there.
+    """Samples with the observed pixels put back, in [0, 1] and bit-identical there, in the wider of both precisions.
 
     Args:
         x: samples (S, N, C, H, W) in [-1, 1].
         unit: the images (N, C, H, W) in [0, 1].
         observed: (N, 1, H, W).
     """
-    return torch.where(observed, unit.to(x), from_model(x))
+    dtype = torch.promote_types(unit.dtype, x.dtype)
+    return torch.where(observed, unit.to(x.device, dtype), from_model(x).to(dtype))
+
+
+def check_output(output_type: str, channels: int) -> None:
+    """Raise ValueError where images of so many channels cannot be given in this form."""
+    if output_type not in ("pil", "np", "pt"):
+        raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
+    if output_type == "pil" and channels not in (1, 3, 4):
+        raise ValueError(
+            f"output_type='pil' shows images of 1, 3 or 4 channels, but those of this prior have {channels}: give "
+            "output_type='np' or 'pt'"
+        )
 
 
 def to_output(images: Tensor, output_type: str):
     """Images (B, C, H, W) in [0, 1] as ``"pil"`` (a list), ``"np"`` (B, H, W, C) or ``"pt"``."""
     if output_type == "pt":
         return images
-    array = images.permute(0, 2, 3, 1).float().cpu().numpy()
+    wide = torch.promote_types(images.dtype, torch.float32)  # NumPy has no bfloat16
+    array = images.permute(0, 2, 3, 1).to(wide).cpu().numpy()
     if output_type == "np":
         return array
     eight = (array * 255).round().astype("uint8")

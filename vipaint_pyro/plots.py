@@ -21,7 +21,7 @@ _HOLE = (203, 170, 228)
 def observed_picture(unit: Tensor, observed: Tensor) -> PIL.Image.Image:
     """The image (C, H, W) in [0, 1] with its hidden pixels in lilac, a colour no grey has."""
     rgb = unit.expand(3, -1, -1)
-    hole = torch.tensor(_HOLE).reshape(3, 1, 1).to(rgb) / 255
+    hole = torch.tensor(_HOLE, device="cpu").reshape(3, 1, 1).to(rgb) / 255
     return to_output(torch.where(observed, rgb, hole)[None], "pil")[0]
 
 

@@ -12,11 +12,15 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-__all__ = ["GREY_FIRST", "InColour", "in_srgb", "one_to_unit", "read_image"]
+__all__ = ["ALPHA", "GREY_FIRST", "InColour", "in_srgb", "one_to_unit", "opaque_and_mask", "read_image"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 2**24
 GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
+
+
+#: In place of a mask: the picture's own transparency.
+ALPHA = "alpha"
 
 
 class InColour(ValueError):
@@ -79,19 +83,28 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         ) from error
 
 
-def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
-    """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
+def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture turned as its EXIF data say; ValueError where it has more than 8 bits per channel."""
     image = PIL.ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         raise ValueError(
             f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
             "convert it to 8 bits first"
         )
-    if "A" in image.getbands() or "transparency" in image.info:
-        if image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-            raise ValueError(
-                "the picture has transparent pixels, which no prior models; flatten it onto a colour"
-            )
+    return image
+
+
+def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
+    """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
+    image = _upright(image)
+    alpha = _alpha(image)
+    if alpha is not None and alpha.getextrema()[0] < 255:
+        if not colours:
+            raise ValueError("it has transparent pixels; flatten it onto black or white")
+        raise ValueError(
+            "the picture has transparent pixels, which no prior models; flatten it onto a colour, or to fill them take "
+            "them as the mask: mask_image='alpha'"
+        )
     colour = np.asarray((in_srgb(image) if colours else image).convert("RGB"))
     if channels == 3:
         array = colour
@@ -102,6 +115,43 @@ def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor
     else:
         raise ValueError(f"pictures have 1 or 3 channels, the prior {channels}; give a tensor instead")
     return torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
+
+
+def _alpha(image: PIL.Image.Image) -> PIL.Image.Image | None:
+    """How opaque each pixel is, where the picture says so."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return None
+    return image.convert("RGBA").getchannel("A")
+
+
+def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
+    """A picture without its transparency, every colour as it is, and the mask that this leaves: white = transparent.
+
+    Args:
+        image: a PIL image with an alpha channel or a transparent colour.
+
+    Raises:
+        TypeError: for anything but a PIL image.
+        ValueError: where nothing in it is transparent, or everything.
+    """
+    if not isinstance(image, PIL.Image.Image):
+        raise TypeError(
+            f"the mask 'alpha' is the transparency of a PIL image, but the image is of type {type(image).__name__}: "
+            "give the mask itself"
+        )
+    upright = _upright(image)
+    alpha = _alpha(upright)
+    low, high = (255, 255) if alpha is None else alpha.getextrema()
+    if low >= 128 or high < 128:
+        what = "has no alpha channel" if alpha is None else f"is {'' if low < 128 else 'nowhere '}transparent"
+        where = " everywhere" if low < 128 else ""
+        raise ValueError(
+            f"the mask was to be the picture's transparent part, but it {what}{where} (an opacity below one half): "
+            "give a mask"
+        )
+    opaque = upright.convert("L") if upright.mode == "LA" else upright.convert("RGBA").convert("RGB")
+    opaque.info.pop("transparency", None)
+    return opaque, PIL.ImageOps.invert(alpha)
 
 
 def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 
-__all__ = ["Kind", "check_settings", "choice", "number", "path", "setting", "switch", "times", "whole"]
+__all__ = ["MOST", "Kind", "check_settings", "choice", "number", "path", "setting", "switch", "times", "whole"]
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,36 @@ class Kind:
         check: whether a value is one.
         text: what it is, for errors: "is at least 1".
         choices: all values, where they are few.
+        most: where ``text`` does not say it, the largest value.
     """
 
     type: type
     check: Callable[[object], bool]
     text: str
     choices: tuple[str, ...] = ()
+    most: float | None = None
+
+    def expected(self, value: object) -> str:
+        """What a value that is none should have been."""
+        beyond = self.most is not None and _is_number(value) and value > self.most
+        return f"is at most {self.most}" if beyond else self.text
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def whole(least: int = 1) -> Kind:
-    """A whole number of at least ``least``."""
+#: The largest whole number that a count may be: of steps, samples, chains, particles.
+MOST = 1_000_000
+
+
+def whole(least: int = 1, most: int = MOST) -> Kind:
+    """A whole number of at least ``least``, and no more than anything could be computed for."""
 
     def check(value: object) -> bool:
-        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
 
-    return Kind(int, check, f"is a whole number of at least {least}")
+    return Kind(int, check, f"is a whole number of at least {least}", most=most)
 
 
 def number(above: float | None = None, least: float | None = None, most: float | None = None) -> Kind:
@@ -81,7 +92,16 @@ def times() -> Kind:
     return Kind(tuple, check, "is a list of whole times, T_e > ... > T_s")
 
 
-def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", option: str = ""):
+def setting(
+    default: object,
+    kind: Kind,
+    text: str,
+    *,
+    stands_for: str = "",
+    option: str = "",
+    keyword: bool = False,
+    nothing: object = None,
+):
     """A field of a settings dataclass.
 
     Args:
@@ -90,8 +110,12 @@ def setting(default: object, kind: Kind, text: str, *, stands_for: str = "", opt
         text: half a line of help.
         stands_for: what None stands for, in words.
         option: its name on the command line, where that is not the field's with dashes.
+        keyword: whether it is given by its name alone.
+        nothing: what a settled sampler holds where there is nothing to settle on; it may come again, to be settled
+            once more.
     """
-    return field(default=default, metadata={"kind": kind, "text": text, "stands_for": stands_for, "option": option})
+    said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option, "nothing": nothing}
+    return field(default=default, metadata=said, kw_only=keyword)
 
 
 def check_settings(settings: object) -> None:
@@ -100,5 +124,8 @@ def check_settings(settings: object) -> None:
         kind, value = f.metadata.get("kind"), vars(settings)[f.name]
         if kind is None or (value is None and f.default is None):
             continue
+        nothing = f.metadata.get("nothing")
+        if nothing is not None and type(value) is type(nothing) and value == nothing:
+            continue
         if not kind.check(value):
-            raise ValueError(f"{f.name} {kind.text}, but is {value!r}")
+            raise ValueError(f"{f.name} {kind.expected(value)}, but is {value!r}")

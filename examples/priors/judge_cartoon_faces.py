@@ -32,7 +32,7 @@ from vipaint_pyro.evaluation.under_the_mask.frequencies import (
     outcomes,
     total_variation,
 )
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import write_picture, write_text
 from vipaint_pyro.images import from_bytes, from_model, to_output
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.plots import grid
@@ -182,9 +182,9 @@ def main(prior, out, faces, samples, per_label, steps, card, smoke):
     text = "\n\n".join(f"## {name}\n\n{section}" for name, section in sections.items())
     write_text(out / "figures.md", text + "\n")
     click.echo(text)
-    chart(read).savefig(out / "frequencies.png")
-    side_by_side(x, drawn, ("generator", "sample")).save(out / "samples.png")
-    side_by_side(x, y, ("generator", "rebuilt")).save(out / "reconstructions.png")
+    write_picture(out / "frequencies.png", chart(read))
+    write_picture(out / "samples.png", side_by_side(x, drawn, ("generator", "sample")))
+    write_picture(out / "reconstructions.png", side_by_side(x, y, ("generator", "rebuilt")))
     if card is not None:
         filled = card.read_text()
         for name, section in sections.items():

@@ -14,7 +14,7 @@ import torch
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import write_picture, write_text
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import grid
 from vipaint_pyro.randomness import isolated
@@ -82,9 +82,9 @@ def main(prior, out, images, steps, losses, data, smoke):
     pictures.append(to_output(draw(loaded, [None] * each, steps, seed=10), "pil"))
     for k in range(each):
         rows.append([column[k] for column in pictures])
-    grid(rows, [*NAMES, "no label"], side=68).save(out / "samples.png")
+    write_picture(out / "samples.png", grid(rows, [*NAMES, "no label"], side=68))
     if losses:
-        loss_figure(json.loads(losses.read_text())).savefig(out / "loss.png")
+        write_picture(out / "loss.png", loss_figure(json.loads(losses.read_text())))
     assert errors[TIMES[0]] < errors[TIMES[-1]]
 
 

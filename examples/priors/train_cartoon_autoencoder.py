@@ -17,6 +17,7 @@ from diffusers import AutoencoderKL
 
 from training import Trainer
 from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
+from vipaint_pyro.files import replacing
 from vipaint_pyro.images import from_bytes
 from vipaint_pyro.measurements.lpips import LPIPS
 
@@ -92,7 +93,8 @@ def main(out, faces, steps, batch_size, lr, perceptual, kl, checkpoint_every, st
         released = new_autoencoder()
         released.load_state_dict(trainer.average)
         standardise(released, images)
-        released.half().save_pretrained(out / "vae")
+        with replacing(out / "vae") as folder:
+            released.half().save_pretrained(folder)
 
     trainer.run(loss, release, checkpoint_every, stop_at)
     assert all(map(torch.isfinite, torch.tensor(trainer.losses)))

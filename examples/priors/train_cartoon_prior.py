@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from training import Trainer, v_loss
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES, cartoon_faces
-from vipaint_pyro.files import write_tensors
+from vipaint_pyro.files import replacing, write_tensors
 from vipaint_pyro.images import from_bytes
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.codecs import codec_for
@@ -108,7 +108,8 @@ def main(autoencoder, out, faces, steps, batch_size, lr, ema, checkpoint_every, 
         pipe = VIPaintPipeline(
             averaged.half(), new_scheduler(), vae=vae.half(), null_class=NO_LABEL, class_names=NAMES
         )
-        pipe.save_pretrained(out / "prior")
+        with replacing(out / "prior") as folder:
+            pipe.save_pretrained(folder)
         vae.float()
 
     trainer.run(loss, release, checkpoint_every, stop_at)

@@ -20,7 +20,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 
 from training import Trainer, v_loss
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.files import write_text
+from vipaint_pyro.files import replacing, write_text
 from vipaint_pyro.priors.pretrained.loading import quiet_loading
 
 NO_LABEL = 10
@@ -87,8 +87,9 @@ def main(out, data, init, steps, batch_size, lr, ema, checkpoint_every, stop_at,
     def release():
         released = new_unet()
         released.load_state_dict(trainer.average)
-        released.half().save_pretrained(out / "unet")
-        scheduler.save_pretrained(out / "scheduler")
+        for name, part in {"unet": released.half(), "scheduler": scheduler}.items():
+            with replacing(out / name) as folder:
+                part.save_pretrained(folder)
         write_text(out / "losses.json", json.dumps(trainer.losses))
 
     trainer.run(loss, release, checkpoint_every, stop_at)

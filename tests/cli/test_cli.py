@@ -8,33 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 from click.testing import CliRunner
-from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
-from tests.conftest import tiny_unet
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.images import read_image
-from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a tiny prior, an image and a mask that fit it."""
-    monkeypatch.chdir(tmp_path)
-    pipe = VIPaintPipeline(
-        tiny_unet(classes=3), DDPMScheduler(clip_sample=False), null_class=2, class_names=["cat", "dog"]
-    )
-    pipe.save_pretrained("prior")
-    rng = np.random.default_rng(0)
-    PIL.Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save("image.png")
-    mask = np.zeros((8, 8), np.uint8)
-    mask[2:6, 1:4] = 255
-    PIL.Image.fromarray(mask).save("mask.png")
-    return tmp_path
 
 
 def vipaint(*args):
@@ -150,6 +132,11 @@ def spoil(what):
         (None, ["--timesteps", "400,500"], "must fall"),
         (None, ["--timesteps", "5000,400"], "must lie in"),
         (None, ["--timesteps", "high,low"], "comma-separated"),
+        (None, ["--num-levels", "4"], "--num-levels is --transitions, and how many levels the guide has is --levels"),
+        (None, ["--transitions", "0"], "--transitions is a whole number of at least 1, but is 0"),
+        (None, ["--prior", ""], "unknown prior ''"),
+        (None, ["--out", "image.png/x"], "image.png is a file"),
+        (None, ["--out", "a" * 300], "File name too long"),
         (None, ["--beta", "0"], "--beta is a finite number, above 0, but is 0.0"),
         (None, ["--eta", "2"], "--eta is a finite number, above 0 and at most 1, but is 2.0"),
         (None, ["--zeta", "-1"], "zeta"),
@@ -157,6 +144,7 @@ def spoil(what):
         (None, ["--samples", "0"], "--samples"),
         (None, ["--loss", "renyi"], "--loss"),
         (None, ["--device", "warp"], "device 'warp' cannot be used"),
+        (None, ["--device", "mps:9"], "leave --device out for the cpu"),
     ],
 )
 def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch, what, args, words):
@@ -262,13 +250,13 @@ def test_every_method_writes_its_run(here, name, given, calls):
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
         (
             ["--method", "dps", "--set", "steps=3"],
-            "dps has no setting 'steps'. Did you mean num-steps? It has eta, fraction, limit,",
+            "dps has no setting 'steps'. Did you mean num-steps? It has chunk, eta, fraction, limit,",
         ),
         (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
         (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),
         (["--method", "red-diff-v", "--set", "random_times=false"], "red-diff-v has no setting 'random_times'"),
-        (["--method", "dps", "--set", "num_steps"], "--set takes NAME=VALUE, not 'num_steps'; dps has eta,"),
-        (["--method", "dps", "--beta", 2], "'dps' has no --beta: leave it out. Its settings (--set) are eta,"),
+        (["--method", "dps", "--set", "num_steps"], "--set takes NAME=VALUE, not 'num_steps'; dps has chunk, eta,"),
+        (["--method", "dps", "--beta", 2], "'dps' has no --beta: leave it out. Its settings (--set) are chunk, eta,"),
         (["--fit-steps", 3, "--set", "fit-steps=4"], "--fit-steps and --set fit-steps are the same: give one"),
         (["--set", "zeta=1", "--set", "zeta=2"], "--set zeta is given twice"),
         (["--set", "timesteps=5,6"], "must fall from each to the next"),
@@ -419,7 +407,7 @@ def test_smc_weighs_by_sigma(here):
 @pytest.mark.parametrize(
     "image, task, options, words",
     [
-        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channel(s), but"),
+        ("16.png", "super-resolution", [], "the image is 16x16 with 3 channels, but"),
         ("16.png", "super-resolution", [], "if it is a true picture, --simulate measures it first"),
         ("16.png", "colorization", [], "what colorization restores here is 16x16 in grey; if it is a true"),
         ("4.png", "super-resolution", ["--scale", 3], "2, 4, 8, 16 would"),
@@ -470,3 +458,24 @@ def test_convert(here):
     (here / "broken.pt").write_bytes(b"nothing")
     result = vipaint("convert", "broken.pt", "out", "--kind", "churches-kl-f8")
     assert result.exit_code == 1 and "broken.pt" in result.output and not (here / "out").exists()
+
+
+def test_the_mask_may_be_the_pictures_transparency(here):
+    image, mask = (PIL.Image.open(name) for name in ("image.png", "mask.png"))
+    image.putalpha(PIL.ImageOps.invert(mask))
+    image.save("cut-out.png")
+    ask = ("--prior", "prior", *FEW)
+    done = vipaint("inpaint", "cut-out.png", "--mask-from-alpha", *ask, "--out", "alpha")
+    assert done.exit_code == 0, done.output
+    assert inpaint("--out", "by-mask").exit_code == 0
+    for name in ("sample-00.png", "prediction-01.png"):
+        theirs, ours = (np.asarray(PIL.Image.open(Path(out) / name)) for out in ("alpha", "by-mask"))
+        np.testing.assert_array_equal(theirs, ours)
+    assert json.loads((here / "alpha" / "run.json").read_text())["mask"] == "alpha"
+    for wrong in (("cut-out.png", "mask.png", "--mask-from-alpha"), ("cut-out.png",)):
+        refused = vipaint("inpaint", *wrong, *ask, "--out", "none")
+        assert refused.exit_code == 1 and "give either MASK" in refused.output
+    unasked = vipaint("inpaint", "cut-out.png", "mask.png", *ask, "--out", "none")
+    assert unasked.exit_code == 1 and "vipaint inpaint --mask-from-alpha" in unasked.output
+    opaque = vipaint("inpaint", "image.png", "--mask-from-alpha", *ask, "--out", "none")
+    assert opaque.exit_code == 1 and "has no alpha channel" in opaque.output

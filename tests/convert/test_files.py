@@ -93,6 +93,29 @@ def test_safetensors_and_an_empty_folder(churches, tmp_path):
     assert (folder / "model_index.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("name, words", [("file/x", "file is a file"), ("a" * 300, "File name too long")])
+def test_where_nothing_can_be_written_is_said_before_anything_is_read(tmp_path, name, words):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match=f"cannot be made: .*{words}"):
+        convert_ldm(tmp_path / "absent.ckpt", tmp_path / name, "churches-kl-f8", **CHURCHES)
+    with pytest.raises(FileExistsError, match="file exists already, and is not overwritten"):
+        convert_ldm(tmp_path / "absent.ckpt", tmp_path / "file", "churches-kl-f8", **CHURCHES)
+
+
+def test_a_full_disk_while_converting_is_one_line(churches, tmp_path):
+    import resource
+
+    torch.save({"state_dict": churches}, tmp_path / "model.ckpt")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="prior cannot be written: File too large. What was there is as it was"):
+            convert_ldm(tmp_path / "model.ckpt", tmp_path / "prior", "churches-kl-f8", **CHURCHES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.ckpt"]
+
+
 def test_a_file_that_is_none(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint file"):
         read_state_dict(tmp_path / "absent.ckpt")

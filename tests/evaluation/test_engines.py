@@ -1,5 +1,6 @@
 """What the comparisons share: resumed, enlarged and split runs give what one run gives."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -169,3 +170,42 @@ def test_samplers_are_compared_at_equal_calls(network_prior):
     latent = samplers(network_prior, 5, smoke=False)
     assert latent["VIPaint-2"].fraction == latent["DPS with VIPaint's step, equal calls"].fraction == 0.3
     assert latent["DPS, equal calls"].fraction is None and latent["DPS, equal calls"].zeta == 0.5
+
+
+def cut(path):
+    path.write_text(path.read_text()[:-40])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut, lambda p: p.write_text(""), lambda p: p.write_bytes(bytes([255, 0])), lambda p: p.write_text("[]"),
+     lambda p: p.write_text("{}"), lambda p: p.write_text('{"facts": 3}'),
+     lambda p: p.write_text(p.read_text().replace('"psnr"', '"psn"')),
+     lambda p: p.write_text(p.read_text().replace('"0": [', '"0": ["a", ')),
+     lambda p: p.write_text(p.read_text().replace('"images": {', '"images": {"7": 2,'))],
+)  # fmt: skip
+def test_damaged_figures_are_named_with_their_cure(setting, tmp_path, damage):
+    setting(tmp_path, images=2)
+    path, before = tmp_path / "noise.json", len(CALLS)
+    damage(path)
+    with pytest.raises(ValueError, match="noise.json is damaged, or of another kind .*: delete it, and it is computed"):
+        setting(tmp_path, images=2)
+    assert len(CALLS) == before
+    path.unlink()
+    setting(tmp_path, images=2)
+    assert set(json.loads(path.read_text())["images"]) == {"0", "1"}
+
+
+def test_damaged_samples_are_named(setting, tmp_path):
+    kept = setting(tmp_path, images=2)["noise"]
+    kept.path(1).write_bytes(b"half")
+    with pytest.raises(ValueError, match="00001.safetensors is damaged .*: delete it"):
+        kept.samples(2)
+
+
+def test_results_cannot_be_kept_in_a_file(setting, tmp_path):
+    (tmp_path / "file").touch()
+    for out in ("file", "file/x"):
+        with pytest.raises(ValueError, match="is a file|is no folder"):
+            setting(tmp_path / out)
+    assert not CALLS

@@ -6,6 +6,7 @@ import pytest
 import torch
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 
+from vipaint_pyro.faults import OutOfMemory
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import NonFiniteError, fit
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -54,6 +55,63 @@ def test_what_is_not_finite_stops_with_the_last_good_parameters(gaussian, where,
     assert len(seen) == 3
     for k, v in guide.state_dict().items():
         assert torch.equal(v, seen[-1][k]) and torch.isfinite(v).all()
+
+
+class _Breaking:
+    """The network, whose calls from the n-th on give NaN or raise."""
+
+    def __init__(self, prior, n, trouble):
+        self.predict, self.n, self.trouble, self.calls = prior._denoised, n, trouble, 0
+        prior._denoised = self
+
+    def __call__(self, z, t):
+        self.calls += 1
+        if self.calls < self.n:
+            return self.predict(z, t)
+        if isinstance(self.trouble, BaseException):
+            raise self.trouble
+        return self.predict(z, t) * self.trouble
+
+
+@pytest.mark.parametrize("validation", [True, False])
+@pytest.mark.parametrize(
+    "trouble, kind, said",
+    [
+        (float("nan"), NonFiniteError, "the network's prediction is not finite at fit step 2 (time "),
+        (float("-inf"), NonFiniteError, "the network's prediction is not finite at fit step 2 (time "),
+        (torch.OutOfMemoryError("CUDA out of memory\nof GPU 0"), OutOfMemory, "out of memory at fit step 2; "),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemory, "out of memory at fit step 2; "),
+    ],
+)
+def test_what_breaks_on_the_way_is_one_line(gaussian, trouble, kind, said, validation):
+    pyro.enable_validation(validation)
+    model, guide, y = setup(gaussian)
+    count, seen = _Breaking(gaussian, 10**6, None), []
+    fit(model, guide, y, num_steps=1)
+    per_step = count.calls
+    gaussian._denoised = count.predict
+    broken = _Breaking(gaussian, 2 * per_step + 1, trouble)
+    optim = pyro.optim.Adam({"lr": 0.05})
+    with pytest.raises(kind) as caught:
+        fit(model, guide, y, num_steps=5, optim=optim, callback=lambda *_: seen.append(params(guide)))
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value) and caught.value.step == 2
+    assert (kind is NonFiniteError) or caught.value.__cause__ is not None
+    assert "the guide keeps the parameters of the step before" in str(caught.value) and len(seen) == 2
+    for k, v in guide.state_dict().items():
+        assert torch.equal(v, seen[-1][k])
+    assert all(p.grad is None or not p.grad.any() for p in guide.parameters())
+    gaussian._denoised = broken.predict
+    fit(model, guide, y, num_steps=1)  # and the fit can go on
+
+
+def test_an_error_that_is_no_fault_is_as_it_was_raised(gaussian):
+    """Pyro adds the shapes of all sites at every frame; they say nothing of a mistake in an operator."""
+    model, guide, y = setup(gaussian)
+    mistake = ValueError("of my own")
+    _Breaking(gaussian, 3, mistake)
+    with pytest.raises(ValueError) as caught:
+        fit(model, guide, y, num_steps=5)
+    assert caught.value is mistake
 
 
 def test_same_generator_same_bits_and_the_global_state_is_left(network_prior):

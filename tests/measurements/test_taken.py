@@ -132,7 +132,7 @@ def bad(name):
         "task's name": (ones, "deblur", TypeError, "make_operator.*not 'deblur'"),
         "function": (ones, lambda x: x, TypeError, "wrapped as vipaint_pyro.LinearMap"),
         "number": (images(3), OPERATORS["half"], ValueError, "3 images, but the operator measures 2"),
-        "number of pictures": (images(1), OPERATORS["deblur"], ValueError, "1 images, but the operator measures 2"),
+        "number of pictures": (images(1), OPERATORS["deblur"], ValueError, "1 image, but the operator measures 2"),
         "shape": (images(2)[..., :4], OPERATORS["half"], ValueError, "4x8 with 3 .*this operator measures 8x8 with 3"),
         "channels last": (torch.ones(8, 8, 3), OPERATORS["half"], ValueError, r"give image.permute\(2, 0, 1\)"),
         "nan": (images(2) * float("nan"), OPERATORS["half"], ValueError, "not finite"),

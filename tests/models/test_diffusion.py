@@ -154,7 +154,7 @@ def test_the_frozen_network_stays_out_of_pyro(network_prior):
         svi.step(y)
     names = set(pyro.get_param_store().keys())
     assert names == {f"{guide._pyro_name}.{n}" for n, _ in guide.named_pyro_params()}
-    assert not any(p.requires_grad for p in prior.denoiser.network.parameters())
+    assert all(p.requires_grad and p.grad is None for p in prior.denoiser.network.parameters())
     for k, v in prior.denoiser.network.state_dict().items():
         assert torch.equal(v, before[k])
 

@@ -10,6 +10,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
 
 from tests.conftest import tiny_unet
+from vipaint_pyro.faults import NonFiniteError, Stopped
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements import Inpainting
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
@@ -198,7 +199,7 @@ def test_callbacks_see_every_step_and_may_change_the_latents(pipe):
 
 def test_a_fitted_guide_can_be_drawn_from_again(pipe):
     first = run(pipe)
-    with pytest.raises(ValueError, match=r"fitted to 1 image\(s\) at timesteps .* here are 1 at \(500, 100\)"):
+    with pytest.raises(ValueError, match=r"fitted to 1 image at timesteps .* here are 1 at \(500, 100\)"):
         run(pipe, guide=first.guide, timesteps=(500, 100))
     with pytest.raises(ValueError, match="fitted to another mask"):
         run(pipe, mask=255 - MASK, guide=first.guide)
@@ -270,11 +271,11 @@ BAD = [
     ({"class_labels": 1, "guidance_scale": float("nan")}, ValueError, "finite weight"),
     ({"class_labels": 1, "guidance_scale": -1.0}, ValueError, "finite weight"),
     ({"num_inference_steps": 900}, ValueError, "at most"),
-    ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 images"),
+    ({"class_labels": [0, 1]}, ValueError, "2 class labels for 1 image"),
     ({"strength": 0.5}, TypeError, "unknown setting 'strength'"),
     ({"refinement_steps": 5}, TypeError, "give one"),
     ({"generator": 0}, TypeError, "manual_seed"),
-    ({"generator": [seeded(), seeded()]}, ValueError, "2 generators for 1 images"),
+    ({"generator": [seeded(), seeded()]}, ValueError, "2 generators for 1 image"),
     ({"mask": np.ones((8, 8))}, ValueError, "white everywhere"),
     ({"mask": np.zeros((8, 8))}, ValueError, "black everywhere"),
     ({"mask": np.zeros((8, 9))}, ValueError, "mask is 9x8"),
@@ -312,3 +313,22 @@ def test_what_cannot_be_is_said_before_any_computing(pipe, options, error, words
                 **options,
             }
         )
+
+
+@pytest.mark.parametrize("trouble, kind", [(KeyboardInterrupt, Stopped), (float("nan"), NonFiniteError)])
+def test_what_was_finished_is_the_errors_output(pipe, trouble, kind):
+    """Samples one at a time, and something in the third: the first two come as they would have come."""
+    options = {"num_inference_steps": 2, "num_samples": 4, "chunk": 1}
+    whole, told = run(pipe, **options), []
+
+    def on_step(pipe, step, t, given):
+        told.append(step)
+        if len(told) == 5 and trouble is KeyboardInterrupt:
+            raise trouble
+        return {"latents": given["latents"] * (trouble if len(told) == 5 else 1)}
+
+    with pytest.raises(kind) as caught:
+        run(pipe, callback_on_step_end=on_step, **options)
+    kept = caught.value.output
+    assert torch.equal(torch.as_tensor(kept.images), torch.as_tensor(whole.images)[:2])
+    assert len(kept.predictions) == 2 and told == [0, 1, 0, 1, 0]

@@ -54,7 +54,7 @@ def test_the_gradient_passes_the_decoder():
     latent = (z.detach() / 0.6).requires_grad_()
     (inner,) = torch.autograd.grad(network.decode(latent).sample.pow(2).sum(), latent)
     torch.testing.assert_close(got, inner / 0.6)
-    assert not any(p.requires_grad for p in network.parameters())
+    assert all(p.grad is None for p in network.parameters())
 
 
 def test_vq_encodes_unquantised_and_decodes_the_nearest_code():

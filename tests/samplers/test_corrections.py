@@ -80,3 +80,27 @@ def test_red_diff_is_the_sampler_of_its_own(gaussian, seen):
             sampler(guide_name=name).settle(gaussian, seen)
     with pytest.raises(ValueError, match="nothing to draw from"):
         sampler().from_guide(ours.guide)(gaussian, seen, 5)
+
+
+def test_a_callback_may_put_the_particles_of_smc_elsewhere(gaussian, seen):
+    """Latents that it returns are those that the next step starts from, and at the last step the images."""
+    s, starts = sampler(correct="smc", num_particles=6, fit_steps=1, refinement_steps=3), []
+
+    def last(progress):
+        return torch.full_like(progress.z, 0.25) if progress.step == 2 else None
+
+    images = s(gaussian, seen, 3, torch.Generator().manual_seed(0), last).images
+    assert torch.equal(images, torch.full_like(images, 0.25))
+
+    def other(progress):
+        if progress.phase == "refinement":
+            starts.append(progress.z)
+            return progress.z + 5 if progress.step == 0 else None
+
+    s(gaussian, seen, 3, torch.Generator().manual_seed(0), other)
+    moved = starts[1].mean()
+    starts.clear()
+    s(gaussian, seen, 3, torch.Generator().manual_seed(0), lambda p: p.phase == "refinement" and starts.append(p.z))
+    assert moved > starts[1].mean() + 1
+    with pytest.raises(ValueError, match="latents in place of others have their shape"):
+        s(gaussian, seen, 3, None, lambda p: None if p.z is None else p.z[:2])

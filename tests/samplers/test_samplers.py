@@ -15,7 +15,8 @@ from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import make_operator
-from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, draw, timesteps_for
+from vipaint_pyro.samplers import BlendedSampler, DPSSampler, VIPaintSampler, draw, timesteps_for
+from vipaint_pyro.samplers.chunk import chunk_for
 
 
 def grey(prior, operator, value=0.0):
@@ -89,13 +90,42 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_weights="weights.safetensors",
     )  # fmt: skip
-    assert settled(network_prior, half, given) == given
+    assert settled(network_prior, half, given) == replace(given, chunk=chunk_for(shape))
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)
     latent = DiffusionPrior.from_pretrained(tmp_path)
     s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
     assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (1.0, 0.3, True)
+
+
+@pytest.mark.parametrize("settings", [{}, {"correct": "smc"}, {"correct": "psis", "chunk": 3}])
+def test_settling_a_settled_sampler_changes_nothing(network_prior, settings):
+    shape, dtype = network_prior.image_shape, network_prior.dtype
+    operators = [LinearMap(lambda x: x[..., ::2], shape, dtype=dtype)]
+    if "correct" not in settings or settings["correct"] == "psis":
+        operators.append(Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=dtype))
+    for operator in operators:
+        seen = grey(network_prior, operator)
+        once = VIPaintSampler(**settings).settle(network_prior, seen)
+        assert once.settle(network_prior, seen) == once
+        assert replace(once, zeta=1.0).settle(network_prior, seen) == replace(once, zeta=1.0)
+    for sampler in (DPSSampler(5), BlendedSampler(5)):
+        seen = grey(network_prior, Inpainting(torch.ones(1, 1, *shape[1:], dtype=torch.bool)))
+        once = sampler.settle(network_prior, seen)
+        assert once.settle(network_prior, seen) == once
+
+
+def test_what_is_settled_on_nothing_suits_no_other_measurement(network_prior):
+    shape, dtype = network_prior.image_shape, network_prior.dtype
+    half = grey(network_prior, LinearMap(lambda x: x[..., ::2], shape, dtype=dtype))
+    with pytest.raises(ValueError, match="noise_scale is a finite number, above 0, but is 0.0"):
+        VIPaintSampler(noise_scale=0.0).settle(network_prior, half)
+    with pytest.raises(ValueError, match="measurement_scale is a finite number, above 0, for"):
+        VIPaintSampler(correct="smc", measurement_scale=0.0).settle(network_prior, half)
+    for wrong in ({"noise_scale": 0}, {"noise_scale": -0.1}, {"fraction": -math.inf}, {"measurement_scale": False}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} is a finite number, above 0"):
+            VIPaintSampler(**wrong).settle(network_prior, half)
 
 
 def test_the_defaults_of_a_sampler_follow_the_prior():
@@ -109,4 +139,5 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         assert sampler.settle(prior, halved).model(prior, halved).likelihood.scale == 1 / 4
         prepared, seen = settled.prepared(prior, seen)
         assert prepared.checkpointing == (fraction is not None) and seen.likelihood == Noiseless()
-        assert settled.refinement() == DPSSampler(100, zeta=2.0, limit=True, fraction=fraction)
+        chunk = chunk_for(prior.image_shape)
+        assert settled.refinement() == DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, chunk=chunk)

@@ -50,7 +50,7 @@ def check_problems(truths: Tensor, samples: Tensor, last: str = "Q") -> None:
 
 def check_levels(levels: Sequence[float]) -> Tensor:
     """The levels as a float64 tensor (A,); ValueError unless there are some, all between 0 and 1."""
-    levels = torch.as_tensor(levels, dtype=torch.float64).flatten()
+    levels = torch.as_tensor(levels, dtype=torch.float64, device="cpu").flatten()
     if not len(levels) or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(f"levels lie between 0 and 1, not {levels.tolist()}")
     return levels

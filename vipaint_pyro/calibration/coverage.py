@@ -82,7 +82,7 @@ def binomial_coverage(counts: Tensor, num_problems: int, levels: Tensor, expecte
     tests = [binomtest(int(k), num_problems, p) for k, p in zip(counts.flatten(), chances)]
     ends = [t.proportion_ci(0.95, method="exact") for t in tests]
     columns = ([e.low for e in ends], [e.high for e in ends], [t.pvalue for t in tests])
-    low, high, p = (torch.tensor(c, dtype=torch.float64).reshape(counts.shape) for c in columns)
+    low, high, p = (torch.tensor(c, dtype=torch.float64, device="cpu").reshape(counts.shape) for c in columns)
     return CoverageResult(levels, expected, counts, num_problems, low, high, p)
 
 
@@ -113,7 +113,7 @@ def coverage(
         raise ValueError(f"truth_log_prob has {len(truth_log_prob)} problems, sample_log_prob {len(sample_log_prob)}")
     levels, (problems, draws) = check_levels(levels), sample_log_prob.shape
     above = random_ranks(-truth_log_prob[:, None], -sample_log_prob[..., None], generator).cpu()
-    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()])
+    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()], device="cpu")
     return binomial_coverage((above < inside).sum(0), problems, levels, inside.double() / (draws + 1))
 
 
@@ -137,6 +137,6 @@ def interval_coverage(
     check_problems(truths, samples)
     levels, (problems, draws, _) = check_levels(levels), samples.shape
     ranks = random_ranks(truths, samples, generator).cpu()[..., None]
-    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in levels.tolist()])
+    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in levels.tolist()], device="cpu")
     inside = (ranks >= outside) & (ranks <= draws - outside)
     return binomial_coverage(inside.sum(0), problems, levels, 1 - 2 * outside.double() / (draws + 1))

@@ -40,14 +40,14 @@ def draw_histogram(ax, ranks: Tensor, num_draws: int, name: str):
 
     bins = min(20, num_draws + 1)
     # Bars hold whole numbers of ranks, so that their widths, and expectations, may differ.
-    edges = torch.linspace(0, num_draws + 1, bins + 1, dtype=torch.float64).round().long()
+    edges = torch.linspace(0, num_draws + 1, bins + 1, dtype=torch.float64, device="cpu").round().long()
     share = edges.diff().double() / (num_draws + 1)
     expected = len(ranks) * share
     slots = torch.bucketize(ranks.contiguous(), edges, right=True) - 1
     heights = torch.bincount(slots, minlength=bins) / expected
     ax.bar(edges[:-1].numpy(), heights.numpy(), edges.diff().numpy(), align="edge", edgecolor="white")
     for quantile in (0.025, 0.975):
-        side = torch.as_tensor(binom.ppf(quantile, len(ranks), share.numpy())) / expected
+        side = torch.as_tensor(binom.ppf(quantile, len(ranks), share.numpy()), device="cpu") / expected
         ax.stairs(side.numpy(), edges.numpy(), color="black", lw=0.8, ls="--")
     ax.axhline(1, color="black", lw=0.8)
     ax.set(xlabel=f"rank of {name}", ylabel="count / expected count")

@@ -59,7 +59,7 @@ class ModesResult:
         if exact.ndim != 1:
             raise ValueError(f"choose one posterior of {tuple(self.weights.shape[:-1])} by index")
         ax = axes_or_new(ax)
-        modes = torch.arange(len(exact))
+        modes = torch.arange(len(exact), device="cpu")
         for shift, values, label in ((-0.2, exact, "exact"), (0.2, sampled, "samples")):
             ax.bar((modes + shift).numpy(), values.cpu().numpy(), 0.4, label=label)
         ax.set(xlabel="mode", ylabel="weight")

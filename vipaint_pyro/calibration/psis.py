@@ -85,10 +85,11 @@ def _smooth(row: Tensor, tail: int, eps: float) -> tuple[Tensor, float]:
     upper = order[row[order] > cutoff]
     if len(upper) < _MIN_TAIL:
         return row, math.nan
-    k, sigma = fit_generalized_pareto(row[upper].exp() - math.exp(cutoff))
+    with torch.device(row.device):  # Pyro names no device
+        k, sigma = fit_generalized_pareto(row[upper].exp() - math.exp(cutoff))
     if not (math.isfinite(k) and sigma > 0):
         return row, math.nan
-    p = (torch.arange(len(upper), dtype=row.dtype) + 0.5) / len(upper)
+    p = (torch.arange(len(upper), dtype=row.dtype, device=row.device) + 0.5) / len(upper)
     excess = -torch.log1p(-p) if k == 0 else torch.expm1(-k * torch.log1p(-p)) / k
     smoothed = row.clone()
     smoothed[upper] = (sigma * excess + math.exp(cutoff)).log().clamp_max(0)
@@ -132,7 +133,7 @@ def psis(log_weights: Tensor, dim: int = -1) -> PSISResult:
     error = ratio.std(-1) / math.sqrt(size) if size > 1 else torch.full_like(log_mean, math.nan)
     values = (
         smoothed.movedim(-1, dim),
-        torch.tensor([k for _, k in fits], dtype=torch.float64).reshape(rows.shape[:-1]),
+        torch.tensor([k for _, k in fits], dtype=torch.float64, device="cpu").reshape(rows.shape[:-1]),
         1 / (2 * smoothed).exp().sum(-1),
         log_mean,
         error,

@@ -93,7 +93,7 @@ def bias_and_dispersion(ranks: Tensor, num_draws: int) -> tuple[Tensor, Tensor, 
     Returns:
         Bias in (-1, 1) and its p value, dispersion in (-1, 2) and its p value, each (*).
     """
-    v = (torch.arange(num_draws + 1, dtype=torch.float64) + 0.5) / (num_draws + 1) - 0.5
+    v = (torch.arange(num_draws + 1, dtype=torch.float64, device="cpu") + 0.5) / (num_draws + 1) - 0.5
     uniform_variance = v.square().mean()
     bias, bias_error = mean_score(ranks, 2 * v)
     spread, spread_error = mean_score(ranks, v.square() / uniform_variance - 1)
@@ -117,7 +117,7 @@ def ecdf(ranks: Tensor, num_draws: int) -> tuple[Tensor, Tensor]:
     Returns:
         The expected shares (L+2,) and the observed ones (L+2, *).
     """
-    steps = torch.arange(num_draws + 2, dtype=torch.float64)
+    steps = torch.arange(num_draws + 2, dtype=torch.float64, device="cpu")
     ordered = ranks.cpu().double().movedim(0, -1).contiguous().sort(-1).values
     below = torch.searchsorted(ordered, steps.expand(*ordered.shape[:-1], -1).contiguous())
     return steps / (num_draws + 1), below.movedim(-1, 0).double() / len(ranks)

@@ -126,6 +126,5 @@ def sbc(
     generator = own_generator(generator)
     ranks = random_ranks(truths, samples, generator).cpu()
     p_values = [uniform_p_value(r, draws, generator) for r in ranks.T]
-    return SBCResult(
-        ranks, draws, names, torch.tensor(p_values, dtype=torch.float64), *bias_and_dispersion(ranks, draws)
-    )
+    p_values = torch.tensor(p_values, dtype=torch.float64, device="cpu")
+    return SBCResult(ranks, draws, names, p_values, *bias_and_dispersion(ranks, draws))

@@ -123,12 +123,12 @@ def tarp(
     alpha, ecp = ecdf(ranks, draws)
     # A rank adds one over L + 1 to the area for each point of the upper half of the grid that lies above it.
     first = int((alpha < 0.5).sum())
-    scores = -torch.arange(1, draws + 2).clamp_min(first).double() / (draws + 1)
+    scores = -torch.arange(1, draws + 2, device="cpu").clamp_min(first).double() / (draws + 1)
     scores -= scores.mean()
     area, error = mean_score(ranks, scores)
     dispersion, dispersion_p = bias_and_dispersion(ranks, draws)[2:]
-    levels = torch.tensor([0.5, 0.8, 0.9], dtype=torch.float64)
-    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()])
+    levels = torch.tensor([0.5, 0.8, 0.9], dtype=torch.float64, device="cpu")
+    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()], device="cpu")
     counts = (ranks[:, None] < inside).sum(0)
     return TARPResult(
         ranks=ranks,

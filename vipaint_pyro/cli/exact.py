@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
 __all__ = ["exact"]
@@ -22,7 +21,7 @@ __all__ = ["exact"]
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default="vipaint-exact",
     show_default=True,
     help="Where a run is kept, and goes on.",
@@ -45,7 +44,9 @@ __all__ = ["exact"]
     show_default=True,
     help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.",
 )
-@click.option("--problems", default=20, show_default=True, type=click.IntRange(2), help="How many of each cell.")
+@click.option(
+    "--problems", default=20, show_default=True, type=click.IntRange(2, 10_000), help="How many of each cell."
+)
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
 def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
@@ -56,7 +57,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     """
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
-        from vipaint_pyro.evaluation.exact_table import plot_table, run_table, write_table
+        from vipaint_pyro.evaluation.exact_table import run_table, write_table
 
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
         hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
@@ -65,15 +66,18 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         seeds = range(20, 20 + problems) if tune else range(problems)
         run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         click.echo(write_table(out))
-        plot_table(out).savefig(out / "table.png", dpi=110)
         click.echo(f"wrote {out}/table.md, table.csv and table.png")
 
 
 def _cell(text: str) -> tuple[int, int]:
+    from vipaint_pyro.exact.problems import LARGEST
+
     try:
         d, d_y = (int(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"a cell is two whole numbers, like 8,1, but is {text!r}") from None
+    if d > LARGEST:
+        raise ValueError(f"in a cell D,D_Y d is at most {LARGEST}, but it is {text!r}")
     if d < 2 or d % 2 or not 1 <= d_y <= d:
         raise ValueError(f"in a cell D,D_Y d is even and 1 <= d_y <= d, but it is {text!r}")
     return d, d_y

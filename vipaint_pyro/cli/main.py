@@ -11,6 +11,7 @@ import click
 
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.options import all_options, options_but
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
 
@@ -30,25 +31,33 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
-@click.argument("mask", type=click.Path(path_type=Path))
+@click.argument("image", type=NamedPath())
+@click.argument("mask", type=NamedPath(), required=False)
+@click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
 @all_options
-def inpaint(image: Path, mask: Path, **options) -> None:
-    """Fill the white part of MASK in IMAGE.
+def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
+    """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
     """
     with reporting():
-        from vipaint_pyro.images import read_image
+        from vipaint_pyro.images import read_image, with_mask
 
-        facts = {"image": str(image), "mask": str(mask)}
+        if mask_from_alpha == (mask is not None):
+            raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
+        facts = {"image": str(image), "mask": "alpha" if mask is None else str(mask)}
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run(read_image(image), read_image(mask), out, options, facts)
+        picture, inputs = read_image(image), {"image": image}
+        if mask_from_alpha:
+            (picture,), (hole,) = with_mask(picture, "alpha")
+        else:
+            hole, inputs["mask"] = read_image(mask), mask
+        run((picture, hole), out, options, facts, inputs=inputs)
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=NamedPath())
 @click.option("--task", "name", required=True, type=click.Choice(TASK_NAMES), help="How the image was measured.")
 @click.option("--scale", type=int, help="super-resolution: how many times smaller the image is. Default: 4.")
 @click.option(
@@ -96,12 +105,12 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run(read_image(image), None, out, options, facts, truth=simulate, task=task)
+        run((read_image(image),), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
 
 
 @main.command()
-@options_but("prior", "label", "prompt", "negative_prompt", "out")
-@click.option("--out", type=click.Path(path_type=Path), default="vipaint-demo", show_default=True)
+@options_but("prior", "variant", "revision", "label", "prompt", "negative_prompt", "out")
+@click.option("--out", type=NamedPath(), default="vipaint-demo", show_default=True)
 def demo(out: Path, **options) -> None:
     """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
     with reporting():
@@ -112,9 +121,10 @@ def demo(out: Path, **options) -> None:
 
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
         about = json.loads((folder / "demo.json").read_text())
-        options |= {"prior": about["prior"], "label": about["label"], "prompt": None, "negative_prompt": None}
+        options |= {"prior": about["prior"], "label": about["label"]}
+        options |= dict.fromkeys(("variant", "revision", "prompt", "negative_prompt"))
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
-        run(*pictures, out, options, {"image": about["image"]}, truth=True)
+        run(pictures, out, options, {"image": about["image"]}, inputs={}, truth=True)
 
 
 @main.command()
@@ -138,8 +148,8 @@ def priors() -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=NamedPath())
+@click.argument("out", type=NamedPath())
 @click.option(
     "--kind",
     required=True,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import Field, fields
-from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
@@ -44,16 +44,28 @@ def _of(f: Field) -> Callable:
     return click.option(name, f.name, type=type_, help=text)
 
 
+def _renamed(old: str, now: str) -> Callable:
+    """An option that is no more, whose name says what there is instead."""
+
+    def refuse(context, _, value):
+        if value is not None:
+            raise click.UsageError(f"{old} is {now}", context)
+
+    name = f"old{old.replace('-', '_')}"
+    return click.option(old, name, hidden=True, expose_value=False, callback=refuse)
+
+
 def _options() -> list[Callable]:
-    out = click.Path(path_type=Path)
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
     seeds = click.IntRange(0, 2**63 - 1)
     return [
         click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id."),
+        click.option("--variant", help="Of the prior's weights, like fp16. Default: the plain ones."),
+        click.option("--revision", help="Of a hub id: a branch, tag or commit. Default: main."),
         click.option("--label", help="Class of the image, by number or name. Default: none."),
         click.option("--prompt", help="Of a text-conditional prior. Default: the empty text."),
         click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),
-        click.option("--out", type=out, help="Output folder. Default: vipaint-<image>."),
+        click.option("--out", type=NamedPath(), help="Output folder. Default: vipaint-<image>."),
         click.option("--dtype", type=dtypes, default="float32", show_default=True, help="Precision of the networks."),
         click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
         click.option("--method", default="vipaint", show_default=True, help=f"How: {', '.join(METHODS)}."),
@@ -70,6 +82,7 @@ def _options() -> list[Callable]:
             help="VIPaint-2 or -4, where --timesteps are not given. Default: 4.",
         ),
         *map(_of, SETTINGS.values()),
+        _renamed("--num-levels", "--transitions, and how many levels the guide has is --levels"),
         click.option(
             "--guidance",
             "guidance_scale",

@@ -19,7 +19,11 @@ class reporting:
         return self
 
     def __exit__(self, kind, error, trace):
-        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError)):
+        if isinstance(error, (RuntimeError, MemoryError)):  # want of memory has many names
+            from vipaint_pyro.faults import fault_of
+
+            error = fault_of(error) or error
+        if isinstance(error, (ValueError, TypeError, OSError, FloatingPointError, ImportError, MemoryError)):
             context = click.get_current_context(silent=True)
             text = in_options(str(error), context.command.params if context else [])
             raise click.ClickException(text) from error
@@ -31,6 +35,7 @@ def in_options(text: str, parameters: list[click.Parameter]) -> str:
     Names that are words besides (``zeta``, ``scale``) are changed only at the beginning and where a value is assigned
     to them, and parts of file names never.
     """
+    text = text.replace("mask_image='alpha'", "vipaint inpaint --mask-from-alpha")
     for parameter in parameters:
         if isinstance(parameter, click.Option):
             name, option = re.escape(parameter.name), parameter.opts[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -49,25 +50,25 @@ class Run:
     is_truth: bool = False
 
 
-def write_run(folder: Path, run: Run) -> None:
-    """Write a run's files, all or none.
+def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) -> None:
+    """Write a run's files, all or none, as :func:`vipaint_pyro.files.replacing` does.
 
     ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
     ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, and ``run.json``.
     """
-    samples = torch.as_tensor(run.output.images)
+    samples = torch.as_tensor(run.output.images, device="cpu")
     count = len(samples)
     mean = samples.mean(0)
     std = samples.std(0) if count > 1 else torch.zeros_like(mean)
     white = float(std.max()) or 1.0
-    with replacing(folder) as out:
+    with replacing(folder, overwrite) as out:
         if run.measured is None:
             observed = observed_picture(run.unit, run.observed)
         else:
             observed = to_output(run.measured[None], "pil")[0]
         observed.save(out / "observed.png")
-        for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions))):
+        for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions, device="cpu"))):
             for i, picture in enumerate(to_output(batch, "pil")):
                 picture.save(out / f"{kind}-{i:02d}.png")
         for name, x in (("mean", mean), ("std", std / white)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 
 __all__ = ["run"]
@@ -32,35 +33,45 @@ class _Seen:
     measured: object = None
 
 
-def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False, task: dict | None = None) -> None:
+def run(
+    images: tuple,
+    out: Path,
+    options: dict,
+    facts: dict,
+    *,
+    inputs: Mapping[str, Path],
+    truth: bool = False,
+    task: dict | None = None,
+) -> None:
     """Fill the mask of an image, or restore what a task measured.
 
     Args:
-        image: a PIL image: what was photographed, or with a task what was measured of it.
-        mask: a PIL image, white = to be filled; None with a task.
+        images: PIL images: what was photographed and the mask, white = to be filled; with a task, what was measured.
         out: the folder.
         options: of the command.
         facts: what run.json should say beside them.
+        inputs: the files of the images, by what they are called.
         truth: whether the image's hidden pixels are the true ones; with a task, whether the image is the
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.files import check_folder
     from vipaint_pyro.samplers.registry import method
 
-    check_folder(out, options["overwrite"])
+    replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     method(options["method"])
     import torch
+    from safetensors import SafetensorError
 
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run, write_run
+    from vipaint_pyro.faults import Fault, Stopped, located
 
     pipe = _pipeline(options)
     seeded = torch.Generator().manual_seed(options["seed"])
     if task is None:
-        seen = _masked(image, mask, pipe.prior)
+        seen = _masked(*images, pipe.prior)
     else:
-        seen = _restored(image, pipe.prior, options, truth, task, seeded)
+        seen = _restored(*images, pipe.prior, options, truth, task, seeded)
     number = _label(options["label"], pipe.prior)
     name, sampler, settings = sampler_of(pipe.prior, options)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
@@ -70,42 +81,60 @@ def run(image, mask, out: Path, options: dict, facts: dict, truth: bool = False,
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(_hidden(mask, seen.observed))
+        click.echo(_hidden(seen.mask, seen.observed))
+    ended = None
     with one_line_warnings():
-        output = pipe(
-            seen.image,
-            seen.mask,
-            operator=seen.operator,
-            **given,
-            guidance_scale=options["guidance_scale"],
-            num_samples=options["samples"],
-            generator=seeded,
-            output_type="pt",
-            method=name,
-            **settings,
-        )
-    asked = ("prior", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
+        try:
+            output = pipe(
+                seen.image,
+                seen.mask,
+                operator=seen.operator,
+                **given,
+                guidance_scale=options["guidance_scale"],
+                num_samples=options["samples"],
+                generator=seeded,
+                output_type="pt",
+                method=name,
+                **settings,
+            )
+        except (Fault, Stopped) as error:
+            if error.output is None:
+                raise
+            ended, output = error, error.output
+    asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
-        facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
-    first = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
-    out = _still_free(out, options["overwrite"])
-    write_run(out, Run(*first, output, settled, facts, truth))
-    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
-
-
-def _still_free(out: Path, overwrite: bool) -> Path:
-    """The output folder, or another name where something was put there while the run was computing."""
-    from vipaint_pyro.files import check_folder
-
+        try:
+            with located("metrics", memory="the pictures are kept without them"):
+                facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
+        except Fault as error:
+            ended, facts["to_the_truth"] = ended or error, None
+    first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     try:
-        check_folder(out, overwrite)
-    except ValueError as error:
-        names = (out.with_name(f"{out.name}-{n}") for n in itertools.count(2))
-        free = next(name for name in names if not name.exists())
-        click.echo(f"Warning: {error}. The result is kept in {free}", err=True)
-        return free
-    return out
+        out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"the result could not be written to {out}: {error}") from error
+    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+    if ended is not None:
+        click.echo(f"Warning: kept are {len(output.images)} of {options['samples']} samples", err=True)
+        raise ended
+
+
+def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) -> Path:
+    """The folder that a run was written to: another one where something was put there while it was computing."""
+    try:
+        write(out, replaceable)
+        return out
+    except FileExistsError:
+        pass
+    for other in other_names(out):
+        try:
+            write(other, False)
+        except FileExistsError:  # a third run has just taken that name
+            continue
+        click.echo(f"Warning: {out} has other content by now, which stays. The result is kept in {other}", err=True)
+        return other
+    raise AssertionError("names do not end")
 
 
 def _masked(image, mask, prior) -> _Seen:
@@ -155,18 +184,36 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
-    pipe = VIPaintPipeline.from_pretrained(options["prior"])
-    try:
-        if options["device"].startswith("meta"):
-            raise RuntimeError("it computes nothing")
-        pipe.to(torch.device(options["device"]))
-        if options["dtype"] != "float32":
-            with only_errors():  # diffusers warns that an empty list of modules should stay in float32
-                pipe.to(getattr(torch, options["dtype"]))
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {options['device']!r} cannot be used: {str(error).splitlines()[0]}") from error
+    device = _device(options["device"])
+    named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
+    pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
+    pipe.to(device)
+    if options["dtype"] != "float32":
+        with only_errors():  # diffusers warns that an empty list of modules should stay in float32
+            pipe.to(getattr(torch, options["dtype"]))
     pipe.set_progress_bar_config(disable=options["quiet"])
     return pipe
+
+
+def _device(name: str):
+    """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
+    from textwrap import shorten
+
+    import torch
+
+    try:
+        device = torch.device(name)
+        if float(torch.ones((), device=device)) == 1:
+            return device
+        reason = "it computes nothing"
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = "it computes nothing" if name.startswith("meta") else str(error).splitlines()[0]
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    here = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
+    cure = f"torch {torch.__version__} computes on {here} here; leave --device out for the cpu"
+    if accelerator is None:
+        cure += ", or install a driver and a torch that go together (https://pytorch.org/get-started/locally)"
+    raise ValueError(f"device {name!r} cannot be used ({shorten(reason.split('. ')[0], 90)}): {cure}")
 
 
 def _label(text: str | None, prior) -> int | str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from diffusers import SchedulerMixin, __version__
 from torch import Tensor, nn
 
-from vipaint_pyro.files import replacing
+from vipaint_pyro.files import check_replaceable, replacing, tensor_errors
 
 __all__ = ["check_free", "on_meta", "write"]
 
@@ -26,9 +27,13 @@ def check_free(out: str | Path) -> Path:
 
     Raises:
         FileExistsError: where a file or a folder with something in it is there already.
+        ValueError: where no folder can be written.
     """
     out = Path(out)
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if os.path.isfile(out):
+        raise FileExistsError(f"{out} exists already, and is not overwritten")
+    check_replaceable(out)
+    if out.is_dir() and any(out.iterdir()):
         raise FileExistsError(f"{out} exists already, and is not overwritten")
     return out
 
@@ -58,7 +63,8 @@ def write(
         index: dict = {"_class_name": pipeline, "_diffusers_version": __version__, **entries}
         for name, network in networks.items():
             network.load_state_dict(weights[name], assign=True)
-            network.save_pretrained(folder / name)
+            with tensor_errors():
+                network.save_pretrained(folder / name)
         scheduler.save_pretrained(folder / "scheduler")
         for name, part in {**networks, "scheduler": scheduler}.items():
             module = type(part).__module__

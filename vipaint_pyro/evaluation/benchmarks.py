@@ -18,6 +18,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.wording import counted
 
 __all__ = ["PRIORS", "Benchmark", "completion", "pictures", "restoration"]
 
@@ -124,7 +125,7 @@ def pictures(prior: str, split: str, number: int, data: str | Path, cache: Path)
         return _faces(split, number, cache)
     images, classes = fashion_mnist(split, data)
     if number > len(images):
-        raise ValueError(f"the split has {len(images)} images, not {number}")
+        raise ValueError(f"the split has {counted(len(images), 'image')}, not {number}")
     return images[:number], classes[:number].tolist()
 
 

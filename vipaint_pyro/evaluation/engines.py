@@ -11,8 +11,10 @@ from torch import Tensor
 from vipaint_pyro.evaluation.benchmarks import Benchmark
 from vipaint_pyro.evaluation.quality import Quality
 from vipaint_pyro.evaluation.records import Kept, chunks, described, file_name, fingerprint
+from vipaint_pyro.files import check_writable
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import DPSSampler, VIPaintSampler, timesteps_for
+from vipaint_pyro.wording import counted
 
 __all__ = ["STEP", "compare", "kept_results", "run", "samplers"]
 
@@ -49,7 +51,9 @@ def _four(prior: DiffusionPrior, smoke: bool) -> VIPaintSampler:
     # What VIPaint's None stands for, so that DPS can have the same.
     fraction = None if prior.codec.factor == 1 else 0.3
     # A few faces at once fit into memory without gradient checkpointing, which changes no number.
-    four = VIPaintSampler(timesteps=timesteps_for(prior, 4), fraction=fraction, gradient_checkpointing=False)
+    four = VIPaintSampler(
+        timesteps=timesteps_for(prior, 4), fraction=fraction, refinement_steps=100, gradient_checkpointing=False
+    )
     return replace(four, fit_steps=2, num_chains=1, refinement_steps=4) if smoke else four
 
 
@@ -83,7 +87,7 @@ def run(
         quality, samples = compute(a, b)
         kept.save(a, quality, samples)
         if log is not None:
-            log(f"{b} of {images} images, {quality.seconds:.0f} s each")
+            log(f"{b} of {counted(images, 'image')}, {quality.seconds:.0f} s each")
 
 
 def kept_results(
@@ -117,8 +121,10 @@ def compare(
         log: called with a line per chunk.
 
     Raises:
-        ValueError: for a method that is not there, or where what is kept comes from other settings.
+        ValueError: for a method that is not there, or where ``out`` cannot be written, or what is kept comes from other
+            settings or is damaged.
     """
+    check_writable(out)
     chosen = methods if only is None else [_named(only, methods)]
     kept, images = kept_results(out, methods, benchmark, prior, num_samples), len(benchmark)
     for name in chosen:

@@ -31,7 +31,7 @@ from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.registry import METHODS, make_sampler
 from vipaint_pyro.settings import Kind, choice, number, whole
 
-__all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "draw_named"]
+__all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
 CORRECTIONS = ("none", "psis", "smc")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
@@ -42,7 +42,6 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
 }
-
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Lab:
 
 def _check(name: str, value: object, kind: Kind) -> None:
     if not kind.check(value):
-        raise ValueError(f"{name} {kind.text}, but is {value!r}")
+        raise ValueError(f"{name} {kind.expected(value)}, but is {value!r}")
 
 
 @dataclass
@@ -123,19 +122,18 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
         if name in CALIBRATION:
             return Draws(calibration_row(name, problems, lab.samples))
         if name in BASELINES or name in METHODS:
-            sampler = BASELINES[name](lab) if name in BASELINES else make_sampler(name)
-            return _sampled(sampler, problems, lab.samples, seed)
+            return _sampled(_baseline(name, lab), problems, lab.samples, seed)
         guide, _, correction = name.partition("+")
         return _guided(guide, correction or "none", problems, lab, seed)
 
 
 def check_name(name: str, lab: Lab) -> None:
-    """Raise ValueError where :func:`draw_named` does not know what to do."""
-    if name in CALIBRATION or name in BASELINES:
+    """Raise ValueError where :func:`draw_named` does not know what to do, or cannot with these settings."""
+    if name in CALIBRATION:
         return
-    if name in METHODS:  # says whether it is for such problems
-        few = mixture_problems(2, 1, range(1))
-        make_sampler(name).settle(few.prior, Measurement.of(few.operator, few.y))
+    few = mixture_problems(2, 1, range(1), kernel=lab.kernel)
+    if name in BASELINES or name in METHODS:  # says whether it is for such problems
+        _baseline(name, lab).settle(few.prior, Measurement.of(few.operator, few.y))
         return
     guide, _, correction = name.partition("+")
     if guide in BASELINES:
@@ -148,6 +146,14 @@ def check_name(name: str, lab: Lab) -> None:
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
+    with isolated(0):
+        most = _build(guide, few, lab)[0].timesteps[-1] + 1
+    if lab.steps > most:
+        raise ValueError(f"steps is at most {most} for {name}, the times from T_s to x, but is {lab.steps}")
+
+
+def _baseline(name: str, lab: Lab) -> Sampler:
+    return BASELINES[name](lab) if name in BASELINES else make_sampler(name)
 
 
 def _sampled(sampler: Sampler, problems: Problems, num: int, seed: int) -> Draws:
@@ -181,8 +187,8 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     start, before = time.perf_counter(), calls.total
     begin = None
     if correction == "psis":
-        index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype))
-        begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems))]
+        index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype, device=log_w.device))
+        begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems), device="cpu")]
     settings = SMC(lab.samples, lab.steps, weigh=correction == "smc")
     particles = run_smc(model, guide, seen, settings, start=begin, generator=generator)
     seconds = time.perf_counter() - start + (seconds if correction == "psis" else 0.0)

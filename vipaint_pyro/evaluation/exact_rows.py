@@ -25,7 +25,7 @@ def calibration_row(name: str, problems: Problems, num: int) -> Tensor:
     if name == "moment-gaussian":
         return _moment_gaussian(problems, num)
     best = posterior.weights.argmax(-1)
-    rows = torch.arange(len(problems))
+    rows = torch.arange(len(problems), device="cpu")
     mode = posterior.means[rows, best].reshape(1, len(problems), *problems.prior.latent_shape)
     if name == "delta":
         return mode.expand(num, *mode.shape[1:])

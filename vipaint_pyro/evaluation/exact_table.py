@@ -13,10 +13,11 @@ import torch
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
-from vipaint_pyro.exact.problems import Problems, mixture_problems
-from vipaint_pyro.files import replacing_file, write_text
+from vipaint_pyro.evaluation.exact_records import COLUMNS, COSTS, HEADS, TITLE, check_folder, record_path, records
+from vipaint_pyro.exact.problems import Problems, check_cell, mixture_problems
+from vipaint_pyro.files import replacing_file, write_picture, write_text
 
-__all__ = ["CELLS", "COLUMNS", "PUBLISHED", "rows", "run_table", "score", "write_table"]
+__all__ = ["CELLS", "COLUMNS", "PUBLISHED", "plot_table", "rows", "run_table", "score", "write_table"]
 
 CELLS = tuple((d, d_y) for d in (8, 80, 800) for d_y in (1, 2, 4))
 
@@ -44,9 +45,6 @@ PUBLISHED = {
         (7.74, 1.34), (8.75, 1.02), (7.81, 1.63),
     ),
 }  # fmt: skip
-
-#: What is measured of each problem.
-COLUMNS = ("sliced_w1", "mode_tv", "modes_found", "log_evidence_error", "bound_gap", "bound_z", "k_hat")
 
 
 def score(problems: Problems, draws: Draws, num_slices: int = 1000, seed: int = 0) -> dict[str, list[float]]:
@@ -95,31 +93,25 @@ def run_table(
     """Run what is not yet in the folder: one JSON file per method and cell, written when it is done.
 
     Raises:
-        ValueError: for an unknown method, before anything runs, or where the folder holds a run with
-            other settings.
+        ValueError: before anything runs, for an unknown method, settings it cannot have or a cell that cannot be; where
+            the folder cannot be written, holds other files, a damaged record or a table with other settings.
     """
-    methods = list(methods)
+    methods, seeds = list(dict.fromkeys(methods)), list(seeds)
+    for d, d_y in cells:
+        check_cell(d, d_y)
     for name in methods:
         check_name(name, lab)
-    settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": list(seeds)}
-    cells_folder = folder / "cells"
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; name another with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not cells_folder.is_dir():
-        raise ValueError(f"{folder} has other content; name another folder with --out")
-    cells_folder.mkdir(parents=True, exist_ok=True)
-    for known in cells_folder.glob("*.json"):
-        if json.loads(known.read_text())["settings"] != settings:
-            raise ValueError(f"{folder} holds a table with other settings: name another folder with --out")
+    settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
+    check_folder(folder, settings)
     for d, d_y in cells:
         problems = None
         for name in methods:
-            path = cells_folder / f"{name}-{d}-{d_y}.json"
+            path = record_path(folder, name, (d, d_y))
             if path.exists():
                 continue
             problems = problems or mixture_problems(d, d_y, seeds, kernel=lab.kernel)
             draws = draw_named(name, problems, lab)
-            facts = {n: getattr(draws, n) for n in ("fit_calls", "calls", "fit_seconds", "seconds")}
+            facts = {n: getattr(draws, n) for n in COSTS}
             record = {"method": name, "cell": [d, d_y], "settings": settings, **facts, "scores": score(problems, draws)}
             write_text(path, json.dumps(record))
             if log is not None:
@@ -131,8 +123,7 @@ def run_table(
 def rows(folder: Path) -> list[dict]:
     """One row per method and cell: means over problems, and 95 % confidence intervals."""
     result = []
-    for path in sorted((folder / "cells").glob("*.json")):
-        record = json.loads(path.read_text())
+    for record in records(folder):
         row = {"method": record["method"], "d": record["cell"][0], "d_y": record["cell"][1]}
         for column in COLUMNS:
             values = record["scores"].get(column)
@@ -145,7 +136,7 @@ def rows(folder: Path) -> list[dict]:
                 row[f"{column}_rms" if column != "bound_z" else "bound_z_max"] = (
                     math.sqrt(sum(v**2 for v in values) / len(values)) if column != "bound_z" else max(values)
                 )
-        row |= {n: record[n] for n in ("fit_calls", "calls", "fit_seconds", "seconds")}
+        row |= {n: record[n] for n in COSTS}
         result.append(row)
     for name, values in PUBLISHED.items():
         for (d, d_y), (mean, interval) in zip(CELLS, values):
@@ -156,7 +147,7 @@ def rows(folder: Path) -> list[dict]:
 
 
 def write_table(folder: Path) -> str:
-    """Write table.csv and table.md into the folder; returns the latter's text."""
+    """Write table.csv, table.md and table.png into the folder; returns the text of table.md."""
     table = rows(folder)
     names = list(dict.fromkeys(k for r in table for k in r))
     with replacing_file(folder / "table.csv") as scratch, open(scratch, "w", newline="") as file:
@@ -164,7 +155,7 @@ def write_table(folder: Path) -> str:
         writer.writeheader()
         writer.writerows(table)
     lines = [
-        "| d, d_y | method | sliced W1 | mode TV | modes found "
+        f"{HEADS['table.md']}| mode TV | modes found "
         "| log p(y) error (rms) | log p(y) - bound | k | fit calls | calls per sample | seconds |",
         "|--|--|--|--|--|--|--|--|--|--|--|",
     ]
@@ -180,6 +171,7 @@ def write_table(folder: Path) -> str:
         lines.append("| " + " | ".join(cell) + " |")
     text = "\n".join(lines) + "\n"
     write_text(folder / "table.md", text)
+    write_picture(folder / "table.png", plot_table(folder), dpi=110, metadata={"Title": TITLE})
     return text
 
 
@@ -204,7 +196,7 @@ def plot_table(folder: Path):
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and 1.96 standard errors, as the published table has them (ddof 0)."""
-    v = torch.tensor(values, dtype=torch.float64)
+    v = torch.tensor(values, dtype=torch.float64, device="cpu")
     return float(v.mean()), float(1.96 * v.std(correction=0) / len(v) ** 0.5)
 
 

@@ -15,6 +15,7 @@ from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.wording import counted
 
 __all__ = ["Quality", "evaluate", "join", "mean_and_error", "paired"]
 
@@ -83,7 +84,7 @@ def evaluate(
     counts = {"measurement": measurement.num_images, "labels": n if labels is None else len(labels)}
     for name, count in counts.items():
         if count != n:
-            raise ValueError(f"{name} is of {count} images, truth of {n}: they must agree")
+            raise ValueError(f"{name} is of {counted(count, 'image')}, truth of {n}: they must agree")
     labels = labels if labels is not None or not prior.num_classes else [None] * n
     # Loaded before any sampling: what is missing is said at once, and it is no part of a sampler's peak memory.
     lpips = shared_lpips("alex", None, torch.device("cpu"))
@@ -104,7 +105,7 @@ def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: C
         error = observed_error(seen.operator(x), seen.y, seen.operator.observed).cpu()
         x = x.cpu()
         clipped = x.clamp(-1, 1)
-        known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool)
+        known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool, device="cpu")
         composite = torch.where(known, truth, clipped)
         raw = lpips(clipped, truth)
         values = {
@@ -112,7 +113,7 @@ def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: C
             "lpips_composite": (lpips(composite, truth) if completed else raw).mean(0),
             "psnr": psnr(composite, truth).mean(0),
             "observed_error": error.mean(0),
-            "diversity": diversity(x, known) if len(x) > 1 else torch.zeros(len(truth)),
+            "diversity": diversity(x, known) if len(x) > 1 else torch.zeros(len(truth), device="cpu"),
         }
     quality = Quality(
         **{k: v.tolist() for k, v in values.items()},
@@ -143,7 +144,7 @@ def join(parts: Sequence[Quality]) -> Quality:
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """Mean and its standard error over images."""
-    v = torch.tensor(values, dtype=torch.float64)
+    v = torch.tensor(values, dtype=torch.float64, device="cpu")
     return v.mean().item(), (v.std() / math.sqrt(len(v))).item() if len(v) > 1 else math.nan
 
 

@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vipaint_pyro.evaluation.quality import Quality, join
-from vipaint_pyro.files import write_tensors, write_text
+from vipaint_pyro.files import sweep, write_tensors, write_text
 from vipaint_pyro.images import from_bytes, to_bytes
+from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint"]
@@ -32,14 +34,15 @@ def fingerprint(prior: DiffusionPrior) -> str:
     """A short name of a prior's weights: results of other weights are other results."""
     digest = hashlib.sha256()
     for network in (prior.denoiser.network, prior.codec.network):
-        for name, value in network.state_dict().items() if network is not None else ():
+        for name, value in unwrapped(network).state_dict().items() if network is not None else ():
             digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
 def described(sampler: object) -> dict:
-    """A sampler's class and settings, as JSON gives them back."""
-    return json.loads(json.dumps({"class": type(sampler).__name__, **asdict(sampler)}))
+    """A sampler's class and the settings that results depend on, as JSON gives them back."""
+    settings = {name: value for name, value in asdict(sampler).items() if name != "chunk"}
+    return json.loads(json.dumps({"class": type(sampler).__name__, **settings}))
 
 
 def file_name(method: str) -> str:
@@ -74,8 +77,9 @@ class Kept:
         """The images that are still to be done.
 
         Raises:
-            ValueError: where those that are done come from other settings.
+            ValueError: where those that are done come from other settings, or the file is damaged.
         """
+        sweep(self.folder)
         done = self._read()
         return [image for image in range(images) if image not in done]
 
@@ -99,14 +103,25 @@ class Kept:
 
     def samples(self, images: int) -> Tensor:
         """Of the first images, (S, N, C, H, W) in [-1, 1], rounded to 8 bits."""
-        return from_bytes(torch.stack([load_file(self.path(image))["samples"] for image in range(images)], 1))
+        return from_bytes(torch.stack([self._samples(self.path(image)) for image in range(images)], 1))
+
+    def _samples(self, path: Path) -> Tensor:
+        try:
+            return load_file(path)["samples"]
+        except (SafetensorError, KeyError) as error:
+            raise ValueError(f"{path} is damaged ({error}): delete it, and pictures do without it") from error
 
     def _read(self) -> dict[int, Quality]:
         if not self.figures.exists():
             return {}
-        said = json.loads(self.figures.read_text())
-        check_facts(self.figures, said["facts"], self.facts)
-        return {int(image): _quality(said["columns"], row) for image, row in said["images"].items()}
+        try:
+            said = json.loads(self.figures.read_text(encoding="utf-8"))
+            check_facts(self.figures, dict(said["facts"]), self.facts)
+            return {int(image): _quality(said["columns"], row) for image, row in said["images"].items()}
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            cure = "delete it, and it is computed again, or choose another --out"
+            raise ValueError(f"{self.figures} is damaged, or of another kind ({reason}): {cure}") from error
 
     def _text(self, done: Mapping[int, Quality]) -> str:
         """JSON with a line per image, so that what is added to a run is what a diff of it shows."""
@@ -144,7 +159,9 @@ def _flat(quality: Quality) -> list[float]:
 
 def _quality(columns: Sequence[str], row: Sequence[float]) -> Quality:
     """The same, back."""
-    return Quality(**{k: v if k in _MEANS else [v] for k, v in zip(columns, row, strict=True)})
+    if len(columns) != len(row) or not all(isinstance(v, (int, float)) for v in row):
+        raise TypeError(f"a row has {len(columns)} numbers, but is {row}")
+    return Quality(**{k: v if k in _MEANS else [v] for k, v in zip(columns, row)})
 
 
 def chunks(missing: Sequence[int], size: int) -> list[tuple[int, int]]:

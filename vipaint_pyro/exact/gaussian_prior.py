@@ -39,7 +39,7 @@ class GaussianPrior(GaussianMixturePrior):
             mean.new_ones(1),
             mean[None],
             schedule,
-            variances=None if std is None else torch.as_tensor(std) ** 2,
+            variances=None if std is None else torch.as_tensor(std, device=mean.device) ** 2,
             covariances=covariance,
             kernel=kernel,
         )

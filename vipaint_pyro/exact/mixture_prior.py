@@ -208,7 +208,8 @@ class GaussianMixturePrior(DiffusionPrior):
         alpha_s, V_s = self._noised(s)
         log_r = self._log_responsibilities(z_t, t, alpha_t, V_t)
         # V(s) - a^2 V(s)^2 / V(t) = V(s) v_ts / V(t), without the difference of nearly equal numbers.
-        a, v = (self._like(x, V_t) for x in forward_step(self.schedule, torch.as_tensor(s), torch.as_tensor(t)))
+        s, t = (torch.as_tensor(time, device="cpu") for time in (s, t))
+        a, v = (self._like(x, V_t) for x in forward_step(self.schedule, s, t))
         gain = a * V_s / V_t
         return GaussianMixture(
             c, log_r, alpha_s - gain * alpha_t, gain * c.rotate(z_t.flatten(-3)), V_s * v / V_t, self.latent_shape

@@ -13,6 +13,7 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import whole
 
 __all__ = ["ExactPosterior", "exact_posterior"]
 
@@ -93,7 +94,12 @@ class ExactPosterior:
             num_samples: S.
             generator: one, or a list with one per image; None takes the global state.
             chunk: how many draws are made at a time.
+
+        Raises:
+            ValueError: for fewer than one draw.
         """
+        if not whole().check(num_samples):
+            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
         streams = generator if isinstance(generator, NoiseStreams) else NoiseStreams(generator, len(self.y))
         return torch.cat([self._sample(min(chunk, num_samples - i), streams) for i in range(0, num_samples, chunk)])
 

@@ -19,7 +19,10 @@ from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["Problems", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
+__all__ = ["LARGEST", "Problems", "check_cell", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
+
+#: The largest d: a problem has matrices of d times d numbers.
+LARGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,7 @@ def mixture_problems(
         ValueError: for odd dimensions, more measurements than dimensions, or no seeds.
     """
     seeds = list(seeds)
-    if d < 2 or d % 2 or not 1 <= d_y <= d:
-        raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
+    check_cell(d, d_y)
     if not seeds or min(seeds) < 0:
         raise ValueError("give one or more seeds, each at least 0")
     grid = range(-2, 3)
@@ -104,6 +106,14 @@ def mixture_problems(
     return Problems(
         prior, Matrix(matrix), y.reshape(n, 1, 1, d_y), sigma.reshape(n, 1, 1, 1), truth.reshape(n, 1, 1, d)
     )
+
+
+def check_cell(d: int, d_y: int) -> None:
+    """Raise ValueError where the benchmark has no problems of d dimensions and d_y measurements."""
+    if d > LARGEST:
+        raise ValueError(f"d is at most {LARGEST}, but is {d}")
+    if d < 2 or d % 2 or not 1 <= d_y <= d:
+        raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
 
 
 def _draw(d: int, d_y: int, seed: int, means: np.ndarray):
@@ -142,15 +152,17 @@ def stein_toy(operator: str, sigma: float, seeds: Iterable[int] = range(5)) -> P
     x = np.array([3, 2, 0.5, -0.5, 1, 0.8, -0.6, 1.1, -0.9, 0.4, 0, -1.2, 0.7, -0.3, 0.5, -0.8])
     y = np.stack([A @ x + sigma * np.random.default_rng(s).standard_normal(len(A)) for s in seeds])
     n = len(y)
-    means, variances = torch.zeros(2, 16, dtype=torch.float64), torch.ones(2, 16, dtype=torch.float64)
+    means = torch.zeros(2, 16, dtype=torch.float64, device="cpu")
+    variances = torch.ones_like(means)
     means[1, :2], variances[1, :2] = 3, 2
+    weights = torch.tensor([0.8, 0.2], dtype=torch.float32, device="cpu")
     prior = GaussianMixturePrior(
-        torch.tensor([0.8, 0.2]), means, NoiseSchedule.variance_preserving(), variances=variances
+        weights, means, NoiseSchedule.variance_preserving(), variances=variances
     )
     return Problems(
         prior,
         Matrix(torch.from_numpy(A).expand(n, -1, -1)),
         torch.from_numpy(y).reshape(n, 1, 1, -1),
-        torch.full((n, 1, 1, 1), float(sigma), dtype=torch.float64),
+        torch.full((n, 1, 1, 1), float(sigma), dtype=torch.float64, device="cpu"),
         torch.from_numpy(x).expand(n, 1, 1, 16),
     )

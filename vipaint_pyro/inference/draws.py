@@ -11,12 +11,14 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.particles import systematic
+from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
 
@@ -66,9 +68,14 @@ def resampled(
     """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say.
 
     Warns (RuntimeWarning) where the weights are not to be relied on.
+
+    Raises:
+        NonFiniteError: where none of an image's draws has a finite weight.
     """
     path = draw_path(model, guide, num_particles, generator)
     log_w = log_importance_weights(model, path, y, generator=generator)
+    if not torch.isfinite(log_w.logsumexp(0)).all():
+        raise NonFiniteError("the weight of every particle", advice="fit the guide longer")
     weights = psis(log_w, dim=0)
     if {*weights.words} != {"good"}:
         warnings.warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pyro
@@ -14,30 +14,24 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
+from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams, isolated
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
 
-class NonFiniteError(FloatingPointError):
-    """The bound or one of its gradients is not finite.
-
-    The guide keeps the parameters of the last good step.
-
-    Attributes:
-        step: the step, counted from 0.
-        name: the sample site or the parameter where it was seen first.
-    """
-
-    def __init__(self, step: int, name: str, what: str) -> None:
-        self.step, self.name = step, name
-        super().__init__(
-            f"{what} of {name} is not finite at step {step}; the guide keeps the parameters of the "
-            "step before. Lower the learning rate, or check the measurements and the prior's precision"
-        )
+_BROKEN = (
+    "the guide keeps the parameters of the step before. Lower the learning rate, or check the measurements and the "
+    "prior's precision"
+)
+_MEMORY = (
+    "the guide keeps the parameters of the step before. Take fewer chains (num_particles of the loss), timesteps or "
+    "images"
+)
 
 
 @dataclass
@@ -71,6 +65,40 @@ def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.T
         yield pairs
     finally:
         del loss._get_trace
+
+
+@contextmanager
+def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
+    """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
+    if not pyro.settings.get("module_local_params"):
+        yield
+        return
+    store = pyro.get_param_store()
+    before = set(store.keys())
+    try:
+        with pyro.settings.context(module_local_params=False):
+            if isinstance(guide, Guide):  # some AutoGuides hand theirs over at a first call, exchanged for others
+                with isolated(), torch.no_grad(), poutine.block():
+                    guide(y)
+            yield
+    finally:
+        own = {id(p) for p in guide.parameters()} if isinstance(guide, torch.nn.Module) else set()
+        for name in [n for n, p in store.named_parameters() if n not in before and id(p) in own]:
+            del store[name]
+
+
+@contextmanager
+def _gradients() -> Iterator[poutine.trace]:
+    """What records the parameters that a step meets; their gradients are gone at the end, however it comes."""
+    params = poutine.trace(param_only=True)
+    try:
+        yield params
+    finally:
+        zero_grads(_parameters(params).values())
+
+
+def _parameters(params: poutine.trace) -> dict[str, Tensor]:
+    return {name: site["value"].unconstrained() for name, site in params.trace.nodes.items()}
 
 
 def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
@@ -110,7 +138,7 @@ def fit(
     optim: pyro.optim.PyroOptim | None = None,
     loss: Trace_ELBO | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
+    callback: Callable[[int, float, dict[str, Tensor]], object] | None = None,
 ) -> FitResult:
     """Fit a guide by stochastic variational inference, as ``SVI.step`` in a loop would.
 
@@ -125,11 +153,13 @@ def fit(
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
-        callback: called as ``callback(step, loss, terms)`` after each step.
+        callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
+            itself.
 
     Raises:
-        NonFiniteError: where the loss or a gradient is not finite; the parameters stay those of
-            the last good step.
+        NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
+            the site. The parameters stay those of the last good step.
+        OutOfMemory: where the memory does not suffice; the same of the parameters.
         ValueError: for fewer than one step, or generators of another number.
     """
     if num_steps < 1:
@@ -144,37 +174,34 @@ def fit(
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
-    with model.fitting() if known else nullcontext():
+    with ExitStack() as around:
+        around.enter_context(_in_the_store(guide, y))
+        if known:
+            around.enter_context(model.prior.frozen())
+            around.enter_context(model.fitting())
         for step in range(num_steps):
-            with (
-                poutine.trace(param_only=True) as params,
-                _recording(loss) as pairs,
-                noise,
-                warnings.catch_warnings(),
-            ):
-                # Pyro warns of a NaN and goes on; _check stops instead.
-                warnings.filterwarnings("ignore", "Encountered", UserWarning)
-                value = svi.loss_and_grads(model, guide, y)
-            parameters = {
-                name: site["value"].unconstrained() for name, site in params.trace.nodes.items()
-            }
-            terms = _terms(pairs, num_images, loss.num_particles * dims)
-            _check(step, value, terms, parameters)
-            svi.optim(parameters.values())
-            zero_grads(parameters.values())
+            with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
+                with params, _recording(loss) as pairs, noise, warnings.catch_warnings():
+                    # Pyro warns of a NaN and goes on; _check stops instead.
+                    warnings.filterwarnings("ignore", "Encountered", UserWarning)
+                    value = svi.loss_and_grads(model, guide, y)
+                terms = _terms(pairs, num_images, loss.num_particles * dims)
+                parameters = _parameters(params)
+                _check(value, terms, parameters)
+                svi.optim(parameters.values())
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())
-            if callback is not None:
-                callback(step, value, terms)
+            if callback is not None and callback(step, value, terms) is True:
+                break
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
 
 
-def _check(step: int, value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
+def _check(value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
     """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
     bad = None
-    if not torch.isfinite(torch.tensor(value)):
+    if not torch.isfinite(torch.tensor(value, device="cpu")):
         sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
         bad = (sites[0] if sites else "the bound", "the bound's term")
     else:
@@ -183,5 +210,4 @@ def _check(step: int, value: float, terms: dict[str, Tensor], parameters: dict[s
                 bad = (name, "the gradient")
                 break
     if bad is not None:
-        zero_grads(parameters.values())
-        raise NonFiniteError(step, *bad)
+        raise NonFiniteError(bad[0], f"{bad[1]} of {bad[0]} is not finite")

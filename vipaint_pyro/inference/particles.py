@@ -9,6 +9,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from vipaint_pyro.distributions import FromNoise
+from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.prediction import Prediction
@@ -86,7 +88,7 @@ class Cloud:
         self._resample()
 
     def _look(self, z: Tensor, t: int, twist: bool) -> None:
-        prior, seen, self.t = self.model.prior, self.measurement, t
+        prior, seen, self.t, self.twist = self.model.prior, self.measurement, t, twist
         with torch.set_grad_enabled(twist):
             z = z.detach().requires_grad_(twist)
             z0 = z if t == CLEAN else prior.denoise(z, t)
@@ -95,27 +97,37 @@ class Cloud:
                 (self.pull,) = torch.autograd.grad(log_likelihood.sum(), z)
         self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
 
+    def put(self, z: Tensor) -> None:
+        """Put the particles elsewhere at their time, with the weights that they have.
+
+        Raises:
+            ValueError: for latents of another shape.
+        """
+        if z.shape != self.z.shape:
+            raise ValueError(f"latents in place of others have their shape {tuple(self.z.shape)}, not {tuple(z.shape)}")
+        self._look(z.to(self.z), self.t, self.twist)
+
     def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
-        """A draw of q; of a Gaussian from each image's own stream."""
+        """A draw of q; of a Gaussian, or what is made of one, from each image's own stream."""
         normal = q.base_dist if isinstance(q, dist.Independent) else q
         if isinstance(normal, dist.Normal):
             shape = (*sample_shape, *normal.loc.shape)
             return normal.loc + normal.scale * self.streams.normal(shape, len(shape) - 4, normal.loc)
+        if isinstance(q, FromNoise):
+            wide = q.expand((*sample_shape, *q.batch_shape))
+            images = len(wide.batch_shape) - 1
+            return wide.from_noise(lambda shape, like: self.streams.normal(shape, images, like))
         return q.sample(torch.Size(sample_shape))
 
-    def check(self, step: int, t: int) -> None:
-        """Raise FloatingPointError where a particle, what is known of it, or an image's weights stop being finite."""
+    def check(self, t: int) -> None:
+        """Raise NonFiniteError where a particle, what is known of it, or an image's weights stop being finite."""
         known = [v for v in (self.z, self.z0, self.pull) if v is not None]
         if not all(torch.isfinite(v).all() for v in known):
-            raise FloatingPointError(
-                f"a particle is no longer finite at step {step} (time {t}): where the noise in y is small a plug-in "
-                "likelihood pulls too hard, take MomentMatched; or take more steps"
-            )
+            advice = "a plug-in likelihood pulls too hard where y has little noise: take MomentMatched, or more steps"
+            raise NonFiniteError("a particle", time=t, advice=advice)
         if self.weigh and not torch.isfinite(self.log_weights.logsumexp(0)).all():
-            raise FloatingPointError(
-                f"no particle has a finite weight at step {step} (time {t}): the guide does not reach the posterior "
-                "there; fit it longer, or use more particles"
-            )
+            advice = "the guide does not reach the posterior there; fit it longer, or use more particles"
+            raise NonFiniteError("the weight of every particle", time=t, advice=advice)
 
     def _resample(self) -> None:
         """Resample the images whose effective sample size is low."""
@@ -144,10 +156,10 @@ class Cloud:
     def finish(self) -> Particles:
         n = self.z.shape[1]
         if not self.weigh:
-            none = torch.zeros(0, n)
-            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z)))
+            none = torch.zeros(0, n, dtype=self.z.dtype, device="cpu")
+            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z), device="cpu"))
         left = (self.log_weights != 0).any(0)
         self._replace(left)
         self.resampled[-1] = self.resampled[-1] | left
-        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T])
+        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T], device="cpu")
         return Particles(self.z, self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors)

@@ -17,6 +17,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.inference.particles import Cloud, Particles
 from vipaint_pyro.inference.weights import draw_path, log_marginal, log_path_density
@@ -69,7 +70,7 @@ def run_smc(
     *,
     start: Tensor | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, int, Tensor, Tensor], None] | None = None,
+    callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | None] | None = None,
 ) -> Particles:
     """Draw images given y, the fitted guide proposing and the model weighing.
 
@@ -83,11 +84,13 @@ def run_smc(
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         generator: one, or a list with one per image; None takes the global state.
-        callback: called after each move as ``callback(step, t, z, z0)``.
+        callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
+            the particles, which keep their weights, and after True itself no further move is made.
 
     Raises:
         ValueError: for too many steps, or weights asked for particles that come with none.
-        FloatingPointError: where no particle has a finite weight.
+        NonFiniteError: where a particle is not finite, or none has a finite weight; names the step and the time.
+        OutOfMemory: where the memory does not suffice; names the step.
     """
     prior, times, num_steps = model.prior, model.timesteps, settings.num_steps
     if not 1 <= num_steps <= times[-1] + 1:
@@ -104,13 +107,26 @@ def run_smc(
         guided = iter([(start, times[-1], 0.0)])
     twisted = (_twisted(cloud, t, s) for t, s in zip(below, below[1:]))
     with model.predictions():
-        for step, (z, t, increment) in enumerate(chain(guided, twisted)):
-            cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
-            cloud.check(step, t)
+        moves, step = chain(guided, twisted), 0
+        while True:
+            with located("smc", step, memory="lower num_particles: they are one population, moved at once"):
+                move = next(moves, None)
+                if move is None:
+                    break
+                z, t, increment = move
+                cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
+                cloud.check(t)
             if callback is not None:
-                callback(step, t, cloud.z, cloud.z0)
+                answer = callback(step, t, cloud.z, cloud.z0)
+                if answer is True:
+                    break
+                if answer is not None and answer is not False:
+                    with located("smc", step, t):
+                        cloud.put(answer)
+            step += 1
     result = cloud.finish()
-    result.images = prior.decode(result.images)
+    with located("decoding", memory="lower num_particles"):
+        result.images = prior.decode(result.images)
     return result
 
 

@@ -12,13 +12,14 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.prediction import Prediction
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["Path", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
 

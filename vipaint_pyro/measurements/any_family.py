@@ -112,13 +112,21 @@ class Family(Noise):
             operator: the measurement.
             y: not looked at.
             x: images (*, N, C, H, W).
-            noise: a seed per image, which its draw depends on alone; the global random state is left as it is.
+            noise: a seed per image, which its draws depend on alone, each sample's on its number; the global random
+                state is left as it is.
         """
         if not self.stop_at_noise:
             return 0.0
         with torch.no_grad():
-            drawn, loc = [], operator(x)
-            for n, seed in enumerate(noise.seeds()):
-                with isolated(seed):
-                    drawn.append(self.family(loc[..., n : n + 1, :, :, :]).sample())
-            return self.distance(operator, torch.cat(drawn, -4), x)
+            loc = operator(x)
+            samples, seeds = loc.reshape(-1, *loc.shape[-4:]).split(1), noise.seeds()
+            drawn = [self._drawn(one, [seed + i for seed in seeds]) for i, one in enumerate(samples, noise.first)]
+            return self.distance(operator, torch.cat(drawn).reshape(loc.shape), x)
+
+    def _drawn(self, loc: Tensor, seeds: list[int]) -> Tensor:
+        """A draw of every entry of one sample, (1, N, C', H', W'), each image's from its seed."""
+        drawn = []
+        for one, seed in zip(loc.split(1, -4), seeds, strict=True):
+            with isolated(seed):
+                drawn.append(self.family(one).sample())
+        return torch.cat(drawn, -4)

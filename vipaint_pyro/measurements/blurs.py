@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vipaint_pyro.measurements.checks import check_images, whole
+from vipaint_pyro.measurements.checks import LARGEST_KERNEL, check_images, whole
 from vipaint_pyro.measurements.degradation import Degradation
 from vipaint_pyro.measurements.motion import segment
 from vipaint_pyro.measurements.separable import Separable, filter_matrix, reflected
@@ -45,7 +45,7 @@ class Blur(Degradation):
         device: torch.device | str | None = None,
     ) -> None:
         (channels, *size), num_images = check_images(image_shape, num_images)
-        kernel = torch.as_tensor(kernel).detach().to("cpu", torch.float64)
+        kernel = torch.as_tensor(kernel, device="cpu").detach().to(torch.float64)
         if kernel.ndim != 2 or any(n % 2 == 0 for n in kernel.shape):
             raise ValueError(f"kernel has shape (h, w), both odd, but came with {tuple(kernel.shape)}")
         if not kernel.isfinite().all() or not kernel.sum() > 0:
@@ -103,7 +103,7 @@ class GaussianBlur(Separable):
         self.kernel_size, self.std = _odd(kernel_size), float(std)
         if not 0 < self.std < math.inf:
             raise ValueError(f"std is a positive number of pixels, but is {std}")
-        offsets = torch.arange(self.kernel_size, dtype=torch.float64) - self.kernel_size // 2
+        offsets = torch.arange(self.kernel_size, dtype=torch.float64, device="cpu") - self.kernel_size // 2
         taps = torch.softmax(-0.5 * (offsets / self.std) ** 2, 0)
         rows, columns = (_convolution(taps, n) for n in image_shape[1:])
         super().__init__(image_shape, rows, columns, num_images, device)
@@ -151,19 +151,19 @@ class MotionBlur(Blur):
 
 
 def _odd(kernel_size: int) -> int:
-    if whole("kernel_size", kernel_size) % 2 == 0:
+    if whole("kernel_size", kernel_size, most=LARGEST_KERNEL) % 2 == 0:
         raise ValueError(f"kernel_size is odd, so that the kernel has a middle, but is {kernel_size}")
     return int(kernel_size)
 
 
 def _padding(size: int, margin: int) -> Tensor:
     """The matrix (size + 2 margin, size) that pads an axis by reflection."""
-    indices = reflected(torch.arange(-margin, size + margin), size)[:, None]
-    return filter_matrix(torch.ones(indices.shape, dtype=torch.float64), indices, size)
+    indices = reflected(torch.arange(-margin, size + margin, device="cpu"), size)[:, None]
+    return filter_matrix(torch.ones(indices.shape, dtype=torch.float64, device="cpu"), indices, size)
 
 
 def _convolution(taps: Tensor, size: int) -> Tensor:
     """The matrix (size, size) of a convolution with an odd number of taps."""
-    offsets = torch.arange(len(taps)) - len(taps) // 2
-    indices = torch.arange(size)[:, None] - offsets
+    offsets = torch.arange(len(taps), device="cpu") - len(taps) // 2
+    indices = torch.arange(size, device="cpu")[:, None] - offsets
     return filter_matrix(taps.expand(size, -1), reflected(indices, size), size)

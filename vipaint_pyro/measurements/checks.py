@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro import settings
+from vipaint_pyro.settings import MOST
+
 __all__ = []
 
 
-def whole(name: str, value, least: int = 1) -> int:
-    """The value as an int; a ValueError that names it where it is no whole number, or below ``least``."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is a whole number of at least {least}, but is {value!r}")
+#: The largest side of an image, in pixels, and of a kernel.
+LARGEST_SIDE, LARGEST_KERNEL = 2**15, 2047
+
+
+def whole(name: str, value, least: int = 1, most: int = MOST) -> int:
+    """The value as an int; a ValueError that names it where it is no whole number, or out of these bounds."""
+    kind = settings.whole(least, most)
+    if not kind.check(value):
+        raise ValueError(f"{name} {kind.expected(value)}, but is {value!r}")
     return int(value)
 
 
@@ -23,7 +30,8 @@ def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int
     shape = tuple(image_shape)
     if len(shape) != 3:
         raise ValueError(f"image_shape is (C, H, W), but is {shape}")
-    return tuple(whole("each size in image_shape", n) for n in shape), whole("num_images", num_images)
+    sizes = tuple(whole("each size in image_shape", n, most=LARGEST_SIDE) for n in shape)
+    return sizes, whole("num_images", num_images)
 
 
 def check_shape(name: str, v: Tensor, shape: Sequence[int]) -> None:

@@ -36,7 +36,7 @@ class Grayscale(Degradation):
         (channels, height, width), num_images = check_images(image_shape, num_images)
         if channels != 3:
             raise ValueError(f"colourisation is for images of 3 channels, red, green and blue, not of {channels}")
-        weights = torch.tensor(LUMA, dtype=torch.float64)[:, None, None]
+        weights = torch.tensor(LUMA, dtype=torch.float64, device="cpu")[:, None, None]
         super().__init__((3, height, width), (1, height, width), num_images, (weights,), device)
 
     def estimate(self, y: Tensor) -> Tensor:

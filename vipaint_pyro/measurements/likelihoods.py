@@ -21,7 +21,7 @@ __all__ = ["Gaussian", "Laplace", "Noiseless"]
 def check_noise(name: str, scale: float | Tensor) -> None:
     """Raise ValueError where the scale of a likelihood is not finite and positive."""
     real = isinstance(scale, Tensor) or (isinstance(scale, numbers.Real) and not isinstance(scale, bool))
-    if not real or not (torch.isfinite(torch.as_tensor(scale)) & (torch.as_tensor(scale) > 0)).all():
+    if not real or not (torch.isfinite(value := torch.as_tensor(scale, device="cpu")) & (value > 0)).all():
         raise ValueError(f"the scale of {name} is finite and positive, but is {scale!r}; for no noise take Noiseless()")
 
 

@@ -83,7 +83,8 @@ class LinearMap(LinearOperator):
     def _tried(self, dtype: torch.dtype, device: torch.device | str | None) -> tuple[int, int, int]:
         """(C', H', W'), once the function has passed."""
         generator = torch.Generator().manual_seed(0)
-        u, v = torch.randn(2, 3, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype)
+        noise = torch.randn(2, 3, *self.image_shape, generator=generator, dtype=torch.float64, device="cpu")
+        u, v = noise.to(device, dtype)
         with torch.enable_grad():
             Au = tried(self.function, u.requires_grad_())
         if not isinstance(Au, Tensor) or not Au.is_floating_point():

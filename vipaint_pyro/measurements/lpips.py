@@ -9,10 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 __all__ = ["LPIPS", "shared_lpips"]
+
+#: Pictures that go through the network at once.
+CHUNK = 64
 
 
 class LPIPS(nn.Module):
@@ -62,12 +66,20 @@ class LPIPS(nn.Module):
             raise FileNotFoundError(f"LPIPS weights {path} not found")
         if path.suffix != ".safetensors":
             raise ValueError(f"LPIPS weights come as a .safetensors file, not {path.name}")
-        given = {k.removeprefix("features."): v.float() for k, v in load_file(path).items()}
+        try:
+            read = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"LPIPS weights {path} cannot be read as safetensors: {error}") from error
+        given = {k.removeprefix("features."): v.float() for k, v in read.items()}
         # lpips cuts torchvision's `features` into slices and keeps the layers' numbers as names.
         slots = {k.split(".", 1)[1]: k for k in self._net.net.state_dict()}
         if slots.keys() - given.keys():
             missing = ", ".join(sorted(slots.keys() - given.keys()))
             raise ValueError(f"{path} lacks the backbone's tensors {missing}")
+        state = self._net.net.state_dict()
+        odd = [k for k in slots if given[k].shape != state[slots[k]].shape or not given[k].isfinite().all()]
+        if odd:
+            raise ValueError(f"{path} has tensors of other shapes than the backbone, or not finite: {', '.join(odd)}")
         self._net.net.load_state_dict({slots[k]: given[k] for k in slots})
 
     def forward(self, x: Tensor, truth: Tensor) -> Tensor:
@@ -78,7 +90,8 @@ class LPIPS(nn.Module):
         truth = truth.expand(x.shape)
         batch, shape = x.shape[:-3], x.shape[-3:]
         pair = [self._prepare(v.reshape(-1, *shape)) for v in (x, truth)]
-        return self._net(*pair).reshape(batch)
+        parts = zip(*(v.split(CHUNK) for v in pair), strict=True)
+        return torch.cat([self._net(a, b) for a, b in parts]).reshape(batch)
 
     @staticmethod
     def _prepare(x: Tensor) -> Tensor:
@@ -89,10 +102,6 @@ class LPIPS(nn.Module):
         if short < 64:
             x = nn.functional.interpolate(x, scale_factor=64 / short, mode="bilinear", align_corners=False)
         return x
-
-
-#: Pictures that go through the network at once.
-CHUNK = 64
 
 
 class _Distance(LPIPS):

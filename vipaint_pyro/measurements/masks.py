@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from vipaint_pyro.randomness import drawn_on
+
 __all__ = ["MASKS", "box_mask", "random_mask", "rotated_window", "small_mask"]
 
 #: Masks drawn and thrown away before :func:`random_mask` gives up.
@@ -40,10 +42,10 @@ def rotated_window(
     """
     height, width = size
     if angle is None:
-        angle = torch.randint(360, (), generator=generator).item()
+        angle = torch.randint(360, (), generator=generator, device=drawn_on(generator)).item()
     angle = math.radians(angle)
-    rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
-    columns = torch.arange(width, dtype=torch.float64)[None] - (width - 1) / 2
+    rows = torch.arange(height, dtype=torch.float64, device="cpu")[:, None] - (height - 1) / 2
+    columns = torch.arange(width, dtype=torch.float64, device="cpu")[None] - (width - 1) / 2
     across = rows * math.cos(angle) - columns * math.sin(angle)
     along = rows * math.sin(angle) + columns * math.cos(angle)
     on_line = across.abs() < 1e-9
@@ -88,7 +90,7 @@ def random_mask(
         raise ValueError(f"of {pixels} pixels no whole number is a fraction strictly between {lo:g} and {hi:g}")
     k = min(lo + hi, 1.0) + 1e-9  # 10 (0.1 + 0.7) is 7.999...
     for _ in range(MAX_TRIES):
-        hole = torch.zeros(height, width, dtype=torch.bool)
+        hole = torch.zeros(height, width, dtype=torch.bool, device="cpu")
         for _ in range(_whole(0, max(1, int(10 * k) - 1), generator)):
             _fill(hole, (height // 2, width // 2), generator)
         for _ in range(_whole(0, max(0, int(5 * k) - 1), generator)):
@@ -158,7 +160,7 @@ def box_mask(
         corner = [c - s // 2 for c, s in zip(centre, sides, strict=True)]
         if not all(0 <= c <= n - s for c, s, n in zip(corner, sides, (height, width))):
             raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels about {tuple(centre)} reaches out of the image")
-    observed = torch.ones(1, height, width, dtype=torch.bool)
+    observed = torch.ones(1, height, width, dtype=torch.bool, device="cpu")
     observed[:, corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]] = False
     return observed
 
@@ -181,12 +183,13 @@ def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
 
 def _whole(low: int, high: int, generator: torch.Generator | None) -> int:
     """A whole number, uniform on low ... high, both included."""
-    return int(torch.randint(low, high + 1, (), generator=generator))
+    return int(torch.randint(low, high + 1, (), generator=generator, device=drawn_on(generator)))
 
 
 def _fraction(low: float, high: float, generator: torch.Generator | None) -> float:
     """A number, uniform on [low, high)."""
-    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+    u = torch.rand((), generator=generator, dtype=torch.float64, device=drawn_on(generator))
+    return low + (high - low) * float(u)
 
 
 def _fill(hole: Tensor, below: tuple[int, int], generator: torch.Generator | None) -> None:
@@ -210,7 +213,7 @@ def _stroke(size: tuple[int, int], generator: torch.Generator | None) -> Tensor:
     for i in range(segments):
         heading = _fraction(low, high, generator)
         heading = heading if i % 2 else 2 * math.pi - heading
-        normal = float(torch.randn((), generator=generator, dtype=torch.float64))
+        normal = float(torch.randn((), generator=generator, dtype=torch.float64, device=drawn_on(generator)))
         length = min(max(reach + reach / 2 * normal, 0.0), 2 * reach)
         x, y = corners[-1]
         x, y = x + length * math.cos(heading), y + length * math.sin(heading)
@@ -221,9 +224,9 @@ def _stroke(size: tuple[int, int], generator: torch.Generator | None) -> Tensor:
 
 def _near_line(size: tuple[int, int], corners: Sequence[tuple[float, float]], radius: float) -> Tensor:
     """Which pixels (H, W) have their centre within ``radius`` of a polyline through (x, y) points."""
-    y = torch.arange(size[0], dtype=torch.float64)[:, None]
-    x = torch.arange(size[1], dtype=torch.float64)[None]
-    near = torch.zeros(size, dtype=torch.bool)
+    y = torch.arange(size[0], dtype=torch.float64, device="cpu")[:, None]
+    x = torch.arange(size[1], dtype=torch.float64, device="cpu")[None]
+    near = torch.zeros(size, dtype=torch.bool, device="cpu")
     for (x0, y0), (x1, y1) in zip(corners, corners[1:]):
         dx, dy = x1 - x0, y1 - y0
         along = ((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-12)

@@ -16,6 +16,7 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.wording import counted
 
 __all__ = ["Measurement", "check_fits", "check_operator", "check_y"]
 
@@ -40,7 +41,7 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
         raise TypeError(f"y is a tensor of shape (N, C', H', W'), not {type(y).__name__}")
     observed = operator.observed
     if y.ndim and y.shape[0] != observed.shape[0]:
-        raise ValueError(f"y holds {y.shape[0]} images, but {observed.shape[0]} are measured")
+        raise ValueError(f"y holds {counted(y.shape[0], 'image')}, but {observed.shape[0]} are measured")
     if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
         raise ValueError(
             f"y has the shape of what is observed, {tuple(observed.shape)} (channels may be shared), "

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import LARGEST_KERNEL
+
 __all__ = ["segment"]
 
 
@@ -32,6 +34,8 @@ def segment(length: float, angle: float, kernel_size: int | None = None) -> Tens
     """
     if not 0 < length < math.inf:
         raise ValueError(f"length is a positive number of pixels, but is {length}")
+    if length >= LARGEST_KERNEL:
+        raise ValueError(f"length is a number of pixels below {LARGEST_KERNEL}, but is {length:g}")
     if not math.isfinite(angle):
         raise ValueError(f"angle is a finite number of degrees, but is {angle}")
     least = 2 * math.ceil(length / 2) + 1
@@ -39,11 +43,12 @@ def segment(length: float, angle: float, kernel_size: int | None = None) -> Tens
     if size < least:
         raise ValueError(f"a motion over {length:g} pixels needs a kernel_size of at least {least}, but has {size}")
     half = length / 2
-    direction = torch.tensor([-math.sin(math.radians(angle)), math.cos(math.radians(angle))], dtype=torch.float64)
-    lines = torch.arange(-(size // 2), size // 2 + 1, dtype=torch.float64)
+    radians = math.radians(angle)
+    direction = torch.tensor([-math.sin(radians), math.cos(radians)], dtype=torch.float64, device="cpu")
+    lines = torch.arange(-(size // 2), size // 2 + 1, dtype=torch.float64, device="cpu")
     steep = direction[direction.abs() > 1e-12]
     crossings = (lines[:, None] / steep).flatten()
-    ends = torch.tensor([-half, half], dtype=torch.float64)
+    ends = torch.tensor([-half, half], dtype=torch.float64, device="cpu")
     s = torch.cat([crossings[crossings.abs() < half], ends]).sort().values
     # Gauss-Legendre's two points on each piece, exact up to cubics.
     middle, reach = (s[1:] + s[:-1]) / 2, (s[1:] - s[:-1]) / 2

@@ -82,7 +82,8 @@ class Nonlinear(Operator):
         self.function, self.start, self._dtype = function, start, dtype
         self.likelihood = family if isinstance(family, Family) else Family(family)
         generator = torch.Generator().manual_seed(0)
-        x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64).to(device, dtype) * 2 - 1
+        x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64, device="cpu")
+        x = x.to(device, dtype) * 2 - 1
         with torch.no_grad():
             loc = tried(function, x)
             if not isinstance(loc, Tensor):

@@ -55,7 +55,7 @@ class Separable(Degradation):
 
 def filter_matrix(weights: Tensor, indices: Tensor, size: int) -> Tensor:
     """The matrix (M, size) whose row m holds ``weights[m]`` at ``indices[m]``, both (M, K); repeated ones add up."""
-    matrix = torch.zeros(len(weights), size, dtype=weights.dtype)
+    matrix = torch.zeros(len(weights), size, dtype=weights.dtype, device=weights.device)
     return matrix.scatter_add_(1, indices, weights)
 
 

@@ -67,13 +67,13 @@ class SuperResolution(Separable):
 
 
 def _average(size: int, s: int) -> Tensor:
-    return torch.eye(size // s, dtype=torch.float64).repeat_interleave(s, 1) / s
+    return torch.eye(size // s, dtype=torch.float64, device="cpu").repeat_interleave(s, 1) / s
 
 
 def _bicubic(size: int, s: int) -> Tensor:
     # Measured pixel j covers pixels j s ... (j + 1) s - 1, and the kernel is centred in their middle.
-    centres = (torch.arange(size // s, dtype=torch.float64)[:, None] + 0.5) * s - 0.5
-    taps = centres.floor().long() + torch.arange(1 - 2 * s, 2 * s + 1)
+    centres = (torch.arange(size // s, dtype=torch.float64, device="cpu")[:, None] + 0.5) * s - 0.5
+    taps = centres.floor().long() + torch.arange(1 - 2 * s, 2 * s + 1, device="cpu")
     # The weights of a kernel stretched by a whole number add up to 1 as they are.
     return filter_matrix(_keys((taps - centres) / s) / s, mirrored(taps, size), size)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit
+from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit, with_mask
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.wording import counted
 
 __all__ = ["masked", "measured", "to_y"]
 
@@ -22,12 +23,14 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
 
     Args:
         image: PIL, array or tensor, one, a list or a batch; see :func:`vipaint_pyro.images.to_unit`.
-        mask: of the same kinds, white = to be filled; see :func:`vipaint_pyro.images.to_observed`.
+        mask: of the same kinds, white = to be filled; see :func:`vipaint_pyro.images.to_observed`. ``"alpha"``: what is
+            transparent in PIL images.
         prior: whose images, precision and device are meant.
 
     Raises:
         TypeError, ValueError: for pictures that the prior does not take, or masks of another size or number.
     """
+    image, mask = with_mask(image, mask)
     unit = to_unit(image, prior.image_shape)
     observed = to_observed(mask, len(unit), prior.image_shape[1:])
     operator = Inpainting(observed.to(prior.device))
@@ -37,7 +40,8 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
 
 def measured(image, operator: Operator, prior: DiffusionPrior) -> Measurement:
     """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
-    return Measurement.of(operator, to_y(image, operator, prior))
+    y = to_y(image, operator, prior)
+    return Measurement.of(operator.to(prior.device), y)
 
 
 def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
@@ -62,6 +66,7 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
     """
     check_operator(operator)
     check_fits(operator, prior)
+    operator = operator.to(prior.device)  # made where its user was
     observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
     n = observed.shape[0]
     with torch.no_grad():
@@ -72,7 +77,7 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
     taker = "this operator measures"
     u = to_unit(image, shape, taker, slack=NOISE) if pictures else to_numbers(image, shape, taker)
     if len(u) != n:
-        raise ValueError(f"{len(u)} images, but the operator measures {n}")
+        raise ValueError(f"{counted(len(u), 'image')}, but the operator measures {n}")
     # 1 itself for pictures: half precision does not give A 1 to the last digit.
     y = 2 * u - (1 if pictures else level.to(u)) if linear else u
     return torch.where(observed, y.to(**like), 0)

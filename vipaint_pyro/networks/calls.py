@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Condition", "call_network", "check_network", "patch_size"]
+from vipaint_pyro.networks.kinds import kind_of, kinds, unwrapped
+
+__all__ = ["NETWORKS", "Condition", "call_network", "check_network", "patch_size"]
 
 #: What a network takes beside z and its time: tensors by name, each with a leading axis B.
 Condition = Mapping[str, Tensor]
@@ -63,23 +65,32 @@ _CALLS: dict[str, Callable[[nn.Module, Tensor, Tensor, Condition], Tensor]] = {
 }
 
 
-def check_network(name: str) -> None:
-    """Raise ValueError where no interface is known for a class of networks."""
-    if name not in _CALLS:
-        raise ValueError(f"a network of the class {name} cannot be called here; known are {', '.join(_CALLS)}")
+#: The classes of networks that can be called.
+NETWORKS = tuple(_CALLS)
+
+
+def check_network(network: nn.Module) -> None:
+    """Raise ValueError where no interface is known for a network of diffusers' kind."""
+    inner = unwrapped(network)
+    if "ConfigMixin" in kinds(inner) and kind_of(inner, NETWORKS) is None:
+        raise ValueError(
+            f"a network of the class {type(inner).__name__} cannot be called here; known are {', '.join(NETWORKS)}, "
+            "and classes derived from them"
+        )
 
 
 def patch_size(network: nn.Module) -> int:
     """The side of a token in latent pixels; 1 for a network without tokens."""
-    if type(network).__name__ == "FluxTransformer2DModel":
+    if kind_of(network, NETWORKS) == "FluxTransformer2DModel":
         return 2  # its config's patch_size counts the packed tokens, which are 2x2 already
-    return getattr(network.config, "patch_size", None) or 1
+    return unwrapped(network).config.get("patch_size", None) or 1
 
 
 def call_network(network: nn.Module, z: Tensor, time: Tensor, condition: Condition | None = None) -> Tensor:
     """The output of a diffusers network, with z's first two axes and size (more channels where it gives them).
 
-    Networks of other classes are called as a ``UNet2DModel`` is.
+    What the network is wrapped in is called; networks of other classes are called as a ``UNet2DModel`` is.
     """
-    call = _CALLS.get(type(network).__name__, _class_conditional)
+    kind = kind_of(network, NETWORKS)
+    call = _class_conditional if kind is None else _CALLS[kind]
     return call(network, z, time, condition or {})

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
-from vipaint_pyro.priors.pretrained.loading import load_components, load_part, quiet_loading
-from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, encode
+from vipaint_pyro.priors.pretrained.pipeline import load_pipeline
+from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, checked_prompts, encode, sized
 
 __all__ = ["PriorPipeline"]
 
@@ -98,32 +97,16 @@ class PriorPipeline(DiffusionPipeline):
 
         Args:
             pretrained_model_name_or_path: see :func:`vipaint_pyro.priors.pretrained.folder.resolve`.
-            kwargs: what ``DiffusionPipeline.from_pretrained`` takes (``dtype``, ``variant``,
-                ``revision``, ``cache_dir``, ``local_files_only``, components ...), and
-                ``null_class``, ``class_names`` and ``image_size``. Weights are read from safetensors only.
+            kwargs: components (``unet=`` ...) in place of the folder's, ``dtype``, ``variant`` of the weights
+                (``"fp16"``), ``revision``, ``cache_dir``, ``local_files_only`` and what else of diffusers says how
+                a hub id is fetched or where weights are put (``device_map`` ...); ``null_class``, ``class_names``
+                and ``image_size``. Weights are read from safetensors only.
 
         Raises:
             ValueError, OSError: where it is no prior that can be loaded; says why.
+            TypeError: for an option that there is not.
         """
-        if kwargs.pop("use_safetensors", True) is not True:
-            raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
-        hub = ("cache_dir", "revision", "local_files_only", "token", "proxies", "force_download", "variant")
-        options = {k: kwargs.pop(k) for k in hub if k in kwargs}
-        folder = resolve(pretrained_model_name_or_path, **options)
-        if not (folder / "model_index.json").is_file():
-            return cls(**load_components(folder, **kwargs, **options))
-        if "variant" in options:
-            kwargs["variant"] = options["variant"]
-        for name, value in read_labels(folder).items():
-            kwargs.setdefault(name, value)
-        kwargs = quiet_loading(kwargs)
-        taken = {"torch_dtype": kwargs.get("torch_dtype") or kwargs.get("dtype") or torch.float32}
-        taken |= {name: kwargs[name] for name in ("variant", "low_cpu_mem_usage") if name in kwargs}
-        if not {"device_map", "quantization_config"} & kwargs.keys():  # these are diffusers' own to load
-            for name, part in model_parts(folder).items():
-                if name not in kwargs:
-                    kwargs[name] = load_part(name, part, taken)
-        return super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
+        return load_pipeline(cls, super().from_pretrained, pretrained_model_name_or_path, kwargs)
 
     @property
     def prior(self) -> DiffusionPrior:
@@ -142,6 +125,9 @@ class PriorPipeline(DiffusionPipeline):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
         """What the network takes for a prompt, to be given as ``prompt_embeds`` once or many times.
 
+        Encoders and tokenizers alone will do (``from_pretrained(..., unet=None, vae=None)``); the embeddings
+        go to a second pipeline without them.
+
         Args:
             prompt: one text, or N.
             negative_prompt: one, or N, that guidance leads away from; None leaves them out.
@@ -152,22 +138,15 @@ class PriorPipeline(DiffusionPipeline):
         Raises:
             ValueError: where the encoders are missing, the network takes no text, or the numbers differ.
         """
-        prior = self.prior
-        if not prior.needs:
-            raise ValueError("this prior takes no text: leave prompt out")
-        prompts = [prompt] if isinstance(prompt, str) else prompt
-        if not isinstance(prompts, (list, tuple)) or not prompts or not all(isinstance(text, str) for text in prompts):
-            raise ValueError(f"prompt is a text or a list of texts, not {prompt!r}")
-        negatives = negative_prompt
-        if negatives is not None:
-            negatives = [negatives] * len(prompts) if isinstance(negatives, str) else list(negatives)
-            if len(negatives) != len(prompts):
-                raise ValueError(f"{len(negatives)} negative prompts for {len(prompts)} prompts")
+        network, size = self.unet if self.unet is not None else self.transformer, None
+        if network is not None:
+            prior = self.prior
+            if not prior.needs:
+                raise ValueError("this prior takes no text: leave prompt out")
+            size = prior.image_shape[1:]
+        prompts, negatives = checked_prompts(prompt, negative_prompt)
         parts = {name: getattr(self, name) for name in (*TEXT_COMPONENTS, "transformer")}
-        network = self.unet if self.unet is not None else self.transformer
-        return encode(
-            network, parts, prompts, negatives, prior.image_shape[1:], self.config.force_zeros_for_empty_prompt
-        )
+        return encode(network, parts, prompts, negatives, size, self.config.force_zeros_for_empty_prompt)
 
     def free_text_encoders(self) -> None:
         """Drop the text encoders from memory; from here on, give ``prompt_embeds``."""
@@ -211,7 +190,7 @@ class PriorPipeline(DiffusionPipeline):
         guided = guidance_scale != 1 and not prior.guidance_embedded
         if not guided and (negative_prompt is not None or negative_prompt_embeds is not None):
             raise ValueError("a negative prompt does nothing without guidance: give a guidance_scale other than 1")
-        given, null = prompt_embeds, negative_prompt_embeds
+        given, null = (sized(v, prior.needs, prior.image_shape[1:]) for v in (prompt_embeds, negative_prompt_embeds))
         for name, embeds in (("prompt_embeds", given), ("negative_prompt_embeds", null)):
             if embeds is not None:
                 prior.conditioning.check_names(embeds, name)

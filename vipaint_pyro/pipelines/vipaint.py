@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from inspect import signature
 
 import torch
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
+from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import compose, from_model, to_output
+from vipaint_pyro.images import check_output, compose, from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured
-from vipaint_pyro.pipelines.prior import PriorPipeline
+from vipaint_pyro.pipelines import prior as priors  # diffusers' custom_pipeline wants one pipeline class in this file
+from vipaint_pyro.pipelines.asked import asked_sampler, saying
+from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers.alone import alone
-from vipaint_pyro.samplers.base import Sampler, Samples
-from vipaint_pyro.samplers.registry import make_sampler
+from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
 
@@ -47,20 +50,49 @@ class VIPaintOutput(BaseOutput):
     samples: Samples
 
 
-class VIPaintPipeline(PriorPipeline):
+def _output(samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str) -> VIPaintOutput:
+    """Samples as the caller wants them, the observed pixels put back."""
+    x = samples.images.detach().cpu()
+    raw = from_model(x)
+    composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
+    images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
+    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
+
+
+class VIPaintPipeline(priors.PriorPipeline):
     """Fill the masked part of an image, or restore one, with draws from a variational posterior.
 
     Its components, and how it is loaded, conditioned on labels or text and kept small, are those of
     :class:`~vipaint_pyro.pipelines.prior.PriorPipeline`.
     """
 
-    _callback_tensor_inputs = ["latents"]
-    _num_timesteps = 0
+    _callback_tensor_inputs = ["latents", *EMBEDDINGS.values()]
+    _num_timesteps, _interrupt, _guidance_scale, _guided = 0, False, 1.0, False
+
+    def begin(self, guidance_scale: float, num_timesteps: int, guided: bool) -> None:
+        """The state of a call that begins, as its callbacks see and change it."""
+        self._interrupt, self._num_timesteps = False, num_timesteps
+        self._guidance_scale, self._guided = guidance_scale, guided
 
     @property
     def num_timesteps(self) -> int:
-        """How many refinement steps the last call made."""
+        """How many refinement steps the last call was to make."""
         return self._num_timesteps
+
+    @property
+    def interrupt(self) -> bool:
+        """Whether the call is to make no further step; set by ``pipe._interrupt = True``."""
+        return self._interrupt
+
+    @property
+    def guidance_scale(self) -> float:
+        """The weight of guidance as it is; a callback changes it by ``pipe._guidance_scale``, from the next step on."""
+        return self._guidance_scale
+
+    @property
+    def do_classifier_free_guidance(self) -> bool:
+        """Whether the network is called with and without its condition."""
+        return self._guided and self._guidance_scale not in (0, 1)
 
     @torch.inference_mode(False)  # a fit needs gradients, whatever is around the call
     @torch.no_grad()
@@ -96,7 +128,8 @@ class VIPaintPipeline(PriorPipeline):
                 a list or a batch. With an operator, what it measured of images in [0, 1]: a small picture for
                 super-resolution, a blurred one for deblurring, any numbers for a linear map that does not keep
                 constants; for a nonlinear operator y itself, in the units of its family.
-            mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each.
+            mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each. ``"alpha"``: what
+                is transparent in the PIL images themselves (an opacity below one half).
             operator: in place of a mask, how the image was measured
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
@@ -111,15 +144,22 @@ class VIPaintPipeline(PriorPipeline):
             num_inference_steps: steps of the refinement, or of another method.
             generator: one for all images, or a list with one per image, which makes each image's
                 result independent of its neighbours. None takes the global random state.
-            output_type: ``"pil"``, ``"np"`` or ``"pt"``.
+            output_type: ``"pil"``, ``"np"`` or ``"pt"``; these two in the images' own precision, but at least float32.
             return_dict: False gives the tuple (images, predictions, guide, trace, samples).
             guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
                 fitted before, to draw from without fitting again.
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
-                refinement step, as in diffusers; ``latents`` (S, N, C, H, W) may be replaced.
-            callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``.
+                refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
+                (S, N, C, H, W) may be replaced. Where samples are drawn in chunks (the setting ``chunk``), S are those
+                of one, and each chunk counts its steps from 0. In it and in ``fit_callback``,
+                ``pipe._guidance_scale = w`` holds from the next step on, and after ``pipe._interrupt = True`` no
+                further step is made: the latents as they are then (of the guide as fitted until then) are decoded,
+                noise and all, and no further chunk is begun.
+            callback_on_step_end_tensor_inputs: of what ``callback_kwargs`` holds: ``latents``; of a text-conditional
+                prior under guidance ``prompt_embeds`` and what else its network takes (2 N, ...), null ones first;
+                their second half alone, given back, ends the guidance.
             settings: of the method; for VIPaint the fields of :class:`~vipaint_pyro.samplers.VIPaintSampler`
                 (``timesteps``, ``beta``, ``fit_steps`` ...).
 
@@ -131,19 +171,19 @@ class VIPaintPipeline(PriorPipeline):
 
         Raises:
             ValueError, TypeError: for anything that cannot be, before any computing.
-            FloatingPointError: where a number stops being finite.
+            NonFiniteError (a FloatingPointError), OutOfMemory (a MemoryError): where a number stops being finite, or
+                the memory does not suffice; says in one line in which phase and step, and what to do. Samples that had
+                been finished by then are the error's ``output``; of Ctrl-C likewise (``vipaint_pyro.faults.Stopped``).
         """
-        sampler, guide = self._sampler(method, guide, settings, num_inference_steps)
-        if output_type not in ("pil", "np", "pt"):
-            raise ValueError(f"output_type is 'pil', 'np' or 'pt', not {output_type!r}")
+        own = [name for name in signature(type(self).__call__).parameters if name not in ("self", "settings")]
+        sampler, guide, written = asked_sampler(method, guide, settings, num_inference_steps, own)
         for name, function in (("fit_callback", fit_callback), ("callback_on_step_end", callback_on_step_end)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is a function that is called after each step, not {function!r}")
-        unknown = [n for n in callback_on_step_end_tensor_inputs if n not in self._callback_tensor_inputs]
-        if unknown:
-            raise ValueError(f"callbacks can have {self._callback_tensor_inputs}, not {unknown}")
+        inputs = inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
 
         prior = self.prior
+        check_output(output_type, prior.image_shape[0])
         if (mask_image is None) == (operator is None):
             raise ValueError(
                 "give either a mask_image, to fill its white part, or the operator that measured the image"
@@ -154,7 +194,8 @@ class VIPaintPipeline(PriorPipeline):
             measurement, unit, observed = measured(image, operator, prior), None, None
         if guide is not None:
             sampler = sampler.from_guide(guide)
-        settled = sampler.settle(prior, measurement)  # before a prompt is encoded
+        with saying(written):
+            settled = sampler.settle(prior, measurement)  # before a prompt is encoded
         settled.check_samples(num_samples)
         conditioned = self.conditioned(
             measurement.num_images, class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds,
@@ -162,53 +203,30 @@ class VIPaintPipeline(PriorPipeline):
         )  # fmt: skip
         conditioned.check_images(measurement.num_images)
         NoiseStreams(generator, measurement.num_images)  # checks the generators
+        phases = settled.phases()
+        steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
         if free_text_encoders:
             self.free_text_encoders()
 
-        self._num_timesteps = settled.phases().get("refinement", 0)
-        with torch.enable_grad(), Bars(self, settled.phases()) as show:
-
-            def on_step(progress):
-                show(progress)
-                if progress.phase == "fit":
-                    return fit_callback and fit_callback(progress.step, progress.loss, progress.terms)
-                if callback_on_step_end is None:
-                    return None
-                given = {"latents": progress.z} if "latents" in callback_on_step_end_tensor_inputs else {}
-                result = callback_on_step_end(self, progress.step, progress.t, given) or {}
-                return result.get("latents")
-
+        chunks = -(-num_samples // settled.at_once(num_samples))
+        totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
+        with torch.enable_grad(), Bars(self, totals) as show:
             # A given guide may draw from other distributions than Gaussians, which Pyro takes from
             # the global state.
             first = generator[0] if isinstance(generator, (list, tuple)) else generator
-            with alone(), isolated(first.initial_seed()) if first is not None else nullcontext():
-                samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
-        self.maybe_free_model_hooks()
-        x = samples.images.detach().cpu()
-        raw = from_model(x)
-        composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
-        images, predictions = (
-            to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw)
-        )
-        output = VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
-        return output if return_dict else output.to_tuple()
+            try:
+                with alone(), isolated(first.initial_seed()) if first is not None else nullcontext(), steps as after:
 
-    @staticmethod
-    def _sampler(
-        method: str, guide: Guide | str | None, settings: dict, num_inference_steps: int | None
-    ) -> tuple[Sampler, Guide | None]:
-        """The method with its settings, and a fitted guide to draw from."""
-        if isinstance(guide, str):
-            if "guide_name" in settings:
-                raise TypeError("guide and guide_name are the same: give one")
-            settings, guide = {**settings, "guide_name": guide}, None
-        if guide is not None and method != "vipaint":
-            raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
-        if isinstance(settings.get("timesteps"), list):
-            settings = {**settings, "timesteps": tuple(settings["timesteps"])}
-        if num_inference_steps is not None:
-            name = "refinement_steps" if method == "vipaint" else "num_steps"
-            if name in settings:
-                raise TypeError(f"num_inference_steps and {name} are the same: give one")
-            settings = {**settings, name: num_inference_steps}
-        return make_sampler(method, **settings), guide
+                    def on_step(progress):
+                        show(progress)
+                        return after(progress)
+
+                    samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
+            except (Fault, Stopped) as error:
+                if error.samples is not None:
+                    error.output = _output(error.samples, unit, observed, output_type)
+                raise
+            finally:
+                self.maybe_free_model_hooks()
+        output = _output(samples, unit, observed, output_type)
+        return output if return_dict else output.to_tuple()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from vipaint_pyro.networks.frozen import weights_kept
+from vipaint_pyro.networks.kinds import config_of, kind_of, offering, unwrapped
+from vipaint_pyro.networks.placement import dtype_of
 
 __all__ = ["Codec", "IdentityCodec", "KLCodec", "VQCodec", "codec_for", "latent_mask"]
 
@@ -42,28 +47,37 @@ class IdentityCodec(Codec):
 
 
 class _Autoencoder(Codec):
-    """Shared by the codecs of a frozen diffusers autoencoder.
+    """Shared by the codecs of a diffusers autoencoder.
 
     Args:
-        network: the autoencoder; what it was told to do in slices or in tiles, it does. One that says
-            ``force_upcast`` and came in half precision computes in float32 from here on.
+        network: the autoencoder, left as it is, called in evaluation mode and without gradients for its weights;
+            what it was told to do in slices or in tiles, it does. One that says ``force_upcast`` and came in half
+            precision computes in float32 from here on.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        config = network.config
-        if config.get("force_upcast", False) and network.dtype == torch.float16:
+        self.network = offering(network, "encode", "decode")
+        config = unwrapped(network).config
+        if config.get("force_upcast", False) and dtype_of(network) == torch.float16:
             nn.Module.to(network, torch.float32)  # the network's own speaks of modules that should stay in float32
-        self.network = network.requires_grad_(False).eval()
         self.factor = 2 ** (len(config.block_out_channels) - 1)
         self.channels = config.out_channels
         self._scale, self._shift = _affine(config)
 
-    def _scaled(self, latent: Tensor, x: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
+        latent = (z / self._scale.to(z) + self._shift.to(z)).to(dtype_of(self.network))
+        with weights_kept(self.network):
+            return self.network.decode(latent).sample.to(z.dtype)
+
+    def encode(self, x: Tensor) -> Tensor:
+        with weights_kept(self.network):
+            latent = self._encoded(self.network.encode(x.to(dtype_of(self.network))))
         return (latent.to(x.dtype) - self._shift.to(x)) * self._scale.to(x)
 
-    def decode(self, z: Tensor) -> Tensor:
-        latent = (z / self._scale.to(z) + self._shift.to(z)).to(self.network.dtype)
-        return self.network.decode(latent).sample.to(z.dtype)
+    @staticmethod
+    @abstractmethod
+    def _encoded(output) -> Tensor:
+        """The latent that the autoencoder's own output holds."""
 
 
 def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
@@ -73,15 +87,17 @@ def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
     one without the other is not looked at there, and refused here.
     """
     mean, std = config.get("latents_mean", None), config.get("latents_std", None)
-    scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64)
-    shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64)
+    scale = torch.tensor(float(config.scaling_factor), dtype=torch.float64, device="cpu")
+    shift = torch.tensor(float(config.get("shift_factor", None) or 0.0), dtype=torch.float64, device="cpu")
+    if not 0 < scale < math.inf:
+        raise ValueError(f"the autoencoder's scaling_factor is a positive number, but is {config.scaling_factor}")
     if (mean is None) != (std is None):
         raise ValueError("the autoencoder's config has one of latents_mean and latents_std: give both, or neither")
     if mean is None:
         return scale, shift
     if shift != 0:
         raise ValueError("the autoencoder's config has shift_factor and latents_mean: it is not known which is meant")
-    mean, std = (torch.tensor(v, dtype=torch.float64).reshape(-1, 1, 1) for v in (mean, std))
+    mean, std = (torch.tensor(v, dtype=torch.float64, device="cpu").reshape(-1, 1, 1) for v in (mean, std))
     count = config.latent_channels
     if not len(mean) == len(std) == count or not (std > 0).all():
         raise ValueError(f"latents_mean and latents_std are a number, and a positive one, for each of {count} channels")
@@ -96,8 +112,9 @@ class KLCodec(_Autoencoder):
     it has ``latents_mean`` and ``latents_std``, those of each channel.
     """
 
-    def encode(self, x: Tensor) -> Tensor:
-        return self._scaled(self.network.encode(x.to(self.network.dtype)).latent_dist.mean, x)
+    @staticmethod
+    def _encoded(output) -> Tensor:
+        return output.latent_dist.mean
 
 
 class VQCodec(_Autoencoder):
@@ -107,25 +124,34 @@ class VQCodec(_Autoencoder):
     3.2), as latent diffusion's VQ interface has it: diffusion lives on the unquantised latents.
     """
 
-    def encode(self, x: Tensor) -> Tensor:
-        return self._scaled(self.network.encode(x.to(self.network.dtype)).latents, x)
+    @staticmethod
+    def _encoded(output) -> Tensor:
+        return output.latents
 
 
 def codec_for(autoencoder: nn.Module | None) -> Codec:
-    """The codec of a diffusers autoencoder; the identity without one.
+    """The codec of a diffusers autoencoder, wrapped or derived; the identity without one.
 
     Raises:
         ValueError: for an autoencoder of another kind.
+        TypeError: for one without a config.
     """
     if autoencoder is None:
         return IdentityCodec()
-    name = type(autoencoder).__name__
-    if name == "AutoencoderKL":
+    known = ("AutoencoderKL", "VQModel")
+    config, kind = config_of(autoencoder, "autoencoder", known), kind_of(autoencoder, known)
+    if kind == "AutoencoderKL":
         return KLCodec(autoencoder)
-    if name == "VQModel":
-        if autoencoder.config.get("lookup_from_codebook", False) or autoencoder.config.norm_type != "group":
+    if kind == "VQModel":
+        if config.get("lookup_from_codebook", False) or config.norm_type != "group":
             raise ValueError("this VQModel decodes indices of its codebook, not latents: it has no gradient")
+        if not {"_hf_hook", "_diffusers_hook"}.isdisjoint(vars(unwrapped(autoencoder).quantize.embedding)):
+            raise ValueError(
+                "a VQModel reads its codebook without a call that offloading or casting layer by layer could prepare: "
+                "leave the autoencoder out of it (enable_model_cpu_offload moves it as a whole)"
+            )
         return VQCodec(autoencoder)
+    name = type(unwrapped(autoencoder)).__name__
     raise ValueError(f"an autoencoder of the class {name} is not known here; known are AutoencoderKL and VQModel")
 
 

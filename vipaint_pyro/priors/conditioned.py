@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from vipaint_pyro.priors.conditioning import Conditioning, check_scale
 from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
     from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -131,6 +132,61 @@ class Conditionable:
             negative = self._placed(negative)
         return self._given(condition, negative, guidance_scale)
 
+    @property
+    def guided(self) -> bool:
+        """Whether the weight of guidance can still be changed: it was not 1 at first, or is an input of the network."""
+        return isinstance(self.denoiser, GuidedDenoiser) or (self._condition is not None and self.guidance_embedded)
+
+    def guide_by(self, guidance_scale: float) -> None:
+        """Change the weight of guidance of this prior and of all its copies, from the next call on.
+
+        Raises:
+            ValueError: where it is no weight, or there is nothing to guide away from.
+        """
+        check_scale(guidance_scale)
+        if isinstance(self.denoiser, GuidedDenoiser):
+            self.denoiser.weight = float(guidance_scale)
+        elif self.guided:
+            self._condition["guidance"] = torch.full_like(self._condition["guidance"], float(guidance_scale))
+        elif guidance_scale != 1:
+            raise ValueError(
+                f"guidance_scale cannot become {guidance_scale:g}: this prior was conditioned without guidance, "
+                "start with a guidance_scale other than 1"
+            )
+
+    def embeddings(self) -> dict[str, Tensor]:
+        """What a guided network is given for texts, by its own names, the null ones first: (2 N, ...) each.
+
+        Empty for a prior without text, or without classifier-free guidance.
+        """
+        if not self.needs or not isinstance(self.denoiser, GuidedDenoiser):
+            return {}
+        given, null = self._condition["given"], self._condition["null"]
+        return {name: torch.cat([null[name], given[name]]) for name in given}
+
+    def embed(self, embeddings: Mapping[str, Tensor]) -> None:
+        """Put others in place of :meth:`embeddings` in this prior and all its copies, from the next call on.
+
+        Args:
+            embeddings: some of them or all, (2 N, ...) each; or (N, ...), the given alone, which ends the guidance.
+
+        Raises:
+            ValueError: for another number or shape.
+        """
+        count, own = self.num_conditions, self.embeddings()
+        for name, value in embeddings.items():
+            if name not in own or len(value) not in (count, 2 * count) or value.shape[1:] != own[name].shape[1:]:
+                raise ValueError(
+                    f"{name} is of shape {tuple(own[name].shape) if name in own else None}, its second half alone, "
+                    f"or not replaced, not {tuple(value.shape)}"
+                )
+            value = self._placed({name: value})[name]
+            self._condition["given"] = {**self._condition["given"], name: value[-count:]}
+            if len(value) == count:
+                self.denoiser.weight = 1.0
+            else:
+                self._condition["null"] = {**self._condition["null"], name: value[:count]}
+
     def _placed(self, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """On the network's device, in its own precision."""
         # Embeddings made in inference mode could take part in no gradient.
@@ -150,8 +206,8 @@ class Conditionable:
     def check_images(self, num_images: int) -> None:
         """Raise ValueError where this prior was conditioned for another number of images."""
         if self.num_conditions not in (None, 1, num_images):
-            what = "prompts" if self._labels is None else "class labels"
-            raise ValueError(f"{self.num_conditions} {what} for {num_images} images")
+            what = counted(self.num_conditions, "prompt" if self._labels is None else "class label")
+            raise ValueError(f"{what} for {counted(num_images, 'image')}")
 
     def _condition_of(self, batch: torch.Size) -> dict | None:
         """The condition of z with batch shape (*, N), flattened to (B, ...).

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from vipaint_pyro.networks.frozen import frozen
 
 __all__ = ["Conditioning", "check_scale"]
 
@@ -75,7 +78,8 @@ class Conditioning:
         """What the network takes for class labels (B,)."""
         if self.class_embedder is None:
             return {"class_labels": labels}
-        with torch.no_grad():
+        network = self.class_embedder
+        with torch.no_grad(), frozen(network) if isinstance(network, nn.Module) else nullcontext():
             return {"encoder_hidden_states": self.class_embedder(labels)}
 
     def check_names(self, condition: Mapping[str, Tensor], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class Calls:
 
     def add(self, z0: Tensor) -> None:
         """Count the prediction of z (*, N, C, H, W), and its backward pass when it comes."""
-        count = z0.shape[:-3].numel()
+        count = math.prod(z0.shape[:-3])  # Pyro's tensors that tell their origins have a plain tuple for a shape
         self._add(count, 0)
         if z0.requires_grad:
             z0.register_hook(lambda gradient: self._add(0, count))

@@ -13,9 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import Condition, call_network
+from vipaint_pyro.networks.frozen import weights_kept
+from vipaint_pyro.networks.kinds import kind_of
+from vipaint_pyro.networks.placement import device_of, dtype_of
 from vipaint_pyro.priors.clipping import Fixed, clipping_of
 from vipaint_pyro.priors.kernels import like
-from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedulers import check_prediction, check_times, fields_taken
+from vipaint_pyro.priors.schedules import NoiseSchedule, family_of
 
 __all__ = [
     "Denoiser",
@@ -67,11 +71,11 @@ class Denoiser(ABC):
 
 
 class _NetworkDenoiser(Denoiser):
-    """Shared by the parameterisations: a frozen diffusers network and its schedule.
+    """Shared by the parameterisations: a diffusers network and its schedule.
 
     Args:
-        network: e.g. a ``UNet2DModel``; kept as it is, in evaluation mode and without gradients
-            for its weights.
+        network: e.g. a ``UNet2DModel``; left as it is. It is called in evaluation mode and without gradients for its
+            weights (:mod:`vipaint_pyro.networks.frozen`).
         schedule: the noise levels of its times.
         clip: what the network's own sampler does to z0_hat (:mod:`vipaint_pyro.priors.clipping`), the denoiser
             does too; a number stands for clipping to [-clip, clip]. The gradient passes through unchanged: a clipped
@@ -79,27 +83,28 @@ class _NetworkDenoiser(Denoiser):
     """
 
     def __init__(self, network: nn.Module, schedule: NoiseSchedule, clip: Clip | float | None = None) -> None:
-        self.network = network.requires_grad_(False).eval()
+        self.network = network
         self.schedule = schedule
         self.clip = Fixed(clip) if isinstance(clip, (int, float)) else clip
 
     @property
     def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        return device_of(self.network)
 
     @property
     def dtype(self) -> torch.dtype:
         """Of z: the network's, but at least float32. A half-precision fit would round its steps away."""
-        return torch.promote_types(next(self.network.parameters()).dtype, torch.float32)
+        return torch.promote_types(dtype_of(self.network), torch.float32)
 
     @property
     def condition_dtype(self) -> torch.dtype:
-        return next(self.network.parameters()).dtype
+        return dtype_of(self.network)
 
     def output(self, z: Tensor, time: Tensor, condition: Condition | None) -> Tensor:
         """The network's own output; a learned variance in further channels is left out."""
-        x = z.to(next(self.network.parameters()).dtype)
-        return call_network(self.network, x, time.to(z.device), condition)[:, : z.shape[1]].to(z.dtype)
+        with weights_kept(self.network):
+            out = call_network(self.network, z.to(dtype_of(self.network)), time.to(z.device), condition)
+        return out[:, : z.shape[1]].to(z.dtype)
 
     def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         return self.clipped(self.predict(z, t, condition))
@@ -197,24 +202,17 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose
             last level holds no signal (alpha_T = 0).
     """
-    config, name = scheduler.config, type(scheduler).__name__
+    config, family = fields_taken(scheduler), family_of(scheduler)
     # Old Stable Diffusion folders leave clipping on; diffusers' own pipeline turns it off.
-    clip = clipping_of(config, unclipped=type(network).__name__ == "UNet2DConditionModel")
-    if name.startswith("EDM"):
+    clip = clipping_of(config, unclipped=kind_of(network, ("UNet2DConditionModel",)) is not None)
+    check_times(network, scheduler, schedule)
+    check_prediction(scheduler, schedule)
+    if family == "EDM":
         return EDMDenoiser(network, schedule, scheduler, clip)
-    if name.startswith("FlowMatch"):
-        return FlowDenoiser(network, schedule, config.num_train_timesteps)
-    if name == "ScoreSdeVeScheduler":
+    if family == "FlowMatch":
+        return FlowDenoiser(network, schedule, config["num_train_timesteps"])
+    if family == "ScoreSdeVe":
         return ScoreDenoiser(network, schedule, clip)
     kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
     prediction = config.get("prediction_type", "epsilon")
-    if prediction not in kinds:
-        raise ValueError(
-            f"{name} says prediction_type {prediction!r}; known are {', '.join(sorted(kinds))}"
-        )
-    if prediction == "epsilon" and schedule.alpha(schedule.last) == 0:
-        raise ValueError(
-            f"{name} ends at zero signal (rescale_betas_zero_snr), where a predicted noise says "
-            "nothing about the image: such a network must predict v or the sample"
-        )
     return kinds[prediction](network, schedule, clip)

@@ -2,20 +2,24 @@ r"""A diffusion prior = noise schedule + denoiser + codec."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import copy
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vipaint_pyro.faults import check_finite
+from vipaint_pyro.networks.frozen import frozen
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.conditioned import Conditionable
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.kernels import like, reverse_step
+from vipaint_pyro.priors.pieces import piecewise
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior"]
@@ -34,10 +38,12 @@ class DiffusionPrior(Conditionable):
     Attributes:
         calls: what counts the calls of :meth:`denoise` (:func:`vipaint_pyro.priors.counting.count_calls`), or None.
         checkpointing: whether a backward pass calls the network again; see :meth:`checkpointed`.
+        pieces: how many samples of every image the networks are given at once; see :meth:`in_pieces`.
     """
 
     calls: Calls | None = None
     checkpointing: bool = False
+    pieces: int | None = None
 
     def __init__(
         self,
@@ -98,6 +104,21 @@ class DiffusionPrior(Conditionable):
         """Whether images are decoded from latents, rather than being z_0 themselves."""
         return not isinstance(self.codec, IdentityCodec)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A block in which its networks are in evaluation mode, their weights out of every gradient.
+
+        Every call of a network sees to that for itself and leaves it as it was, so that a network is never changed
+        and no gradient gathers in it; a block spares each call a look at every module. Samplers and
+        :func:`vipaint_pyro.inference.fit` open one; a loop of Pyro's own ``SVI.step`` may.
+        """
+        networks = (self.denoiser.network, self.codec.network, self.conditioning.class_embedder)
+        with ExitStack() as stack:
+            for network in networks:
+                if isinstance(network, nn.Module):
+                    stack.enter_context(frozen(network))
+            yield
+
     def checkpointed(self, checkpointing: bool = True) -> DiffusionPrior:
         """This prior with gradient checkpointing: a backward pass calls the network again.
 
@@ -106,6 +127,15 @@ class DiffusionPrior(Conditionable):
         """
         new = copy(self)
         new.checkpointing = checkpointing
+        return new
+
+    def in_pieces(self, samples: int | None) -> DiffusionPrior:
+        """This prior with networks that are given so many samples of every image at once; None for all of them.
+
+        That is where no gradient is taken: what a gradient needs is kept of all samples anyway.
+        """
+        new = copy(self)
+        new.pieces = samples
         return new
 
     def counted(self, calls: Calls) -> DiffusionPrior:
@@ -126,8 +156,10 @@ class DiffusionPrior(Conditionable):
 
         Raises:
             ValueError: for a prior that needs a label or a text and was given none.
+            NonFiniteError: where the prediction is not finite.
         """
         z0 = self._denoised(z, t)
+        check_finite(z0, "the network's prediction", t)
         if self.calls is not None:
             self.calls.add(z0)
         return z0
@@ -142,7 +174,7 @@ class DiffusionPrior(Conditionable):
             # The networks draw nothing in evaluation mode, so the random state needs no keeping.
             z0 = checkpoint(self.denoiser, flat, times, condition, use_reentrant=False, preserve_rng_state=False)
         else:
-            z0 = self.denoiser(flat, times, condition)
+            z0 = piecewise(self.denoiser, self.pieces, z, times, condition)
         return z0.reshape(z.shape)
 
     def reverse(
@@ -185,13 +217,15 @@ class DiffusionPrior(Conditionable):
         return None
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images in [-1, 1] of latents z_0 with shape (*, C, H, W)."""
-        x = self.codec.decode(z.reshape(-1, *z.shape[-3:]))
+        """Images in [-1, 1] of latents z_0 with shape (*, C, H, W); raises NonFiniteError where they are not finite."""
+        x = piecewise(self.codec.decode, self.pieces, z)
+        check_finite(x, "a decoded image")
         return x.reshape(*z.shape[:-3], *x.shape[-3:])
 
     def encode(self, x: Tensor) -> Tensor:
-        """Latents z_0 of images with shape (*, C, H, W) in [-1, 1]."""
+        """Latents z_0 of images with shape (*, C, H, W) in [-1, 1]; raises NonFiniteError where they are not finite."""
         z = self.codec.encode(x.reshape(-1, *x.shape[-3:]))
+        check_finite(z, "an encoded image")
         return z.reshape(*x.shape[:-3], *z.shape[-3:])
 
     def times(self, start: int, stop: int, num_steps: int) -> list[int]:

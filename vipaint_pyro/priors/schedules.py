@@ -8,10 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["CLEAN", "NoiseSchedule"]
+from vipaint_pyro.networks.kinds import kinds
+from vipaint_pyro.settings import whole
+
+__all__ = ["CLEAN", "LONGEST", "NoiseSchedule", "family_of"]
+
+#: The largest number of times.
+LONGEST = 100_000
 
 #: The time of the clean image: alpha = 1, sigma = 0.
 CLEAN = -1
+
+
+def family_of(scheduler: object) -> str | None:
+    """``EDM``, ``FlowMatch`` or ``ScoreSdeVe``, of a scheduler of diffusers or one derived from it; None for others."""
+    families = ("EDM", "FlowMatch", "ScoreSdeVe")
+    return next((f for name in kinds(scheduler) for f in families if name.startswith(f)), None)
 
 
 class NoiseSchedule:
@@ -69,10 +81,10 @@ class NoiseSchedule:
             ValueError: for a scheduler of another kind, or a shift by tokens without their number.
         """
         config = scheduler.config
-        name = type(scheduler).__name__
-        if name.startswith("EDM"):
+        family = family_of(scheduler)
+        if family == "EDM":
             steps = config.num_train_timesteps
-            ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+            ramp = torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
             low, high = float(config.sigma_min), float(config.sigma_max)
             if config.sigma_schedule == "exponential":
                 sigma = low * (high / low) ** ramp
@@ -80,13 +92,14 @@ class NoiseSchedule:
                 a, b = low ** (1 / config.rho), high ** (1 / config.rho)
                 sigma = (a + ramp * (b - a)) ** config.rho
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
-        if name.startswith("FlowMatch"):
+        if family == "FlowMatch":
             return cls._flow(config, num_tokens)
-        if name == "ScoreSdeVeScheduler":
+        if family == "ScoreSdeVe":
             steps = config.num_train_timesteps
             low, high = float(config.sigma_min), float(config.sigma_max)
-            sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64)
+            sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+        name = type(scheduler).__name__
         if config.get("timestep_type", "discrete") == "continuous":
             raise ValueError(
                 f"{name} with timestep_type='continuous' asks its network at a quarter of log sigma, between sigma_min "
@@ -94,6 +107,14 @@ class NoiseSchedule:
             )
         if getattr(scheduler, "alphas_cumprod", None) is not None:
             abar = scheduler.alphas_cumprod.double().cpu()
+            if config.get("rescale_betas_zero_snr", False):
+                # Some schedulers lift the last level from 0 to 2^-24, above levels before it, for their samplers.
+                abar = torch.cat([abar[:-1], abar.new_zeros(1)])
+            if not (abar >= 0).all() or not (abar < 1).all() or not (abar.diff() < 0).all():
+                raise ValueError(
+                    f"{name} has betas (beta_start, beta_end, beta_schedule, trained_betas) that do not lie in (0, 1): "
+                    "they add no noise"
+                )
             return cls(abar.sqrt(), (1 - abar).sqrt())
         raise ValueError(
             f"{name} has neither alphas_cumprod nor EDM/VE sigmas, so its noise levels are unknown; "
@@ -112,7 +133,8 @@ class NoiseSchedule:
         for name in other:
             if config.get(name, None):
                 raise ValueError(f"a flow-matching scheduler with {name} is not known here; set it to its default")
-        sigma = torch.arange(1, config.num_train_timesteps + 1, dtype=torch.float64) / config.num_train_timesteps
+        steps = config.num_train_timesteps
+        sigma = torch.arange(1, steps + 1, dtype=torch.float64, device="cpu") / steps
         shift = float(config.get("shift", 1.0))
         if config.get("use_dynamic_shifting", False):
             if num_tokens is None:
@@ -127,19 +149,22 @@ class NoiseSchedule:
     @classmethod
     def variance_preserving(cls, num_timesteps: int = 1000, low: float = 1e-4, high: float = 0.02) -> NoiseSchedule:
         """DDPM's linear betas from ``low`` to ``high`` (Ho et al., arXiv:2006.11239, section 4)."""
-        abar = torch.cumprod(1 - torch.linspace(low, high, num_timesteps, dtype=torch.float64), 0)
+        _check_length(num_timesteps)
+        abar = torch.cumprod(1 - torch.linspace(low, high, num_timesteps, dtype=torch.float64, device="cpu"), 0)
         return cls(abar.sqrt(), (1 - abar).sqrt())
 
     @classmethod
     def variance_exploding(cls, num_timesteps: int = 1000, low: float = 0.01, high: float = 100.0) -> NoiseSchedule:
         """alpha = 1, and sigma growing by equal factors (Song et al., arXiv:2011.13456, section 3.4)."""
-        sigma = low * (high / low) ** torch.linspace(0, 1, num_timesteps, dtype=torch.float64)
+        _check_length(num_timesteps)
+        sigma = low * (high / low) ** torch.linspace(0, 1, num_timesteps, dtype=torch.float64, device="cpu")
         return cls(torch.ones_like(sigma), sigma, terminal_std=high)
 
     @classmethod
     def rectified_flow(cls, num_timesteps: int = 1000) -> NoiseSchedule:
         """alpha = 1 - sigma, sigma = 1/T, 2/T, ..., 1 (Liu et al., arXiv:2209.03003, eq. 1)."""
-        sigma = torch.arange(1, num_timesteps + 1, dtype=torch.float64) / num_timesteps
+        _check_length(num_timesteps)
+        sigma = torch.arange(1, num_timesteps + 1, dtype=torch.float64, device="cpu") / num_timesteps
         return cls(1 - sigma, sigma)
 
     @property
@@ -169,8 +194,8 @@ class NoiseSchedule:
 
         This carries a choice of noise levels from one schedule to another.
         """
-        levels = -0.5 * self.log_snr(torch.arange(self.num_timesteps))
-        return int((levels - torch.tensor(ratio, dtype=torch.float64).log()).abs().argmin())
+        levels = -0.5 * self.log_snr(torch.arange(self.num_timesteps, device="cpu"))
+        return int((levels - torch.tensor(ratio, dtype=torch.float64, device="cpu").log()).abs().argmin())
 
     def check_timesteps(self, timesteps: Sequence[int]) -> tuple[int, ...]:
         """The posterior's timesteps T_e > ... > T_s as a tuple of ints.
@@ -186,3 +211,9 @@ class NoiseSchedule:
         if any(s >= t for t, s in zip(times, times[1:])):
             raise ValueError(f"timesteps {times} must fall from each to the next, from T_e (noisiest) to T_s")
         return times
+
+
+def _check_length(num_timesteps: int) -> None:
+    kind = whole(2, LONGEST)
+    if not kind.check(num_timesteps):
+        raise ValueError(f"num_timesteps {kind.expected(num_timesteps)}, but is {num_timesteps!r}")

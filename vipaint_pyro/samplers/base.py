@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, is_dataclass
 import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import Fault, Stopped, check_finite, located
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -92,10 +93,14 @@ class Sampler(ABC):
     def check_samples(self, num_samples: int) -> None:
         """Raise ValueError where so many samples per image cannot be."""
         if not whole().check(num_samples):
-            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
+            raise ValueError(f"num_samples {whole().expected(num_samples)}, but is {num_samples!r}")
+
+    def at_once(self, num_samples: int) -> int:
+        """How many of so many samples per image the settled method draws at once."""
+        return num_samples
 
     def phases(self) -> dict[str, int]:
-        """The phases of the settled method, and the number of steps that each reports."""
+        """The phases of the settled method, and the number of steps that each reports for samples drawn at once."""
         return {}
 
     def __call__(
@@ -115,11 +120,14 @@ class Sampler(ABC):
             generator: one, or a list with one per image, which makes each image's result independent of its
                 neighbours; None takes the global state.
             on_step: called after each step with a :class:`~vipaint_pyro.samplers.run.Progress`; what it returns, if
-                anything, replaces the latents.
+                anything, replaces the latents. A :class:`~vipaint_pyro.samplers.run.Stop` ends the run there.
 
         Raises:
             ValueError, TypeError: for settings, a prior or a measurement that cannot be, before any computing.
-            FloatingPointError: where a number stops being finite.
+            NonFiniteError (a FloatingPointError), OutOfMemory (a MemoryError): where a number stops being finite, or
+                the memory does not suffice; says in one line in which phase and step, and what to do. Where some
+                samples had been finished by then, they are the error's ``samples``.
+            Stopped: Ctrl-C, a KeyboardInterrupt, with ``samples`` where some had been finished.
         """
         check_measurement(measurement)
         settled = self.settle(prior, measurement)
@@ -136,8 +144,13 @@ class Sampler(ABC):
     ) -> Samples:
         """The same, of settings that are settled: nothing is checked again. Calls of other threads are waited for."""
         prior, measurement = self.prepared(prior, measurement)
-        with alone():
+        with alone(), prior.frozen(), located("drawing"):
             run = Run(prior, measurement, num_samples, generator, on_step)
             samples = self.draw(run)
+            check_finite(samples.images, "an image")
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
+        if run.ended is not None:
+            stopped = run.ended if isinstance(run.ended, Fault) else Stopped()
+            stopped.samples = samples
+            raise stopped
         return samples

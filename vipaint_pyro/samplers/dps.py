@@ -65,6 +65,11 @@ class DPSSampler(ReverseSampler):
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DPSSampler:
         """Raises as the contract says, and FileNotFoundError where ``perceptual_weights`` is missing."""
         settled = super().settle(prior, measurement)
+        if settled.measurement_scale is not None and not (settled.limit or settled.fraction is not None):
+            raise ValueError(
+                "measurement_scale says where a bounded step stops, and no step is bounded: give limit=True or a "
+                "fraction, or leave measurement_scale out"
+            )
         if settled.perceptual_refinement:
             settled.perceptual().check(measurement.operator, measurement.y)
         return settled
@@ -152,7 +157,7 @@ def refine(
     Raises:
         TypeError: where measurement, sampler, z or start is none.
         ValueError: for steps or a start outside the schedule, settings that cannot be, or z of another shape.
-        FloatingPointError: where a sample stops being finite; names the step and the time.
+        NonFiniteError, OutOfMemory: where a sample stops being finite, or the memory does not suffice; names the step.
     """
     sampler = sampler or DPSSampler(100)
     if not isinstance(sampler, ReverseSampler):

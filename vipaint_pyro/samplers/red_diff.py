@@ -12,6 +12,7 @@ import pyro
 import torch
 from pyro.infer import Trace_ELBO
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides.red_diff import REDDiffGuide
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -20,7 +21,7 @@ from vipaint_pyro.models.red_diff import REDDiffModel
 from vipaint_pyro.models.red_diff_regulariser import WEIGHTS
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
-from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.settings import choice, number, setting, switch, whole
 
 __all__ = ["REDDiffSampler"]
@@ -77,6 +78,8 @@ class REDDiffSampler(Sampler):
         most = prior.schedule.num_timesteps
         if not self.random_times and self.num_steps > most:
             raise ValueError(f"num_steps lies in 1 ... {most}, the times of this prior, but is {self.num_steps}")
+        if self.noise_scale is not None and not measurement.likelihood.noise_alone:
+            raise ValueError("this operator has a likelihood of its own, which knows its noise: leave noise_scale out")
         return settled
 
     def phases(self) -> dict[str, int]:
@@ -84,7 +87,7 @@ class REDDiffSampler(Sampler):
 
     def draw(self, run: Run) -> Samples:
         """Restarts: they share y and nothing else."""
-        with run.phase("fit"):
+        with run.phase("fit", memory=f"draw fewer samples (here {run.num_samples}), which are fitted at once"):
             model = self.model(run.prior, run.measurement, run.num_samples)
             guide = REDDiffGuide(model, run.measurement, self.std, init_std=self.init_std, generator=run.generator)
             record = fit(
@@ -95,8 +98,8 @@ class REDDiffSampler(Sampler):
                 optim=pyro.optim.Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
                 loss=Trace_ELBO(max_plate_nesting=2),
                 generator=run.generator,
-                callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+                callback=run.fitted,
             )
-            with torch.no_grad():
+            with torch.no_grad(), located("decoding"):
                 images = run.prior.decode(guide.mu_0.detach().clone())
         return Samples(images, guide=guide, fit=record)

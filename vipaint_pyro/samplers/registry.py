@@ -157,8 +157,14 @@ def method(name: str) -> Method:
     """The method of this name.
 
     Raises:
+        TypeError: for anything but a name, a sampler among them.
         ValueError: for a name there is none of, with those that there are.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"method is a name, one of {', '.join(METHODS)}, not {name!r}: give its name and its settings as keywords, "
+            "or call a sampler itself, sampler(prior, measurement, num_samples)"
+        )
     if name in METHODS:
         return METHODS[name]
     near = difflib.get_close_matches(str(name).lower().replace("_", "-"), METHODS, n=1)
@@ -175,7 +181,7 @@ def make_sampler(name: str, **settings) -> Sampler:
 
     Raises:
         ValueError: for an unknown name.
-        TypeError: for a setting that the method does not have.
+        TypeError: for a setting that the method does not have, or a name that is none.
     """
     known = method(name)
     unknown = [given for given in settings if given not in known.open()]

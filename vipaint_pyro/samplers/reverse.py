@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunk import chunk_for, chunk_setting
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
 
@@ -26,10 +27,15 @@ class ReverseSampler(Sampler):
     Args:
         num_steps: evenly spaced steps from the start to the clean image.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
+        chunk: how many samples per image are drawn at once. What a run needs in memory grows with it; results do not
+            change, but for the rounding of networks that compute batches of another size by other means. None: 25,
+            and of small images as many as have 2^18 entries.
     """
 
     num_steps: int = setting(400, whole(1), "Steps from noise to the image.")
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
+
+    chunk: int | None = chunk_setting()
 
     @abstractmethod
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
@@ -45,45 +51,61 @@ class ReverseSampler(Sampler):
             raise ValueError(f"start {start} must lie in 0 ... {prior.schedule.last}")
         if self.num_steps > start + 1:
             raise ValueError(
-                f"from time {start} there are at most {start + 1} steps to the clean image, not {self.num_steps}"
+                f"from time {start} there are at most {start + 1} steps to the clean image, not {self.num_steps} (this "
+                f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer num_steps"
             )
         return prior.times(start, CLEAN, self.num_steps)
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> ReverseSampler:
         settled = super().settle(prior, measurement)
         settled.visits(prior, prior.schedule.last)
-        return settled
+        return replace(settled, chunk=settled.chunk or chunk_for(prior.image_shape))
+
+    def at_once(self, num_samples: int) -> int:
+        return min(self.chunk or num_samples, num_samples)
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps}
 
     def draw(self, run: Run) -> Samples:
+        def chunk(part: Run) -> tuple[Tensor]:
+            return (self.walk(part, part.terminal(), part.prior.schedule.last)[0],)
+
         with run.phase("refinement"):
-            images, _ = self.walk(run, run.terminal(), run.prior.schedule.last)
+            (images,) = run.in_chunks(self.at_once(run.num_samples), chunk)
         return Samples(images)
 
-    def walk(self, run: Run, z: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def walk(self, run: Run, z: Tensor, start: int) -> tuple[Tensor, Tensor | None]:
         """The images (*, N, C, H, W), about [-1, 1], not clipped, of z_start = z, and E[z_0 | z_start].
+
+        Where the caller stops the run, the latents as they are then are decoded; None in place of E[z_0 | z_start]
+        where it was stopped before.
 
         Raises:
             ValueError: as :meth:`visits`.
-            FloatingPointError: where a sample stops being finite; names the step and the time.
+            NonFiniteError: where a sample stops being finite; names the step and the time.
+            OutOfMemory: where the memory does not suffice; names the step.
         """
         times, first = self.visits(run.prior, start), None
         for i, (t, s) in enumerate(zip(times, times[1:])):
-            z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
-            first = z0 if first is None else first
-            if not torch.isfinite(z).all():
-                raise FloatingPointError(
-                    f"a sample is no longer finite at refinement step {i} (time {t}); {self.cure()}"
-                )
+            if run.stopped:
+                break
+            with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
+                z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
+                first = z0 if first is None else first
+                check_finite(z, "a sample")
             replaced = run.report(Progress("refinement", i, t, z, z0))
             z = z if replaced is None else replaced
-        return run.prior.decode(z), first
+        with located("decoding", broken=self.cure(), memory=self.relief(len(z))):
+            return run.prior.decode(z), first
 
     def cure(self) -> str:
         """What to do where a sample stops being finite."""
         return "check the prior's precision"
+
+    def relief(self, at_once: int) -> str:
+        """What to do where the memory does not suffice for so many samples at once."""
+        return f"lower chunk, the samples at once (here {at_once})" if at_once > 1 else "take a smaller image or prior"
 
     @staticmethod
     def _back(run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:

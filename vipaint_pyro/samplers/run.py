@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import Fault, freed, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.randomness import Draws, NoiseStreams
 
-__all__ = ["OnStep", "Progress", "Run"]
+__all__ = ["OnStep", "Progress", "Run", "Stop"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +30,12 @@ class Progress:
         phase: ``"fit"`` or ``"refinement"``.
         step: its number in the phase, from 0.
         t: of a refinement, the time that was stepped down from.
-        z: of a refinement, the new latents (S, N, C, H, W).
+        z: of a refinement, the new latents (S, N, C, H, W), S being the samples that are drawn at once.
         z0: of a refinement, the prediction at time t (of weighed particles, at the time stepped down to).
         loss: of a fit, minus the bound in nats.
         terms: of a fit, the bound's terms by site, nats per dimension, (N,) each.
+        first: of a refinement, the number of the first sample in z; above 0 where samples are drawn in chunks, each of
+            which counts its steps from 0.
     """
 
     phase: str
@@ -41,9 +45,21 @@ class Progress:
     z0: Tensor | None = None
     loss: float | None = None
     terms: dict[str, Tensor] = field(default_factory=dict)
+    first: int = 0
 
 
-OnStep = Callable[[Progress], Tensor | None]
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """What a caller answers to a step that is to be the last: the run finishes with what there is.
+
+    Attributes:
+        z: latents to finish with in place of the step's own, if others are wanted.
+    """
+
+    z: Tensor | None = None
+
+
+OnStep = Callable[[Progress], Tensor | Stop | None]
 
 
 class Run:
@@ -58,7 +74,10 @@ class Run:
 
     Attributes:
         noise: a stream per image.
+        first: number of the first sample; see :meth:`in_chunks`.
+        ended: the fault or Ctrl-C that ended :meth:`in_chunks` early, or None.
         calls, backward, seconds: by phase; calls per image.
+        stopped: whether the caller wants no further step, of this phase or of a later one.
     """
 
     def __init__(
@@ -73,16 +92,19 @@ class Run:
         self.measurement = measurement.to(prior.device, prior.dtype)
         self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
         self.noise = NoiseStreams(generator, measurement.num_images)
+        self.first, self.ended = 0, None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.stopped = False
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """A block whose calls and seconds are those of this phase."""
+    def phase(self, name: str, **advice: str) -> Iterator[None]:
+        """A block whose calls, seconds and faults are those of this phase."""
         n, counted, start = self.measurement.num_images, self._counted, time.perf_counter()
         forward, backward = counted.total, counted.backward
-        yield
+        with located(name, **advice):
+            yield
         self.calls[name] = (counted.total - forward) // n
         self.backward[name] = (counted.backward - backward) // n
         self.seconds[name] = time.perf_counter() - start
@@ -97,7 +119,43 @@ class Run:
 
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""
-        return None if self._on_step is None else self._on_step(progress)
+        answer = None if self._on_step is None else self._on_step(replace(progress, first=self.first))
+        if isinstance(answer, Stop):
+            self.stopped, answer = True, answer.z
+        return answer
+
+    def fitted(self, step: int, loss: float, terms: dict[str, Tensor]) -> bool:
+        """Tell the caller of a step of a fit; whether it was the last. What :func:`~vipaint_pyro.fit` calls."""
+        self.report(Progress("fit", step, loss=loss, terms=terms))
+        return self.stopped
+
+    def in_chunks(self, at_once: int, draw: Callable[[Run], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What ``draw`` gives for some samples at a time, each tensor (S, ...), joined.
+
+        The noise, and with it every sample, is the same whatever ``at_once`` is. Where a fault or Ctrl-C comes after
+        the first chunk, what is finished is given, and :attr:`ended` says what came.
+
+        Args:
+            at_once: so many samples, the last time fewer.
+            draw: of a run of those samples alone; its ``first`` says which they are.
+        """
+        if at_once >= self.num_samples:
+            return draw(self)
+        draws, done = Draws(self.noise, self.num_samples), []
+        for start in range(0, self.num_samples, at_once):
+            part, stop = copy(self), min(start + at_once, self.num_samples)
+            part.noise, part.first, part.num_samples = draws.part(start, stop), start, stop - start
+            try:
+                done.append(draw(part))
+            except (Fault, KeyboardInterrupt) as error:
+                if not done:
+                    raise
+                self.ended = freed(error)
+                break
+            if part.stopped and not self.stopped:  # in this chunk: there is no next one
+                self.stopped = True
+                break
+        return tuple(torch.cat(tensors) for tensors in zip(*done, strict=True))
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal noise of the shape of latents (*, N, C, H, W), each image's from its own stream."""

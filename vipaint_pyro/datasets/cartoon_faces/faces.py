@@ -140,13 +140,13 @@ def cartoon_faces(
         if len(kept["images"]) != number:
             raise ValueError(f"{cache} holds {len(kept['images'])} faces, not {number}; delete it to draw them anew")
         return kept["images"], kept["attributes"]
-    images = torch.empty(number, 3, 64, 64, dtype=torch.uint8)
-    attributes = torch.empty(number, len(ATTRIBUTES), dtype=torch.int64)
+    images = torch.empty(number, 3, 64, 64, dtype=torch.uint8, device="cpu")
+    attributes = torch.empty(number, len(ATTRIBUTES), dtype=torch.int64, device="cpu")
     numbers = {name: {choice: i for i, choice in enumerate(odds)} for name, odds in ATTRIBUTES.items()}
     for i in range(number):
         drawn = draw_attributes(split, i)
         images[i] = to_bytes(render(drawn))
-        attributes[i] = torch.tensor([numbers[name][choice] for name, choice in drawn.items()])
+        attributes[i] = torch.tensor([numbers[name][choice] for name, choice in drawn.items()], device="cpu")
         if progress is not None and (i + 1) % 1000 == 0:
             progress(i + 1)
     if cache is not None:
@@ -156,7 +156,7 @@ def cartoon_faces(
 
 def number(attributes: Mapping[str, str]) -> Tensor:
     """A face's attributes by name as whole numbers (11,), in the order of :data:`ATTRIBUTES`."""
-    return torch.tensor([[*odds].index(attributes[name]) for name, odds in ATTRIBUTES.items()])
+    return torch.tensor([[*odds].index(attributes[name]) for name, odds in ATTRIBUTES.items()], device="cpu")
 
 
 def shows(attributes: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ def shows(attributes: Tensor) -> Tensor:
     place = {name: i for i, name in enumerate(ATTRIBUTES)}
 
     def among(name: str, *choices: str) -> Tensor:
-        known = torch.tensor([i for i, choice in enumerate(ATTRIBUTES[name]) if choice in choices])
+        known = torch.tensor([i for i, choice in enumerate(ATTRIBUTES[name]) if choice in choices], device="cpu")
         return torch.isin(attributes[..., place[name]], known)
 
     seen = torch.ones_like(attributes, dtype=torch.bool)

@@ -133,7 +133,7 @@ def face_posterior(attributes: Mapping[str, str], observed: Tensor, sigma: float
         return float(difference.double().pow(2).sum() / (2 * sigma**2))
 
     possible: dict[str, set[str]] = {name: set() for name in ATTRIBUTES}
-    touched = {name: torch.zeros(64, 64, dtype=torch.bool) for name in ATTRIBUTES}
+    touched = {name: torch.zeros(64, 64, dtype=torch.bool, device="cpu") for name in ATTRIBUTES}
 
     def explore(base: Mapping[str, str]) -> list[dict[str, str]]:
         """Note the single changes of a face that the seen pixels allow, and which pixels they touch."""
@@ -170,7 +170,7 @@ def face_posterior(attributes: Mapping[str, str], observed: Tensor, sigma: float
             if loss < _NEGLIGIBLE:
                 choices.append(part)
                 weights.append(-loss + sum(math.log(ATTRIBUTES[name][c]) for name, c in part.items()))
-        parts.append((choices, torch.tensor(weights, dtype=torch.float64).softmax(0)))
+        parts.append((choices, torch.tensor(weights, dtype=torch.float64, device="cpu").softmax(0)))
     return FacePosterior(parts)
 
 

@@ -44,7 +44,7 @@ def chart(asked: Sequence[Question], found: Found, names: Sequence[str]) -> Figu
 
 def _panel(axes: Axes, question: Question, found: Found, names: Sequence[str]) -> None:
     odds = question.open()[question.attribute]
-    labels, exact, place = [*odds], as_tensor(odds)[: len(odds)], torch.arange(len(odds))
+    labels, exact, place = [*odds], as_tensor(odds)[: len(odds)], torch.arange(len(odds), device="cpu")
     width = 0.8 / len(names)
     for k, name in enumerate(names):
         shown = found[question.attribute, question.index, name][question.attribute]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vipaint_pyro.datasets.cartoon_faces.faces import render
@@ -73,12 +73,16 @@ def kept(path: Path, facts: dict, compute: Callable[[], Tensor]) -> Tensor:
         compute: gives them in [-1, 1].
 
     Raises:
-        ValueError: where those of the file come from other settings.
+        ValueError: where those of the file come from other settings, or it is damaged.
     """
     if path.exists():
-        with safe_open(path, "pt") as file:
-            check_facts(path, json.loads(file.metadata()["facts"]), facts)
-            return file.get_tensor("completions")
+        try:
+            with safe_open(path, "pt") as file:
+                found, pictures = json.loads((file.metadata() or {})["facts"]), file.get_tensor("completions")
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise ValueError(f"{path} is damaged ({error}): delete it, and it is computed again") from error
+        check_facts(path, found, facts)
+        return pictures
     drawn = eight_bits(compute())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, {"completions": drawn}, {"facts": json.dumps(facts)})

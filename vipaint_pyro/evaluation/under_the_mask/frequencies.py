@@ -72,12 +72,13 @@ def exact_outcomes(posterior: FacePosterior, name: str) -> dict[str, float]:
 
 def counts(found: list[str], probabilities: dict[str, float]) -> Tensor:
     """How often each outcome was found, (K,), in the order of the probabilities; NOT_DRAWN may come beside them."""
-    return torch.tensor([found.count(outcome) for outcome in (*probabilities, *_unknown(probabilities))])
+    return torch.tensor([found.count(outcome) for outcome in (*probabilities, *_unknown(probabilities))], device="cpu")
 
 
 def as_tensor(probabilities: dict[str, float]) -> Tensor:
     """(K,), float64, in the order of :func:`counts`."""
-    return torch.tensor([*probabilities.values(), *(0.0 for _ in _unknown(probabilities))], dtype=torch.float64)
+    values = [*probabilities.values(), *(0.0 for _ in _unknown(probabilities))]
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
 
 
 def _unknown(probabilities: dict[str, float]) -> tuple[str, ...]:

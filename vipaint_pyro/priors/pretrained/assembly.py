@@ -6,16 +6,21 @@ without, with labels, text or neither.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from torch import nn
 
-from vipaint_pyro.networks.calls import check_network, patch_size
+from vipaint_pyro.networks.calls import NETWORKS, check_network, patch_size
+from vipaint_pyro.networks.kinds import config_of, kind_of, unwrapped
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
+from vipaint_pyro.priors.pretrained.configs import check_parts_config, constructor, judged
+from vipaint_pyro.priors.pretrained.index import check_class_names, check_null_class
 from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.settings import whole
+from vipaint_pyro.wording import counted
 
 __all__ = ["Components", "assemble", "text_inputs"]
 
@@ -29,8 +34,8 @@ _TEXT = {
 
 def text_inputs(network: nn.Module) -> tuple[str, ...]:
     """The names of the tensors that a network takes from text; empty for a network without."""
-    config = network.config
-    names = _TEXT.get(type(network).__name__, ())
+    config = unwrapped(network).config
+    names = _TEXT.get(kind_of(network, _TEXT), ())
     if config.get("addition_embed_type", None) == "text_time":  # Stable Diffusion XL
         names += ("text_embeds", "time_ids")
     return names
@@ -92,15 +97,17 @@ def assemble(parts: Components) -> dict:
 
     Raises:
         ValueError: where the parts do not fit each other, or the null class is none of the network's.
+        TypeError: for a network without a config.
     """
     network, autoencoder, class_embedder = parts.network, parts.autoencoder, parts.class_embedder
-    config, name = network.config, type(network).__name__
-    if hasattr(network, "config_name"):  # one of diffusers' own
-        check_network(name)
+    config = config_of(network, "network", NETWORKS)
+    check_network(network)
+    _check_configs(parts)
     codec = codec_for(autoencoder)
     shape = _latent_shape(network, autoencoder, codec.factor, parts.image_size)
     needs = () if class_embedder is not None else text_inputs(network)
     classes, null_class = _classes(network, parts.null_class, class_embedder)
+    _check_names(parts.class_names, classes, null_class)
     _, height, width = shape
     side = patch_size(network)
     schedule = NoiseSchedule.from_scheduler(parts.scheduler, (height // side) * (width // side))
@@ -115,24 +122,56 @@ def assemble(parts: Components) -> dict:
     }
 
 
+def _check_configs(parts: Components) -> None:
+    """Raise ValueError for a field of a config that can be neither honoured nor left aside; a user's own classes may
+    be of any config."""
+    named = {
+        "network": parts.network, "scheduler": parts.scheduler, "autoencoder": parts.autoencoder,
+        "class embedder": parts.class_embedder,
+    }  # fmt: skip
+    for what, part in named.items():
+        inner = unwrapped(part) if isinstance(part, nn.Module) else part
+        if inner is not None and hasattr(inner, "config_name") and isinstance(inner.config, Mapping):
+            kind = judged(type(inner))
+            known = constructor(kind)
+            config = {name: value for name, value in inner.config.items() if name in known}
+            check_parts_config(config, kind, f"the {what}'s config")
+
+
+def _check_names(names: Sequence[str] | None, classes: int | None, null_class: int | None) -> None:
+    """Raise ValueError where class names are none, or of other classes than the network's."""
+    check_class_names(names)
+    counts = {classes, None if null_class is None or classes is None else classes + 1} - {None}
+    if names is not None and len(names) not in counts:
+        besides = f" (null_class is {null_class})" if classes else ""
+        raise ValueError(f"class_names are {len(names)}, but the network has {classes or 'no'} classes{besides}")
+
+
 def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size) -> tuple[int, int, int]:
-    config = network.config
+    config = unwrapped(network).config
     channels, size = config.in_channels, config.get("sample_size", None)
-    if type(network).__name__ == "FluxTransformer2DModel":
+    if kind_of(network, NETWORKS) == "FluxTransformer2DModel":
+        if channels % 4 or config.out_channels not in (channels, None):
+            raise ValueError(
+                f"a Flux network's in_channels are four times a latent's, and its out_channels the same, but they are "
+                f"{channels} and {config.out_channels}"
+            )
         channels //= 4  # tokens of 2x2
         # Its config names no size: the images are those its autoencoder was trained on.
-        size = None if autoencoder is None else autoencoder.config.sample_size // factor
+        size = None if autoencoder is None else unwrapped(autoencoder).config.sample_size // factor
     elif config.get("out_channels", None) not in (channels, 2 * channels, None):
         raise ValueError(
-            f"a network from {channels} to {config.out_channels} channels is no "
+            f"a network from {channels} to {counted(config.out_channels, 'channel')} is no "
             "denoiser: it must give as many channels as it takes (or twice, with variances). A checkpoint for "
             "inpainting takes the mask besides z: give the base model it was made from"
         )
     if image_size is not None:
-        size = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
+        size = list(image_size) if isinstance(image_size, (list, tuple)) else [image_size] * 2
         step = factor * patch_size(network)
-        if len(size) != 2 or any(n < step or n % step for n in size):
-            raise ValueError(f"image_size is a side, or (height, width), in multiples of {step}, not {image_size}")
+        if len(size) != 2 or not all(whole(step, 2**15).check(n) and n % step == 0 for n in size):
+            raise ValueError(
+                f"image_size is a side, or (height, width), in multiples of {step} up to {2**15}, not {image_size}"
+            )
         size = [n // factor for n in size]
     if size is None:
         raise ValueError(
@@ -140,27 +179,37 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
             "write it into unet/config.json, or give image_size"
         )
     height, width = (size, size) if isinstance(size, int) else size
-    if autoencoder is not None and autoencoder.config.latent_channels != channels:
+    latent = channels if autoencoder is None else unwrapped(autoencoder).config.latent_channels
+    if latent != channels:
         raise ValueError(
-            f"the network takes {channels} channels, but the autoencoder has {autoencoder.config.latent_channels} "
-            "latent channels: they are not of one model"
+            f"the network takes {counted(channels, 'channel')}, but the autoencoder has "
+            f"{counted(latent, 'latent channel')}: they are not of one model (in_channels, latent_channels)"
+        )
+    most = config.get("pos_embed_max_size", None)
+    if most is not None and max(height, width) > most * patch_size(network):
+        raise ValueError(
+            f"the network's positions (pos_embed_max_size {most}) end at latents of {most * patch_size(network)} "
+            f"pixels, but image_size asks for {height} x {width}"
         )
     return channels, height, width
 
 
 def _classes(network: nn.Module, null_class: int | None, class_embedder) -> tuple[int | None, int | None]:
     """How many classes there are, the null class not counted, and the null class."""
-    config, name = network.config, type(network).__name__
+    check_null_class(null_class)
+    config, name = unwrapped(network).config, kind_of(network, NETWORKS)
     if name == "DiTTransformer2DModel":
         # Its table has one row more, the label that is dropped to (Peebles and Xie, arXiv:2212.09748, appendix A).
         count = config.num_embeds_ada_norm
+        if null_class is not None and null_class > count:
+            raise ValueError(f"null_class {null_class} is none of the network's {count} classes, nor {count}")
         return count, count if null_class is None else null_class
     if class_embedder is not None:
-        classes = class_embedder.config.num_classes
+        classes = config_of(class_embedder, "class embedder", ("ClassEmbedder",)).num_classes
     else:
         classes = config.get("num_class_embeds", None)
-        if name == "UNet2DConditionModel" and classes:
-            raise ValueError("a UNet2DConditionModel with class embeddings beside its text is not known here")
+        if classes is not None and classes < 1:
+            raise ValueError(f"num_class_embeds is at least 1, or null for a network without classes, but is {classes}")
     if null_class is not None:
         if not classes or not 0 <= null_class < classes:
             raise ValueError(f"null_class {null_class} is none of the network's {classes} classes")

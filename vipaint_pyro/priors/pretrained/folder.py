@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["BUILT_IN", "MODELS", "OWN", "model_parts", "part_of", "read_json", "read_labels", "resolve"]
+from vipaint_pyro.priors.pretrained.hub import download
+from vipaint_pyro.priors.pretrained.index import class_in_index, read_index, read_labels
+from vipaint_pyro.priors.pretrained.jsons import read_json
+from vipaint_pyro.priors.pretrained.weights import check_weights, variant_of
+
+__all__ = [
+    "BUILT_IN", "MODELS", "OWN", "class_of", "model_parts", "part_of", "read_json", "read_labels", "resolve",
+]  # fmt: skip
 
 
 #: Priors that ship with the package: name -> one line about it.
@@ -16,63 +25,45 @@ BUILT_IN = {
 }
 
 
-_PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
-
-
 def resolve(name_or_path: str | Path, **hub_options) -> Path:
     """The folder of a prior, checked to hold a diffusion model that is known here, in safetensors.
 
     Args:
         name_or_path: a name of :data:`BUILT_IN`, a folder, or a hub id ``owner/name``.
-        hub_options: ``revision``, ``cache_dir``, ``local_files_only`` ... for a hub id.
+        hub_options: ``variant`` of the weights; ``revision``, ``cache_dir``, ``local_files_only`` ... for a hub id.
 
     Raises:
         ValueError: for a name that is none of these, or a folder that is no such prior; the
             message says what is missing and how to mend it.
         OSError: where the hub cannot be reached or does not know the id.
     """
-    name = str(name_or_path)
+    name, variant = str(name_or_path), hub_options.get("variant")
+    for option in ("variant", "revision"):
+        given = hub_options.get(option)
+        if given is not None and (not isinstance(given, str) or not given or ("/" in given and option == "variant")):
+            raise ValueError(f"{option} is a word, like {'fp16' if option == 'variant' else 'main'!r}, not {given!r}")
+    here = name in BUILT_IN or Path(name).is_dir()
+    if here and hub_options.get("revision") is not None:
+        raise ValueError(f"revision is of a hub id, and {name!r} is {'built in' if name in BUILT_IN else 'a folder'}")
     if name in BUILT_IN:
+        if variant is not None:
+            raise ValueError(f"the built-in prior {name!r} has no variant {variant!r}: leave it out")
         return Path(str(files("vipaint_pyro") / "assets" / name))
     folder = Path(name)
-    if folder.is_dir():
-        _check(folder)
-        return folder
-    if folder.exists():
-        raise ValueError(
-            f"prior {name!r} is a file; give the folder that holds model_index.json, or unet/ and scheduler/"
-        )
-    if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
-        raise ValueError(
-            f"unknown prior {name!r}: it is neither built in ({', '.join(BUILT_IN)}), nor a folder, "
-            "nor a hub id like owner/name"
-        )
-    from diffusers import DiffusionPipeline
-
-    try:
-        folder = Path(DiffusionPipeline.download(name, use_safetensors=True, **hub_options))
-    except Exception as error:  # the hub's own errors are many, and some are not exported
-        cause = error
-        while cause.__cause__ or cause.__context__:  # diffusers' own message points at a stack trace
-            cause = cause.__cause__ or cause.__context__
-        reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise OSError(
-            f"prior {name!r} is no built-in prior ({', '.join(BUILT_IN)}) and no folder here, and the hub did not "
-            f"give it: {reason}. Check the id and the network, or fetch it elsewhere and give its folder"
-        ) from error
-    _check(folder)
+    if not folder.is_dir() or not name.strip():  # the empty text would be the folder one is in
+        if name.strip() and os.path.lexists(folder):
+            what = "is a file" if folder.exists() else "is a link that leads nowhere"
+            raise ValueError(
+                f"prior {name!r} {what}; give the folder that holds model_index.json, or unet/ and scheduler/"
+            )
+        if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
+            raise ValueError(
+                f"unknown prior {name!r}: it is neither built in ({', '.join(BUILT_IN)}), nor a folder, "
+                "nor a hub id like owner/name"
+            )
+        folder = download(name, ", ".join(BUILT_IN), **hub_options)
+    _check(folder, variant)
     return folder
-
-
-def read_json(path: Path) -> dict:
-    """An object from a JSON file; ValueError where there is none."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return value
 
 
 def part_of(folder: Path, name: str) -> Path:
@@ -97,6 +88,13 @@ OWN = {
 }
 
 
+def class_of(name: str) -> type | None:
+    """A class of diffusers, or of :data:`OWN`, by name; None where there is none."""
+    import diffusers
+
+    return vars(import_module(OWN[name]))[name] if name in OWN else getattr(diffusers, name, None)
+
+
 def model_parts(folder: Path) -> dict[str, Path]:
     """The parts with weights that a folder has, and where each lies."""
     present = {name: folder / name for name in MODELS if (folder / name).is_dir()}
@@ -105,12 +103,14 @@ def model_parts(folder: Path) -> dict[str, Path]:
     return present
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, variant: str | None) -> None:
     """Raise ValueError where the folder is no prior with safetensors weights."""
-    index = read_json(folder / "model_index.json") if (folder / "model_index.json").is_file() else {}
+    index = read_index(folder)
     if "movq" in index or "prior" in index:
         raise ValueError(f"{folder} is a {index.get('_class_name')}, a family of models that is not known here")
     models, scheduler = model_parts(folder), part_of(folder, "scheduler")
+    if {"unet", "transformer"} <= models.keys() or {"vae", "vqvae"} <= models.keys():
+        raise ValueError(f"{folder} holds {' and '.join(models)}: a prior has one network and at most one autoencoder")
     network = models.get("unet") or models["transformer"]
     for path, what in ((network / "config.json", "network"), (scheduler / "scheduler_config.json", "scheduler")):
         if not path.is_file():
@@ -120,46 +120,56 @@ def _check(folder: Path) -> None:
             )
     _check_scheduler(index, scheduler)
     for name, part in models.items():
-        kind = read_json(part / "config.json").get("_class_name", "UNet2DModel" if name == "unet" else None)
-        if kind not in MODELS[name]:
-            raise ValueError(f"the {name} in {part} is a {kind}; known here are {', '.join(MODELS[name])}")
-        _check_weights(part, kind)
-    for name in ("vae", "vqvae"):
-        if name in index and index[name][0] is not None and name not in models:
-            raise ValueError(f"{folder} is a latent diffusion model, but its {name}/ is missing")
+        kind = _check_part(name, part, index)
+        check_weights(part, kind, variant)
+    if variant is not None and not any(variant_of(part, variant) for part in models.values()):
+        raise ValueError(f"{folder} holds no weights of the variant {variant!r}: leave it out, or give one that it has")
+    for name in MODELS:
+        if class_in_index(index, name) is not None and name not in models:
+            raise ValueError(
+                f"{folder} is a latent diffusion model, but its {name}/ is missing" if name in ("vae", "vqvae")
+                else f"{folder}/model_index.json names a {name}, but its {name}/ is missing"
+            )  # fmt: skip
 
 
-def _check_scheduler(index: dict, scheduler: Path) -> None:
-    """Raise ValueError where a folder's two words for its scheduler differ: they would be two priors."""
-    named = (index.get("scheduler") or [None, None])[1]
-    own = read_json(scheduler / "scheduler_config.json").get("_class_name")
-    if named is not None and own is not None and named != own:
+def _check_part(name: str, part: Path, index: Mapping) -> str:
+    """The class of a part with weights, its config checked."""
+    from vipaint_pyro.priors.pretrained.configs import check_parts_config, constructor
+
+    path = part / "config.json"
+    config = read_json(path)
+    kind = config.get("_class_name", "UNet2DModel" if name == "unet" else None)
+    if kind not in MODELS[name]:
+        raise ValueError(f"the {name} in {part} is a {kind}; known here are {', '.join(MODELS[name])} (_class_name)")
+    named = class_in_index(index, name)
+    if named is not None and named != kind and {named, kind} != {"Transformer2DModel", "DiTTransformer2DModel"}:
+        raise ValueError(
+            f"{part.parent} names the {name} {named} in model_index.json and {kind} in {name}/config.json: make them "
+            "agree"
+        )
+    if kind == "Transformer2DModel":  # as DiT was called before it had a class of its own
+        if config.get("norm_type") != "ada_norm_zero":
+            raise ValueError(f"{path}: a Transformer2DModel with norm_type = {config.get('norm_type')!r} is no DiT")
+        own = constructor(class_of("DiTTransformer2DModel"))
+        check_parts_config({k: v for k, v in config.items() if k in own}, class_of("DiTTransformer2DModel"), str(path))
+    else:
+        check_parts_config(config, class_of(kind), str(path))
+    return kind
+
+
+def _check_scheduler(index: Mapping, scheduler: Path) -> None:
+    """Raise ValueError for a config that cannot be, or where a folder's two words for its scheduler differ."""
+    from vipaint_pyro.priors.pretrained.configs import check_parts_config
+
+    path = scheduler / "scheduler_config.json"
+    config, named = read_json(path), class_in_index(index, "scheduler")
+    own = config.get("_class_name")
+    kind = class_of(own) if isinstance(own, str) and own.isidentifier() else None
+    if not isinstance(kind, type) or not own.endswith("Scheduler"):
+        raise ValueError(f"{path}: _class_name names the scheduler {own!r}, unknown to diffusers")
+    if named is not None and named != own:
         raise ValueError(
             f"{scheduler.parent} names the scheduler {named} in model_index.json and {own} in "
             f"{scheduler.name}/scheduler_config.json: make them agree"
         )
-
-
-def _check_weights(part: Path, kind: str) -> None:
-    """Raise ValueError where a part's weights are no safetensors."""
-    if not list(part.glob("*.safetensors")):
-        pickles = sorted(p.name for p in part.iterdir() if p.suffix in _PICKLES)
-        if pickles:
-            raise ValueError(
-                f"{part} holds its weights as a pickle ({pickles[0]}), which can run any code when it "
-                f"is opened. If you trust its source, convert it once: {kind}.from_pretrained("
-                f"{str(part)!r}, use_safetensors=False).save_pretrained({str(part)!r})"
-            )
-        raise ValueError(f"{part} holds no weights: expected diffusion_pytorch_model.safetensors")
-
-
-def read_labels(folder: Path) -> dict:
-    """``null_class`` and ``class_names`` as the folder's model_index.json says; a DiT's ``id2label`` too."""
-    index = folder / "model_index.json"
-    given = read_json(index) if index.is_file() else {}
-    known = {name: given.get(name) for name in ("null_class", "class_names")}
-    labels = given.get("id2label")
-    if known["class_names"] is None and isinstance(labels, dict):
-        # ImageNet's names are lists of synonyms, and two classes share a first one: "crane".
-        known["class_names"] = [labels[str(k)].split(",")[0].strip() for k in range(len(labels))]
-    return known
+    check_parts_config(config, kind, str(path))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from vipaint_pyro.priors.pretrained.folder import OWN, model_parts, part_of, read_json, read_labels, resolve
+from vipaint_pyro.priors.pretrained.configs import FAILURES, blamed, made
+from vipaint_pyro.priors.pretrained.folder import class_of, model_parts, part_of, read_json, read_labels, resolve
+from vipaint_pyro.priors.pretrained.trial import tried
+from vipaint_pyro.priors.pretrained.weights import check_shapes, some, variant_of
+from vipaint_pyro.priors.schedulers import check_prediction
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["load_components", "load_part"]
+__all__ = ["HUB_OPTIONS", "load_components", "load_part", "load_scheduler", "quiet_loading"]
 
-_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
-#: safetensors' names of whole numbers.
-_WHOLE = ("I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL")
+#: What says how a hub id is fetched.
+HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
 
 
 def quiet_loading(options: dict) -> dict:
@@ -28,19 +32,18 @@ def load_components(name_or_path: str | Path, **options) -> dict:
     Args:
         name_or_path: as for :func:`resolve`.
         options: ``dtype`` (or ``torch_dtype``) of the parts, by default float32; ``null_class`` and
-            ``class_names``, by default those of the folder's model_index.json; ``image_size``; hub options.
+            ``class_names``, by default those of the folder's model_index.json; ``image_size``; ``variant`` of the
+            weights (``"fp16"``); ``revision`` and other hub options.
 
     Returns:
         ``scheduler``, ``null_class``, ``class_names``, and of :data:`MODELS` what the folder has.
 
     Raises:
-        ValueError: as :func:`resolve`, and for an unknown option or a scheduler that diffusers
-            does not have.
+        ValueError: as :func:`resolve`, and for an unknown option.
     """
-    import diffusers
     import torch
 
-    hub = {k: options.pop(k) for k in _HUB_OPTIONS if k in options}
+    hub = {k: options.pop(k) for k in HUB_OPTIONS if k in options}
     dtype = options.pop("dtype", None) or options.pop("torch_dtype", None) or torch.float32
     known = {k: options.pop(k) for k in ("null_class", "class_names", "image_size") if k in options}
     if options.pop("use_safetensors", True) is not True:
@@ -50,16 +53,30 @@ def load_components(name_or_path: str | Path, **options) -> dict:
     folder = resolve(name_or_path, **hub)
     for name, value in read_labels(folder).items():
         known.setdefault(name, value)
-    config = read_json(part_of(folder, "scheduler") / "scheduler_config.json")
-    kind = getattr(diffusers, str(config.get("_class_name")), None)
-    if kind is None or not hasattr(kind, "from_config"):
-        raise ValueError(f"{folder} names the scheduler {config.get('_class_name')!r}, unknown to diffusers")
+    scheduler = load_scheduler(folder)
     with torch.inference_mode(False):  # weights made in it could take part in no gradient
         parts = {
             name: load_part(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
             for name, part in model_parts(folder).items()
         }
-    return {**parts, "scheduler": kind.from_config(config), **known}
+    return {**parts, "scheduler": scheduler, **known}
+
+
+def load_scheduler(folder: Path):
+    """The scheduler of a folder that was checked.
+
+    Raises:
+        ValueError: where diffusers can make none of its config, or it has no noise levels; names the field.
+    """
+    path = part_of(folder, "scheduler") / "scheduler_config.json"
+    config = read_json(path)
+    kind = class_of(config["_class_name"])
+    scheduler = made(lambda c: kind.from_config(c), config, kind, str(path))
+    try:
+        check_prediction(scheduler, NoiseSchedule.from_scheduler(scheduler, 1))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return scheduler
 
 
 def load_part(name: str, part: Path, options: dict):
@@ -73,42 +90,33 @@ def load_part(name: str, part: Path, options: dict):
     Raises:
         ValueError: where weights are missing, too many, of another shape, not numbers or not finite; names them.
     """
-    import diffusers
-
-    default = "UNet2DModel" if name == "unet" else None
-    kind = read_json(part / "config.json").get("_class_name", default)
+    config = read_json(part / "config.json")
+    kind = class_of(config.get("_class_name", "UNet2DModel" if name == "unet" else None))
+    if kind.__name__ == "Transformer2DModel":
+        kind = class_of("DiTTransformer2DModel")
     what = "network" if name in ("unet", "transformer") else name
-    model = getattr(import_module(OWN[kind]), kind) if kind in OWN else getattr(diffusers, kind)
-    _check_whole_numbers(part, what)
+    variant = variant_of(part, options.get("variant"))
+    known = {key: value for key, value in config.items() if not key.startswith("_")}
+    network = made(lambda c: _on_meta(kind, c), known, kind, str(part / "config.json"))
     try:
-        loaded, found = model.from_pretrained(part, use_safetensors=True, output_loading_info=True, **options)
-    except (OSError, RuntimeError, ValueError) as error:
+        check_shapes(network, part, variant, what)
+    except ValueError as error:
+        fields = blamed(lambda c: check_shapes(_on_meta(kind, c), part, variant, what), known, kind)
+        raise ValueError(f"{error} (they would without {fields})" if fields else str(error)) from error
+    try:
+        loaded = kind.from_pretrained(part, use_safetensors=True, **{**options, "variant": variant})
+    except (*FAILURES, OSError) as error:
         raise ValueError(f"the {what} in {part} cannot be loaded: {error}") from error
-    for key, said in (("missing_keys", "lacks"), ("unexpected_keys", "has weights that are none of its network's:")):
-        if found[key]:
-            names = _some(found[key])
-            raise ValueError(f"the {what} in {part} {said} {names}; weights and config.json do not belong together")
     broken = [key for key, value in loaded.named_parameters() if not value.isfinite().all()]
     if broken:
-        raise ValueError(f"the {what} in {part} has weights that are not finite: {_some(broken)}")
+        raise ValueError(f"the {what} in {part} has weights that are not finite: {some(broken)}")
     return loaded
 
 
-def _check_whole_numbers(part: Path, what: str) -> None:
-    """Raise ValueError where weights are whole numbers: loading would make other ones of them without a word."""
-    from safetensors import SafetensorError, safe_open
+def _on_meta(kind: type, config: Mapping):
+    """The network of a config, without memory for its weights, and called once."""
+    import torch
 
-    for path in sorted(part.glob("*.safetensors")):
-        try:
-            with safe_open(path, "pt") as file:
-                wrong = [key for key in file.keys() if file.get_slice(key).get_dtype() in _WHOLE]
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"the {what} in {part} cannot be loaded: {path.name} is damaged ({error})") from error
-        if wrong:
-            raise ValueError(f"the {what} in {part} has weights that are whole numbers (quantised?): {_some(wrong)}")
-
-
-def _some(names) -> str:
-    """Names, the first few of many."""
-    names = sorted(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    with torch.device("meta"):
+        network = kind.from_config(dict(config))
+    return tried(network)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import Condition
+from vipaint_pyro.networks.frozen import frozen
+from vipaint_pyro.networks.kinds import kind_of
+from vipaint_pyro.networks.placement import device_of
 
-__all__ = ["TEXT_COMPONENTS", "encode"]
+__all__ = ["TEXT_COMPONENTS", "checked_prompts", "encode", "sized"]
 
 #: What a text-conditional pipeline has for its prompts.
 TEXT_COMPONENTS = tuple(f"{kind}{n}" for n in ("", "_2", "_3") for kind in ("text_encoder", "tokenizer"))
@@ -17,22 +21,37 @@ TEXT_COMPONENTS = tuple(f"{kind}{n}" for n in ("", "_2", "_3") for kind in ("tex
 Parts = Mapping[str, object]
 
 
+def checked_prompts(
+    prompt: str | Sequence[str], negative_prompt: str | Sequence[str] | None
+) -> tuple[list[str], list[str] | None]:
+    """Both as lists of N texts; ValueError where they are no texts, or of other numbers."""
+    prompts = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(prompts, (list, tuple)) or not prompts or not all(isinstance(text, str) for text in prompts):
+        raise ValueError(f"prompt is a text or a list of texts, not {prompt!r}")
+    if negative_prompt is None:
+        return list(prompts), None
+    negatives = [negative_prompt] * len(prompts) if isinstance(negative_prompt, str) else list(negative_prompt)
+    if len(negatives) != len(prompts):
+        raise ValueError(f"{len(negatives)} negative prompts for {len(prompts)} prompts")
+    return list(prompts), negatives
+
+
 def encode(
-    network: nn.Module,
+    network: nn.Module | None,
     parts: Parts,
     prompt: Sequence[str],
     negative_prompt: Sequence[str] | None,
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None,
     force_zeros_for_empty_prompt: bool = True,
 ) -> tuple[Condition, Condition | None]:
     """Prompts, and negative prompts where they are asked for, by the names of the network's inputs.
 
     Args:
-        network: a text-conditional network.
+        network: a text-conditional network; without one the encoders say which kind they are for.
         parts: the :data:`TEXT_COMPONENTS` that there are.
         prompt: N texts.
         negative_prompt: N texts; None leaves them out.
-        image_size: (height, width), which Stable Diffusion XL is told.
+        image_size: (height, width), which Stable Diffusion XL is told; None leaves that to :func:`sized`.
         force_zeros_for_empty_prompt: of Stable Diffusion XL's pipeline: zeros for an empty negative prompt.
 
     Raises:
@@ -44,11 +63,37 @@ def encode(
             "the text encoders are not loaded (or were freed), so a prompt cannot be read: give prompt_embeds, "
             "or load the pipeline with its text_encoder and tokenizer"
         )
-    kind = _KINDS[type(network).__name__]
+    kind = _kind_of(parts) if network is None else _KINDS[kind_of(network, _KINDS)]
     if kind is _stable_diffusion and parts.get("text_encoder_2") is not None:
         kind = _stable_diffusion_xl
-    with torch.no_grad():
+    with torch.no_grad(), ExitStack() as stack:
+        for name in TEXT_COMPONENTS:
+            if isinstance(parts.get(name), nn.Module):
+                stack.enter_context(frozen(parts[name]))
         return kind(parts, list(prompt), negative_prompt, image_size, force_zeros_for_empty_prompt)
+
+
+def _kind_of(parts: Parts):
+    """Whose encoders these are: Flux reads with T5 second, Stable Diffusion 3 with a projection first."""
+    first, second = (type(parts.get(name)).__name__ for name in ("text_encoder", "text_encoder_2"))
+    if second.startswith("T5"):
+        return _flux
+    if parts.get("text_encoder_3") is not None or "WithProjection" in first:
+        return _stable_diffusion_3
+    return _stable_diffusion
+
+
+def _time_ids(image_size: tuple[int, int], like: Tensor) -> Tensor:
+    """The whole picture, uncropped: original size, corner of the crop, target size (arXiv:2307.01952, section 2.2)."""
+    time_ids = torch.tensor([[*image_size, 0, 0, *image_size]], dtype=like.dtype, device=like.device)
+    return time_ids.expand(len(like), -1)
+
+
+def sized(condition: Condition | None, needs: Sequence[str], image_size: tuple[int, int]) -> Condition | None:
+    """A condition encoded without a network, told the size of the images where the network wants to know it."""
+    if not isinstance(condition, Mapping) or "time_ids" in condition or "time_ids" not in needs or not condition:
+        return condition
+    return {**condition, "time_ids": _time_ids(image_size, next(iter(condition.values())))}
 
 
 def _pipeline(name: str, parts: Parts, components: Sequence[str], **options):
@@ -67,7 +112,7 @@ def _pipeline(name: str, parts: Parts, components: Sequence[str], **options):
 
 def _stable_diffusion(parts, prompt, negative, image_size, force_zeros):
     pipe = _pipeline("StableDiffusionPipeline", parts, TEXT_COMPONENTS[:2], requires_safety_checker=False)
-    device = parts["text_encoder"].device
+    device = device_of(parts["text_encoder"])
     given, null = pipe.encode_prompt(prompt, device, 1, negative is not None, negative)
     return {"encoder_hidden_states": given}, None if negative is None else {"encoder_hidden_states": null}
 
@@ -80,16 +125,14 @@ def _stable_diffusion_xl(parts, prompt, negative, image_size, force_zeros):
         negative_texts = None  # what force_zeros_for_empty_prompt asks about
     else:
         negative_texts = negative
-    device = parts["text_encoder"].device
+    device = device_of(parts["text_encoder"])
     given, null, pooled, null_pooled = pipe.encode_prompt(
         prompt, device=device, do_classifier_free_guidance=negative is not None, negative_prompt=negative_texts
     )
-    # The whole picture, uncropped: original size, corner of the crop, target size (arXiv:2307.01952, section 2.2).
-    time_ids = torch.tensor([[*image_size, 0, 0, *image_size]], dtype=given.dtype, device=device)
-    time_ids = time_ids.expand(len(prompt), -1)
 
     def named(states: Tensor, pooled: Tensor) -> Condition:
-        return {"encoder_hidden_states": states, "text_embeds": pooled, "time_ids": time_ids}
+        told = {} if image_size is None else {"time_ids": _time_ids(image_size, states)}
+        return {"encoder_hidden_states": states, "text_embeds": pooled, **told}
 
     return named(given, pooled), None if negative is None else named(null, null_pooled)
 
@@ -97,9 +140,14 @@ def _stable_diffusion_xl(parts, prompt, negative, image_size, force_zeros):
 def _stable_diffusion_3(parts, prompt, negative, image_size, force_zeros):
     pipe = _pipeline("StableDiffusion3Pipeline", parts, TEXT_COMPONENTS)
     if parts.get("text_encoder_3") is None:
+        if parts.get("transformer") is None:
+            raise ValueError(
+                "without text_encoder_3 the transformer says how wide the zeros in its place are: load the pipeline "
+                "with its transformer, or with text_encoder_3 and tokenizer_3"
+            )
         pipe.register_modules(transformer=parts["transformer"])  # the width of the zeros that stand for T5's
     given, null, pooled, null_pooled = pipe.encode_prompt(
-        prompt, None, None, device=parts["text_encoder"].device,
+        prompt, None, None, device=device_of(parts["text_encoder"]),
         do_classifier_free_guidance=negative is not None, negative_prompt=negative,
     )  # fmt: skip
 
@@ -113,7 +161,7 @@ def _flux(parts, prompt, negative, image_size, force_zeros):
     pipe = _pipeline("FluxPipeline", parts, TEXT_COMPONENTS[:4])
 
     def named(texts: Sequence[str]) -> Condition:
-        states, pooled, _ = pipe.encode_prompt(list(texts), device=parts["text_encoder"].device)
+        states, pooled, _ = pipe.encode_prompt(list(texts), device=device_of(parts["text_encoder"]))
         return {"encoder_hidden_states": states, "pooled_projections": pooled}
 
     return named(prompt), None if negative is None else named(negative)

@@ -13,6 +13,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
     from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -49,8 +50,8 @@ class FromGuide(Sampler):
             raise ValueError("a guide of the clean image is its own answer: there is nothing to draw from it")
         if own.timesteps != times or own.num_images != measurement.num_images:
             raise ValueError(
-                f"the guide was fitted to {own.num_images} image(s) at timesteps {own.timesteps}, but here are "
-                f"{measurement.num_images} at {times}; give the same timesteps and images"
+                f"the guide was fitted to {counted(own.num_images, 'image')} at timesteps {own.timesteps}, but here "
+                f"are {measurement.num_images} at {times}; give the same timesteps and images"
             )
         theirs, ours = own.operator.observed.cpu(), measurement.operator.observed.cpu()
         if theirs.shape != ours.shape or not torch.equal(theirs, ours):
@@ -61,6 +62,9 @@ class FromGuide(Sampler):
 
     def check_samples(self, num_samples: int) -> None:
         self.sampler.check_samples(num_samples)
+
+    def at_once(self, num_samples: int) -> int:
+        return self.sampler.at_once(num_samples)
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.sampler.refinement_steps}

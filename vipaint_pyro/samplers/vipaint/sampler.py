@@ -11,27 +11,31 @@ from dataclasses import dataclass, replace
 
 import torch
 from pyro import infer
+from torch import Tensor
 
+from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
-from vipaint_pyro.inference.smc import SMC, run_smc
-from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
+from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.perceptual import Perceptual
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.dps import DPSSampler
-from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.weighed import weighed
+from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
+
+_FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn gradient_checkpointing on"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """These settings with what None stands for on this prior and measurement: none is None afterwards.
 
         Where there is nothing to settle on, a value says so: an infinite ``fraction`` sets no bound, a ``noise_scale``
-        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship.
+        of 0 stands for the measurement's own likelihood, no ``perceptual_weights`` for those that ship. Settled once
+        more, it stays as it is.
 
         Raises:
             ValueError: for settings that cannot be, or that exclude each other.
@@ -51,17 +56,25 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         super().settle(prior, measurement)
         own = not measurement.likelihood.noise_alone
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
+        times = self._timesteps(prior)
         settled = replace(
             self,
-            timesteps=self._timesteps(prior),
+            timesteps=times,
+            refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
-            measurement_scale=self.measurement_scale or (0.05 if self.correct == "smc" else 0.0),
+            measurement_scale=self._measurement_scale(),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
+            chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
+
+    def _measurement_scale(self) -> float:
+        if self.measurement_scale is None:
+            return 0.05 if self.correct == "smc" else 0.0
+        return self.measurement_scale
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -70,11 +83,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
         if not measurement.likelihood.noise_alone:
-            if self.noise_scale is not None:
+            if self.noise_scale:
                 raise ValueError(
                     "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
                 )
             return 0.0
+        if self.noise_scale == 0:
+            raise ValueError(f"noise_scale is a finite number, above 0, but is {self.noise_scale}")
         if self.noise_scale is not None:
             return self.noise_scale
         return measurement.y[0].numel() / math.prod(prior.image_shape)
@@ -84,26 +99,41 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         kind, last = recipe(self.guide_name), self.timesteps[-1]
         if kind.levels is not None and len(self.timesteps) != kind.levels:
             raise ValueError(
-                f"the guide {kind.name!r} takes {kind.levels} timestep(s), not {len(self.timesteps)}: "
+                f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(self.timesteps)}: "
                 f"{self.timesteps}; give as many"
+            )
+        n = measurement.num_images
+        if kind.joint and n > 1:
+            raise ValueError(
+                f"the guide {kind.name!r} fits all images as one, so that each would depend on its neighbours: "
+                f"give one image at a time, not {n}, or another guide"
             )
         if self.refinement_steps > last + 1:
             raise ValueError(
-                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps}"
+                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps} (this "
+                f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer refinement_steps"
             )
+        if self.correct == "smc" and self.measurement_scale == 0:
+            raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
         if self.correct == "smc" and prior.is_latent:
             raise ValueError(
                 "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
             )
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        if self.measurement_scale and self.correct != "smc" and not self.limit and math.isinf(self.fraction):
+            raise ValueError(
+                "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
+                "fraction, or leave measurement_scale out"
+            )
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
         if self.perceptual_refinement:
             self.refinement().perceptual().check(measurement.operator, measurement.y)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
-        return prior.checkpointed(self.gradient_checkpointing), measurement.noisy(self.measurement_scale)
+        prior = prior.checkpointed(self.gradient_checkpointing).in_pieces(self.chunk)
+        return prior, measurement.noisy(self.measurement_scale)
 
     def _perceptual(self, pixel) -> Perceptual:
         return Perceptual(self.perceptual, pixel, self.perceptual_net, self.perceptual_weights or None)
@@ -134,14 +164,17 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             perceptual_refinement=self.perceptual_refinement,
             perceptual_net=self.perceptual_net,
             perceptual_weights=self.perceptual_weights or None,
+            chunk=self.chunk,
         )
+
+    def at_once(self, num_samples: int) -> int:
+        return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
         if self.correct != "none" and self.num_particles < num_samples:
-            raise ValueError(
-                f"{num_samples} samples cannot be drawn from {self.num_particles} particles: raise num_particles"
-            )
+            asked, there = counted(num_samples, "sample"), counted(self.num_particles, "particle")
+            raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
 
     def phases(self) -> dict[str, int]:
         return {"fit": self.fit_steps, "refinement": self.refinement_steps}
@@ -153,10 +186,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def draw(self, run: Run, guide: Guide | None = None) -> Samples:
         model, record = self.model(run.prior, run.measurement), None
         if guide is None:
-            with run.phase("fit"):
+            with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
-            samples = (self._weighed if self.correct == "smc" else self._refined)(run, model, guide)
+            samples = weighed(self, run, model, guide) if self.correct == "smc" else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 
@@ -171,49 +204,28 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=lambda step, loss, terms: run.report(Progress("fit", step, loss=loss, terms=terms)),
+            callback=run.fitted,
         )
         return guide.finish(), record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
         last, diagnostics = model.timesteps[-1], {}
+        relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
-            z, predictions, diagnostics = resampled(
-                model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
-            )
+            with located("psis", memory=f"{relief}, or num_particles"):
+                z, predictions, diagnostics = resampled(
+                    model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
+                )
         else:
-            z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
-        images, predictions[last] = self.refinement().walk(run, z[last], last)
-        with torch.no_grad():
-            levels = {t: run.prior.decode(z0) for t, z0 in predictions.items()}
+            with located("the guide's draws", memory=relief):
+                z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
+        z, refined = z[last], self.refinement()
+
+        def chunk(part: Run) -> tuple[Tensor, Tensor]:
+            return refined.walk(part, z[part.first : part.first + part.num_samples], last)
+
+        images, predictions[last] = run.in_chunks(self.at_once(run.num_samples), chunk)
+        with torch.no_grad(), located("decoding", memory=relief):
+            levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
-
-    def _weighed(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
-        """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for."""
-        seen = run.measurement
-        sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else self.measurement_scale
-
-        below = run.prior.times(model.timesteps[-1], CLEAN, self.refinement_steps)
-
-        def moved(step, t, z, z0):
-            if t < below[0]:  # weighed particles cannot be replaced: what a caller returns is not looked at
-                i = below.index(t) - 1
-                run.report(Progress("refinement", i, below[i], z, z0))
-
-        particles = run_smc(
-            model,
-            guide,
-            Measurement(seen.operator, MomentMatched(sigma), seen.y),
-            SMC(self.num_particles, self.refinement_steps),
-            generator=run.generator,
-            callback=moved,
-        )
-        # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-        chosen = torch.linspace(0, self.num_particles - 1, run.num_samples).round().long()
-        diagnostics = {
-            "log_evidence": particles.log_evidence.tolist(),
-            "smallest_ess": particles.ess.min(0).values.tolist(),
-            "ancestors": particles.ancestors.tolist(),
-        }
-        return Samples(particles.images[chosen], diagnostics=diagnostics)

@@ -5,17 +5,22 @@ Imports nothing heavy, so that the command line can make its options of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
 
-__all__ = ["CORRECTIONS", "LOSSES", "Correct", "Fit", "Refine"]
+__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENT_STEPS", "Correct", "Fit", "Refine"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 
 #: What may be done about a guide that is not the posterior.
 CORRECTIONS = ("none", "psis", "smc")
+
+#: Where a schedule has as many times below T_s.
+REFINEMENT_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,11 @@ class Fit:
     beta: float = setting(1.0, number(above=0), "Weight of the KL terms in the bound.")
     noise_scale: float | None = setting(
         None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
-        stands_for="entries of the measurement per entry of the image, 1 for inpaint",
+        stands_for="entries of the measurement per entry of the image, 1 for inpaint", nothing=0.0,
     )  # fmt: skip
     fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
-    num_levels: int = setting(2, whole(), "Transitions above T_e per chain and step.")
+    num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
     guide_name: str = setting(
         "hierarchical", path(), "Which guide is fitted; vipaint guides lists them.", option="--guide"
@@ -82,7 +87,7 @@ class Refine:
     """How the guide's draws are refined: :class:`~vipaint_pyro.samplers.DPSSampler`, from T_s.
 
     Args:
-        refinement_steps: from T_s to the clean image.
+        refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
         zeta: DPS step size.
         limit: whether a step may not be longer than the residual.
         fraction: how much of the residual a step may take away to first order. None: 0.3 for latent priors, no such
@@ -99,22 +104,29 @@ class Refine:
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
+        chunk: how many samples per image are refined and decoded at once, and for how many the network is asked where
+            draws are made and weighed. Memory grows with it, results do not change. The particles of ``"smc"`` are one
+            population: below T_s all of them are moved at once. None: 25, and of small images as many as have
+            2^18 entries.
     """
 
-    refinement_steps: int = setting(100, whole(), "DPS steps from T_s to the image.")
+    refinement_steps: int | None = setting(
+        None, whole(), "DPS steps from T_s to the image.", stands_for="100, or all that there are below T_s"
+    )
     zeta: float = setting(2.0, number(least=0), "DPS step size.")
     limit: bool = setting(True, switch(), "Whether a DPS step may not be longer than the residual.")
     fraction: float | None = setting(
         None, number(above=0), "How much of the residual a DPS step may take away.",
-        stands_for="0.3 for latent priors, no bound for pixel ones",
+        stands_for="0.3 for latent priors, no bound for pixel ones", nothing=math.inf,
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
         "Noise in the image, in units of [-1, 1]: the refinement stops at the residual that it leaves; --correct smc "
         "needs it (0.05).",
-        stands_for="unknown, no stop",
+        stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
+    chunk: int | None = chunk_setting()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,70 @@
+"""From the words of a call to the sampler that they ask for; errors in the caller's words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from vipaint_pyro.guides import Guide
+from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.registry import make_sampler
+from vipaint_pyro.samplers.registry import method as known_method
+
+__all__ = ["asked_sampler", "saying"]
+
+
+@contextmanager
+def saying(names: Mapping[str, str]) -> Iterator[None]:
+    """A block whose errors about a setting name what the caller wrote: names are setting -> written."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        for setting, written in names.items():
+            text = re.sub(rf"(?<![\w-]){setting}(?![\w-])", written, text)
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
+
+
+def asked_sampler(
+    method: str, guide: Guide | str | None, settings: dict, num_inference_steps: int | None, own: Sequence[str]
+) -> tuple[Sampler, Guide | None, dict[str, str]]:
+    """The method with its settings, a fitted guide to draw from, and which settings were written by another name.
+
+    Args:
+        method: its name.
+        guide: the name of a guide, or one that was fitted.
+        settings: of the method.
+        num_inference_steps: its steps of refinement, or its only ones.
+        own: the keywords of the call itself, for the error.
+
+    Raises:
+        TypeError: for a keyword that there is none of, or two that mean the same.
+        ValueError: for an unknown method, or a guide that it does not draw from.
+    """
+    known = known_method(method).open()
+    if isinstance(guide, str):
+        if "guide_name" in settings:
+            raise TypeError("guide and guide_name are the same: give one")
+        settings, guide = {**settings, "guide_name": guide}, None
+    unknown = [name for name in settings if name not in known]
+    if unknown and unknown[0] != "guide_name":
+        near = difflib.get_close_matches(unknown[0], [*own, *known], n=1)
+        raise TypeError(
+            f"unknown setting {unknown[0]!r} of {method}; {f'did you mean {near[0]!r}? ' if near else ''}"
+            f"known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
+        )
+    if guide is not None and method != "vipaint":
+        raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
+    if isinstance(settings.get("timesteps"), list):
+        settings = {**settings, "timesteps": tuple(settings["timesteps"])}
+    written = {}
+    if num_inference_steps is not None:
+        name = "refinement_steps" if method == "vipaint" else "num_steps"
+        if name in settings:
+            raise TypeError(f"num_inference_steps and {name} are the same: give one")
+        settings, written = {**settings, name: num_inference_steps}, {name: "num_inference_steps"}
+    return make_sampler(method, **settings), guide, written
