@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
-from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
 
@@ -24,7 +25,7 @@ __all__ = ["DAPSSampler"]
 
 
 @dataclass(frozen=True)
-class DAPSSampler(Sampler):
+class DAPSSampler(ChunkedSampler):
     r"""Decoupled annealing (its algorithm 1), in x = z_t / alpha_t with noise :math:`\rho_t = \sigma_t / \alpha_t`.
 
     From each level down a fixed list of them: (1) :math:`\hat x_0` by Euler steps of the probability flow; (2) from
@@ -61,7 +62,7 @@ class DAPSSampler(Sampler):
     )
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DAPSSampler:
-        super().settle(prior, measurement)
+        settled = super().settle(prior, measurement)
         latent = prior.is_latent
         defaults = {
             "num_steps": 50 if latent else 200,
@@ -71,7 +72,7 @@ class DAPSSampler(Sampler):
             "momentum": 0.8 if latent else 0.0,
             "measurement_scale": 0.01,
         }
-        return replace(self, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
+        return replace(settled, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
 
     def prepared(self, prior, measurement):
         return prior, measurement.noisy(self.measurement_scale)
@@ -86,23 +87,26 @@ class DAPSSampler(Sampler):
         times = [schedule.time_of_ratio(r) for r in _seventh_roots(highest, 0.1, self.num_steps)]
         return [schedule.last, *times[1:]]
 
-    def draw(self, run: Run) -> Samples:
-        with run.phase("refinement"):
-            schedule, times = run.prior.schedule, self.levels(run.prior)
-            z = run.terminal()
-            for i, (t, s) in enumerate(zip(times, [*times[1:], CLEAN])):
+    def images(self, run: Run) -> Tensor:
+        schedule, times = run.prior.schedule, self.levels(run.prior)
+        z = run.terminal()
+        for i, (t, s) in enumerate(zip(times, [*times[1:], CLEAN])):
+            if run.stopped:
+                break
+            with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
                 x_hat = self.flow(run, z, t)
                 h = self.step_size * (1 - 0.99 * i / max(len(times) - 1, 1))
                 x = self.chain(run, x_hat, _ratio(schedule, t), h)
                 z = float(schedule.alpha(s)) * x
                 z = z + float(schedule.sigma(s)) * run.normal(x) if s != CLEAN else z
-                if not torch.isfinite(z).all():
-                    raise FloatingPointError(
-                        f"a sample is no longer finite at refinement step {i} (time {t}); lower step_size"
-                    )
-                replaced = run.report(Progress("refinement", i, t, z, x_hat))
-                z = z if replaced is None else replaced
-            return Samples(run.prior.decode(z).detach())
+                check_finite(z, "a sample")
+            replaced = run.report(Progress("refinement", i, t, z, x_hat))
+            z = z if replaced is None else replaced
+        with torch.no_grad(), located("decoding", broken=self.cure(), memory=self.relief(len(z))):
+            return run.prior.decode(z)
+
+    def cure(self) -> str:
+        return "lower step_size"
 
     @torch.no_grad()
     def flow(self, run: Run, z: Tensor, t: int) -> Tensor:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import between, like
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.gaussian_step import fitted_draw
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
@@ -24,7 +25,7 @@ __all__ = ["MGDMSampler"]
 
 
 @dataclass(frozen=True)
-class MGDMSampler(Sampler):
+class MGDMSampler(ChunkedSampler):
     r"""From t to s (its algorithm 1): :math:`z_s \sim q(z_s | z_0, z_t)`, then ``sweeps`` times
 
     1. a level :math:`\tau`, uniform on ``lowest`` ... s - 1 (s itself in the last three tenths of the steps), each
@@ -73,22 +74,25 @@ class MGDMSampler(Sampler):
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps - 1}
 
-    def draw(self, run: Run) -> Samples:
-        with run.phase("refinement"):
-            prior = run.prior
-            times = prior.times(prior.schedule.last, 0, self.num_steps - 1)
-            z = run.terminal()
-            with torch.no_grad():
-                z0 = prior.denoise(z, times[0])
-            for i, (t, s) in enumerate(zip(times, times[1:])):
+    def images(self, run: Run) -> Tensor:
+        prior = run.prior
+        times = prior.times(prior.schedule.last, 0, self.num_steps - 1)
+        z = run.terminal()
+        with torch.no_grad(), located("refinement", 0, times[0], broken=self.cure(), memory=self.relief(len(z))):
+            z0 = prior.denoise(z, times[0])
+        for i, (t, s) in enumerate(zip(times, times[1:])):
+            if run.stopped:
+                break
+            with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
                 z, z0 = self.step(run, z, z0, t, s, i)
-                if not torch.isfinite(z0).all():
-                    raise FloatingPointError(
-                        f"a sample is no longer finite at refinement step {i} (time {t}); lower lr"
-                    )
-                replaced = run.report(Progress("refinement", i, t, z, z0))
-                z = z if replaced is None else replaced
-            return Samples(prior.decode(z0).detach())
+                check_finite(z0, "a sample")
+            replaced = run.report(Progress("refinement", i, t, z, z0))
+            z = z if replaced is None else replaced
+        with torch.no_grad(), located("decoding", broken=self.cure(), memory=self.relief(len(z))):
+            return prior.decode(z0)
+
+    def cure(self) -> str:
+        return "lower lr"
 
     def step(self, run: Run, z_t: Tensor, z0: Tensor, t: int, s: int, i: int) -> tuple[Tensor, Tensor]:
         """z_s and z_0 after the i-th step's sweeps; all (S, N, C, H, W)."""
@@ -112,8 +116,8 @@ class MGDMSampler(Sampler):
         """tau of each image, (N,) on the CPU."""
         n = run.measurement.num_images
         if late or s <= self.lowest:
-            return torch.full((n,), s)
-        u = run.noise.uniform(torch.zeros(n, dtype=torch.float64))
+            return torch.full((n,), s, device="cpu")
+        u = run.noise.uniform(torch.zeros(n, dtype=torch.float64, device="cpu"))
         return self.lowest + (u * (s - self.lowest)).long()
 
     @staticmethod

@@ -62,14 +62,14 @@ class MGPSSampler(ReverseSampler):
     )
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> MGPSSampler:
-        super().settle(prior, measurement)
+        settled = super().settle(prior, measurement)
         latent = prior.is_latent
         defaults = {
             "num_gradients": 5 if latent else 2,
             "intense_gradients": 10 if latent else 20,
             "measurement_scale": 0.05,
         }
-        return replace(self, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
+        return replace(settled, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
 
     def prepared(self, prior, measurement):
         return prior, measurement.noisy(self.measurement_scale)
