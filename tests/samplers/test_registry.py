@@ -4,16 +4,29 @@ import pytest
 import torch
 
 from tests.samplers.counted import Counted
+from tests.samplers.linear_codec import LinearCodec
+from vipaint_pyro import LinearMap, Nonlinear
+from vipaint_pyro.measurements import Laplace, Noiseless
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import METHODS, make_sampler
-from vipaint_pyro.samplers.registry import Method
+from vipaint_pyro.samplers.registry import NEEDS, Method
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 CHEAP = {
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
     "dps": {"num_steps": 4},
     "blended": {"num_steps": 4},
+    "repaint": {"num_steps": 4, "jump_length": 2, "jump_n_sample": 2},
+    "ddnm": {"num_steps": 4},
+    "pigdm": {"num_steps": 4},
+    "copaint": {"num_steps": 4},
+    "copaint-tt": {"num_steps": 4, "jump_length": 2},
+    "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},
+    "psld": {"num_steps": 4},
+    "resample": {"num_steps": 6, "every": 2, "unroll": 1, "pixel_iterations": 3, "latent_iterations": 3},
+    "mgps": {"num_steps": 4, "num_gradients": 1, "intense_gradients": 2, "first_intense": 1},
+    "mgdm": {"num_steps": 4, "num_gradients": 1, "intense_gradients": 2, "denoising_steps": 2},
     "red-diff": {"num_steps": 3},
     "red-diff-v": {"num_steps": 3},
 }
@@ -25,7 +38,10 @@ def seeded(*seeds):
 
 @pytest.fixture(params=["gaussian", "network_prior"])
 def prior(request):
-    return request.getfixturevalue(request.param)
+    prior = request.getfixturevalue(request.param)
+    if "latent" in METHODS[request.node.callspec.params["name"]].needs:
+        prior.codec = LinearCodec()
+    return prior
 
 
 @pytest.fixture
@@ -124,3 +140,30 @@ def test_a_method_of_ones_own_joins_them(monkeypatch):
     monkeypatch.setitem(METHODS, "brief", own)
     assert make_sampler("brief", zeta=0.3) == VIPaintSampler(fit_steps=1, zeta=0.3)
     assert "fit_steps" not in own.open() and own.open()["zeta"] == 2.0
+
+
+def given(what, latent):
+    """A measurement of one 1x2x3 image that has everything but one thing, of a latent prior or not."""
+    mask, y = Inpainting(torch.tensor([True, False, True]).expand(1, 1, 2, 3)), torch.zeros(1, 1, 2, 3)
+    if what == "mask":
+        return Measurement.of(LinearMap(lambda x: x[..., ::2], (1, 2, 3)), torch.zeros(1, 1, 2, 2))
+    if what == "linear":
+        bright = Nonlinear(torch.exp, lambda m: torch.distributions.Normal(m, 0.1), (1, 2, 3))
+        return Measurement.of(bright, torch.ones(1, 1, 2, 3))
+    return Measurement(mask, Laplace(1.0) if what == "gaussian" else Noiseless(), y)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("what", NEEDS)
+def test_what_a_method_needs_it_asks_for_and_what_it_does_not_need_it_does_without(gaussian, name, what):
+    needs, sampler = METHODS[name].needs, make_sampler(name, **CHEAP[name])
+    latent = what == "pixel" or ("latent" in needs and what != "latent")
+    if latent:
+        gaussian.codec = LinearCodec()
+    # A nonlinear operator has no mask and no Gaussian noise of its own either.
+    lacks = {"linear": {"linear", "mask", "gaussian"}}.get(what, {what})
+    if lacks.isdisjoint(needs):
+        sampler.settle(gaussian, given(what, latent))
+    else:
+        with pytest.raises(ValueError, match=name.removesuffix("-tt").removesuffix("-v")):
+            sampler.settle(gaussian, given(what, latent))

@@ -178,7 +178,7 @@ def methods(names: tuple[str, ...]) -> None:
         width = max(map(len, METHODS))
         for name, known in METHODS.items():
             click.echo(f"  {name:{width}s} {known.summary} ({known.paper})")
-        click.echo("Their settings: vipaint methods NAME")
+        click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
     with reporting():
         from vipaint_pyro.cli.methods import described
 

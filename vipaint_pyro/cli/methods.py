@@ -7,7 +7,7 @@ from dataclasses import Field, fields
 
 from vipaint_pyro.cli.options import SETTINGS
 from vipaint_pyro.samplers.base import Sampler
-from vipaint_pyro.samplers.registry import Method, make_sampler, method
+from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 
 __all__ = ["described", "sampler_of"]
 
@@ -87,7 +87,10 @@ def _read(f: Field, text: str) -> object:
 def described(name: str) -> list[str]:
     """A method in lines: what it is, where it is from, and its settings."""
     chosen = method(name)
-    lines = [f"{chosen.name}: {chosen.summary} ({chosen.paper})"]
+    needs = ", ".join(NEEDS[need] for need in chosen.needs) or "nothing in particular"
+    lines = [f"{chosen.name}: {chosen.summary} ({chosen.paper})", f"  needs {needs}"]
+    if chosen.cost:
+        lines.append(f"  costs {chosen.cost} a sample, with its defaults (F, B: network calls forward, backward)")
     for f in fields(chosen.kind):
         if f.name in chosen.open():
             default = f.metadata.get("stands_for") or f.default

@@ -36,20 +36,27 @@ def explaining_most(operator: LinearOperator, y: Tensor, x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def least_squares(operator: LinearOperator, y: Tensor, num_steps: int = 200) -> Tensor:
-    r"""The shortest x of those with the least :math:`\lVert y - A x\rVert_2` over observed entries.
+def least_squares(
+    operator: LinearOperator, y: Tensor, num_steps: int = 200, damping: Tensor | float = 0.0
+) -> Tensor:
+    r"""The shortest x of those with the least :math:`\lVert y - A x\rVert_2^2 + d \lVert x\rVert_2^2`.
+
+    Entries that are not observed do not count.
 
     Conjugate gradients on the normal equations, each image by itself (CGLS; Bjorck, Numerical Methods for Least
-    Squares Problems, 1996, section 7.4.1), begun at 0, until the gradient is at the precision of y.
+    Squares Problems, 1996, section 7.4.1), begun at 0, until the gradient is at the precision of y. With d > 0 it is
+    :math:`A^T (A A^T + d I)^{-1} y`.
 
     Args:
         operator: of N images.
         y: (*, N, C', H', W').
         num_steps: at most so many, of one A and one A^T each.
+        damping: d >= 0, one number or one per image.
 
     Returns:
         Images (*, N, C, H, W).
     """
+    damping = torch.as_tensor(damping, dtype=y.dtype, device=y.device)
     r = torch.where(operator.observed, y, 0)
     s = operator.adjoint(r)
     x, p, gamma = torch.zeros_like(s), s, _dot(s, s)
@@ -58,9 +65,10 @@ def least_squares(operator: LinearOperator, y: Tensor, num_steps: int = 200) -> 
         if (gamma <= enough).all():
             break
         q = torch.where(operator.observed, operator(p), 0)
-        step = torch.where(gamma > enough, gamma / _dot(q, q).clamp_min(torch.finfo(y.dtype).tiny), 0)
+        curvature = _dot(q, q) + damping * _dot(p, p)
+        step = torch.where(gamma > enough, gamma / curvature.clamp_min(torch.finfo(y.dtype).tiny), 0)
         x, r = x + step * p, r - step * q
-        s = operator.adjoint(r)
+        s = operator.adjoint(r) - damping * x
         before, gamma = gamma, _dot(s, s)
         p = s + gamma / before.clamp_min(torch.finfo(y.dtype).tiny) * p
     return x

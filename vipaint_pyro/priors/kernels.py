@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["forward_step", "like", "posterior_std", "reverse_step"]
+__all__ = ["between", "forward_step", "like", "posterior_std", "reverse_step"]
 
 
 def like(coefficient: Tensor, z: Tensor) -> Tensor:
@@ -54,3 +54,17 @@ def reverse_step(
     std = eta * posterior_std(schedule, t, s)
     c_t = (schedule.sigma(s) ** 2 - std**2).clamp_min(0).sqrt() / schedule.sigma(t)
     return schedule.alpha(s) - c_t * schedule.alpha(t), c_t, std
+
+
+def between(
+    schedule: NoiseSchedule, s: int | Tensor, u: int | Tensor, t: int | Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""(c_s, c_t, std) of q(z_u | z_s, z_t) = N(c_s z_s + c_t z_t, std^2), s <= u <= t and s < t.
+
+    .. math:: c_s = a_{us} v_{tu} / v_{ts}, \quad c_t = a_{tu} v_{us} / v_{ts}, \quad std^2 = v_{us} v_{tu} / v_{ts}
+    """
+    a_us, v_us = forward_step(schedule, s, u)
+    a_tu, v_tu = forward_step(schedule, u, t)
+    _, v_ts = forward_step(schedule, s, t)
+    v_us, v_tu = v_us.clamp_min(0), v_tu.clamp_min(0)
+    return a_us * v_tu / v_ts, a_tu * v_us / v_ts, (v_us * v_tu / v_ts).sqrt()

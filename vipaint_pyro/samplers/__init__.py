@@ -4,9 +4,18 @@ from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
     "BlendedSampler": "vipaint_pyro.samplers.blended",
+    "CoPaintSampler": "vipaint_pyro.samplers.copaint",
+    "DAPSSampler": "vipaint_pyro.samplers.daps",
+    "DDNMSampler": "vipaint_pyro.samplers.ddnm",
     "DPSSampler": "vipaint_pyro.samplers.dps",
     "METHODS": "vipaint_pyro.samplers.registry",
+    "MGDMSampler": "vipaint_pyro.samplers.mgdm",
+    "MGPSSampler": "vipaint_pyro.samplers.mgps",
+    "PSLDSampler": "vipaint_pyro.samplers.psld",
+    "PiGDMSampler": "vipaint_pyro.samplers.pigdm",
     "REDDiffSampler": "vipaint_pyro.samplers.red_diff",
+    "RePaintSampler": "vipaint_pyro.samplers.repaint",
+    "ReSampleSampler": "vipaint_pyro.samplers.resample",
     "Sampler": "vipaint_pyro.samplers.base",
     "Samples": "vipaint_pyro.samplers.base",
     "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",

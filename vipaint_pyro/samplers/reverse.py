@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -12,8 +12,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.base import Sampler, Samples
-from vipaint_pyro.samplers.chunk import chunk_for, chunk_setting
+from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
 
@@ -21,21 +20,17 @@ __all__ = ["ReverseSampler"]
 
 
 @dataclass(frozen=True)
-class ReverseSampler(Sampler):
+class ReverseSampler(ChunkedSampler):
     """A walk down the noise levels, one :meth:`step` from each time to the next.
 
     Args:
         num_steps: evenly spaced steps from the start to the clean image.
         eta: of the DDIM kernel, in [0, 1]; 1 is ancestral sampling.
-        chunk: how many samples per image are drawn at once. What a run needs in memory grows with it; results do not
-            change, but for the rounding of networks that compute batches of another size by other means. None: 25,
-            and of small images as many as have 2^18 entries.
+        chunk: as in :class:`~vipaint_pyro.samplers.chunked.ChunkedSampler`.
     """
 
     num_steps: int = setting(400, whole(1), "Steps from noise to the image.")
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
-
-    chunk: int | None = chunk_setting()
 
     @abstractmethod
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
@@ -59,21 +54,13 @@ class ReverseSampler(Sampler):
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> ReverseSampler:
         settled = super().settle(prior, measurement)
         settled.visits(prior, prior.schedule.last)
-        return replace(settled, chunk=settled.chunk or chunk_for(prior.image_shape))
-
-    def at_once(self, num_samples: int) -> int:
-        return min(self.chunk or num_samples, num_samples)
+        return settled
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps}
 
-    def draw(self, run: Run) -> Samples:
-        def chunk(part: Run) -> tuple[Tensor]:
-            return (self.walk(part, part.terminal(), part.prior.schedule.last)[0],)
-
-        with run.phase("refinement"):
-            (images,) = run.in_chunks(self.at_once(run.num_samples), chunk)
-        return Samples(images)
+    def images(self, run: Run) -> Tensor:
+        return self.walk(run, run.terminal(), run.prior.schedule.last)[0]
 
     def walk(self, run: Run, z: Tensor, start: int) -> tuple[Tensor, Tensor | None]:
         """The images (*, N, C, H, W), about [-1, 1], not clipped, of z_start = z, and E[z_0 | z_start].
@@ -98,14 +85,6 @@ class ReverseSampler(Sampler):
             z = z if replaced is None else replaced
         with located("decoding", broken=self.cure(), memory=self.relief(len(z))):
             return run.prior.decode(z), first
-
-    def cure(self) -> str:
-        """What to do where a sample stops being finite."""
-        return "check the prior's precision"
-
-    def relief(self, at_once: int) -> str:
-        """What to do where the memory does not suffice for so many samples at once."""
-        return f"lower chunk, the samples at once (here {at_once})" if at_once > 1 else "take a smaller image or prior"
 
     @staticmethod
     def _back(run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,94 @@
+"""CoPaintSampler: the stationary point of its inner optimisation, its step lengths, and what it costs."""
+
+import pytest
+import torch
+
+from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.samplers import CoPaintSampler, make_sampler
+from vipaint_pyro.samplers.run import Run
+
+OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
+Y = torch.where(OBSERVED, torch.tensor(0.8), torch.tensor(0.0)).double()
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def run(gaussian, num_samples=2):
+    return Run(gaussian, Measurement.of(Inpainting(OBSERVED), Y), num_samples, seeded(5))
+
+
+def affine(gaussian, t):
+    """E[z_0 | z_t] = b + k z of a Gaussian prior."""
+    zero = torch.zeros(1, 1, 2, 3).double()
+    b = gaussian.denoise(zero, t)
+    return b, gaussian.denoise(zero + 1, t) - b
+
+
+@pytest.mark.parametrize("prox", [0.02, 0.1, 1.0])
+def test_many_gradients_reach_the_stationary_point(gaussian, prox):
+    # k (k z + b - y) + lambda (z - z_t) = 0 where seen; z_t elsewhere.
+    z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)
+    sampler = CoPaintSampler(20, num_gradients=600, lr=0.5, prox=prox)
+    moved, z0 = sampler._moved(run(gaussian), z, 449)
+    b, k = affine(gaussian, 449)
+    best = torch.where(OBSERVED, (k * (Y - b) + prox * z) / (k**2 + prox), z)
+    torch.testing.assert_close(moved, best, rtol=0, atol=1e-6)
+    torch.testing.assert_close(z0, gaussian.denoise(best, 449), rtol=0, atol=1e-6)
+
+
+def test_a_step_written_out(gaussian):
+    # Time 449 is reached after 11 of 20 steps.
+    z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)
+    sampler = CoPaintSampler(20, num_gradients=2, lr=0.02, lr_growth=1.1, prox=0.3, prox_growth=1.2)
+    ours, _ = sampler.step(run(gaussian), z, 449, 399)
+    b, k = affine(gaussian, 449)
+    schedule = gaussian.schedule
+    lr, prox, expected = 0.02 * 1.1**11 * float(schedule.alpha(449) / schedule.alpha(0)), 0.3 * 1.2**11, z
+    for _ in range(2):
+        gradient = 2 * torch.where(OBSERVED, k * (b + k * expected - Y), 0) + 2 * prox * (expected - z)
+        expected = expected - lr * gradient
+    c_0, c_t, _ = (float(c) for c in reverse_step(schedule, 449, 399, 0.0))
+    torch.testing.assert_close(ours, c_0 * (b + k * expected) + c_t * expected, rtol=0, atol=1e-10)
+
+
+def test_a_step_that_is_too_long_is_shortened_for_its_sample_alone(gaussian):
+    z = torch.stack([torch.full((1, 1, 2, 3), 3.0), torch.zeros(1, 1, 2, 3)]).double()
+    b, k = affine(gaussian, 449)
+    # A prox of 1 and a rate of 3 / alpha overshoot: 1 - 2 * 3 * (k^2 + 1) < -1.
+    sampler = CoPaintSampler(20, num_gradients=1, lr=3.0, lr_growth=1.0, prox=1.0)
+    both, _ = sampler._moved(run(gaussian), z, 449)
+    for i in range(2):
+        alone, _ = sampler._moved(run(gaussian, 1), z[i : i + 1], 449)
+        torch.testing.assert_close(both[i : i + 1], alone, rtol=0, atol=1e-12)
+
+    def objective(at):
+        return (torch.where(OBSERVED, b + k * at - Y, 0) ** 2 + (at - z) ** 2).sum((-3, -2, -1))
+
+    assert (objective(both) <= objective(z)).all()
+    rate = 3.0 * float(gaussian.schedule.alpha(449) / gaussian.schedule.alpha(0))
+    gradient = 2 * torch.where(OBSERVED, k * (b + k * z - Y), 0)
+    taken = (z - both).abs().sum((-3, -2, -1)) / gradient.abs().sum((-3, -2, -1))
+    lengths = (taken / rate).log() / torch.tensor(0.8).double().log()
+    torch.testing.assert_close(lengths, lengths.round(), rtol=0, atol=1e-6)  # whole numbers of shortenings
+    assert (lengths.round() >= 1).all()
+
+
+@pytest.mark.parametrize("num_gradients", [1, 2, 3])
+def test_what_a_level_costs(network_prior, num_gradients):
+    seen = Measurement.of(Inpainting(torch.rand(2, 1, 8, 8) < 0.5), torch.zeros(2, 1, 8, 8))
+    samples = CoPaintSampler(5, num_gradients=num_gradients, lr=1e-4)(
+        network_prior.conditioned([0, 1]), seen, 3, seeded(0)
+    )
+    assert samples.calls == {"refinement": 3 * 5 * (1 + num_gradients)}
+    assert samples.backward == {"refinement": 3 * 5 * num_gradients}
+
+
+def test_time_travel_moves_once_more_at_the_foot_of_a_jump(gaussian):
+    # 6 steps in stretches of 2, twice: 10 down, 2 jumps; 3 forward calls each.
+    sampler = make_sampler("copaint-tt", num_steps=6, jump_length=2, lr=1e-4)
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    assert sampler(gaussian, seen, 1, seeded(0)).calls == {"refinement": 3 * (10 + 2)}
+    assert sampler.settle(gaussian, seen).phases() == {"refinement": 14}

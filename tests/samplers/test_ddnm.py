@@ -1,0 +1,85 @@
+"""DDNMSampler: its step written out, what it promises of A x, and what it refuses."""
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from tests.conftest import tiny_unet
+from tests.priors.pretrained.tiny import latent_kl
+from vipaint_pyro import LinearMap
+from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
+from vipaint_pyro.measurements.blurs import GaussianBlur
+from vipaint_pyro.measurements.grayscale import Grayscale
+from vipaint_pyro.measurements.super_resolution import SuperResolution
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers import DDNMSampler
+from vipaint_pyro.samplers.run import Run
+
+OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 1e-4, 0.05, 5.0])
+@pytest.mark.parametrize("t, s", [(800, 700), (100, 40), (9, 0)])
+def test_a_step_by_the_papers_equations(gaussian, sigma_y, t, s):
+    # Eq. 17-19 with the letters of DDPM: a_t multiplies x_0, sigma_t is the step's own deviation.
+    y = torch.where(OBSERVED, 0.8, 0.0).double()
+    likelihood = Gaussian(sigma_y) if sigma_y else Measurement.of(Inpainting(OBSERVED), y).likelihood
+    seen = Measurement(Inpainting(OBSERVED), likelihood, y)
+    z = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3)
+    ours, z0 = DDNMSampler(10).step(Run(gaussian, seen, 1, seeded(5)), z, t, s)
+    abar = (gaussian.schedule.alpha(torch.tensor([t, s])) ** 2).tolist()
+    beta = 1 - abar[0] / abar[1]
+    a_t = abar[1] ** 0.5 * beta / (1 - abar[0])
+    sigma_t = ((1 - abar[1]) / (1 - abar[0]) * beta) ** 0.5
+    lam = 1.0 if sigma_t >= a_t * sigma_y else sigma_t / (a_t * sigma_y)
+    gamma = sigma_t**2 - (a_t * lam * sigma_y) ** 2
+    x = gaussian.denoise(z, t)
+    x = torch.where(OBSERVED, x - lam * (x - y), x)
+    mean = a_t * x + (1 - beta) ** 0.5 * (1 - abar[1]) / (1 - abar[0]) * z
+    noise = torch.randn(z.shape, generator=seeded(5), dtype=torch.float64)
+    torch.testing.assert_close(ours, mean + max(gamma, 0) ** 0.5 * noise, rtol=0, atol=1e-9)
+    torch.testing.assert_close(z0, gaussian.denoise(z, t))
+
+
+def operators():
+    shape = (3, 8, 8)
+    yield "mask", Inpainting(torch.rand(1, 1, 8, 8) < 0.5)
+    yield "average", SuperResolution(shape, 2, "average")
+    yield "bicubic", SuperResolution(shape, 2)
+    yield "blur", GaussianBlur(shape, 3, 0.6)
+    yield "grey", Grayscale(shape)
+    yield "own", LinearMap(lambda x: x[..., ::2].cumsum(-1), shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name, operator", [pytest.param(n, o, id=n) for n, o in operators()])
+def test_what_was_measured_is_measured_again(name, operator):
+    # Without noise A x = y, whatever the network says.
+    prior = DiffusionPrior.from_components(tiny_unet(3).double(), DDPMScheduler(clip_sample=False))
+    y = operator(torch.rand(1, 3, 8, 8).double() * 2 - 1)
+    samples = DDNMSampler(5)(prior, Measurement.of(operator, y), 2, seeded(0))
+    torch.testing.assert_close(operator(samples.images), y.expand(2, *y.shape), rtol=0, atol=1e-8)
+    assert samples.calls == {"refinement": 10} and samples.backward == {"refinement": 0}
+
+
+def test_time_travel_is_counted(gaussian):
+    seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 2, 3))
+    assert DDNMSampler(6, travel_length=2, travel_repeat=2)(gaussian, seen, 1, seeded(0)).calls == {"refinement": 10}
+
+
+def test_what_it_cannot_do(gaussian):
+    blur = GaussianBlur((1, 2, 3), 3, 1.0)
+    for seen in (
+        Measurement(blur, Gaussian(0.1), torch.zeros(1, 1, 2, 3)),
+        Measurement(Inpainting(OBSERVED), Laplace(1.0), torch.zeros(1, 1, 2, 3)),
+    ):
+        with pytest.raises(ValueError, match="ddnm takes Gaussian noise where"):
+            DDNMSampler(4).settle(gaussian, seen)
+    pipe = latent_kl()
+    prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
+    seen = Measurement.of(Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16))
+    with pytest.raises(ValueError, match="for pixel priors, not for latent ones"):
+        DDNMSampler(4).settle(prior, seen)

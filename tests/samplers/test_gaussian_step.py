@@ -1,0 +1,129 @@
+"""MGPS and MGDM: the fitted Gaussian's optimum, the bridge between three levels, the steps' laws, and their costs."""
+
+import pytest
+import torch
+
+from tests.conftest import standard_error
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.priors.kernels import between, forward_step, reverse_step
+from vipaint_pyro.samplers import MGDMSampler, MGPSSampler
+from vipaint_pyro.samplers.gaussian_step import fitted_draw
+from vipaint_pyro.samplers.run import Run
+
+OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
+Y = torch.where(OBSERVED, torch.tensor(0.8), torch.tensor(0.0)).double()
+SIGMA = 0.3
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def run(gaussian, draws, seed=0):
+    return Run(gaussian, Measurement(Inpainting(OBSERVED), Gaussian(SIGMA), Y), draws, seeded(seed))
+
+
+def affine(gaussian, t):
+    zero = torch.zeros(1, 1, 2, 3).double()
+    b = gaussian.denoise(zero, t)
+    return b, gaussian.denoise(zero + 1, t) - b
+
+
+def has_moments(z, mean, variance):
+    away = z - mean
+    squares = away**2 - variance
+    return all((v.mean(0).abs() < 4.5 * standard_error(v) + 1e-3).all() for v in (away, squares))
+
+
+@pytest.mark.parametrize("s, u, t", [(-1, 100, 300), (50, 100, 300), (50, 300, 300), (50, 50, 300)])
+def test_between_is_the_joint_gaussian_conditioned(schedule, s, u, t):
+    # z_u and z_t given z_s are jointly Gaussian: a_us z_s + ..., conditioned on z_t.
+    (a_us, v_us), (a_ts, v_ts) = forward_step(schedule, s, u), forward_step(schedule, s, t)
+    a_tu, _ = forward_step(schedule, u, t)
+    gain = a_tu * v_us / v_ts
+    c_s, c_t, std = between(schedule, s, u, t)
+    torch.testing.assert_close(c_t, gain, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(c_s, a_us - gain * a_ts, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(std**2, v_us - gain * a_tu * v_us, rtol=1e-9, atol=1e-9)
+    if s == -1:
+        for ours, theirs in zip((c_s, c_t, std), reverse_step(schedule, t, u)):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_the_fitted_gaussian_is_the_posterior_where_all_is_gaussian(gaussian):
+    # N(m_0, s^2) times N(y; b + k z, sigma^2): on a Gaussian prior the best mean-field Gaussian is exact.
+    t, std, draws = 300, 0.4, 4000
+    mean = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3).expand(draws, 1, 1, 2, 3)
+    z = fitted_draw(run(gaussian, draws), mean, torch.tensor(std).double(), t, 400, 0.02)[:, 0]
+    b, k = affine(gaussian, t)
+    seen = OBSERVED[0].double()
+    precision = 1 / std**2 + seen * k[0] ** 2 / SIGMA**2
+    best = (mean[0, 0] / std**2 + seen * k[0] * (Y[0] - b[0]) / SIGMA**2) / precision
+    away = z - best
+    # Each draw has a fit of its own, which wanders about the best by what its steps' noise leaves.
+    assert (away.mean(0).abs() < 0.02).all()
+    assert ((away.var(0) * precision - 1).abs() < 0.15).all()
+
+
+def test_without_gradients_it_is_the_bridge(gaussian):
+    mean = torch.zeros(20_000, 1, 1, 2, 3).double()
+    z = fitted_draw(run(gaussian, 20_000), mean + 0.7, torch.tensor(0.4).double(), 300, 0, 0.1)[:, 0]
+    assert has_moments(z, torch.full((1, 2, 3), 0.7).double(), torch.full((1, 2, 3), 0.16).double())
+
+
+@pytest.mark.parametrize("midpoint", [0.0, 0.5, 1.0])
+def test_unguided_midpoint_steps_have_the_ancestral_law(gaussian, midpoint):
+    # Through q(z_u | z_0_hat, z_t) and q(z_s | z_u, z_t) comes q(z_s | z_0_hat, z_t), wherever u is.
+    t, s, draws = 600, 500, 30_000
+    z = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3).expand(draws, 1, 1, 2, 3)
+    sampler = MGPSSampler(10, midpoint=midpoint, num_gradients=0, intense_gradients=0)
+    z_s, z0 = sampler.step(run(gaussian, draws), z, t, s)
+    c_0, c_t, std = (float(c) for c in reverse_step(gaussian.schedule, t, s))
+    assert has_moments(z_s[:, 0], (c_0 * z0 + c_t * z)[0, 0], torch.full((1, 2, 3), std**2).double())
+
+
+def test_unguided_sweeps_keep_the_priors_law(gaussian):
+    # Gibbs sweeps of the prior alone leave p(z_s | z_t), z_t drawn from the prior, as it is.
+    t, s, draws = 500, 400, 30_000
+    marginal = gaussian.marginal(t)
+    walk = run(gaussian, draws)
+    clean = gaussian.mean + gaussian.std * walk.normal(torch.zeros(draws, 1, 1, 2, 3).double())
+    alpha, sigma = float(gaussian.schedule.alpha(t)), float(gaussian.schedule.sigma(t))
+    z_t = alpha * clean + sigma * walk.normal(clean)
+    sampler = MGDMSampler(100, sweeps=2, num_gradients=0, intense_gradients=0, denoising_steps=60)
+    z_s, z0 = sampler.step(walk, z_t, clean, t, s, 5)
+    below = gaussian.marginal(s)
+    assert has_moments(z_s[:, 0], below.mean, below.variance * 1.0)
+    away = z0[:, 0] - gaussian.mean
+    assert (away.mean(0).abs() < 0.02).all() and ((away.var(0) / gaussian.std**2 - 1).abs() < 0.05).all()
+    assert marginal is not None
+
+
+def test_what_a_midpoint_step_costs(network_prior):
+    # 30 steps: the first 5 take 4 gradients; of the others those with 25 left to 21 ... are intense at tens, none late.
+    seen = Measurement.of(Inpainting(torch.rand(2, 1, 8, 8) < 0.5), torch.zeros(2, 1, 8, 8))
+    prior = network_prior.conditioned([0, 1])
+    sampler = MGPSSampler(50, num_gradients=1, intense_gradients=4)
+    samples = sampler(prior, seen, 1, seeded(0))
+    # Left 50 ... 46 and 40, 30 are intense; the last step has no fit.
+    gradients = 7 * 4 + (50 - 7 - 1) * 1
+    assert samples.calls == {"refinement": 50 + gradients} and samples.backward == {"refinement": gradients}
+
+
+def test_what_a_sweep_costs(network_prior):
+    seen = Measurement.of(Inpainting(torch.rand(2, 1, 8, 8) < 0.5), torch.zeros(2, 1, 8, 8))
+    prior = network_prior.conditioned([0, 1])
+    sampler = MGDMSampler(20, sweeps=2, num_gradients=1, intense_gradients=2, denoising_steps=3)
+    samples = sampler(prior, seen, 1, seeded(0))
+    # 19 steps of 2 sweeps; 0, 10 and 14 ... 18 are intense.
+    gradients = 2 * (7 * 2 + 12)
+    assert samples.calls == {"refinement": 1 + gradients + 19 * 2 * 3} and samples.backward == {"refinement": gradients}
+
+
+def test_what_they_cannot_do(gaussian):
+    seen = Measurement(Inpainting(OBSERVED), MomentMatched(0.1), Y)
+    with pytest.raises(ValueError, match="mgdm asks at many times at once"):
+        MGDMSampler(10).settle(gaussian, seen)
+    settled = MGPSSampler().settle(gaussian, Measurement.of(Inpainting(OBSERVED), Y))
+    assert (settled.num_gradients, settled.intense_gradients, settled.measurement_scale) == (2, 20, 0.05)

@@ -1,0 +1,98 @@
+r"""DDNM: what y says of the image put in place in every prediction, what it leaves open kept.
+
+Wang, Yu, Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model", arXiv:2212.00490.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.measurements.super_resolution import SuperResolution
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.travel import positions
+from vipaint_pyro.settings import number, setting, whole
+
+__all__ = ["DDNMSampler"]
+
+
+@dataclass(frozen=True)
+class DDNMSampler(ReverseSampler):
+    r"""The prior's step from a prediction that agrees with y (its eq. 13, and with noise eq. 17-19, DDNM+).
+
+    .. math:: \tilde x_{0|t} = \hat x_{0|t} - \lambda_t A^+ (A \hat x_{0|t} - y), \quad
+              z_s \sim N\big(c_0 \tilde x_{0|t} + c_t z_t,\; \varsigma^2 - (c_0 \lambda_t \sigma_y)^2\big)
+
+    with :math:`\lambda_t = \min(1, \varsigma / (c_0 \sigma_y))`, so that the noise of y takes part of the step's own; 1
+    where y has no noise. (The released code draws with a standard deviation of .85 times sigma_s in the step's place.)
+
+    No gradient, one network call a step.
+
+    Args:
+        num_steps: of one way down; as published, 100.
+        travel_length, travel_repeat: time travel as RePaint's, l and r of its algorithm 2; a repeat of 1 is none.
+        eta: of the DDIM kernel, also on priors that know an exact one; 1, ancestral, as published.
+        measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for 0.
+    """
+
+    num_steps: int = setting(100, whole(1), "Steps of one way from noise to the image.")
+    eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
+    travel_length: int = setting(1, whole(1), "Steps that are gone up at once.")
+    travel_repeat: int = setting(1, whole(1), "How often each stretch is walked down.")
+    measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DDNMSampler:
+        operator = measurement.operator
+        if not isinstance(operator, LinearOperator):
+            raise ValueError("ddnm needs the pseudo-inverse of what was measured: it is for linear operators")
+        if prior.is_latent:
+            raise ValueError("ddnm puts pixels in place: it is for pixel priors, not for latent ones")
+        settled = super().settle(prior, measurement)
+        sigma = measurement.noisy(self.measurement_scale or 0.0).likelihood.sigma
+        plain = isinstance(operator, Inpainting) or (
+            isinstance(operator, SuperResolution) and operator.method == "average"
+        )
+        if sigma is None or ((torch.as_tensor(sigma) > 0).any() and not plain):
+            raise ValueError(
+                "ddnm takes Gaussian noise where A^+ leaves it as it is, of masks and of averages over pixels: "
+                "take pigdm or dps, or a measurement without noise"
+            )
+        if self.travel_repeat > 1 and self.travel_length >= self.num_steps:
+            raise ValueError(
+                f"travel_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.travel_length}"
+            )
+        return settled
+
+    def prepared(self, prior, measurement):
+        return prior, measurement.noisy(self.measurement_scale or 0.0)
+
+    def visits(self, prior: DiffusionPrior, start: int) -> list[int]:
+        times = super().visits(prior, start)
+        return [times[-1 - left] for left in self._positions()]
+
+    def phases(self) -> dict[str, int]:
+        return {"refinement": len(self._positions()) - 1}
+
+    def _positions(self) -> list[int]:
+        return positions(self.num_steps, self.travel_length, self.travel_repeat)
+
+    @torch.no_grad()
+    def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        prior, seen = run.prior, run.measurement
+        z0 = prior.denoise(z, t)
+        c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
+        sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=z.dtype, device=z.device)
+        own = torch.minimum(torch.full_like(sigma_y, std), c_0 * sigma_y)  # what the step's noise has of y's
+        weight = torch.where(sigma_y > 0, own / (c_0 * sigma_y).clamp_min(1e-30), 1.0)
+        back = seen.operator.pseudo_inverse(seen.operator(z0) - seen.y)
+        mean = c_0 * (z0 - weight * back) + c_t * z
+        left = (std**2 - own**2).clamp_min(0).sqrt()
+        return (mean + left * run.normal(z) if std else mean), z0

@@ -1,0 +1,87 @@
+r"""PiGDM: guidance by the pseudo-inverse, the image given z_t taken for a Gaussian of known width.
+
+Song, Vahdat, Mardani, Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse Problems", ICLR 2023.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.measurements.least_squares import least_squares
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.settings import number, setting, whole
+
+__all__ = ["PiGDMSampler"]
+
+
+@dataclass(frozen=True)
+class PiGDMSampler(ReverseSampler):
+    r"""The prior's step, and a pull through the network (its algorithm 1).
+
+    .. math:: x | z_t &\approx N(\hat x, r_t^2 I), \quad r_t^2 = \frac{\sigma_t^2}{\alpha_t^2 + \sigma_t^2} \\
+              g &= \Big(\frac{\partial \hat x}{\partial z_t}\Big)^{\!T} A^T
+                   \Big(A A^T + \frac{\sigma_y^2}{r_t^2} I\Big)^{-1} (y - A \hat x), \quad
+              z_s \leftarrow z_s + \alpha_t g
+
+    g is r_t^2 times the gradient of log p(y | z_t) under that Gaussian: the paper's adaptive weight. Where y has no
+    noise the middle is the pseudo-inverse.
+
+    One forward and one backward call a step, no backward call at the last.
+
+    Args:
+        num_steps: as published, 100.
+        eta: of the DDIM kernel; 1, ancestral, as published.
+        measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for 0.
+    """
+
+    num_steps: int = setting(100, whole(1), "Steps from noise to the image.")
+    eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
+    measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> PiGDMSampler:
+        if not isinstance(measurement.operator, LinearOperator):
+            raise ValueError("pigdm needs the pseudo-inverse of what was measured: it is for linear operators")
+        if prior.is_latent:
+            raise ValueError("pigdm takes the image for Gaussian given z_t: it is for pixel priors, not latent ones")
+        if measurement.likelihood.sigma is None:
+            raise ValueError("pigdm is for Gaussian noise, or none")
+        return super().settle(prior, measurement)
+
+    def prepared(self, prior, measurement):
+        return prior, measurement.noisy(self.measurement_scale or 0.0)
+
+    def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        prior, seen = run.prior, run.measurement
+        c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
+        if s == CLEAN:
+            with torch.no_grad():
+                z0 = prior.denoise(z, t)
+            return z0, z0
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            z0 = prior.denoise(z, t)
+            back = self._back(seen, z0.detach(), run.prior, t)
+            (g,) = torch.autograd.grad(z0, z, back)
+        z, z0 = z.detach(), z0.detach()
+        pull = float(prior.schedule.alpha(t)) * g
+        return c_0 * z0 + c_t * z + std * run.normal(z) + pull, z0
+
+    @staticmethod
+    def _back(seen: Measurement, x: Tensor, prior: DiffusionPrior, t: int) -> Tensor:
+        """A^T (A A^T + sigma_y^2 / r_t^2)^-1 (y - A x), images (*, N, C, H, W)."""
+        away = torch.where(seen.operator.observed, seen.y - seen.operator(x), 0)
+        sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=x.dtype, device=x.device)
+        if not (sigma_y > 0).any():
+            return seen.operator.pseudo_inverse(away)
+        alpha, sigma = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
+        r2 = sigma**2 / (alpha**2 + sigma**2)
+        return least_squares(seen.operator, away, damping=sigma_y**2 / r2)
