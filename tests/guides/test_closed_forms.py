@@ -53,7 +53,7 @@ def compare(name, prior, times, known_gap, low, high, std):
     gap = program.evidence - values.mean()
     assert known_gap + low - 3 * standard_error(values) < gap < known_gap + high, gap
     for i, (t, z) in enumerate(draw(model, guide, 20_000).items()):
-        assert ((z[:, 0].mean(0) - program.mean[i]).abs() < 0.15 * program.std[i]).all()
+        assert ((z[:, 0].mean(0) - program.mean[i]).abs() < 0.2 * program.std[i]).all()
         if std is not None:
             ratio = z[:, 0].var(0) / std(program)[i] ** 2
             assert ((ratio > 0.87) & (ratio < 1.15)).all(), (t, ratio)

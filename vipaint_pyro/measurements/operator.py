@@ -64,8 +64,11 @@ class Operator(ABC):
 
     def to(self, device: torch.device) -> Operator:
         """The same with ``observed`` on another device; constants follow what is measured."""
+        observed = self.observed.to(device)
+        if observed is self.observed:
+            return self
         moved = copy(self)
-        moved.observed = self.observed.to(device)
+        moved.observed = observed
         return moved
 
 

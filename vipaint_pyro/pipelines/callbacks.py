@@ -73,6 +73,7 @@ class Steps:
         self._pipe, self._prior, self._weight, self._phases = pipe, prior, guidance_scale, phases
         self._fit_callback, self._step_callback, self._inputs = fit_callback, step_callback, inputs
         self._before: tuple[float, dict[str, Tensor]] | None = None
+        self._ended_at: float | None = None
         self._names = {EMBEDDINGS[name]: name for name in prior.embeddings()}
         self._check()
 
@@ -101,6 +102,8 @@ class Steps:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._undo()
+        if self._ended_at is not None:  # what callbacks made of it is there to be read, as in diffusers
+            self._pipe._guidance_scale = self._ended_at
 
     def _undo(self) -> None:
         """Back to the conditions before the refinement."""
@@ -120,6 +123,7 @@ class Steps:
                 self._before = self._weight, self._prior.embeddings()
             z = self._refined(progress)
         if progress.phase != "fit" and progress.step == self._phases[progress.phase] - 1 and self._before is not None:
+            self._ended_at = self._pipe.guidance_scale
             self._undo()  # the next chunk of samples begins where this one began
             self._pipe._guidance_scale = self._weight
         if self._pipe.guidance_scale != self._weight:

@@ -60,7 +60,7 @@ class DDNMSampler(ReverseSampler):
         plain = isinstance(operator, Inpainting) or (
             isinstance(operator, SuperResolution) and operator.method == "average"
         )
-        if sigma is None or ((torch.as_tensor(sigma) > 0).any() and not plain):
+        if sigma is None or ((torch.as_tensor(sigma, device="cpu") > 0).any() and not plain):
             raise ValueError(
                 "ddnm takes Gaussian noise where A^+ leaves it as it is, of masks and of averages over pixels: "
                 "take pigdm or dps, or a measurement without noise"

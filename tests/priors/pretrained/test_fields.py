@@ -251,7 +251,7 @@ UNET = [
     {"down_block_types": ("DownBlock2D", "DownBlock2D")}, {"mid_block_type": None},
     {"up_block_types": ("UpBlock2D", "UpBlock2D")}, {"block_out_channels": (8, 8)}, {"layers_per_block": 2},
     {"mid_block_scale_factor": 2.0}, {"downsample_padding": 0},
-    {"downsample_type": "resnet", "down_block_types": ("AttnDownBlock2D", "DownBlock2D")},
+    {"downsample_type": "resnet", "down_block_types": ("AttnDownBlock2D", "DownBlock2D"), "attention_head_dim": 4},
     {"upsample_type": "resnet"}, {"dropout": 0.1}, {"act_fn": "relu"}, {"attention_head_dim": 4},
     {"norm_num_groups": 2}, {"attn_norm_num_groups": 2}, {"norm_eps": 0.1},
     {"resnet_time_scale_shift": "scale_shift"}, {"add_attention": False},
