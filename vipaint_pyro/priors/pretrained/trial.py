@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vipaint_pyro.networks.calls import call_network, patch_size
 
@@ -37,6 +37,10 @@ def tried(model: nn.Module) -> nn.Module:
     return model
 
 
+def _zeros(*shape: int, dtype: torch.dtype | None = None) -> Tensor:
+    return torch.zeros(shape, dtype=dtype, device="meta")
+
+
 def _network(network: nn.Module) -> None:
     config = network.config
     channels, size = config["in_channels"], config.get("sample_size", None) or 64
@@ -46,8 +50,8 @@ def _network(network: nn.Module) -> None:
     condition = _condition(network)
     if condition is None:
         return
-    z = torch.zeros(1, channels, height, width)
-    got = tuple(call_network(network, z, torch.zeros(1), condition).shape)
+    z = _zeros(1, channels, height, width)
+    got = tuple(call_network(network, z, _zeros(1), condition).shape)
     side = patch_size(network)
     if got[2:] != (height, width) or got[1] not in (channels, 2 * channels) or height % side or width % side:
         raise ValueError(f"it gives {got} for latents of shape {tuple(z.shape)}: it is no denoiser")
@@ -57,29 +61,29 @@ def _condition(network: nn.Module) -> dict | None:
     """What a network takes beside z and its time; None where that cannot be read off its config."""
     config, kind = network.config, type(network).__name__
     if kind == "DiTTransformer2DModel" or config.get("num_class_embeds", None) is not None:
-        return {"class_labels": torch.zeros(1, dtype=torch.long)}
+        return {"class_labels": _zeros(1, dtype=torch.long)}
     if kind in ("UNet2DModel", "OpenAIUNet2DModel"):
         return {}
     if kind == "UNet2DConditionModel":
         width = config["encoder_hid_dim"] or config["cross_attention_dim"]
         if not isinstance(width, int):
             return None
-        given = {"encoder_hidden_states": torch.zeros(1, 2, width)}
+        given = {"encoder_hidden_states": _zeros(1, 2, width)}
         if config["addition_embed_type"] == "text_time":
             pooled = config["projection_class_embeddings_input_dim"] - 6 * config["addition_time_embed_dim"]
-            given |= {"text_embeds": torch.zeros(1, pooled), "time_ids": torch.zeros(1, 6)}
+            given |= {"text_embeds": _zeros(1, pooled), "time_ids": _zeros(1, 6)}
         return given
     given = {
-        "encoder_hidden_states": torch.zeros(1, 2, config["joint_attention_dim"]),
-        "pooled_projections": torch.zeros(1, config["pooled_projection_dim"]),
+        "encoder_hidden_states": _zeros(1, 2, config["joint_attention_dim"]),
+        "pooled_projections": _zeros(1, config["pooled_projection_dim"]),
     }
-    return {**given, "guidance": torch.zeros(1)} if config.get("guidance_embeds", False) else given
+    return {**given, "guidance": _zeros(1)} if config.get("guidance_embeds", False) else given
 
 
 def _autoencoder(network: nn.Module) -> None:
     config = network.config
     factor = 2 ** (len(config["block_out_channels"]) - 1)
-    x = torch.zeros(1, config["in_channels"], 2 * factor, 2 * factor)
+    x = _zeros(1, config["in_channels"], 2 * factor, 2 * factor)
     encoded = network.encode(x)
     z = encoded.latents if type(network).__name__ == "VQModel" else encoded.latent_dist.mean
     wanted = (1, config["latent_channels"], 2, 2)
