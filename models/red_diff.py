@@ -114,7 +114,7 @@ class REDDiffModel(ImageModel):
             raise ValueError(f"restarts is at least 1, but is {restarts}")
         check_operator(operator)
         check_fits(operator, prior)
-        self.prior = prior
+        self.prior, self.operator = prior, brought_to(prior, operator)
         self.num_images, self.num_restarts = operator.observed.shape[0], restarts
         prior.check_images(self.num_images)
         # Where no signal is left (alpha = 0), the published weights are infinite.
@@ -123,7 +123,7 @@ class REDDiffModel(ImageModel):
         self.weight, self.lambda_ = weight, float(lambda_)
         self.schedule_of_t, self.sampling_steps = schedule_of_t, 50
         likelihood = as_likelihood(likelihood or Gaussian(self._published_scale()))
-        self.operator, self.likelihood = brought_to(prior, operator, likelihood)
+        self.likelihood = likelihood.to(prior.device, prior.dtype)
         self.step = 0
 
     def _published_scale(self) -> float:

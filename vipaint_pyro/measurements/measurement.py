@@ -63,11 +63,9 @@ def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
         raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}")
 
 
-def brought_to(prior: DiffusionPrior, operator: Operator, likelihood: Likelihood) -> tuple[Operator, Likelihood]:
-    """An operator and a likelihood where a prior computes; an operator that is there already is returned itself."""
-    device = prior.device
-    there = operator.observed.device == device
-    return operator if there else operator.to(device), likelihood.to(device, prior.dtype)
+def brought_to(prior: DiffusionPrior, operator: Operator) -> Operator:
+    """An operator where a prior computes; one that is there already is returned itself."""
+    return operator if operator.observed.device == prior.device else operator.to(prior.device)
 
 
 @dataclass(frozen=True, eq=False)
