@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
-from vipaint_pyro.measurements.measurement import check_fits, check_operator
+from vipaint_pyro.measurements.measurement import brought_to, check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.algorithms import check_algorithms, instead_of
 from vipaint_pyro.models.base import ImageModel
@@ -55,7 +55,8 @@ class DiffusionModel(ImageModel):
 
     Args:
         prior: the diffusion model; condition it on class labels first.
-        operator: the measurement; its ``observed`` has shape (N, C, H, W).
+        operator: the measurement; its ``observed`` has shape (N, C, H, W). It is brought to the prior's device, as is
+            what the likelihood holds.
         timesteps: T_e > ... > T_s, whole times of the prior's schedule.
         likelihood: of the observed entries, by default Laplace with b = 1; one of
             :mod:`vipaint_pyro.measurements.likelihoods`, or any callable from A x to a distribution.
@@ -97,8 +98,8 @@ class DiffusionModel(ImageModel):
         check_operator(operator)
         check_fits(operator, prior)
         self.prior = prior
-        self.operator = operator
-        self.likelihood = as_likelihood(likelihood or Laplace())
+        self.operator = brought_to(prior, operator)
+        self.likelihood = as_likelihood(likelihood or Laplace()).to(prior.device, prior.dtype)
         self.beta, self.eta, self.form = float(beta), float(eta), form
         self.num_levels, self.sampling_steps = num_levels, 50
         self.num_images = operator.observed.shape[0]

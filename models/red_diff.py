@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.measurement import check_fits, check_operator
+from vipaint_pyro.measurements.measurement import brought_to, check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models.algorithms import DENSITY, check_algorithms
 from vipaint_pyro.models.base import ImageModel
@@ -114,7 +114,7 @@ class REDDiffModel(ImageModel):
             raise ValueError(f"restarts is at least 1, but is {restarts}")
         check_operator(operator)
         check_fits(operator, prior)
-        self.prior, self.operator = prior, operator
+        self.prior, self.operator = prior, brought_to(prior, operator)
         self.num_images, self.num_restarts = operator.observed.shape[0], restarts
         prior.check_images(self.num_images)
         # Where no signal is left (alpha = 0), the published weights are infinite.
@@ -122,7 +122,8 @@ class REDDiffModel(ImageModel):
         self.times = tuple(prior.times(top, 0, num_steps - 1)) if num_steps > 1 else (top,)
         self.weight, self.lambda_ = weight, float(lambda_)
         self.schedule_of_t, self.sampling_steps = schedule_of_t, 50
-        self.likelihood = as_likelihood(likelihood or Gaussian(self._published_scale()))
+        likelihood = as_likelihood(likelihood or Gaussian(self._published_scale()))
+        self.likelihood = likelihood.to(prior.device, prior.dtype)
         self.step = 0
 
     def _published_scale(self) -> float:

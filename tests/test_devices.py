@@ -252,6 +252,15 @@ BY_PYRO = {f"guide {name}" for name in [*GUIDES, *AUTO_GUIDES] if recipe(name).f
 BY_PYRO.add("guide hierarchical-x0")  # not yet known which of its draws; where its tensors are is checked
 
 
+#: Each of them takes seconds: of these only the last of the three tests runs every time.
+LONG = {
+    *(f"guide {name}" for name in AUTO_GUIDES if name != "AutoNormal"), "guide flow", "guide mixture",
+    "correction smc", "vq prior", "labels prior", "checkpointing", "perceptual", "restoring pipeline",
+}  # fmt: skip
+#: Those are long in the last one too.
+LONGEST = {f"guide {name}" for name in ("AutoGaussian", "AutoIAFNormal", "AutoStructured")}
+
+
 @pytest.fixture(scope="module")
 def single():
     return Parts(torch.float32)
@@ -314,7 +323,10 @@ def same(one, two, exactly=True):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", [name for name in SCENES if name.removeprefix("guide ") not in TRACED])
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
+    for name in SCENES if name.removeprefix("guide ") not in TRACED
+])  # fmt: skip
 def test_on_an_accelerator(double, plain, name):
     parts = double
     expected = plain(name, parts)
@@ -333,7 +345,9 @@ def test_on_an_accelerator(double, plain, name):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in SCENES
+])  # fmt: skip
 def test_a_default_device_of_the_callers_changes_nothing(single, plain, name):
     expected = plain(name, single)
     torch.manual_seed(0)
@@ -343,7 +357,9 @@ def test_a_default_device_of_the_callers_changes_nothing(single, plain, name):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in LONGEST else []) for name in SCENES
+])  # fmt: skip
 def test_a_default_precision_of_the_callers_changes_nothing(single, plain, name):
     expected = plain(name, single)
     torch.manual_seed(0)

@@ -77,7 +77,11 @@ def parts(name):
     return {k: v for k, v in pipe.components.items() if k in names and v is not None}
 
 
-@pytest.mark.parametrize("way", WAYS)
+#: A pipeline calls its network with many shapes, each of which is compiled on its own.
+LONG = [pytest.param(way, marks=pytest.mark.slow) if way.startswith("compiled") else way for way in WAYS]
+
+
+@pytest.mark.parametrize("way", LONG)
 def test_the_pipeline_draws_what_the_plain_network_draws(way):
     def drawn(wrap):
         return run(quiet(VIPaintPipeline(wrap(tiny_unet()), DDPMScheduler(clip_sample=False)))).images
@@ -85,6 +89,7 @@ def test_the_pipeline_draws_what_the_plain_network_draws(way):
     assert torch.equal(drawn(WAYS[way]), drawn(lambda network: network))
 
 
+@pytest.mark.slow
 def test_a_network_compiled_in_its_place_of_a_pipeline():
     pipe = quiet(VIPaintPipeline(tiny_unet(), DDPMScheduler(clip_sample=False)))
     plain = run(pipe).images
@@ -92,8 +97,10 @@ def test_a_network_compiled_in_its_place_of_a_pipeline():
     assert torch.equal(run(pipe).images, plain)
 
 
-@pytest.mark.parametrize("way", ["compiled", "derived", "parallel", "around"])
-@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize("name, way", [
+    pytest.param(name, way, marks=[pytest.mark.slow] if way == "compiled" and name not in ("pixel", "dit") else [])
+    for name in sorted(FAMILIES) for way in ("compiled", "derived", "parallel", "around")
+])  # fmt: skip
 def test_every_family_is_called_as_its_own(name, way):
     pytest.importorskip("transformers")
     given = parts(name)

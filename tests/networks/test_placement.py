@@ -153,7 +153,10 @@ def test_the_device_is_where_accelerate_brings_a_network(device, expected):
         assert device_of(network) == torch.device(expected)
 
 
-@pytest.mark.parametrize("name", ["pixel", "latent_kl", "latent_vq", *TEXT])
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("stable_diffusion_xl", "flux") else [])
+    for name in ("pixel", "latent_kl", "latent_vq", *TEXT)
+])  # fmt: skip
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_pipeline_with_offloading(name, whole):
     accelerate = pytest.importorskip("accelerate")
@@ -180,4 +183,30 @@ def test_a_pipeline_with_offloading(name, whole):
         with pytest.raises(ValueError, match="a VQModel reads its codebook without a call"):
             drawn(True)
         return
-    torch.testing.assert_close(drawn(True), drawn(False))  # where weights lie in memory can change the last digit
+    found, expected = drawn(True), drawn(False)
+    if whole and name in TEXT:
+        # accelerate copies what it is given to "cpu:0", and the numbers of a prompt, which are one block for all images
+        # (stride 0), become one each: a product of matrices may then add up in another order. (6e-7 at the most.)
+        assert (found - expected).abs().max() < 5e-6
+    else:
+        assert torch.equal(found, expected)
+
+
+def test_inside_a_block_no_call_walks_over_the_modules(monkeypatch):
+    """Outside of runs a walk finds out what casts the weights; in a run that is known already."""
+    unet, walks = tiny_unet(), []
+    walk = nn.Module.modules
+    with prior_of(unet).frozen():
+        monkeypatch.setattr(nn.Module, "modules", lambda self: walks.append(self) or walk(self))
+        assert dtype_of(unet) == torch.float32 and not walks
+        unet.double()
+        walks.clear()
+        assert dtype_of(unet) == torch.float64 and not walks
+    assert dtype_of(unet) == torch.float64 and walks
+
+
+def test_a_cast_network_is_known_as_one_inside_a_block_too():
+    unet = tiny_unet()
+    unet.enable_layerwise_casting(storage_dtype=F8, compute_dtype=torch.bfloat16)
+    with prior_of(unet).frozen():
+        assert dtype_of(unet) == torch.bfloat16

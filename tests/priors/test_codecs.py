@@ -87,11 +87,13 @@ def test_vq_passes_the_gradient_straight_through():
 
 def test_precision_follows_the_latent_and_half_precision_is_lifted_where_asked():
     network = autoencoder(force_upcast=True).half()
+    before = {k: v.clone() for k, v in network.state_dict().items()}
     codec = codec_for(network)
     assert network.dtype == torch.float32
     assert codec.decode(torch.zeros(1, 4, 8, 8, dtype=torch.float64)).dtype == torch.float64
     plain = autoencoder(force_upcast=False).to(torch.bfloat16)
     assert codec_for(plain).encode(X.float()).dtype == torch.float32 and plain.dtype == torch.bfloat16
+    assert all(torch.equal(v, before[k]) for k, v in network.half().state_dict().items())
 
 
 def test_slices_and_tiles_of_the_autoencoder_are_kept():

@@ -148,7 +148,8 @@ def fit(
 
     Args:
         model, guide: the programs; both take ``y``.
-        y: measurements with shape (N, C', H', W'), 0 where not observed.
+        y: measurements with shape (N, C', H', W'), 0 where not observed; brought to the device and the precision of
+            the model's prior.
         num_steps: gradient steps.
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
@@ -166,9 +167,11 @@ def fit(
         raise ValueError(f"num_steps is at least 1, but is {num_steps}")
     if isinstance(y, Measurement):
         y = y.y
+    known = isinstance(model, ImageModel)
+    if known:
+        y = y.to(model.prior.device, model.prior.dtype)
     num_images = y.shape[0]
     noise = PerImageNoise(NoiseStreams(generator, num_images))
-    known = isinstance(model, ImageModel)
     dims = torch.Size(model.prior.latent_shape).numel() if known else y[0].numel()
     loss = loss or default_loss()
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)

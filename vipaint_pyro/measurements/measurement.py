@@ -18,7 +18,7 @@ from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.wording import counted
 
-__all__ = ["Measurement", "check_fits", "check_operator", "check_y"]
+__all__ = ["Measurement", "brought_to", "check_fits", "check_operator", "check_y"]
 
 
 def check_operator(operator: object) -> None:
@@ -61,6 +61,11 @@ def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
         fits = math.prod(seen) == math.prod(shape)
     if not fits:
         raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}")
+
+
+def brought_to(prior: DiffusionPrior, operator: Operator) -> Operator:
+    """An operator where a prior computes; one that is there already is returned itself."""
+    return operator if operator.observed.device == prior.device else operator.to(prior.device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["frozen", "weights_kept"]
+__all__ = ["frozen", "in_place", "weights_kept"]
 
 _LOCK = threading.Lock()
 
@@ -69,6 +69,12 @@ def frozen(network: nn.Module) -> Iterator[bool]:
                 if hold.users == 0:
                     del _HELD[key]
                     hold.restore()
+
+
+def in_place(network: nn.Module) -> bool:
+    """Whether this is inside a :func:`frozen` block of the network that found nothing to move or cast its weights."""
+    hold = _HELD.get(id(network))  # a hold keeps its network, so that no other can have the same id
+    return hold is not None and not hold.moved
 
 
 @contextmanager

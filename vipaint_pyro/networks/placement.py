@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import nn
 
+from vipaint_pyro.networks.frozen import in_place
 from vipaint_pyro.networks.kinds import unwrapped
 
 __all__ = ["device_of", "dtype_of"]
@@ -38,6 +39,8 @@ def dtype_of(network: nn.Module) -> torch.dtype:
 
 def _hooks(network: nn.Module, name: str) -> Iterator[object]:
     """diffusers' own hooks of a network's modules."""
+    if in_place(network):  # a walk at every call would cost as much as everything else beside the network
+        return
     for module in islice(network.modules(), _ASKED):
         registry = vars(module).get("_diffusers_hook")
         hook = None if registry is None else registry.get_hook(name)

@@ -197,36 +197,38 @@ class VIPaintPipeline(priors.PriorPipeline):
         with saying(written):
             settled = sampler.settle(prior, measurement)  # before a prompt is encoded
         settled.check_samples(num_samples)
-        conditioned = self.conditioned(
-            measurement.num_images, class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds,
-            guidance_scale,
-        )  # fmt: skip
-        conditioned.check_images(measurement.num_images)
         NoiseStreams(generator, measurement.num_images)  # checks the generators
-        phases = settled.phases()
-        steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
-        if free_text_encoders:
-            self.free_text_encoders()
+        try:  # an encoder of texts that offloading brought is taken away again however the call ends
+            conditioned = self.conditioned(
+                measurement.num_images, class_labels, prompt, negative_prompt, prompt_embeds, negative_prompt_embeds,
+                guidance_scale,
+            )  # fmt: skip
+            conditioned.check_images(measurement.num_images)
+            phases = settled.phases()
+            steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
+            if free_text_encoders:
+                self.free_text_encoders()
 
-        chunks = -(-num_samples // settled.at_once(num_samples))
-        totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
-        with torch.enable_grad(), Bars(self, totals) as show:
-            # A given guide may draw from other distributions than Gaussians, which Pyro takes from
-            # the global state.
-            first = generator[0] if isinstance(generator, (list, tuple)) else generator
-            try:
-                with alone(), isolated(first.initial_seed()) if first is not None else nullcontext(), steps as after:
+            chunks = -(-num_samples // settled.at_once(num_samples))
+            totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
+            with torch.enable_grad(), Bars(self, totals) as show:
+                # A given guide may draw from other distributions than Gaussians, which Pyro takes from
+                # the global state.
+                first = generator[0] if isinstance(generator, (list, tuple)) else generator
+                state = nullcontext() if first is None else isolated(first.initial_seed())
+                try:
+                    with alone(), state, steps as after:
 
-                    def on_step(progress):
-                        show(progress)
-                        return after(progress)
+                        def on_step(progress):
+                            show(progress)
+                            return after(progress)
 
-                    samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
-            except (Fault, Stopped) as error:
-                if error.samples is not None:
-                    error.output = _output(error.samples, unit, observed, output_type)
-                raise
-            finally:
-                self.maybe_free_model_hooks()
+                        samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
+                except (Fault, Stopped) as error:
+                    if error.samples is not None:
+                        error.output = _output(error.samples, unit, observed, output_type)
+                    raise
+        finally:
+            self.maybe_free_model_hooks()
         output = _output(samples, unit, observed, output_type)
         return output if return_dict else output.to_tuple()

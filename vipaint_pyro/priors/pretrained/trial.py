@@ -38,7 +38,7 @@ def tried(model: nn.Module) -> nn.Module:
 
 
 def _zeros(*shape: int, dtype: torch.dtype | None = None) -> Tensor:
-    return torch.zeros(*shape, dtype=dtype, device="meta")
+    return torch.zeros(shape, dtype=dtype, device="meta")
 
 
 def _network(network: nn.Module) -> None:
