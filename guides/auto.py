@@ -8,7 +8,7 @@ from pyro.infer import autoguide
 from pyro.infer.autoguide import AutoMessenger
 from torch import Tensor
 
-from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
+from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow, untie, untracked
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
@@ -124,11 +124,13 @@ class PyroAutoGuide(Guide):
             options |= {"init_weight": gamma, "hierarchical_sites": [site(t) for t in model.timesteps[1:]]}
         elif name == "AutoIAFNormal":
             del options["init_loc_fn"]
-        with isolated(seed), torch.no_grad(), poutine.block(), default_tensors(model.prior), model.predictions():
+        with isolated(seed), torch.no_grad(), untracked(), default_tensors(model.prior), model.predictions():
             self.auto = getattr(autoguide, name)(model, **options)
             if name == "AutoIAFNormal":
                 place_flow(self.auto, flatten(loc), flatten({t: torch.full_like(encoded, v) for t, v in std.items()}))
             self(y)
+            if name == "AutoIAFNormal":
+                untie(self.auto)
             self._start(loc, std, gamma)
 
     def _start(self, loc: dict[int, Tensor], std: dict[int, float], gamma: float) -> None:

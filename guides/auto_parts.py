@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyro
 import pyro.distributions as dist
 import torch
+from pyro import poutine
 from pyro.distributions import constraints
 from pyro.distributions.torch_transform import TransformModule
 from pyro.infer.autoguide import AutoIAFNormal
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["TakenWhole", "default_tensors", "flatten", "place_flow"]
+__all__ = ["TakenWhole", "default_tensors", "flatten", "place_flow", "untie", "untracked"]
 
 
 @contextmanager
@@ -28,6 +30,13 @@ def default_tensors(prior: DiffusionPrior) -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def untracked() -> Iterator[None]:
+    """A block in which guides run without a handler's knowing, and leave no parameter in Pyro's store."""
+    with pyro.settings.context(module_local_params=True), poutine.block():
+        yield
 
 
 def flatten(levels: dict[int, Tensor]) -> Tensor:
@@ -105,3 +114,10 @@ def place_flow(auto: AutoIAFNormal, loc: Tensor, scale: Tensor) -> None:
     """Let the flow bend a standard normal before it is scaled and moved to where the other guides start."""
     make = auto._init_transform_fn
     auto._init_transform_fn = lambda dims: dist.transforms.ComposeTransformModule([make(dims), Placed(loc, scale)])
+
+
+def untie(auto: AutoIAFNormal) -> None:
+    """Give the flow's base a tensor of its own for its kind: Pyro takes the first weight, which then has two names."""
+    like = auto._prototype_tensor.detach().new_zeros(())
+    del auto._prototype_tensor
+    auto.register_buffer("_prototype_tensor", like, persistent=False)

@@ -19,7 +19,7 @@ from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
-from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
@@ -68,7 +68,7 @@ def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.T
 
 
 @contextmanager
-def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
+def _in_the_store(guide: Callable) -> Iterator[None]:
     """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
     if not pyro.settings.get("module_local_params"):
         yield
@@ -77,9 +77,6 @@ def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
     before = set(store.keys())
     try:
         with pyro.settings.context(module_local_params=False):
-            if isinstance(guide, Guide):  # some AutoGuides hand theirs over at a first call, exchanged for others
-                with isolated(), torch.no_grad(), poutine.block():
-                    guide(y)
             yield
     finally:
         own = {id(p) for p in guide.parameters()} if isinstance(guide, torch.nn.Module) else set()
@@ -175,7 +172,7 @@ def fit(
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
     with ExitStack() as around:
-        around.enter_context(_in_the_store(guide, y))
+        around.enter_context(_in_the_store(guide))
         if known:
             around.enter_context(model.prior.frozen())
             around.enter_context(model.fitting())
