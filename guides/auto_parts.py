@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 import pyro
 import pyro.distributions as dist
@@ -11,13 +12,22 @@ import torch
 from pyro import poutine
 from pyro.distributions import constraints
 from pyro.distributions.torch_transform import TransformModule
-from pyro.infer.autoguide import AutoIAFNormal
+from pyro.infer.autoguide import (
+    AutoDiagonalNormal,
+    AutoGuide,
+    AutoIAFNormal,
+    AutoLowRankMultivariateNormal,
+    AutoMessenger,
+    AutoMultivariateNormal,
+    AutoNormal,
+    AutoNormalMessenger,
+)
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["TakenWhole", "default_tensors", "flatten", "place_flow", "untie", "untracked"]
+__all__ = ["TakenWhole", "default_tensors", "flatten", "gaussians", "place_flow", "untie", "untracked"]
 
 
 @contextmanager
@@ -42,6 +52,18 @@ def untracked() -> Iterator[None]:
 def flatten(levels: dict[int, Tensor]) -> Tensor:
     """The latents of all levels as AutoGuides line them up: from T_e down, image after image."""
     return torch.cat([levels[t].reshape(-1) for t in sorted(levels, reverse=True)])
+
+
+def gaussians(auto: AutoGuide | AutoMessenger) -> dict[str, tuple[Tensor, Tensor]]:
+    """Site -> mean and standard deviation of its entries, of AutoGuides that know them; else nothing."""
+    if type(auto) in (AutoNormal, AutoNormalMessenger):
+        (locs, scales) = auto.locs, auto.scales
+        names = [name.removesuffix("_unconstrained") for name, _ in locs.named_parameters()]
+        return {name: (attrgetter(name)(locs), attrgetter(name)(scales)) for name in names}
+    if isinstance(auto, (AutoDiagonalNormal, AutoMultivariateNormal, AutoLowRankMultivariateNormal)):
+        loc, scale = ({s["name"]: v for s, v in auto._unpack_latent(flat)} for flat in auto._loc_scale())
+        return {name: (loc[name], scale[name]) for name in loc}
+    return {}
 
 
 class TakenWhole(Messenger):

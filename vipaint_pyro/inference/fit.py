@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.randomness import NoiseStreams
@@ -80,8 +80,12 @@ def _in_the_store(guide: Callable) -> Iterator[None]:
             yield
     finally:
         own = {id(p) for p in guide.parameters()} if isinstance(guide, torch.nn.Module) else set()
-        for name in [n for n, p in store.named_parameters() if n not in before and id(p) in own]:
+        gone: set[int] = set()
+        for name, p in [(n, p) for n, p in store.named_parameters() if n not in before and id(p) in own]:
+            if id(p) in gone:  # a tied one, of whose names the store knows one at a time
+                store[name] = p
             del store[name]
+            gone.add(id(p))
 
 
 @contextmanager
@@ -185,7 +189,7 @@ def fit(
                 terms = _terms(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
                 _check(value, terms, parameters)
-                svi.optim(parameters.values())
+                svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())

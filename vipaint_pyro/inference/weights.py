@@ -12,7 +12,7 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.sites import site
