@@ -176,7 +176,9 @@ class PyroAutoGuide(Guide):
         shape = (self.model.num_images, *self.model.prior.latent_shape)
         known = gaussians(self.auto)
         return {
-            t: dist.Normal(*(v.reshape(shape) for v in known[site(t)])) for t in self.model.timesteps if site(t) in known
+            t: dist.Normal(*(v.reshape(shape) for v in known[site(t)]))
+            for t in self.model.timesteps
+            if site(t) in known
         }
 
     def point(self) -> dict[str, Tensor] | None:
@@ -239,4 +241,6 @@ class PyroAutoGuide(Guide):
             raise ValueError("the latents fitted are at no maximum yet: fit for longer, then finish") from error
         # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
         done.auto.scale *= self.model.beta**0.5
+        for p in done.parameters():  # as files take them; a Cholesky factor comes column by column
+            p.data = p.data.contiguous()
         return done

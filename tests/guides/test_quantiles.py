@@ -79,7 +79,7 @@ def test_what_is_gaussian_is_exact(gaussian, name, form):
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_chains_are_near_their_gaussian_marginals(gaussian, name):
-    """A Gaussian prior's step is linear in z_t, so that every level is Gaussian: mean and variance go down the chain."""
+    """A Gaussian prior's step is linear in z_t, so that every level is Gaussian, from the top down."""
     model, _ = pair(name, gaussian)
     guide = GUIDES[name].build(model, Y, **CHAINS[name])
     fit(model, guide, Y, num_steps=3, generator=torch.Generator().manual_seed(2))

@@ -117,7 +117,7 @@ def test_guides_of_all_images_together_are_refused(name):
         of_guide(name)(tiny("pixel"), seen(), 2, seeded(*SEEDS))
 
 
-OWN = [n for n, r in GUIDES.items() if r.joint and n not in ("AutoRegressiveMessenger", "AutoLaplaceApproximation")]
+OWN = [n for n, r in GUIDES.items() if r.joint]
 
 
 @pytest.mark.parametrize("name", OWN)

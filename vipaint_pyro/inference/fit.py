@@ -16,9 +16,9 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
