@@ -2,14 +2,16 @@ r"""Pyro's AutoGuides by name, started and weighted as the other guides are."""
 
 from __future__ import annotations
 
+import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.infer import autoguide
 from pyro.infer.autoguide import AutoMessenger
 from torch import Tensor
 
-from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, place_flow
+from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, gaussians, place_flow, untie, untracked
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.quantiles import drawn
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
@@ -124,11 +126,13 @@ class PyroAutoGuide(Guide):
             options |= {"init_weight": gamma, "hierarchical_sites": [site(t) for t in model.timesteps[1:]]}
         elif name == "AutoIAFNormal":
             del options["init_loc_fn"]
-        with isolated(seed), torch.no_grad(), poutine.block(), default_tensors(model.prior), model.predictions():
+        with isolated(seed), torch.no_grad(), untracked(), default_tensors(model.prior), model.predictions():
             self.auto = getattr(autoguide, name)(model, **options)
             if name == "AutoIAFNormal":
                 place_flow(self.auto, flatten(loc), flatten({t: torch.full_like(encoded, v) for t, v in std.items()}))
             self(y)
+            if name == "AutoIAFNormal":
+                untie(self.auto)
             self._start(loc, std, gamma)
 
     def _start(self, loc: dict[int, Tensor], std: dict[int, float], gamma: float) -> None:
@@ -166,6 +170,26 @@ class PyroAutoGuide(Guide):
         weight = poutine.scale(scale=1.0 if messenger else model.beta)
         with default_tensors(model.prior), poutine.block(hide=["x", "y"]), weight, TakenWhole():
             return self.auto(self._y)[site(model.timesteps[-1])]
+
+    def marginals(self) -> dict[int, dist.Normal]:
+        """q(z_t) of the AutoGuides that are Gaussian and independent, or know the widths of a joint Gaussian."""
+        shape = (self.model.num_images, *self.model.prior.latent_shape)
+        known = gaussians(self.auto)
+        return {
+            t: dist.Normal(*(v.reshape(shape) for v in known[site(t)]))
+            for t in self.model.timesteps
+            if site(t) in known
+        }
+
+    def point(self) -> dict[str, Tensor] | None:
+        """The latents of ``AutoDelta``, and of ``AutoLaplaceApproximation`` before it is finished."""
+        if self.kind not in ("AutoDelta", "AutoLaplaceApproximation"):
+            return None
+        return {name: z[0] for name, z in drawn(self, 1).items()}
+
+    @property
+    def _called(self) -> str:
+        return self.kind + (" before finish()" if self.kind == "AutoLaplaceApproximation" else "")
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""
@@ -217,4 +241,6 @@ class PyroAutoGuide(Guide):
             raise ValueError("the latents fitted are at no maximum yet: fit for longer, then finish") from error
         # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
         done.auto.scale *= self.model.beta**0.5
+        for p in done.parameters():  # as files take them; a Cholesky factor comes column by column
+            p.data = p.data.contiguous()
         return done

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
+import pyro
 import pyro.distributions as dist
 import torch
+from pyro import poutine
 from pyro.distributions import constraints
 from pyro.distributions.torch_transform import TransformModule
-from pyro.infer.autoguide import AutoIAFNormal
+from pyro.infer.autoguide import (
+    AutoDiagonalNormal,
+    AutoGuide,
+    AutoIAFNormal,
+    AutoLowRankMultivariateNormal,
+    AutoMessenger,
+    AutoMultivariateNormal,
+    AutoNormal,
+    AutoNormalMessenger,
+)
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["TakenWhole", "default_tensors", "flatten", "place_flow"]
+__all__ = ["TakenWhole", "default_tensors", "flatten", "gaussians", "place_flow", "untie", "untracked"]
 
 
 @contextmanager
@@ -30,9 +42,28 @@ def default_tensors(prior: DiffusionPrior) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+@contextmanager
+def untracked() -> Iterator[None]:
+    """A block in which guides run without a handler's knowing, and leave no parameter in Pyro's store."""
+    with pyro.settings.context(module_local_params=True), poutine.block():
+        yield
+
+
 def flatten(levels: dict[int, Tensor]) -> Tensor:
     """The latents of all levels as AutoGuides line them up: from T_e down, image after image."""
     return torch.cat([levels[t].reshape(-1) for t in sorted(levels, reverse=True)])
+
+
+def gaussians(auto: AutoGuide | AutoMessenger) -> dict[str, tuple[Tensor, Tensor]]:
+    """Site -> mean and standard deviation of its entries, of AutoGuides that know them; else nothing."""
+    if type(auto) in (AutoNormal, AutoNormalMessenger):
+        (locs, scales) = auto.locs, auto.scales
+        names = [name.removesuffix("_unconstrained") for name, _ in locs.named_parameters()]
+        return {name: (attrgetter(name)(locs), attrgetter(name)(scales)) for name in names}
+    if isinstance(auto, (AutoDiagonalNormal, AutoMultivariateNormal, AutoLowRankMultivariateNormal)):
+        loc, scale = ({s["name"]: v for s, v in auto._unpack_latent(flat)} for flat in auto._loc_scale())
+        return {name: (loc[name], scale[name]) for name in loc}
+    return {}
 
 
 class TakenWhole(Messenger):
@@ -105,3 +136,10 @@ def place_flow(auto: AutoIAFNormal, loc: Tensor, scale: Tensor) -> None:
     """Let the flow bend a standard normal before it is scaled and moved to where the other guides start."""
     make = auto._init_transform_fn
     auto._init_transform_fn = lambda dims: dist.transforms.ComposeTransformModule([make(dims), Placed(loc, scale)])
+
+
+def untie(auto: AutoIAFNormal) -> None:
+    """Give the flow's base a tensor of its own for its kind: Pyro takes the first weight, which then has two names."""
+    like = auto._prototype_tensor.detach().new_zeros(())
+    del auto._prototype_tensor
+    auto.register_buffer("_prototype_tensor", like, persistent=False)

@@ -35,6 +35,12 @@ class MarkovGuide(Guide):
         the model's.
         """
 
+    def marginals(self) -> dict[int, dist.Normal]:
+        """q(z_{T_e}) where it is Gaussian; what the kernels make of it below is not known in closed form."""
+        q = self.top()
+        normal = q.base_dist if isinstance(q, dist.Independent) else q
+        return {self.model.timesteps[0]: normal} if isinstance(normal, dist.Normal) else {}
+
     def forward(self, y: Tensor | None = None) -> Tensor:
         """Run the guide; y is not looked at, it is there since the model takes it.
 

@@ -49,6 +49,10 @@ class MeanFieldGuide(MarkovGuide):
     def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
         return self._level(s).expand(z_t.shape[:-3])
 
+    def marginals(self) -> dict[int, dist.Normal]:
+        """q(z_t) of every level."""
+        return {t: self._level(t).base_dist for t in self.model.timesteps}
+
     def _level(self, t: int) -> dist.Distribution:
         alpha = float(self.model.prior.schedule.alpha(t))
         return dist.Normal(alpha * getattr(self, f"mu_{t}"), getattr(self, f"tau_{t}")).to_event(3)

@@ -72,6 +72,14 @@ class REDDiffGuide(Guide):
         copy.std = self.std
         return copy
 
+    def marginals(self) -> dict[int, dist.Normal]:
+        """q(z_0), where std is above 0."""
+        return {0: dist.Normal(self.mu_0, self.std)} if self.std else {}
+
+    def point(self) -> dict[str, Tensor] | None:
+        """mu_0 with shape (S, N, C, H, W), where std is 0."""
+        return None if self.std else {site(0): self.mu_0.detach().clone()}
+
     def forward(self, y: Tensor | None = None) -> Tensor:
         """Run the guide; y is not looked at, it is there since the model takes it.
 

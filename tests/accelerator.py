@@ -103,4 +103,6 @@ class Accelerator(TorchFunctionMode):
             return func(*args, **kwargs).to(FAR)
         if func is torch.Tensor.new_tensor and isinstance(args[0], Far):
             return torch.tensor(args[1], **{"dtype": args[0].dtype, **kwargs}, device=NEAR).to(FAR)
+        if func == torch.Tensor.data.__set__ and isinstance(args[0], Far):
+            args[0].near.data = near_of(args[1])  # torch gives the wrapper another tensor, not what is in it
         return func(*args, **kwargs)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pyro import poutine
 
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams, isolated
 
 

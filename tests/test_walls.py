@@ -16,7 +16,7 @@ CHAIN = [
     {"wording"},
     {"lazily", "faults", "files", "reading", "distributions", "settings", "calibration"},
     {"randomness"},
-    {"images"},
+    {"images", "per_image_noise"},
     {"plots", "datasets"},
     {"networks"},
     {"priors", "convert"},
@@ -41,7 +41,7 @@ FOREIGN = {
     "vipaint_pyro/networks/kinds.py": "diffusers networks, or a user's, and what wraps them",
     "vipaint_pyro/networks/placement.py": "accelerate's hooks",
     "vipaint_pyro/reading.py": "PIL images",
-    "vipaint_pyro/inference/per_image_noise.py": "torch and Pyro distributions",
+    "vipaint_pyro/per_image_noise.py": "torch and Pyro distributions",
     "guides/auto.py": "Pyro's AutoGuides",
 }
 #: Functions of more than eight parameters: the two that users call, and what diffusers reads off a signature.

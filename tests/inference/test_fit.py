@@ -240,3 +240,31 @@ def test_steps_must_be_positive(gaussian):
     model, guide, y = setup(gaussian)
     with pytest.raises(ValueError, match="at least 1"):
         fit(model, guide, y, num_steps=0)
+
+
+class _Tied(HierarchicalGuide):
+    """One parameter under two names, both of which are met in a step."""
+
+    def __init__(self, model, y):
+        super().__init__(model, y)
+        self.one = torch.nn.Parameter(torch.zeros(1, 1, 2, 3, dtype=torch.float64))
+        self.two = self.one
+
+    def top(self):
+        q = super().top().base_dist
+        return dist.Normal(q.loc + self.one + self.two, q.scale).to_event(3)
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_a_parameter_of_two_names_moves_once_a_step(gaussian, local):
+    pyro.clear_param_store()
+    model, _, y = setup(gaussian)
+    guide = _Tied(model, y)
+    gradients = []
+    with pyro.settings.context(module_local_params=local):
+        guide.one.register_post_accumulate_grad_hook(lambda p: gradients.append(p.grad.clone()))
+        fit(model, guide, y, num_steps=1, optim=pyro.optim.SGD({"lr": 1e-3}))
+        assert not local or not list(pyro.get_param_store().keys())
+    assert guide.one is guide.two and gradients[-1].abs().min() > 0
+    torch.testing.assert_close(guide.one.detach(), -1e-3 * gradients[-1], rtol=1e-12, atol=0)
+    assert not local or not pyro.get_param_store()._param_to_name

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import PIL.Image
+import pyro
 import pytest
 import torch
 from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
@@ -332,3 +333,17 @@ def test_what_was_finished_is_the_errors_output(pipe, trouble, kind):
     kept = caught.value.output
     assert torch.equal(torch.as_tensor(kept.images), torch.as_tensor(whole.images)[:2])
     assert len(kept.predictions) == 2 and told == [0, 1, 0, 1, 0]
+
+
+def test_where_pyros_parameters_are_local_to_modules_the_numbers_are_the_same(pipe):
+    results = []
+    for local in (False, True):
+        pyro.clear_param_store()
+        with pyro.settings.context(module_local_params=local):
+            made = run(pipe)
+            again = run(pipe, guide=made.guide)
+            results.append((made.images, again.images))
+            assert pyro.settings.get("module_local_params") is local
+        assert not list(pyro.get_param_store().keys())
+    for one, two in zip(*results, strict=True):
+        assert torch.equal(one, two)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pyro
 import pyro.distributions as dist
 import pytest
 import torch
@@ -168,3 +169,22 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         assert prepared.checkpointing == (fraction is not None) and seen.likelihood == Noiseless()
         chunk = chunk_for(prior.image_shape)
         assert settled.refinement() == DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, chunk=chunk)
+
+
+@pytest.mark.parametrize("name", ["hierarchical", "flow", "AutoNormal", "AutoIAFNormal"])
+def test_where_pyros_parameters_are_local_to_modules_guides_draw_the_same(network_prior, name):
+    prior, seen, results = network_prior.conditioned([0]), window(1), []
+    sampler = VIPaintSampler((800, 400), fit_steps=2, num_chains=1, refinement_steps=3, guide_name=name)
+    for local in (False, True):
+        pyro.clear_param_store()
+        with pyro.settings.context(module_local_params=local):
+            made = sampler(prior, seen, 2, torch.Generator().manual_seed(0))
+            again = sampler.from_guide(made.guide)(prior, seen, 2, torch.Generator().manual_seed(5))
+            results.append((made.images, again.images))
+            assert not local or not list(pyro.get_param_store().keys())
+        with pyro.settings.context(module_local_params=not local):
+            other = sampler.from_guide(made.guide)(prior, seen, 2, torch.Generator().manual_seed(5))
+            assert torch.equal(other.images, again.images)
+    pyro.clear_param_store()
+    for one, two in zip(*results, strict=True):
+        assert torch.equal(one, two)

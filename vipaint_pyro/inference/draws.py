@@ -14,10 +14,10 @@ from vipaint_pyro.calibration import psis
 from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.particles import systematic
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["draw", "draw_and_predict", "resampled"]

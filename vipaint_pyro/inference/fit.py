@@ -16,10 +16,10 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
-from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.per_image_noise import PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
@@ -68,7 +68,7 @@ def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.T
 
 
 @contextmanager
-def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
+def _in_the_store(guide: Callable) -> Iterator[None]:
     """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
     if not pyro.settings.get("module_local_params"):
         yield
@@ -77,14 +77,15 @@ def _in_the_store(guide: Callable, y: Tensor) -> Iterator[None]:
     before = set(store.keys())
     try:
         with pyro.settings.context(module_local_params=False):
-            if isinstance(guide, Guide):  # some AutoGuides hand theirs over at a first call, exchanged for others
-                with isolated(), torch.no_grad(), poutine.block():
-                    guide(y)
             yield
     finally:
         own = {id(p) for p in guide.parameters()} if isinstance(guide, torch.nn.Module) else set()
-        for name in [n for n, p in store.named_parameters() if n not in before and id(p) in own]:
+        gone: set[int] = set()
+        for name, p in [(n, p) for n, p in store.named_parameters() if n not in before and id(p) in own]:
+            if id(p) in gone:  # a tied one, of whose names the store knows one at a time
+                store[name] = p
             del store[name]
+            gone.add(id(p))
 
 
 @contextmanager
@@ -178,7 +179,7 @@ def fit(
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
     with ExitStack() as around:
-        around.enter_context(_in_the_store(guide, y))
+        around.enter_context(_in_the_store(guide))
         if known:
             around.enter_context(model.prior.frozen())
             around.enter_context(model.fitting())
@@ -191,7 +192,7 @@ def fit(
                 terms = _terms(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
                 _check(value, terms, parameters)
-                svi.optim(parameters.values())
+                svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())

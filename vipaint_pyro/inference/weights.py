@@ -12,10 +12,10 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.sites import site
+from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.prediction import Prediction
