@@ -89,6 +89,7 @@ OF_METHODS = [
     for name in METHODS
     for kind in ("pixel", "latent")
     for labels in (None, [0, 1, 2, 3])
+    if {"pixel": "latent", "latent": "pixel"}[kind] not in METHODS[name].needs
 ]
 
 

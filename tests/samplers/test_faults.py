@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+from tests.samplers.test_registry import CHEAP
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.faults import NonFiniteError, OutOfMemory
 from vipaint_pyro.guides import GUIDES
@@ -75,7 +76,7 @@ def case(name, correction="none"):
         times = {1: (500,), None: (700, 300)}[GUIDES[name].levels]
         settings = {"fit_steps": 3, "num_chains": 1, "refinement_steps": 3, "num_particles": 4, "timesteps": times}
         return make_sampler("vipaint", guide_name=name, correct=correction, **settings)
-    return make_sampler(name, **({"num_steps": 3} if name != "vipaint" else {}))
+    return make_sampler(name, **CHEAP[name])
 
 
 CASES = [(name, "none") for name in METHODS if name != "vipaint"]
@@ -85,6 +86,7 @@ CASES += list(product(GUIDES, ("none", "psis", "smc")))
 def run(saboteur, schedule, name, correction, gaussian):
     """Samples of one image; a pixel prior for SMC, a latent one for all others."""
     pixels = correction == "smc" or name == "AutoRegressiveMessenger"
+    pixels = pixels or (name in METHODS and "pixel" in METHODS[name].needs)
     if name == "AutoRegressiveMessenger":  # it needs an exact p(z_{T_e})
         prior, exact = gaussian, type(gaussian)._denoised
         prior._denoised = lambda z, t: saboteur.spoil("network", exact(prior, z, t))
