@@ -231,16 +231,19 @@ class PyroAutoGuide(Guide):
         """
         if self.kind != "AutoLaplaceApproximation":
             return self
-        done = PyroAutoGuide.__new__(PyroAutoGuide)
-        Guide.__init__(done, self.model)
-        done.kind, done._y, done._made = "AutoMultivariateNormal", self._y, {}
         try:
             with default_tensors(self.model.prior), poutine.block():
-                done.auto = self.auto.laplace_approximation(self._y)
+                found = self.auto.laplace_approximation(self._y)
         except torch.linalg.LinAlgError as error:
             raise ValueError("the latents fitted are at no maximum yet: fit for longer, then finish") from error
-        # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
-        done.auto.scale *= self.model.beta**0.5
-        for p in done.parameters():  # as files take them; a Cholesky factor comes column by column
-            p.data = p.data.contiguous()
+        done = PyroAutoGuide(self.model, self._y, "AutoMultivariateNormal")
+        with torch.no_grad():
+            factor = found.scale[..., None] * found.scale_tril
+            scale = factor.diagonal(dim1=-2, dim2=-1)
+            done.auto.loc.copy_(found.loc)
+            # The bound weighs the prior by beta and q's entropy likewise: its best q is that much wider.
+            done.auto.scale = scale * self.model.beta**0.5
+            done.auto.scale_tril = factor / scale[..., None]
+        for v in done.parameters():  # as files take them; Cholesky's comes column by column
+            v.data = v.data.contiguous()
         return done

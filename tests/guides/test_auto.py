@@ -94,7 +94,7 @@ def test_laplace_is_exact_for_a_gaussian_posterior(gaussian, beta):
     done = guide.finish()
     assert done is not guide and done.kind == "AutoMultivariateNormal" and done._pyro_name != guide._pyro_name
     program = Program(gaussian, TIMES, 0.4 * beta**0.5)
-    covariance = done.auto.get_posterior().covariance_matrix.reshape(2, 6, 2, 6)
+    covariance = done.auto.get_posterior().covariance_matrix.detach().reshape(2, 6, 2, 6)
     exact = program.precision.inverse().reshape(6, 2, 2)
     for d in range(6):
         torch.testing.assert_close(covariance[:, d, :, d], exact[d], rtol=1e-6, atol=1e-9)
