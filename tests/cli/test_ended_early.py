@@ -8,11 +8,8 @@ import pytest
 import safetensors
 import torch
 
-from tests.cli import test_cli
 from tests.cli.test_cli import inpaint, plain, vipaint
 from vipaint_pyro.priors.denoisers import EpsilonDenoiser
-
-here = test_cli.here
 
 
 def at_call(n, trouble):

@@ -9,10 +9,11 @@ from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 from vipaint_pyro.faults import OutOfMemory
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import NonFiniteError, fit
+from vipaint_pyro.inference.per_image_noise import PerImageNoise
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams
 
 TIMES = (700, 500, 300)
 
