@@ -94,8 +94,9 @@ def test_seeds_are_an_images_own_and_never_the_same_twice():
     assert len(set(shared)) == 3
 
 
+@pytest.mark.parametrize("first", range(4))
 @pytest.mark.parametrize("kind", ["one", "each", "global"])
-def test_parts_of_the_samples_are_cut_out_of_the_noise_of_all(kind):
+def test_parts_of_the_samples_are_cut_out_of_the_noise_of_all(kind, first):
     def streams():
         torch.manual_seed(3)
         given = {"one": torch.Generator().manual_seed(3), "global": None}
@@ -103,11 +104,17 @@ def test_parts_of_the_samples_are_cut_out_of_the_noise_of_all(kind):
         return NoiseStreams(each if kind == "each" else given[kind], 2)
 
     def asked(noise, samples):
-        like = torch.zeros((), dtype=torch.float64)
-        return [
-            noise.normal((samples, 2, 3), 1, like), noise.uniform(like), noise.uniforms((samples, 1, 2), 2, like),
-            noise.seeds(), noise.normal((samples, 4, 2, 1), 2, like),
-        ]  # fmt: skip
+        """Of each kind one, and whether it is of all samples alike; every kind comes first once."""
+        like, found = torch.zeros((), dtype=torch.float64), []
+        kinds = [
+            (lambda: noise.normal((samples, 2, 3), 1, like), False),
+            (lambda: noise.uniform(like), True),
+            (lambda: noise.uniforms((samples, 1, 2), 2, like), False),
+            (lambda: torch.tensor(noise.seeds()), True),
+        ]
+        for kind, same in [*kinds[first:], *kinds[:first], kinds[0]]:
+            found.append((kind(), same))
+        return found
 
     with torch.random.fork_rng():
         whole = asked(streams(), 5)
@@ -116,10 +123,8 @@ def test_parts_of_the_samples_are_cut_out_of_the_noise_of_all(kind):
         for start, stop in ((0, 2), (2, 4), (4, 5)):
             noise = draws.part(start, stop)
             assert noise.first == start and noise.num_images == 2
-            normal, uniform, uniforms, seeds, more = asked(noise, stop - start)
-            for found, known in ((normal, whole[0]), (uniforms, whole[2]), (more, whole[4])):
-                assert torch.equal(found, known[start:stop])
-            assert torch.equal(uniform, whole[1]) and seeds == whole[3]
+            for (found, same), (known, _) in zip(asked(noise, stop - start), whole, strict=True):
+                assert torch.equal(found, known if same else known[start:stop])
         assert torch.equal(torch.get_rng_state(), left)
 
 
