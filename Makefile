@@ -1,5 +1,5 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
-# make lint: what the linter says of the code.   make mutants: which small faults the tests see (half an hour).
+# make lint: what the linter says of the code.   make mutants: which small faults the tests see (an hour).
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -7,7 +7,7 @@ import torch
 from pyro import poutine
 
 from vipaint_pyro.per_image_noise import PerImageNoise
-from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.randomness import Draws, NoiseStreams, isolated
 
 
 def test_each_image_has_its_own_stream():
@@ -92,3 +92,44 @@ def test_seeds_are_an_images_own_and_never_the_same_twice():
     assert [first[1], second[1]] == [*alone.seeds(), *alone.seeds()]
     shared = NoiseStreams(torch.Generator().manual_seed(1), 3).seeds()
     assert len(set(shared)) == 3
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("kind", ["one", "each", "global"])
+def test_parts_of_the_samples_are_cut_out_of_the_noise_of_all(kind, first):
+    def streams():
+        torch.manual_seed(3)
+        given = {"one": torch.Generator().manual_seed(3), "global": None}
+        each = [torch.Generator().manual_seed(k) for k in (5, 6)]
+        return NoiseStreams(each if kind == "each" else given[kind], 2)
+
+    def asked(noise, samples):
+        """Of each kind one, and whether it is of all samples alike; every kind comes first once."""
+        like, found = torch.zeros((), dtype=torch.float64), []
+        kinds = [
+            (lambda: noise.normal((samples, 2, 3), 1, like), False),
+            (lambda: noise.uniform(like), True),
+            (lambda: noise.uniforms((samples, 1, 2), 2, like), False),
+            (lambda: torch.tensor(noise.seeds()), True),
+        ]
+        for kind, same in [*kinds[first:], *kinds[:first], kinds[0]]:
+            found.append((kind(), same))
+        return found
+
+    with torch.random.fork_rng():
+        whole = asked(streams(), 5)
+        left = torch.get_rng_state()
+        draws = Draws(streams(), 5)
+        for start, stop in ((0, 2), (2, 4), (4, 5)):
+            noise = draws.part(start, stop)
+            assert noise.first == start and noise.num_images == 2
+            for (found, same), (known, _) in zip(asked(noise, stop - start), whole, strict=True):
+                assert torch.equal(found, known if same else known[start:stop])
+        assert torch.equal(torch.get_rng_state(), left)
+
+
+@pytest.mark.parametrize("shape, dim", [((3, 2), 1), ((2, 3), 0)])
+def test_noise_of_a_part_is_of_its_samples(shape, dim):
+    noise = Draws(NoiseStreams(None, 2), 5).part(1, 3)
+    with pytest.raises(ValueError, match=r"noise of 2 samples has the shape \(2, ...\)"):
+        noise.normal(shape, dim, torch.zeros(()))

@@ -70,6 +70,14 @@ def test_what_is_not_ours_is_left(tmp_path, name, inside):
     assert names(tmp_path / name) == sorted(inside)
 
 
+def test_a_folder_with_anything_else_in_it_is_left_whole(tmp_path):
+    (tmp_path / NAME / "new").mkdir(parents=True)
+    for file in ("lock", "mine", "new/mine"):
+        (tmp_path / NAME / file).touch()
+    sweep(tmp_path)
+    assert names(tmp_path / NAME) == ["lock", "mine", "new"] and names(tmp_path / NAME / "new") == ["mine"]
+
+
 def test_links_and_files_of_that_name_are_left(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "lock").touch()

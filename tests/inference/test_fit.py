@@ -12,7 +12,8 @@ from vipaint_pyro.inference.fit import NonFiniteError, fit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.randomness import NoiseStreams, PerImageNoise
+from vipaint_pyro.per_image_noise import PerImageNoise
+from vipaint_pyro.randomness import NoiseStreams
 
 TIMES = (700, 500, 300)
 

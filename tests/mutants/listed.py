@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class NotFound(ValueError):
-    """A pattern that does not occur exactly once."""
+    """A pattern that does not occur exactly once, or a file that is not there."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,10 @@ class Mutant:
         """The file with the fault in it.
 
         Raises:
-            NotFound: where ``old`` does not occur exactly once.
+            NotFound: where ``old`` does not occur exactly once, or there is no such file.
         """
+        if not (root / self.file).is_file():
+            raise NotFound(f"{self.file} is not there")
         text = (root / self.file).read_text(encoding="utf-8")
         if text.count(self.old) != 1:
             raise NotFound(f"{self.file} holds {self.old!r} {text.count(self.old)} times: it must be once")

@@ -14,6 +14,7 @@ from vipaint_pyro.faults import NonFiniteError, OutOfMemory, Stopped
 from vipaint_pyro.measurements import Inpainting, Measurement, Nonlinear
 from vipaint_pyro.samplers import METHODS, make_sampler
 from vipaint_pyro.samplers.chunk import chunk_for
+from vipaint_pyro.samplers.run import Stop
 
 CHUNKED = {
     **{name: CHEAP[name] for name in METHODS if name != "vipaint" and "chunk" in METHODS[name].open()},
@@ -129,6 +130,19 @@ def test_steps_are_told_of_every_chunk(double, seen):
     assert told == [(first, n, i) for first, n in ((0, 3), (3, 3), (6, 1)) for i in range(4)]
 
 
+def test_where_the_caller_stops_there_is_no_next_chunk(double, seen):
+    told = []
+
+    def on_step(progress):
+        told.append((progress.first, progress.step))
+        return Stop() if told[-1] == (3, 1) else None
+
+    samples = sampler("dps", chunk=3)(double, seen, 9, torch.Generator().manual_seed(0), on_step)
+    assert told == [(0, 0), (0, 1), (0, 2), (0, 3), (3, 0), (3, 1)]
+    whole = sampler("dps", chunk=3)(double, seen, 9, torch.Generator().manual_seed(0))
+    assert len(samples.images) == 6 and torch.equal(samples.images[:3], whole.images[:3])
+
+
 def test_by_itself_a_chunk_holds_25_samples_or_more_of_small_images(double, seen):
     assert sampler("dps").settle(double, seen).chunk == chunk_for((1, 8, 8)) == 4096
     assert sampler("vipaint").settle(double, seen).refinement().chunk == 4096
@@ -188,6 +202,8 @@ def test_ctrl_c_in_the_first_chunk_is_ctrl_c(double, seen):
 
 def test_methods_that_are_not_chunked_say_no(double, seen):
     assert {name for name in METHODS if "chunk" not in METHODS[name].open()} == {"red-diff", "red-diff-v"}
+    with pytest.raises(TypeError, match="chunk"):
+        make_sampler("red-diff", chunk=3)
 
 
 MEASURED = """

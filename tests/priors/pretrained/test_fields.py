@@ -15,7 +15,7 @@ from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.networks.openai_unet import OpenAIUNet2DModel
 from vipaint_pyro.priors.codecs import codec_for
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.configs import constructor
+from vipaint_pyro.priors.pretrained.configs import check_parts_config, constructor
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -51,6 +51,28 @@ def test_a_field_that_nobody_has_judged_is_refused_where_it_is_set(monkeypatch):
     DiffusionPrior.from_components(tiny_unet(), NewScheduler())
     with pytest.raises(ValueError, match="the scheduler's config: warp = 2.0 is not known here; leave it at 1.0"):
         DiffusionPrior.from_components(tiny_unet(), NewScheduler(warp=2.0))
+
+
+@pytest.mark.parametrize(
+    "name, good, bad, words",
+    [
+        ("DDPMScheduler", {"num_train_timesteps": 1}, {"num_train_timesteps": 0}, "lies from 1 to 100000, but is 0"),
+        ("DDPMScheduler", {"num_train_timesteps": 100_000}, {"num_train_timesteps": 100_001}, "from 1 to 100000, but"),
+        ("DDPMScheduler", {"beta_start": 0.0}, {"beta_start": -1e-9}, "beta_start lies from 0 to 1e.12, but is -1e-09"),
+        ("DDPMScheduler", {"trained_betas": [0.1, 0.2]}, {"trained_betas": [0.1]}, "has from 2 to 100000 entries"),
+        ("DDPMScheduler", {"trained_betas": [0.1] * 100_000}, {"trained_betas": [0.1] * 100_001}, "but has 100001"),
+        ("DDPMScheduler", {"trained_betas": [0.1, 0.0]}, {"trained_betas": [0.1, -0.1]}, "to 1e.12, but is -0.1"),
+        ("UNet2DModel", {"block_out_channels": [1]}, {"block_out_channels": []}, "from 1 to 1000 entries, but has 0"),
+        ("UNet2DModel", {"block_out_channels": [2**16]}, {"block_out_channels": [2**16 + 1]}, "to 65536, but is 65537"),
+        ("UNet2DModel", {"sample_size": [8, 8]}, {"sample_size": [8, 8, 8]}, "sample_size is .*, but is .8, 8, 8."),
+        ("UNet2DModel", {"dance": None}, {"dance": 1}, "dance = 1 is no field of UNet2DModel"),
+        ("DDPMScheduler", {"dance": 1}, {"quantization_config": {}}, "quantised weights are not known here"),
+    ],
+)
+def test_a_field_is_of_its_type_and_within_its_bounds(name, good, bad, words):
+    check_parts_config(good, kind_of(name), "config.json")
+    with pytest.raises(ValueError, match=f"config.json: .*{words}"):
+        check_parts_config(bad, kind_of(name), "config.json")
 
 
 # -- schedulers ---------------------------------------------------------------------------------------------
