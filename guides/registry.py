@@ -18,7 +18,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.wording import counted
+from vipaint_pyro.wording import counted, shown
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -76,6 +76,8 @@ def recipe(name: str) -> Recipe:
     Raises:
         ValueError: for a name there is none of, with those that there are.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"a guide is asked for by its name, one of {', '.join(GUIDES)}, not {shown(name)}")
     if name in GUIDES:
         return GUIDES[name]
     if name in OF_THE_CLEAN_IMAGE:

@@ -11,7 +11,21 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 
-__all__ = ["MOST", "Kind", "check_settings", "choice", "number", "path", "setting", "switch", "times", "whole"]
+from vipaint_pyro.wording import shown
+
+__all__ = [
+    "MOST",
+    "Kind",
+    "check_settings",
+    "checked",
+    "choice",
+    "number",
+    "path",
+    "setting",
+    "switch",
+    "times",
+    "whole",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ def switch() -> Kind:
 def choice(names: Iterable[str]) -> Kind:
     """One of a few words."""
     known = tuple(names)
-    return Kind(str, lambda value: value in known, f"is one of {', '.join(known)}", known)
+    return Kind(str, lambda value: isinstance(value, str) and value in known, f"is one of {', '.join(known)}", known)
 
 
 def path() -> Kind:
@@ -118,6 +132,13 @@ def setting(
     return field(default=default, metadata=said, kw_only=keyword)
 
 
+def checked(name: str, value: object, kind: Kind) -> object:
+    """The value; a ValueError in one line that names it where it is none of this kind."""
+    if not kind.check(value):
+        raise ValueError(f"{name} {kind.expected(value)}, but is {shown(value)}")
+    return value
+
+
 def check_settings(settings: object) -> None:
     """Raise ValueError for the first setting that cannot be, by its name."""
     for f in fields(settings):
@@ -127,5 +148,4 @@ def check_settings(settings: object) -> None:
         nothing = f.metadata.get("nothing")
         if nothing is not None and type(value) is type(nothing) and value == nothing:
             continue
-        if not kind.check(value):
-            raise ValueError(f"{f.name} {kind.expected(value)}, but is {value!r}")
+        checked(f.name, value, kind)

@@ -120,6 +120,8 @@ def sbc(
     """
     check_problems(truths, samples)
     quantities, draws = truths.shape[1], samples.shape[1]
+    if names is not None and (not isinstance(names, Sequence) or isinstance(names, str)):
+        raise ValueError(f"names is a list of one name per quantity, not {shown(names)}")
     names = tuple(f"x{i}" for i in range(quantities)) if names is None else tuple(names)
     if len(names) != quantities:
         raise ValueError(f"{len(names)} names for {quantities} quantities: give one each")

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.measurement import check_fits, check_operator, check_y
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.settings import whole
+from vipaint_pyro.settings import checked, whole
 
 __all__ = ["ExactPosterior", "exact_posterior"]
 
@@ -98,8 +100,8 @@ class ExactPosterior:
         Raises:
             ValueError: for fewer than one draw.
         """
-        if not whole().check(num_samples):
-            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
+        checked("num_samples", num_samples, whole())
+        checked("chunk", chunk, whole())
         streams = generator if isinstance(generator, NoiseStreams) else NoiseStreams(generator, len(self.y))
         return torch.cat([self._sample(min(chunk, num_samples - i), streams) for i in range(0, num_samples, chunk)])
 
@@ -166,6 +168,9 @@ def exact_posterior(
 
     if not isinstance(prior, GaussianMixturePrior):
         raise TypeError(f"the posterior is known under Gaussian mixtures, not under {type(prior).__name__}")
+    check_operator(operator)
+    check_fits(operator, prior)
+    check_y(operator, y, Gaussian(scale))
     y = y.to(prior.device, prior.dtype)
     clean = prior.mixture(CLEAN).expand((y.shape[0],))
     return ExactPosterior(GaussianEvidence(operator, scale, prior.latent_shape, y)(clean), y)

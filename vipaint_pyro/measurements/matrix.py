@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import check_images
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["Matrix", "as_matrix"]
 
@@ -24,10 +26,14 @@ class Matrix(LinearOperator):
     """
 
     def __init__(self, matrix: Tensor, image_shape: Sequence[int] | None = None) -> None:
-        if matrix.ndim not in (2, 3) or not matrix.is_floating_point():
+        check_tensor("matrix", matrix, "(d_y, D) or (N, d_y, D)")
+        if matrix.ndim not in (2, 3) or not matrix.is_floating_point() or not matrix.numel():
             raise ValueError(f"matrix has shape (d_y, D) or (N, d_y, D), but came with {tuple(matrix.shape)}")
+        if not matrix.isfinite().all():
+            raise ValueError("matrix holds values that are not finite")
         self.matrix = matrix if matrix.ndim == 3 else matrix[None]
-        self.image_shape = tuple(image_shape or (1, 1, matrix.shape[-1]))
+        size = matrix.shape[-1]  # which may be more than a picture's side
+        self.image_shape = (1, 1, size) if image_shape in (None, (1, 1, size)) else check_images(image_shape, 1)[0]
         if torch.Size(self.image_shape).numel() != matrix.shape[-1]:
             raise ValueError(
                 f"images of shape {self.image_shape} have not the {matrix.shape[-1]} columns of the matrix"
