@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 
 from torch import Tensor
 
@@ -114,4 +115,10 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
         raise ValueError(f"the guide {name!r} is for {number}, but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:
         raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
+    taken = signature(r.build).parameters.values()
+    known = [p.name for p in taken if p.kind is p.KEYWORD_ONLY]
+    unknown = [given for given in settings if given not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
+        takes = f"its settings are {', '.join(known)}" if known else "it has none"
+        raise TypeError(f"the guide {name!r} has no setting {unknown[0]!r}: {takes}")
     return r.build(model, y, **settings)

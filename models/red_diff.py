@@ -103,7 +103,7 @@ class REDDiffModel(ImageModel):
         num_steps = schedule.num_timesteps if num_steps is None else num_steps
         if not whole(most=schedule.num_timesteps).check(num_steps):
             raise ValueError(f"num_steps lies in 1 ... {schedule.num_timesteps}, but is {shown(num_steps)}")
-        if not isinstance(weight, str) or weight not in WEIGHTS and weight != "bound":
+        if not isinstance(weight, str) or (weight not in WEIGHTS and weight != "bound"):
             raise ValueError(f"weight is one of {', '.join(WEIGHTS)} or bound, not {shown(weight)}")
         if lambda_ is None:
             lambda_ = 1.0 if weight == "bound" else 0.25

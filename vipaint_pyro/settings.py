@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from vipaint_pyro.wording import shown
 
 __all__ = [
+    "LARGEST",
     "MOST",
     "Kind",
     "check_settings",
@@ -53,7 +54,7 @@ class Kind:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 #: The largest whole number that a count may be: of steps, samples, chains, particles.
@@ -69,17 +70,24 @@ def whole(least: int = 1, most: int = MOST) -> Kind:
     return Kind(int, check, f"is a whole number of at least {least}", most=most)
 
 
+#: The largest number of any other kind: beyond, float32 and whole numbers of 64 bits have an end.
+LARGEST = 1e18
+
+
 def number(above: float | None = None, least: float | None = None, most: float | None = None) -> Kind:
     """A finite number, in these bounds."""
     bounds = [f"above {above:g}"] if above is not None else []
     bounds += [f"at least {least:g}"] if least is not None else []
     bounds += [f"at most {most:g}"] if most is not None else []
 
+    top = LARGEST if most is None else most
+
     def check(value: object) -> bool:
         low = _is_number(value) and (above is None or value > above) and (least is None or value >= least)
-        return low and (most is None or value <= most)
+        return low and -LARGEST <= value <= top
 
-    return Kind(float, check, f"is a finite number, {' and '.join(bounds)}" if bounds else "is a finite number")
+    text = f"is a finite number, {' and '.join(bounds)}" if bounds else "is a finite number"
+    return Kind(float, check, text, most=LARGEST if most is None else None)
 
 
 def switch() -> Kind:

@@ -10,7 +10,9 @@ from vipaint_pyro.wording import shown
 __all__ = ["check_device", "check_tensor"]
 
 
-def check_tensor(name: str, value: object, shape: str, *, bools: bool = True, error: type[Exception] = TypeError) -> None:
+def check_tensor(
+    name: str, value: object, shape: str, *, bools: bool = True, error: type[Exception] = TypeError
+) -> None:
     """Raise where something is no dense tensor of real numbers.
 
     Args:

@@ -103,11 +103,11 @@ _UNKEMPT = (
     "object has no attribute", "not supported between", "unsupported operand", "must be real number", "is not iterable",
     "object is not callable", "cannot be interpreted as", "unhashable", "can't convert", "could not convert",
     "invalid literal", "must be Tensor", "argument 'input'", "has no len()", "not subscriptable",
-    "The size of tensor", "invalid combination", "cannot be multiplied", "new(): ", "unexpected keyword",
+    "The size of tensor", "invalid combination", "new(): ", "unexpected keyword",
     "must be str", "cannot unpack", "values to unpack", "Expected parameter", "infer dtype", "too many dimensions",
-    "bad operand", "must be real", "got an invalid", "must be a", "Boolean value of Tensor", "zip() argument",
-    "slice indices", "can only", "int too large", "too large to convert", "dimension out of range", "einsum",
-    "broadcast", "expected Tensor", "expected seq", "not a sequence", "must have",
+    "bad operand", "must be real", "got an invalid", "Boolean value of Tensor", "zip() argument",
+    "slice indices", "int too large", "too large to convert", "dimension out of range", "einsum",
+    "expected Tensor", "expected seq", "not a sequence",
 )  # fmt: skip
 
 

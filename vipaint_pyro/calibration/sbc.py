@@ -15,6 +15,7 @@ from torch import Tensor
 from vipaint_pyro.calibration.checks import check_problems, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new, draw_ecdf, draw_histogram
 from vipaint_pyro.calibration.ranks import bias_and_dispersion, random_ranks, uniform_p_value
+from vipaint_pyro.wording import shown
 
 __all__ = ["SBCResult", "sbc"]
 

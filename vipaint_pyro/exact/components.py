@@ -62,7 +62,7 @@ def numbers(name: str, given: object, like: Tensor) -> Tensor:
     if array is None or (not isinstance(array, Tensor) and array.dtype.kind not in "fiu"):
         raise TypeError(f"{name} are numbers, or a tensor of them, not {shown(given)}")
     array = torch.as_tensor(array)
-    check_tensor(name, array, "that the docstring says", bools=False)
+    check_tensor(name, array, "as the docstring says", bools=False)
     return array.to(like.device, like.dtype)
 
 

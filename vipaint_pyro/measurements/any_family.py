@@ -46,7 +46,7 @@ class Family(Noise):
         if not (self.saturated is None or callable(self.saturated) or number().check(self.saturated)):
             raise ValueError(f"saturated is a finite number or a function of y, but is {shown(self.saturated)}")
         if not number(above=0).check(self.unit):
-            raise ValueError(f"unit is positive and finite, but is {shown(self.unit)}")
+            raise ValueError(f"unit is positive, but is {shown(self.unit)}")
         checked("stop_at_noise", self.stop_at_noise, switch())
 
     def __call__(self, loc: Tensor) -> dist.Distribution:

@@ -6,7 +6,6 @@ reflected as often as it takes: a kernel of 61 pixels serves images of 28.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch

@@ -27,7 +27,7 @@ def whole(name: str, value, least: int = 1, most: int = MOST) -> int:
 def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int, int, int], int]:
     """(C, H, W) and N of an operator, as given, or a ValueError."""
     if not isinstance(image_shape, Sequence) or isinstance(image_shape, str) or len(image_shape) != 3:
-        raise ValueError(f"image_shape is (C, H, W), three whole numbers, but is {shown(image_shape)}")
+        raise ValueError(f"image_shape is (C, H, W), but is {shown(image_shape)}")
     shape = tuple(image_shape)
     sizes = tuple(whole("each size in image_shape", n, most=LARGEST_SIDE) for n in shape)
     return sizes, whole("num_images", num_images)

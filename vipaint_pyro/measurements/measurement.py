@@ -51,7 +51,7 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
     likelihood.
     """
-    check_tensor("y", y, "(N, C', H', W')")
+    check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
     if y.ndim and y.shape[0] != observed.shape[0]:
         raise ValueError(f"y holds {counted(y.shape[0], 'image')}, but {observed.shape[0]} are measured")
@@ -98,7 +98,8 @@ class Measurement:
     def __post_init__(self) -> None:
         check_operator(self.operator)
         if not isinstance(self.likelihood, Likelihood):
-            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {shown(self.likelihood)}")
+            given = shown(self.likelihood)
+            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {given}")
         check_y(self.operator, self.y, self.likelihood)
 
     @classmethod

@@ -110,8 +110,8 @@ class Nonlinear(Operator):
         if observed is None:
             return torch.ones(shape, dtype=torch.bool, device=device)
         if not isinstance(observed, Tensor) or observed.dtype != torch.bool:
-            kind = observed.dtype if isinstance(observed, Tensor) else type(observed).__name__
-            raise TypeError(f"observed is a bool tensor, but is {kind}")
+            kind = f"has dtype {observed.dtype}" if isinstance(observed, Tensor) else f"is {type(observed).__name__}"
+            raise TypeError(f"observed is a bool tensor, but {kind}")
         try:
             return observed.expand(shape).to(device or observed.device)
         except RuntimeError:
