@@ -6,7 +6,7 @@ arXiv:1804.06788; its shapes in words after Yao et al. 2018, "Yes, but did it wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -121,7 +121,7 @@ def sbc(
     """
     check_problems(truths, samples)
     quantities, draws = truths.shape[1], samples.shape[1]
-    if names is not None and (not isinstance(names, Sequence) or isinstance(names, str)):
+    if names is not None and not isinstance(names, Iterable):
         raise ValueError(f"names is a list of one name per quantity, not {shown(names)}")
     names = tuple(f"x{i}" for i in range(quantities)) if names is None else tuple(names)
     if len(names) != quantities:

@@ -41,7 +41,8 @@ class GaussianPrior(GaussianMixturePrior):
         if std is not None:
             std = numbers("std", std, mean)
             if not (std > 0).all() or std.numel() not in (1, mean.numel()):
-                raise ValueError(f"std is positive, one number or of shape {tuple(mean.shape)}, but is {shown(std)}")
+                shape = tuple(mean.shape)
+                raise ValueError(f"std must be positive, one number or of shape {shape}, but is {shown(std)}")
         super().__init__(
             mean.new_ones(1),
             mean[None],

@@ -115,7 +115,7 @@ def mixture_problems(
 def check_cell(d: int, d_y: int) -> None:
     """Raise ValueError where the benchmark has no problems of d dimensions and d_y measurements."""
     for name, value in (("d", d), ("d_y", d_y)):
-        checked(name, value, whole())
+        checked(name, value, whole(0))
     if d > LARGEST:
         raise ValueError(f"d is at most {LARGEST}, but is {d}")
     if d < 2 or d % 2 or not 1 <= d_y <= d:
@@ -125,7 +125,7 @@ def check_cell(d: int, d_y: int) -> None:
 def _seeds(seeds: Iterable[int]) -> list[int]:
     listed = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else []
     if not listed or not all(whole(0).check(s) for s in listed):
-        raise ValueError(f"give one or more seeds, each a whole number of at least 0, not {shown(seeds)}")
+        raise ValueError(f"give one or more seeds, each at least 0, not {shown(seeds)}")
     return listed
 
 

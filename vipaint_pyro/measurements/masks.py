@@ -190,7 +190,7 @@ MASKS: dict[str, Callable[[tuple[int, int], torch.Generator | None], Tensor]] = 
 def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
     kind = whole(least, LARGEST_SIDE)
     if not isinstance(size, Sequence) or len(size) != 2 or not all(kind.check(n) for n in size):
-        raise ValueError(f"size is (H, W), each a whole number of {least} to {LARGEST_SIDE}, but is {shown(size)}")
+        raise ValueError(f"size is (H, W) of at most {LARGEST_SIDE}, each at least {least}, but is {shown(size)}")
     return tuple(size)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -54,10 +55,16 @@ class Matrix(LinearOperator):
         return x.reshape(*x.shape[:-1], *self.image_shape)
 
     def part(self, start: int, stop: int) -> Matrix:
-        return Matrix(self.matrix.expand(self.num_images, -1, -1)[start:stop], self.image_shape)
+        return self._of(self.matrix.expand(self.num_images, -1, -1)[start:stop], self.observed[start:stop])
 
     def to(self, device: torch.device) -> Matrix:
-        return Matrix(self.matrix.to(device), self.image_shape)
+        return self._of(self.matrix.to(device), self.observed.to(device))
+
+    def _of(self, matrix: Tensor, observed: Tensor) -> Matrix:
+        """The same with these, which need no new check."""
+        changed = copy(self)
+        changed.matrix, changed.observed = matrix, observed
+        return changed
 
 
 def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> Tensor:

@@ -123,8 +123,10 @@ def measure(
     check_tensor("x", x, "(*, N, C, H, W)")
     sigma, n = check_sigma(sigma), operator.observed.shape[0]
     if x.ndim < 4 or x.shape[-4] != n or not _sized(operator, x):
-        shape = (n, *operator.image_shape)
-        raise ValueError(f"x has shape (*, {', '.join(map(str, shape))}), but came with {tuple(x.shape)}")
+        seen = tuple(operator.image_shape)
+        raise ValueError(
+            f"x has shape (*, {n}, C, H, W) for this operator, of images {seen}, but came with {tuple(x.shape)}"
+        )
     y = operator(x)
     noise = NoiseStreams(generator, n).normal(y.shape, y.ndim - 4, y)
     return torch.where(operator.observed, y + sigma * noise, 0)
