@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import random
 
@@ -16,7 +15,6 @@ from vipaint_pyro.inference import draw_path
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors import NoiseSchedule
-from vipaint_pyro.priors.denoisers import Denoiser
 
 #: What the package documents as errors of what it is given.
 KINDS = (ValueError, TypeError, OSError, FloatingPointError, ImportError, MemoryError)
@@ -29,18 +27,20 @@ NOT_A_GENERATOR = [3, "seed", np.random.default_rng(0), random.Random(0), [1], [
 NOT_A_NAME = [None, 3, "", "no such", ["box"], "Bicubic ", "\u00e9", {}]
 
 
-class Spied(Denoiser):
-    """A denoiser that counts its calls."""
+class Spy:
+    """How often a prior was asked to denoise; its copies share it."""
 
-    def __init__(self, inner: Denoiser) -> None:
-        self.inner, self.calls = inner, 0
+    calls = 0
 
-    device = property(lambda self: self.inner.device)
-    dtype = property(lambda self: self.inner.dtype)
 
-    def __call__(self, z, t, condition=None):
-        self.calls += 1
-        return self.inner(z, t, condition)
+class SpiedPrior(GaussianPrior):
+    """A prior that counts its predictions."""
+
+    spy: Spy
+
+    def _denoised(self, z, t):
+        self.spy.calls += 1
+        return super()._denoised(z, t)
 
 
 class World:
@@ -48,8 +48,8 @@ class World:
 
     def __init__(self) -> None:
         self.schedule = NoiseSchedule.variance_preserving(50, 1e-3, 0.3)
-        self.prior = GaussianPrior(torch.zeros(1, 4, 4).double(), torch.full((1, 4, 4), 0.5).double(), self.schedule)
-        self.spy = self.prior.denoiser = Spied(self.prior.denoiser)
+        self.prior = SpiedPrior(torch.zeros(1, 4, 4).double(), torch.full((1, 4, 4), 0.5).double(), self.schedule)
+        self.spy = self.prior.spy = Spy()
         self.observed = torch.ones(2, 1, 4, 4, dtype=torch.bool)
         self.observed[..., 2:] = False
         self.operator = Inpainting(self.observed)
@@ -127,7 +127,3 @@ def named(prefix: str, values) -> list[tuple[str, object]]:
 def _short(value) -> str:
     text = f"{type(value).__name__}:{value!r}".replace("\n", " ")
     return text[:40]
-
-
-def product(*lists):
-    return itertools.product(*lists)

@@ -39,6 +39,6 @@ def test_the_good_inputs_of_the_battery_are_good():
     guide = world.guide
     assert len(fit(guide.model, guide, world.y, num_steps=1, generator=world.generator).losses) == 1
     assert run_smc(guide.model, guide, world.measurement, SMC(4, num_steps=3)).images.shape == (4, 2, 1, 4, 4)
-    assert wrongs(lambda: sampled(world, "dps"), world) == [
-        "accepted", "6 calls of the denoiser", "left something behind",
-    ] or world.spy.calls  # fmt: skip
+    assert world.spy.calls > 10
+    wrong = wrongs(lambda: sampled(world, "dps"), world)
+    assert wrong == ["accepted", "3 calls of the denoiser", "left something behind"]
