@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.wording import counted
+from vipaint_pyro.wording import counted, shown
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -76,6 +77,8 @@ def recipe(name: str) -> Recipe:
     Raises:
         ValueError: for a name there is none of, with those that there are.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"a guide is asked for by its name, one of {', '.join(GUIDES)}, not {shown(name)}")
     if name in GUIDES:
         return GUIDES[name]
     if name in OF_THE_CLEAN_IMAGE:
@@ -112,4 +115,10 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
         raise ValueError(f"the guide {name!r} is for {number}, but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:
         raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
+    taken = signature(r.build).parameters.values()
+    known = [p.name for p in taken if p.kind is p.KEYWORD_ONLY]
+    unknown = [given for given in settings if given not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
+        takes = f"its settings are {', '.join(known)}" if known else "it has none"
+        raise TypeError(f"the guide {name!r} has no setting {unknown[0]!r}: {takes}")
     return r.build(model, y, **settings)

@@ -15,7 +15,7 @@ from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["ImageModel"]
+__all__ = ["ImageModel", "check_model"]
 
 
 class ImageModel(ABC):
@@ -65,3 +65,9 @@ class ImageModel(ABC):
             log_factor = seen.log_factor(y)
             with torch.device(log_factor.device):  # Pyro would bring it to the default one
                 pyro.factor("perceptual", log_factor)
+
+
+def check_model(model: object, kind: type[ImageModel] = ImageModel) -> None:
+    """Raise TypeError where something is no model of this kind."""
+    if not isinstance(model, kind):
+        raise TypeError(f"model is a vipaint_pyro.models.{kind.__name__}, not {type(model).__name__}")

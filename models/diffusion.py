@@ -21,8 +21,10 @@ from vipaint_pyro.models.bridge import Origins, p_transitions
 from vipaint_pyro.models.marginal import DiffusionMarginal
 from vipaint_pyro.models.predictions import Predictions
 from vipaint_pyro.models.sites import site
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["DiffusionModel"]
 
@@ -86,15 +88,15 @@ class DiffusionModel(ImageModel):
         form: str = "bridge",
         num_levels: int = 4,
     ) -> None:
+        check_prior(prior)
         self.timesteps = prior.schedule.check_timesteps(timesteps)
-        if not beta > 0:
-            raise ValueError(f"beta is a positive weight, but is {beta}")
-        if not 0 < eta <= 1:
-            raise ValueError(f"eta lies in (0, 1] (0 would leave the sites no density), but is {eta}")
+        if not number(above=0).check(beta):
+            raise ValueError(f"beta is a positive weight, but is {shown(beta)}")
+        if not number(above=0, most=1).check(eta):
+            raise ValueError(f"eta lies in (0, 1] (0 would leave the sites no density), but is {shown(eta)}")
         if form not in ("bridge", "marginal"):
-            raise ValueError(f"form is 'bridge' or 'marginal', not {form!r}")
-        if num_levels < 1:
-            raise ValueError(f"num_levels is at least 1, but is {num_levels}")
+            raise ValueError(f"form is 'bridge' or 'marginal', not {shown(form)}")
+        checked("num_levels", num_levels, whole())
         check_operator(operator)
         check_fits(operator, prior)
         self.prior = prior

@@ -23,9 +23,11 @@ from vipaint_pyro.models.algorithms import DENSITY, check_algorithms
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.red_diff_regulariser import WEIGHTS, REDDiffRegulariser
 from vipaint_pyro.models.sites import site
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["REDDiffModel"]
 
@@ -96,22 +98,22 @@ class REDDiffModel(ImageModel):
         schedule_of_t: str = "descending",
         restarts: int = 1,
     ) -> None:
+        check_prior(prior)
         schedule = prior.schedule
         num_steps = schedule.num_timesteps if num_steps is None else num_steps
-        if not 1 <= num_steps <= schedule.num_timesteps:
-            raise ValueError(f"num_steps lies in 1 ... {schedule.num_timesteps}, but is {num_steps}")
-        if weight not in WEIGHTS and weight != "bound":
-            raise ValueError(f"weight is one of {', '.join(WEIGHTS)} or bound, not {weight!r}")
+        if not whole(most=schedule.num_timesteps).check(num_steps):
+            raise ValueError(f"num_steps lies in 1 ... {schedule.num_timesteps}, but is {shown(num_steps)}")
+        if not isinstance(weight, str) or (weight not in WEIGHTS and weight != "bound"):
+            raise ValueError(f"weight is one of {', '.join(WEIGHTS)} or bound, not {shown(weight)}")
         if lambda_ is None:
             lambda_ = 1.0 if weight == "bound" else 0.25
-        if not 0 <= lambda_ < math.inf:
-            raise ValueError(f"lambda_ is a finite weight of at least 0, but is {lambda_}")
+        if not number(least=0).check(lambda_):
+            raise ValueError(f"lambda_ is a finite weight of at least 0, but is {shown(lambda_)}")
         if schedule_of_t not in ("descending", "random"):
-            raise ValueError(f"schedule_of_t is 'descending' or 'random', not {schedule_of_t!r}")
+            raise ValueError(f"schedule_of_t is 'descending' or 'random', not {shown(schedule_of_t)}")
         if weight == "bound" and schedule_of_t == "random" and num_steps < schedule.num_timesteps:
             raise ValueError("the bound draws its random times from all of them: leave num_steps at None")
-        if restarts < 1:
-            raise ValueError(f"restarts is at least 1, but is {restarts}")
+        checked("restarts", restarts, whole())
         check_operator(operator)
         check_fits(operator, prior)
         self.prior, self.operator = prior, brought_to(prior, operator)

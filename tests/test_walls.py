@@ -14,7 +14,8 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
     {"wording"},
-    {"lazily", "faults", "files", "reading", "distributions", "settings", "calibration"},
+    {"settings", "tensors"},
+    {"lazily", "faults", "files", "reading", "distributions", "calibration"},
     {"randomness"},
     {"images", "per_image_noise"},
     {"plots", "datasets"},

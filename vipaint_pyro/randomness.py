@@ -10,12 +10,22 @@ from torch import Tensor
 
 from vipaint_pyro.wording import counted
 
-__all__ = ["Draws", "NoiseStreams", "drawn_on", "isolated", "usual_defaults"]
+__all__ = ["Draws", "NoiseStreams", "drawn_on", "isolated", "one_generator", "usual_defaults"]
 
 
 def drawn_on(generator: torch.Generator | None) -> torch.device:
     """Where a generator draws; the CPU for the global state."""
     return torch.device("cpu") if generator is None else generator.device
+
+
+def one_generator(generator: torch.Generator | None) -> torch.Generator | None:
+    """The generator as it is; a TypeError where it is none. None is the global state."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator is a torch.Generator, not {type(generator).__name__}; "
+            "for a seed write torch.Generator().manual_seed(seed)"
+        )
+    return generator
 
 
 class NoiseStreams:

@@ -12,6 +12,8 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
+from vipaint_pyro.tensors import check_tensor
+
 __all__ = ["ALPHA", "GREY_FIRST", "InColour", "in_srgb", "one_to_unit", "opaque_and_mask", "read_image"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
@@ -165,7 +167,8 @@ def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
 
 def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
     """A tensor (C, H, W), 8-bit or floating in [0, 1] give or take ``slack``, in [0, 1]."""
-    if tensor.ndim != 3:
+    check_tensor("the image", tensor, "(C, H, W)", error=ValueError)
+    if tensor.ndim != 3 or not tensor.numel():
         raise ValueError(f"an image tensor is (C, H, W), not {tuple(tensor.shape)}")
     if tensor.dtype == torch.uint8:
         return tensor.float() / 255

@@ -11,7 +11,22 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 
-__all__ = ["MOST", "Kind", "check_settings", "choice", "number", "path", "setting", "switch", "times", "whole"]
+from vipaint_pyro.wording import shown
+
+__all__ = [
+    "LARGEST",
+    "MOST",
+    "Kind",
+    "check_settings",
+    "checked",
+    "choice",
+    "number",
+    "path",
+    "setting",
+    "switch",
+    "times",
+    "whole",
+]
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Kind:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 #: The largest whole number that a count may be: of steps, samples, chains, particles.
@@ -55,17 +70,24 @@ def whole(least: int = 1, most: int = MOST) -> Kind:
     return Kind(int, check, f"is a whole number of at least {least}", most=most)
 
 
+#: The largest number of any other kind: beyond, float32 and whole numbers of 64 bits have an end.
+LARGEST = 1e18
+
+
 def number(above: float | None = None, least: float | None = None, most: float | None = None) -> Kind:
     """A finite number, in these bounds."""
     bounds = [f"above {above:g}"] if above is not None else []
     bounds += [f"at least {least:g}"] if least is not None else []
     bounds += [f"at most {most:g}"] if most is not None else []
 
+    top = LARGEST if most is None else most
+
     def check(value: object) -> bool:
         low = _is_number(value) and (above is None or value > above) and (least is None or value >= least)
-        return low and (most is None or value <= most)
+        return low and -LARGEST <= value <= top
 
-    return Kind(float, check, f"is a finite number, {' and '.join(bounds)}" if bounds else "is a finite number")
+    text = f"is a finite number, {' and '.join(bounds)}" if bounds else "is a finite number"
+    return Kind(float, check, text, most=LARGEST if most is None else None)
 
 
 def switch() -> Kind:
@@ -76,7 +98,7 @@ def switch() -> Kind:
 def choice(names: Iterable[str]) -> Kind:
     """One of a few words."""
     known = tuple(names)
-    return Kind(str, lambda value: value in known, f"is one of {', '.join(known)}", known)
+    return Kind(str, lambda value: isinstance(value, str) and value in known, f"is one of {', '.join(known)}", known)
 
 
 def path() -> Kind:
@@ -118,6 +140,13 @@ def setting(
     return field(default=default, metadata=said, kw_only=keyword)
 
 
+def checked(name: str, value: object, kind: Kind) -> object:
+    """The value; a ValueError in one line that names it where it is none of this kind."""
+    if not kind.check(value):
+        raise ValueError(f"{name} {kind.expected(value)}, but is {shown(value)}")
+    return value
+
+
 def check_settings(settings: object) -> None:
     """Raise ValueError for the first setting that cannot be, by its name."""
     for f in fields(settings):
@@ -127,5 +156,4 @@ def check_settings(settings: object) -> None:
         nothing = f.metadata.get("nothing")
         if nothing is not None and type(value) is type(nothing) and value == nothing:
             continue
-        if not kind.check(value):
-            raise ValueError(f"{f.name} {kind.expected(value)}, but is {value!r}")
+        checked(f.name, value, kind)

@@ -455,7 +455,7 @@ def test_images_of_a_latent_prior_are_decoded():
         ({"num_particles": 1}, "two or more particles and a threshold in"),
         ({"num_particles": 4, "threshold": 1.5}, "not 4 and 1.5"),
         ({"num_particles": 4, "threshold": -0.1}, "not 4 and -0.1"),
-        ({"num_particles": 4, "num_steps": 0}, "there are 1 to 101 steps to the clean image, not 0"),
+        ({"num_particles": 4, "num_steps": 0}, "num_steps is a whole number of at least 1, but is 0"),
         ({"num_particles": 4, "num_steps": 102}, "from T_s = 100 there are 1 to 101 steps to the clean image, not 102"),
         ({"num_particles": 4, "generator": seeds(1)}, "1 generator for 2 images"),
     ],

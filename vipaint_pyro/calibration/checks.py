@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from vipaint_pyro.settings import number
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["check", "check_levels", "check_problems", "own_generator", "uniform"]
 
@@ -14,7 +19,7 @@ __all__ = ["check", "check_levels", "check_problems", "own_generator", "uniform"
 _SEED = 180406788
 
 
-def check(name: str, x: Tensor, shape: str, infinite: float | None = None) -> None:
+def check(name: str, x: Tensor, shape: str, infinite: float | None = None, bools: bool = False) -> None:
     """Raise ValueError unless x is a non-empty tensor with as many axes as ``shape`` and finite entries.
 
     Args:
@@ -22,9 +27,9 @@ def check(name: str, x: Tensor, shape: str, infinite: float | None = None) -> No
         x: the argument.
         shape: as the docstring gives it, ``"(P, L, Q)"``; a leading ``*`` stands for any number of axes.
         infinite: the one infinity that is allowed, if any.
+        bools: whether truth values are numbers, too.
     """
-    if not isinstance(x, Tensor):
-        raise ValueError(f"{name} is a tensor of shape {shape}, not {type(x).__name__}")
+    check_tensor(name, x, shape, bools=bools, error=ValueError)
     axes = [a.strip() for a in shape.strip("()").split(",") if a.strip()]
     enough = x.ndim >= len(axes) - 1 if axes[0] == "*" else x.ndim == len(axes)
     if not enough or x.numel() == 0:
@@ -39,8 +44,8 @@ def check(name: str, x: Tensor, shape: str, infinite: float | None = None) -> No
 
 def check_problems(truths: Tensor, samples: Tensor, last: str = "Q") -> None:
     """Raise ValueError unless truths are (P, last) and samples (P, L, last), of the same P and last."""
-    check("truths", truths, f"(P, {last})")
-    check("samples", samples, f"(P, L, {last})")
+    check("truths", truths, f"(P, {last})", bools=last == "Q")
+    check("samples", samples, f"(P, L, {last})", bools=last == "Q")
     if samples.shape[0] != truths.shape[0] or samples.shape[2] != truths.shape[1]:
         raise ValueError(
             f"truths (P, {last}) and samples (P, L, {last}) differ in P or {last}: "
@@ -50,10 +55,11 @@ def check_problems(truths: Tensor, samples: Tensor, last: str = "Q") -> None:
 
 def check_levels(levels: Sequence[float]) -> Tensor:
     """The levels as a float64 tensor (A,); ValueError unless there are some, all between 0 and 1."""
-    levels = torch.as_tensor(levels, dtype=torch.float64, device="cpu").flatten()
-    if not len(levels) or not ((levels > 0) & (levels < 1)).all():
-        raise ValueError(f"levels lie between 0 and 1, not {levels.tolist()}")
-    return levels
+    listed = levels.flatten().tolist() if isinstance(levels, (Tensor, np.ndarray)) else levels
+    good = isinstance(listed, Sequence) and len(listed) and not isinstance(listed, str)
+    if not good or not all(number(above=0, most=1).check(a) and a < 1 for a in listed):
+        raise ValueError(f"levels lie between 0 and 1, not {shown(levels)}")
+    return torch.tensor(listed, dtype=torch.float64, device="cpu")
 
 
 def own_generator(generator: torch.Generator | None) -> torch.Generator:

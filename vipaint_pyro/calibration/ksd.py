@@ -14,6 +14,8 @@ from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check
 from vipaint_pyro.calibration.drawing import axes_or_new
+from vipaint_pyro.settings import number
+from vipaint_pyro.wording import shown
 
 __all__ = ["KSDResult", "ksd", "stein_kernel"]
 
@@ -94,8 +96,8 @@ def ksd(samples: Tensor, scores: Tensor, c: float = 1.0) -> KSDResult:
     check("scores", scores, "(N, D)")
     if samples.shape != scores.shape:
         raise ValueError(f"scores have the shape of samples, {tuple(samples.shape)}, not {tuple(scores.shape)}")
-    if not (c > 0 and math.isfinite(c)):
-        raise ValueError(f"c is a positive number, not {c}")
+    if not number(above=0).check(c):
+        raise ValueError(f"c is a positive number, not {shown(c)}")
     x, s = samples.detach().double(), scores.detach().double()
     num, dim = x.shape
     x = x - x.mean(0)  # u depends on differences only; far from the origin they would lose digits

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check
 from vipaint_pyro.calibration.drawing import axes_or_new
+from vipaint_pyro.wording import shown
 
 __all__ = ["PSISResult", "psis"]
 
@@ -117,6 +118,8 @@ def psis(log_weights: Tensor, dim: int = -1) -> PSISResult:
     check("log_weights", log_weights, "(*, S)", infinite=-math.inf)
     if not log_weights.is_floating_point():
         raise ValueError(f"log_weights are floating-point numbers, not {log_weights.dtype}")
+    if not isinstance(dim, int) or isinstance(dim, bool) or not -log_weights.ndim <= dim < log_weights.ndim:
+        raise ValueError(f"dim is an axis of log_weights {tuple(log_weights.shape)}, but is {shown(dim)}")
     rows = log_weights.detach().movedim(dim, -1).double().cpu()  # Pyro's fit runs on the CPU
     size, peak = rows.shape[-1], rows.amax(-1, keepdim=True)
     if (peak == -math.inf).any():

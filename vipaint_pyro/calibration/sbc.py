@@ -6,7 +6,7 @@ arXiv:1804.06788; its shapes in words after Yao et al. 2018, "Yes, but did it wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from vipaint_pyro.calibration.checks import check_problems, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new, draw_ecdf, draw_histogram
 from vipaint_pyro.calibration.ranks import bias_and_dispersion, random_ranks, uniform_p_value
+from vipaint_pyro.wording import shown
 
 __all__ = ["SBCResult", "sbc"]
 
@@ -120,6 +121,8 @@ def sbc(
     """
     check_problems(truths, samples)
     quantities, draws = truths.shape[1], samples.shape[1]
+    if names is not None and not isinstance(names, Iterable):
+        raise ValueError(f"names is a list of one name per quantity, not {shown(names)}")
     names = tuple(f"x{i}" for i in range(quantities)) if names is None else tuple(names)
     if len(names) != quantities:
         raise ValueError(f"{len(names)} names for {quantities} quantities: give one each")

@@ -31,6 +31,8 @@ class NamedPath(click.Path):
     def convert(self, value, param, ctx):
         if not str(value).strip():
             self.fail("the name is empty: name a file or a folder", param, ctx)
+        if "\0" in str(value):
+            self.fail("a name holds no null character", param, ctx)
         return super().convert(value, param, ctx)
 
 

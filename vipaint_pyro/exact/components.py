@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["Components"]
 
@@ -49,6 +53,19 @@ class Components:
         return x @ self.basis.T if self.shared else (self.basis[k] @ x[..., None])[..., 0]
 
 
+def numbers(name: str, given: object, like: Tensor) -> Tensor:
+    """Numbers, nested lists of them or a tensor, where ``like`` is and in its precision; a TypeError for others."""
+    try:
+        array = given if isinstance(given, Tensor) else np.asarray(given)
+    except ValueError:
+        array = None
+    if array is None or (not isinstance(array, Tensor) and array.dtype.kind not in "fiu"):
+        raise TypeError(f"{name} are numbers, or a tensor of them, not {shown(given)}")
+    array = torch.as_tensor(array)
+    check_tensor(name, array, "as the docstring says", bools=False)
+    return array.to(like.device, like.dtype)
+
+
 def _decompose(
     means: Tensor, variances: Tensor | float | Sequence | None, covariances: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
@@ -57,7 +74,7 @@ def _decompose(
     if (variances is None) == (covariances is None):
         raise ValueError("give variances, for independent entries, or covariances, for full matrices")
     if variances is not None:
-        v = torch.as_tensor(variances, dtype=means.dtype, device=means.device)
+        v = numbers("variances", variances, means)
         if v.numel() == 1:
             values, basis = v.reshape(1).expand(d), None
         elif v.numel() == d and (v.ndim != 2 or v.shape != (k, d)):
@@ -68,13 +85,13 @@ def _decompose(
             raise ValueError(f"variances are 1, {d} or {k} x {d} numbers, but have shape {tuple(v.shape)}")
         values = values[0] if values.ndim == 2 and k == 1 else values
     else:
-        c = torch.as_tensor(covariances, dtype=means.dtype, device=means.device)
+        c = numbers("covariances", covariances, means)
         if c.shape not in ((d, d), (k, d, d)):
             raise ValueError(f"covariances have shape {(d, d)} or {(k, d, d)}, but came with {tuple(c.shape)}")
-        if not torch.allclose(c, c.mT):
+        if not c.isfinite().all() or not torch.allclose(c, c.mT):
             raise ValueError("covariances are symmetric matrices")
         c = c[0] if c.ndim == 3 and k == 1 else c
         values, basis = torch.linalg.eigh(c)
-    if not (values > 0).all():
+    if not (values > 0).all() or not values.isfinite().all():
         raise ValueError("every variance (or eigenvalue of a covariance) must be positive")
     return values.contiguous(), basis

@@ -6,6 +6,9 @@ from torch import Tensor
 
 from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.settings import number
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["DatasetPrior"]
 
@@ -30,7 +33,10 @@ class DatasetPrior(GaussianMixturePrior):
         weights: Tensor | None = None,
         kernel: str = "exact",
     ) -> None:
-        if not std > 0:
-            raise ValueError(f"std is the positive width of each image's Gaussian, but is {std}")
+        check_tensor("images", images, "(K, C, H, W)")
+        if not number(above=0).check(std):
+            raise ValueError(f"std is the positive width of each image's Gaussian, but is {shown(std)}")
+        if images.ndim != 4 or not images.is_floating_point():
+            raise ValueError(f"images have shape (K, C, H, W), but came with {tuple(images.shape)} of {images.dtype}")
         weights = images.new_ones(len(images)) if weights is None else weights
         super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)

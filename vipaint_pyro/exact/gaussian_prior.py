@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
-import torch
 from torch import Tensor
 
+from vipaint_pyro.exact.components import numbers
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["GaussianPrior"]
 
@@ -33,13 +35,19 @@ class GaussianPrior(GaussianMixturePrior):
         covariance: Tensor | None = None,
         kernel: str = "exact",
     ) -> None:
-        if mean.ndim != 3:
+        check_tensor("mean", mean, "(C, H, W)")
+        if mean.ndim != 3 or not mean.is_floating_point():
             raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)}")
+        if std is not None:
+            std = numbers("std", std, mean)
+            if not (std > 0).all() or std.numel() not in (1, mean.numel()):
+                shape = tuple(mean.shape)
+                raise ValueError(f"std must be positive, one number or of shape {shape}, but is {shown(std)}")
         super().__init__(
             mean.new_ones(1),
             mean[None],
             schedule,
-            variances=None if std is None else torch.as_tensor(std, device=mean.device) ** 2,
+            variances=None if std is None else std**2,
             covariances=covariance,
             kernel=kernel,
         )

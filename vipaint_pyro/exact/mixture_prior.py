@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.distributions import FlatGaussian
-from vipaint_pyro.exact.components import Components, _decompose
+from vipaint_pyro.exact.components import Components, _decompose, numbers
 from vipaint_pyro.exact.evidence import GaussianEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
@@ -27,6 +27,8 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["GaussianMixturePrior", "KERNELS"]
 
@@ -90,13 +92,18 @@ class GaussianMixturePrior(DiffusionPrior):
         covariances: Tensor | None = None,
         kernel: str = "exact",
     ) -> None:
+        check_tensor("means", means, "(K, C, H, W) or (K, D)")
+        if not isinstance(schedule, NoiseSchedule):
+            raise TypeError(f"schedule is a vipaint_pyro.NoiseSchedule, not {type(schedule).__name__}")
+        if not means.is_floating_point() or not means.numel():
+            raise ValueError(f"means are floating-point numbers, not {tuple(means.shape)} of {means.dtype}")
         if means.ndim not in (2, 4) or not torch.isfinite(means).all():
             raise ValueError(f"means are finite, with shape (K, C, H, W) or (K, D), but have {tuple(means.shape)}")
         if kernel not in KERNELS:
-            raise ValueError(f"kernel is one of {', '.join(KERNELS)}, not {kernel!r}")
+            raise ValueError(f"kernel is one of {', '.join(KERNELS)}, not {shown(kernel)}")
         shape = means.shape[1:] if means.ndim == 4 else (1, 1, means.shape[1])
         flat = means.flatten(1)
-        weights = torch.as_tensor(weights, dtype=means.dtype, device=means.device)
+        weights = numbers("weights", weights, means)
         positive = (weights > 0).all() and torch.isfinite(weights).all()
         if weights.ndim not in (1, 2) or weights.shape[-1] != len(means) or not positive:
             raise ValueError(

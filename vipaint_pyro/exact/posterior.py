@@ -9,11 +9,14 @@ from torch import Tensor
 
 from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.measurements.likelihoods import check_noise
+from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.settings import whole
+from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["ExactPosterior", "exact_posterior"]
 
@@ -98,8 +101,8 @@ class ExactPosterior:
         Raises:
             ValueError: for fewer than one draw.
         """
-        if not whole().check(num_samples):
-            raise ValueError(f"num_samples {whole().text}, but is {num_samples!r}")
+        checked("num_samples", num_samples, whole())
+        checked("chunk", chunk, whole())
         streams = generator if isinstance(generator, NoiseStreams) else NoiseStreams(generator, len(self.y))
         return torch.cat([self._sample(min(chunk, num_samples - i), streams) for i in range(0, num_samples, chunk)])
 
@@ -166,6 +169,16 @@ def exact_posterior(
 
     if not isinstance(prior, GaussianMixturePrior):
         raise TypeError(f"the posterior is known under Gaussian mixtures, not under {type(prior).__name__}")
+    check_operator(operator)
+    check_fits(operator, prior)
+    check_noise("the Gaussian noise", scale)
+    check_tensor("y", y, "(N, C', H', W')", bools=False)
+    observed = operator.observed
+    if y.ndim < 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape[-4:])):
+        seen = tuple(observed.shape)
+        raise ValueError(f"y has the shape of what is observed, {seen}, but came with {tuple(y.shape)}")
+    if not torch.where(observed, torch.isfinite(y), True).all():
+        raise ValueError("y holds values that are not finite where it is observed")
     y = y.to(prior.device, prior.dtype)
     clean = prior.mixture(CLEAN).expand((y.shape[0],))
     return ExactPosterior(GaussianEvidence(operator, scale, prior.latent_shape, y)(clean), y)

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
+from vipaint_pyro.exact.mixture_prior import KERNELS, GaussianMixturePrior
 from vipaint_pyro.exact.posterior import ExactPosterior, exact_posterior
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["LARGEST", "Problems", "check_cell", "mcgdiff_schedule", "mixture_problems", "stein_toy"]
 
@@ -91,10 +93,12 @@ def mixture_problems(
     Raises:
         ValueError: for odd dimensions, more measurements than dimensions, or no seeds.
     """
-    seeds = list(seeds)
     check_cell(d, d_y)
-    if not seeds or min(seeds) < 0:
-        raise ValueError("give one or more seeds, each at least 0")
+    seeds = _seeds(seeds)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype is a floating precision, like torch.float64, but is {shown(dtype)}")
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel is one of {', '.join(KERNELS)}, not {shown(kernel)}")
     grid = range(-2, 3)
     means = np.array([np.tile([-8.0 * i, -8.0 * j], d // 2) for i in grid for j in grid])
     drawn = [_draw(d, d_y, s, means) for s in seeds]
@@ -110,10 +114,19 @@ def mixture_problems(
 
 def check_cell(d: int, d_y: int) -> None:
     """Raise ValueError where the benchmark has no problems of d dimensions and d_y measurements."""
+    for name, value in (("d", d), ("d_y", d_y)):
+        checked(name, value, whole(0))
     if d > LARGEST:
         raise ValueError(f"d is at most {LARGEST}, but is {d}")
     if d < 2 or d % 2 or not 1 <= d_y <= d:
         raise ValueError(f"d is even and 1 <= d_y <= d, but they are {d} and {d_y}")
+
+
+def _seeds(seeds: Iterable[int]) -> list[int]:
+    listed = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else []
+    if not listed or not all(whole(0).check(s) for s in listed):
+        raise ValueError(f"give one or more seeds, each at least 0, not {shown(seeds)}")
+    return listed
 
 
 def _draw(d: int, d_y: int, seed: int, means: np.ndarray):
@@ -142,6 +155,8 @@ def stein_toy(operator: str, sigma: float, seeds: Iterable[int] = range(5)) -> P
     Raises:
         ValueError: for another operator.
     """
+    checked("sigma", sigma, number(above=0))
+    seeds = _seeds(seeds)
     if operator == "A1":
         A = np.zeros((14, 16))
         A[np.arange(14), np.arange(14) + 2] = np.arange(10, 80, 5) / 100

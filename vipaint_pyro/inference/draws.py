@@ -14,11 +14,13 @@ from vipaint_pyro.calibration import psis
 from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.particles import systematic
-from vipaint_pyro.inference.weights import draw_path, log_importance_weights
+from vipaint_pyro.inference.weights import check_guide, draw_path, log_importance_weights
+from vipaint_pyro.models.base import check_model
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import checked, whole
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
 
@@ -34,6 +36,9 @@ def draw(
     Args:
         generator: one, or a list with one per image; None takes the global state.
     """
+    check_model(model, DiffusionModel)
+    check_guide(guide)
+    checked("num_samples", num_samples, whole())
     z, _ = draw_and_predict(model, guide, num_samples, generator)
     return z
 

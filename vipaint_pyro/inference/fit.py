@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 import pyro
 import torch
 from pyro import poutine
-from pyro.infer import SVI, Trace_ELBO
+from pyro.infer import ELBO, SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.measurement import Measurement, check_y
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
 
@@ -164,10 +167,20 @@ def fit(
         OutOfMemory: where the memory does not suffice; the same of the parameters.
         ValueError: for fewer than one step, or generators of another number.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps is at least 1, but is {num_steps}")
+    checked("num_steps", num_steps, whole())
+    for name, value in (("model", model), ("guide", guide), ("callback", callback)):
+        if not callable(value) and (value is not None or name != "callback"):
+            raise TypeError(f"{name} is to be called, but is {shown(value)}")
+    if optim is not None and not isinstance(optim, pyro.optim.PyroOptim):
+        raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
+    if loss is not None and not isinstance(loss, ELBO):
+        raise TypeError(f"loss is an ELBO of pyro.infer, like Trace_ELBO(), not {shown(loss)}")
     if isinstance(y, Measurement):
         y = y.y
+    elif isinstance(model, ImageModel):
+        check_y(model.operator, y, model.likelihood)
+    else:
+        check_tensor("y", y, "(N, C', H', W')")
     known = isinstance(model, ImageModel)
     if known:
         y = y.to(model.prior.device, model.prior.dtype)

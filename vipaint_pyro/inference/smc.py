@@ -20,13 +20,17 @@ from torch import Tensor
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.inference.particles import Cloud, Particles
-from vipaint_pyro.inference.weights import draw_path, log_marginal, log_path_density
+from vipaint_pyro.inference.weights import check_guide, draw_path, log_marginal, log_path_density
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.models.base import check_model
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import checked, number, switch, whole
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["SMC", "run_smc"]
 
@@ -54,11 +58,14 @@ class SMC:
     weigh: bool = True
 
     def __post_init__(self) -> None:
-        if self.num_particles < 2 or not 0 <= self.threshold <= 1:
+        if not whole(2).check(self.num_particles) or not number(least=0, most=1).check(self.threshold):
             raise ValueError(
                 "there are two or more particles and a threshold in [0, 1], "
-                f"not {self.num_particles} and {self.threshold}"
+                f"not {shown(self.num_particles)} and {shown(self.threshold)}"
             )
+        checked("num_steps", self.num_steps, whole())
+        checked("marginal_steps", self.marginal_steps, whole())
+        checked("weigh", self.weigh, switch())
 
 
 @torch.no_grad()
@@ -92,6 +99,14 @@ def run_smc(
         NonFiniteError: where a particle is not finite, or none has a finite weight; names the step and the time.
         OutOfMemory: where the memory does not suffice; names the step.
     """
+    check_model(model, DiffusionModel)
+    check_measurement(measurement)
+    if not isinstance(settings, SMC):
+        raise TypeError(f"settings is an SMC(num_particles), not {shown(settings)}")
+    if start is None:
+        check_guide(guide)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is to be called after each move, but is {shown(callback)}")
     prior, times, num_steps = model.prior, model.timesteps, settings.num_steps
     if not 1 <= num_steps <= times[-1] + 1:
         raise ValueError(
@@ -99,6 +114,11 @@ def run_smc(
         )
     if start is not None and settings.weigh:
         raise ValueError("particles that start at T_s come without weights: give weigh=False")
+    if start is not None:
+        shape = (settings.num_particles, model.num_images, *prior.latent_shape)
+        check_tensor("start", start, str(shape), bools=False)
+        if tuple(start.shape) != shape or not torch.isfinite(start).all():
+            raise ValueError(f"start is finite, with shape {shape}, but came with {tuple(start.shape)}")
     measurement = measurement.to(prior.device, prior.dtype)
     cloud = Cloud(model, measurement, NoiseStreams(generator, model.num_images), settings.threshold, settings.weigh)
     below = prior.times(times[-1], CLEAN, num_steps)

@@ -12,16 +12,20 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.measurements.likelihood import Likelihood
+from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
+from vipaint_pyro.measurements.measurement import check_y
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.models.base import check_model
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.wording import shown
 
-__all__ = ["Path", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
+__all__ = ["Path", "check_guide", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
 
 
 @dataclass
@@ -60,6 +64,9 @@ def draw_path(
     Raises:
         ValueError: for a guide without a density (a point), or one that couples several images.
     """
+    check_model(model, DiffusionModel)
+    check_guide(guide)
+    checked("num_samples", num_samples, whole())
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
     n, shape = model.num_images, (num_samples, model.num_images, *model.prior.latent_shape)
     # A guide of an equal model asks that one.
@@ -91,6 +98,12 @@ def draw_path(
             )
     predicted = {t: z0.reshape(shape) for t, z0 in predicted.items() if z0 is not None}
     return Path({t: z.reshape(shape) for t, z in drawn.items()}, log_q, predicted)
+
+
+def check_guide(guide: object) -> None:
+    """Raise TypeError where something is no program that can be called."""
+    if not callable(guide):
+        raise TypeError(f"guide is a program that draws latents, like make_guide(...), not {shown(guide)}")
 
 
 def _has_auxiliary(trace) -> bool:
@@ -169,9 +182,15 @@ def log_importance_weights(
         num_steps: of :func:`log_marginal`, where p(z_{T_e}) has to be estimated.
         generator: as elsewhere.
     """
+    check_model(model, DiffusionModel)
+    if not isinstance(path, Path):
+        raise TypeError(f"path is draws of a guide, as draw_path gives them, not {type(path).__name__}")
+    checked("num_steps", num_steps, whole())
+    likelihood = model.likelihood if likelihood is None else as_likelihood(likelihood)
+    check_y(model.operator, y, likelihood)
     streams = NoiseStreams(generator, model.num_images)
     log_w = log_path_density(model, path, num_steps, streams) - path.log_q
     last = model.timesteps[-1]
     seen = Prediction(model.prior, path.z[last], last, path.prediction(model, last))
-    seen = (likelihood or model.likelihood).at(model.operator, seen)
+    seen = likelihood.at(model.operator, seen)
     return log_w + seen.log_prob(y.to(log_w))

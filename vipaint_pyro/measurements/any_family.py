@@ -12,6 +12,8 @@ from torch import Tensor
 from vipaint_pyro.measurements.likelihood import Noise
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.settings import checked, number, switch
+from vipaint_pyro.wording import shown
 
 __all__ = ["Family"]
 
@@ -39,11 +41,27 @@ class Family(Noise):
     stop_at_noise: bool = True
 
     def __post_init__(self) -> None:
-        if not self.unit > 0:
-            raise ValueError(f"unit is positive, but is {self.unit}")
+        if not callable(self.family):
+            raise TypeError(f"family is to be called, with parameters, but is {shown(self.family)}")
+        if not (self.saturated is None or callable(self.saturated) or number().check(self.saturated)):
+            raise ValueError(f"saturated is a finite number or a function of y, but is {shown(self.saturated)}")
+        if not number(above=0).check(self.unit):
+            raise ValueError(f"unit is positive, but is {shown(self.unit)}")
+        checked("stop_at_noise", self.stop_at_noise, switch())
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return self.family(loc)
+
+    def tried(self, loc: Tensor) -> dist.Distribution:
+        """The family's distribution; a ValueError in one line where it does not take these parameters."""
+        try:
+            return self.family(loc)
+        except ValueError as error:
+            low, high = (f"{v:g}" for v in (loc.min(), loc.max()))
+            raise ValueError(
+                f"the family does not take the parameters that the function gives, {low} ... {high}: bring them into "
+                "its range (a rate is positive), for any images"
+            ) from error
 
     def check(self, operator: Operator, y: Tensor) -> None:
         """Raise ValueError where y (N, C', H', W') holds what the family cannot give.
@@ -51,7 +69,7 @@ class Family(Noise):
         Its parameters are those of grey images.
         """
         with torch.no_grad():
-            seen = self.family(operator(operator.blank(y)))
+            seen = self.tried(operator(operator.blank(y)))
         try:
             wrong = y[~seen.support.check(y).expand(y.shape)]
         except NotImplementedError:  # a distribution that does not say

@@ -6,7 +6,6 @@ reflected as often as it takes: a kernel of 61 pixels serves images of 28.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -17,6 +16,9 @@ from vipaint_pyro.measurements.checks import LARGEST_KERNEL, check_images, whole
 from vipaint_pyro.measurements.degradation import Degradation
 from vipaint_pyro.measurements.motion import segment
 from vipaint_pyro.measurements.separable import Separable, filter_matrix, reflected
+from vipaint_pyro.settings import MOST, number
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["Blur", "GaussianBlur", "MotionBlur"]
 
@@ -45,8 +47,9 @@ class Blur(Degradation):
         device: torch.device | str | None = None,
     ) -> None:
         (channels, *size), num_images = check_images(image_shape, num_images)
-        kernel = torch.as_tensor(kernel, device="cpu").detach().to(torch.float64)
-        if kernel.ndim != 2 or any(n % 2 == 0 for n in kernel.shape):
+        check_tensor("kernel", kernel, "(h, w), both odd")
+        kernel = kernel.detach().cpu().to(torch.float64)
+        if kernel.ndim != 2 or not kernel.numel() or any(n % 2 == 0 for n in kernel.shape):
             raise ValueError(f"kernel has shape (h, w), both odd, but came with {tuple(kernel.shape)}")
         if not kernel.isfinite().all() or not kernel.sum() > 0:
             raise ValueError("kernel holds finite numbers with a positive sum")
@@ -100,9 +103,9 @@ class GaussianBlur(Separable):
         device: torch.device | str | None = None,
     ) -> None:
         image_shape, num_images = check_images(image_shape, num_images)
+        if not number(above=0, most=MOST).check(std):
+            raise ValueError(f"std is a positive number of pixels, at most {MOST}, but is {shown(std)}")
         self.kernel_size, self.std = _odd(kernel_size), float(std)
-        if not 0 < self.std < math.inf:
-            raise ValueError(f"std is a positive number of pixels, but is {std}")
         offsets = torch.arange(self.kernel_size, dtype=torch.float64, device="cpu") - self.kernel_size // 2
         taps = torch.softmax(-0.5 * (offsets / self.std) ** 2, 0)
         rows, columns = (_convolution(taps, n) for n in image_shape[1:])
@@ -143,10 +146,9 @@ class MotionBlur(Blur):
         device: torch.device | str | None = None,
     ) -> None:
         image_shape, num_images = check_images(image_shape, num_images)
-        self.length = min(image_shape[1:]) / 8 if length is None else float(length)
-        self.angle = float(angle)
+        self.length, self.angle = min(image_shape[1:]) / 8 if length is None else length, angle
         kernel = segment(self.length, self.angle, None if kernel_size is None else _odd(kernel_size))
-        self.kernel_size = len(kernel)
+        self.length, self.angle, self.kernel_size = float(self.length), float(angle), len(kernel)
         super().__init__(image_shape, kernel, num_images, device)
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from vipaint_pyro import settings
 from vipaint_pyro.settings import MOST
+from vipaint_pyro.tensors import check_device, check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = []
 
@@ -19,23 +21,21 @@ LARGEST_SIDE, LARGEST_KERNEL = 2**15, 2047
 
 def whole(name: str, value, least: int = 1, most: int = MOST) -> int:
     """The value as an int; a ValueError that names it where it is no whole number, or out of these bounds."""
-    kind = settings.whole(least, most)
-    if not kind.check(value):
-        raise ValueError(f"{name} {kind.expected(value)}, but is {value!r}")
-    return int(value)
+    return int(settings.checked(name, value, settings.whole(least, most)))
 
 
 def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int, int, int], int]:
     """(C, H, W) and N of an operator, as given, or a ValueError."""
+    if not isinstance(image_shape, Sequence) or isinstance(image_shape, str) or len(image_shape) != 3:
+        raise ValueError(f"image_shape is (C, H, W), but is {shown(image_shape)}")
     shape = tuple(image_shape)
-    if len(shape) != 3:
-        raise ValueError(f"image_shape is (C, H, W), but is {shape}")
     sizes = tuple(whole("each size in image_shape", n, most=LARGEST_SIDE) for n in shape)
     return sizes, whole("num_images", num_images)
 
 
 def check_shape(name: str, v: Tensor, shape: Sequence[int]) -> None:
-    """A ValueError where the last three axes of v are not ``shape``."""
+    """A TypeError where v is no tensor of numbers, a ValueError where its last three axes are not ``shape``."""
+    check_tensor(name, v, f"(*, N, {', '.join(map(str, shape))})")
     if v.shape[-3:] != torch.Size(shape):
         raise ValueError(f"{name} has shape (*, N, {', '.join(map(str, shape))}), but came with {tuple(v.shape)}")
 
@@ -51,7 +51,15 @@ def tried(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     try:
         return function(x)
     except RuntimeError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"the function cannot be called with images of shape {tuple(x.shape)}, {x.dtype} on {x.device}: {error}. "
+            f"the function cannot be called with images of shape {tuple(x.shape)}, {x.dtype} on {x.device}: {reason}. "
             "Where its constants have another precision or place, give dtype= or device= theirs"
         ) from error
+
+
+def check_trial(dtype: object, device: object) -> None:
+    """A TypeError where ``dtype`` is no floating precision, a ValueError where ``device`` is none."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype is a floating precision, like torch.float32, but is {shown(dtype)}")
+    check_device(device)

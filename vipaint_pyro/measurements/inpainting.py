@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["Inpainting"]
 
@@ -30,7 +31,8 @@ class Inpainting(LinearOperator):
                 f"observed is a bool tensor, True where a pixel is known, but has dtype {observed.dtype}; "
                 "write e.g. mask < 0.5"
             )
-        if observed.ndim != 4:
+        check_tensor("observed", observed, "(N, C, H, W)")
+        if observed.ndim != 4 or not observed.numel():
             raise ValueError(f"observed has shape (N, C, H, W), but came with {tuple(observed.shape)}")
         self.observed = observed
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.wording import shown
 
 __all__ = ["Likelihood", "Noise", "PlugIn", "as_likelihood"]
 
@@ -92,5 +93,5 @@ class PlugIn(Noise):
 def as_likelihood(given: Likelihood | Callable[[Tensor], dist.Distribution]) -> Likelihood:
     """A likelihood as it is, or a function of A x as a plug-in one."""
     if not isinstance(given, Likelihood) and not callable(given):
-        raise TypeError(f"a likelihood is one of vipaint_pyro.measurements, or a function of A x, not {given!r}")
+        raise TypeError(f"a likelihood is one of vipaint_pyro.measurements, or a function of A x, not {shown(given)}")
     return given if isinstance(given, Likelihood) else PlugIn(given)

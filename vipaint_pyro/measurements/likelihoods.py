@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,15 +13,30 @@ from torch import Tensor
 from vipaint_pyro.measurements.likelihood import Noise
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import number
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["Gaussian", "Laplace", "Noiseless"]
 
 
 def check_noise(name: str, scale: float | Tensor) -> None:
     """Raise ValueError where the scale of a likelihood is not finite and positive."""
-    real = isinstance(scale, Tensor) or (isinstance(scale, numbers.Real) and not isinstance(scale, bool))
-    if not real or not (torch.isfinite(value := torch.as_tensor(scale, device="cpu")) & (value > 0)).all():
-        raise ValueError(f"the scale of {name} is finite and positive, but is {scale!r}; for no noise take Noiseless()")
+    if isinstance(scale, Tensor):
+        check_tensor(f"the scale of {name}", scale, "that broadcasts against y", bools=False, error=ValueError)
+        good = scale.numel() and (torch.isfinite(scale) & (scale > 0)).all()
+    else:
+        good = number(above=0).check(scale)
+    if not good:
+        words = f"the scale of {name} is finite and positive, but is {shown(scale)}"
+        raise ValueError(f"{words}; for no noise take Noiseless()")
+
+
+def check_scale(name: str, scale: float | Tensor, y: Tensor) -> None:
+    """Raise ValueError where the scale of a likelihood does not broadcast against y (N, C', H', W')."""
+    shape = tuple(scale.shape) if isinstance(scale, Tensor) else ()
+    if len(shape) > y.ndim or any(a not in (1, b) for a, b in zip(shape[::-1], y.shape[::-1])):
+        raise ValueError(f"the scale of {name}, {shape}, does not broadcast against y {tuple(y.shape)}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,9 @@ class Laplace(Noise):
 
     def __post_init__(self) -> None:
         check_noise("Laplace", self.scale)
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        check_scale("Laplace", self.scale, y)
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Laplace(loc, self.scale)
@@ -57,6 +74,9 @@ class Gaussian(Noise):
 
     def __post_init__(self) -> None:
         check_noise(type(self).__name__, self.scale)
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        check_scale(type(self).__name__, self.scale, y)
 
     @property
     def sigma(self) -> float | Tensor:

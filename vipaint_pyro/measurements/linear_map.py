@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
+from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.least_squares import explaining_most
 from vipaint_pyro.measurements.operator import LinearOperator
 
@@ -46,6 +46,7 @@ class LinearMap(LinearOperator):
     ) -> None:
         if not callable(function):
             raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {function!r}")
+        check_trial(dtype, device)
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function = function
         self.measured_shape = self._tried(dtype, device)

@@ -13,7 +13,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vipaint_pyro.randomness import drawn_on
+from vipaint_pyro.measurements.checks import LARGEST_SIDE
+from vipaint_pyro.randomness import drawn_on, one_generator
+from vipaint_pyro.settings import checked, number, switch, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["MASKS", "box_mask", "random_mask", "rotated_window", "small_mask"]
 
@@ -40,7 +43,10 @@ def rotated_window(
     Returns:
         A bool tensor (1, H, W), True where observed.
     """
-    height, width = size
+    height, width = _checked(size)
+    if angle is not None:
+        checked("angle", angle, number())
+    generator = one_generator(generator)
     if angle is None:
         angle = torch.randint(360, (), generator=generator, device=drawn_on(generator)).item()
     angle = math.radians(angle)
@@ -82,9 +88,11 @@ def random_mask(
         ValueError: for a range that is none or holds no whole number of pixels, or that 10,000 draws do not meet.
     """
     height, width = _checked(size, least=2)
-    lo, hi = hidden
-    if not 0 <= lo < hi <= 1:
-        raise ValueError(f"hidden is a range (lo, hi) of fractions with 0 <= lo < hi <= 1, but is {(lo, hi)}")
+    pair = isinstance(hidden, Sequence) and len(hidden) == 2 and all(number(least=0, most=1).check(v) for v in hidden)
+    if not pair or not hidden[0] < hidden[1]:
+        raise ValueError(f"hidden is a range (lo, hi) of fractions with 0 <= lo < hi <= 1, but is {shown(hidden)}")
+    checked("brush", brush, switch())
+    (lo, hi), generator = hidden, one_generator(generator)
     pixels = height * width
     if math.floor(lo * pixels + 1) >= hi * pixels:
         raise ValueError(f"of {pixels} pixels no whole number is a fraction strictly between {lo:g} and {hi:g}")
@@ -150,13 +158,18 @@ def box_mask(
     if side is None:
         sides = (max(height // 2, 1), max(width // 2, 1))
     else:
-        sides = (side, side) if isinstance(side, int) else side
+        sides = side if isinstance(side, Sequence) and not isinstance(side, str) else (side, side)
+        if len(sides) != 2 or not all(whole().check(s) for s in sides):
+            raise ValueError(f"side is a whole number of pixels of at least 1, or two of them, but is {shown(side)}")
+    generator = one_generator(generator)
     if not all(1 <= s <= n for s, n in zip(sides, (height, width), strict=True)):
         raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels does not fit into an image of {height}x{width}")
     if centre is None:
         margins = [min(n // 16, (n - s) // 2) for s, n in zip(sides, (height, width))]
         corner = [_whole(m, n - s - m, generator) for s, n, m in zip(sides, (height, width), margins)]
     else:
+        if not isinstance(centre, Sequence) or len(centre) != 2 or not all(whole(0).check(c) for c in centre):
+            raise ValueError(f"centre is (row, column), two whole numbers, but is {shown(centre)}")
         corner = [c - s // 2 for c, s in zip(centre, sides, strict=True)]
         if not all(0 <= c <= n - s for c, s, n in zip(corner, sides, (height, width))):
             raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels about {tuple(centre)} reaches out of the image")
@@ -175,10 +188,10 @@ MASKS: dict[str, Callable[[tuple[int, int], torch.Generator | None], Tensor]] = 
 
 
 def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
-    height, width = size
-    if height < least or width < least:
-        raise ValueError(f"size is (H, W), each at least {least}, but is {(height, width)}")
-    return height, width
+    kind = whole(least, LARGEST_SIDE)
+    if not isinstance(size, Sequence) or len(size) != 2 or not all(kind.check(n) for n in size):
+        raise ValueError(f"size is (H, W) of at most {LARGEST_SIDE}, each at least {least}, but is {shown(size)}")
+    return tuple(size)
 
 
 def _whole(low: int, high: int, generator: torch.Generator | None) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import check_images
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["Matrix", "as_matrix"]
 
@@ -24,10 +27,14 @@ class Matrix(LinearOperator):
     """
 
     def __init__(self, matrix: Tensor, image_shape: Sequence[int] | None = None) -> None:
-        if matrix.ndim not in (2, 3) or not matrix.is_floating_point():
+        check_tensor("matrix", matrix, "(d_y, D) or (N, d_y, D)")
+        if matrix.ndim not in (2, 3) or not matrix.is_floating_point() or not matrix.numel():
             raise ValueError(f"matrix has shape (d_y, D) or (N, d_y, D), but came with {tuple(matrix.shape)}")
+        if not matrix.isfinite().all():
+            raise ValueError("matrix holds values that are not finite")
         self.matrix = matrix if matrix.ndim == 3 else matrix[None]
-        self.image_shape = tuple(image_shape or (1, 1, matrix.shape[-1]))
+        size = matrix.shape[-1]  # which may be more than a picture's side
+        self.image_shape = (1, 1, size) if image_shape in (None, (1, 1, size)) else check_images(image_shape, 1)[0]
         if torch.Size(self.image_shape).numel() != matrix.shape[-1]:
             raise ValueError(
                 f"images of shape {self.image_shape} have not the {matrix.shape[-1]} columns of the matrix"
@@ -48,10 +55,16 @@ class Matrix(LinearOperator):
         return x.reshape(*x.shape[:-1], *self.image_shape)
 
     def part(self, start: int, stop: int) -> Matrix:
-        return Matrix(self.matrix.expand(self.num_images, -1, -1)[start:stop], self.image_shape)
+        return self._of(self.matrix.expand(self.num_images, -1, -1)[start:stop], self.observed[start:stop])
 
     def to(self, device: torch.device) -> Matrix:
-        return Matrix(self.matrix.to(device), self.image_shape)
+        return self._of(self.matrix.to(device), self.observed.to(device))
+
+    def _of(self, matrix: Tensor, observed: Tensor) -> Matrix:
+        """The same with these, which need no new check."""
+        changed = copy(self)
+        changed.matrix, changed.observed = matrix, observed
+        return changed
 
 
 def as_matrix(operator: Operator, image_shape: Sequence[int], like: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -16,18 +17,31 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.wording import counted
+from vipaint_pyro.settings import whole
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import counted, shown
 
-__all__ = ["Measurement", "brought_to", "check_fits", "check_operator", "check_y"]
+__all__ = ["Measurement", "brought_to", "check_fits", "check_measurement", "check_operator", "check_y"]
 
 
 def check_operator(operator: object) -> None:
     """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.operator.Operator`."""
-    if not isinstance(operator, Operator) or not isinstance(operator.observed, Tensor) or operator.observed.ndim != 4:
+    if not isinstance(operator, Operator):
         raise TypeError(
             "operator is one of vipaint_pyro.make_operator(task, image_shape), a function of your own wrapped as "
             "vipaint_pyro.LinearMap(function, image_shape) or vipaint_pyro.Nonlinear(function, family, image_shape), "
-            f"or a subclass of vipaint_pyro.measurements.Operator or LinearOperator, not {operator!r}"
+            f"or a subclass of vipaint_pyro.measurements.Operator or LinearOperator, not {shown(operator)}"
+        )
+    observed, shape, name = operator.observed, operator.image_shape, type(operator).__name__
+    if not isinstance(observed, Tensor) or observed.dtype != torch.bool or observed.ndim != 4:
+        raise TypeError(
+            f"the operator's observed is a bool tensor (N, C', H', W'), which entries of y are known, but that of this "
+            f"{name} is {'not there' if observed is None else shown(observed)}"
+        )
+    if not isinstance(shape, Sequence) or len(shape) != 3 or not all(whole().check(n) for n in shape):
+        raise TypeError(
+            f"the operator's image_shape is (C, H, W), of the images, but that of this {name} is "
+            f"{'not there' if shape is None else shown(shape)}"
         )
 
 
@@ -37,8 +51,7 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
     likelihood.
     """
-    if not isinstance(y, Tensor):
-        raise TypeError(f"y is a tensor of shape (N, C', H', W'), not {type(y).__name__}")
+    check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
     if y.ndim and y.shape[0] != observed.shape[0]:
         raise ValueError(f"y holds {counted(y.shape[0], 'image')}, but {observed.shape[0]} are measured")
@@ -90,7 +103,8 @@ class Measurement:
     def __post_init__(self) -> None:
         check_operator(self.operator)
         if not isinstance(self.likelihood, Likelihood):
-            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {self.likelihood!r}")
+            given = shown(self.likelihood)
+            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {given}")
         check_y(self.operator, self.y, self.likelihood)
 
     @classmethod
@@ -141,3 +155,9 @@ class Measurement:
     def floor(self, x: Tensor, noise: NoiseStreams) -> Tensor | float:
         """What the noise leaves of the distance where x is the truth; further down noise is fitted."""
         return self.likelihood.floor(self.operator, self.y, x, noise)
+
+
+def check_measurement(measurement: object) -> None:
+    """Raise TypeError where something is no :class:`Measurement`."""
+    if not isinstance(measurement, Measurement):
+        raise TypeError(f"measurement is a vipaint_pyro.measurements.Measurement, not {type(measurement).__name__}")

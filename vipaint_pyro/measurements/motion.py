@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.checks import LARGEST_KERNEL
+from vipaint_pyro.settings import number
+from vipaint_pyro.wording import shown
 
 __all__ = ["segment"]
 
@@ -32,12 +34,12 @@ def segment(length: float, angle: float, kernel_size: int | None = None) -> Tens
     Raises:
         ValueError: for a length that is not positive, an angle that is not finite, or a kernel that is too small.
     """
-    if not 0 < length < math.inf:
-        raise ValueError(f"length is a positive number of pixels, but is {length}")
+    if not number(above=0).check(length):
+        raise ValueError(f"length is a positive number of pixels, but is {shown(length)}")
     if length >= LARGEST_KERNEL:
         raise ValueError(f"length is a number of pixels below {LARGEST_KERNEL}, but is {length:g}")
-    if not math.isfinite(angle):
-        raise ValueError(f"angle is a finite number of degrees, but is {angle}")
+    if not number().check(angle):
+        raise ValueError(f"angle is a finite number of degrees, but is {shown(angle)}")
     least = 2 * math.ceil(length / 2) + 1
     size = least if kernel_size is None else kernel_size
     if size < least:

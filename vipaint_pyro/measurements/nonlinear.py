@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.any_family import Family
-from vipaint_pyro.measurements.checks import check_images, check_shape, over_batch, tried
+from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.wording import shown
 
 __all__ = ["Nonlinear"]
 
@@ -77,7 +78,10 @@ class Nonlinear(Operator):
     ) -> None:
         for name, value in (("function", function), ("family", family)):
             if not callable(value):
-                raise TypeError(f"{name} is to be called, but is {value!r}")
+                raise TypeError(f"{name} is to be called, but is {shown(value)}")
+        if start is not None and not callable(start):
+            raise TypeError(f"start is to be called, with y, but is {shown(start)}")
+        check_trial(dtype, device)
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function, self.start, self._dtype = function, start, dtype
         self.likelihood = family if isinstance(family, Family) else Family(family)
@@ -90,7 +94,7 @@ class Nonlinear(Operator):
                 raise TypeError(f"the function gives a tensor, but this one gave {type(loc).__name__}")
             if loc.ndim != 4 or len(loc) != len(x):
                 raise ValueError(f"images {tuple(x.shape)} became {tuple(loc.shape)}, which is not (B, C', H', W')")
-            seen = family(loc)
+            seen = self.likelihood.tried(loc)
         if not isinstance(seen, torch.distributions.Distribution):
             raise TypeError(f"the family gives a distribution, but this one gave {type(seen).__name__}")
         if seen.batch_shape != loc.shape or seen.event_shape:
@@ -105,8 +109,9 @@ class Nonlinear(Operator):
         shape = (num_images, *self.measured_shape)
         if observed is None:
             return torch.ones(shape, dtype=torch.bool, device=device)
-        if observed.dtype != torch.bool:
-            raise TypeError(f"observed is a bool tensor, but has dtype {observed.dtype}")
+        if not isinstance(observed, Tensor) or observed.dtype != torch.bool:
+            kind = f"has dtype {observed.dtype}" if isinstance(observed, Tensor) else f"is {type(observed).__name__}"
+            raise TypeError(f"observed is a bool tensor, but {kind}")
         try:
             return observed.expand(shape).to(device or observed.device)
         except RuntimeError:

@@ -27,8 +27,8 @@ class Operator(ABC):
         likelihood: the likelihood that the operator brings with it, where it has one of its own.
     """
 
-    observed: Tensor
-    image_shape: tuple[int, int, int]
+    observed: Tensor = None
+    image_shape: tuple[int, int, int] = None
     likelihood: Likelihood | None = None
 
     @abstractmethod

@@ -21,6 +21,8 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.settings import checked, number, path
+from vipaint_pyro.wording import shown
 
 __all__ = ["Perceptual", "published_weight"]
 
@@ -72,10 +74,14 @@ class Perceptual(Likelihood):
             raise ValueError(
                 "the perceptual weight is a number of nats per unit of LPIPS, like published_weight(prior), not a bool"
             )
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"the perceptual weight is finite and at least 0, but is {self.weight}")
+        if not number(least=0).check(self.weight):
+            raise ValueError(f"the perceptual weight is finite and at least 0, but is {shown(self.weight)}")
+        if not isinstance(self.pixel, Likelihood):
+            raise TypeError(f"pixel is one of vipaint_pyro.measurements' likelihoods, not {shown(self.pixel)}")
+        if self.weights is not None:
+            checked("weights", self.weights, path())
         if self.net not in ("alex", "vgg"):
-            raise ValueError(f"the perceptual net is 'alex' or 'vgg', not {self.net!r}")
+            raise ValueError(f"the perceptual net is 'alex' or 'vgg', not {shown(self.net)}")
 
     def at(self, operator: Operator, prediction: Prediction) -> Factored:
         """p(y | z_t) of the pixels, times the factor."""

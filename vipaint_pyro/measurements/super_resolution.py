@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.checks import check_images, whole
 from vipaint_pyro.measurements.separable import Separable, filter_matrix, mirrored
+from vipaint_pyro.wording import shown
 
 __all__ = ["SuperResolution"]
 
@@ -49,8 +50,8 @@ class SuperResolution(Separable):
         (channels, *size), num_images = check_images(image_shape, num_images)
         self.scale = whole("scale", scale, least=2)
         kernels = {"bicubic": _bicubic, "average": _average}
-        if method not in kernels:
-            raise ValueError(f"method is 'bicubic' or 'average', not {method!r}")
+        if not isinstance(method, str) or method not in kernels:
+            raise ValueError(f"method is 'bicubic' or 'average', not {shown(method)}")
         self.method = method
         if any(n % self.scale for n in size):
             fitting = [str(s) for s in range(2, min(size) + 1) if not any(n % s for n in size)]

@@ -12,9 +12,13 @@ from torch import Tensor
 from vipaint_pyro.measurements.blurs import GaussianBlur, MotionBlur
 from vipaint_pyro.measurements.checks import check_images
 from vipaint_pyro.measurements.grayscale import Grayscale
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.measurement import check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.tensors import check_device, check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["TASKS", "Task", "check_sigma", "make_operator", "measure"]
 
@@ -71,14 +75,15 @@ def make_operator(
     Raises:
         ValueError: for an unknown task, an option that the task has not, or a value that the operator refuses.
     """
-    if task not in TASKS:
-        raise ValueError(f"unknown task {task!r}: known are {', '.join(TASKS)}")
+    if not isinstance(task, str) or task not in TASKS:
+        raise ValueError(f"unknown task {shown(task)}: known are {', '.join(TASKS)}")
     known = TASKS[task].options
     unknown = [name for name in options if name not in known]
     if unknown:
         takes = f"its options are {', '.join(known)}" if known else "it has none"
         raise ValueError(f"{task} has no option {unknown[0]!r}: {takes}")
     image_shape, num_images = check_images(image_shape, num_images)
+    check_device(device)
     return TASKS[task].operator(image_shape, **{**known, **options}, num_images=num_images, device=device)
 
 
@@ -89,7 +94,8 @@ def check_sigma(sigma: float) -> float:
         ValueError: where it does not lie in (0, 1], in units of images in [-1, 1].
     """
     if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 < sigma <= 1:
-        raise ValueError(f"sigma, the noise's standard deviation on images in [-1, 1], is in (0, 1], but is {sigma!r}")
+        said = shown(sigma)
+        raise ValueError(f"sigma, the noise's standard deviation on images in [-1, 1], is in (0, 1], but is {said}")
     return float(sigma)
 
 
@@ -113,9 +119,20 @@ def measure(
     Raises:
         ValueError: for a sigma out of range, or another number of images than the operator's.
     """
+    check_operator(operator)
+    check_tensor("x", x, "(*, N, C, H, W)")
     sigma, n = check_sigma(sigma), operator.observed.shape[0]
-    if x.ndim < 4 or x.shape[-4] != n:
-        raise ValueError(f"x has shape (*, {n}, C, H, W) for this operator, but came with {tuple(x.shape)}")
+    if x.ndim < 4 or x.shape[-4] != n or not _sized(operator, x):
+        seen = tuple(operator.image_shape)
+        raise ValueError(
+            f"x has shape (*, {n}, C, H, W) for this operator, of images {seen}, but came with {tuple(x.shape)}"
+        )
     y = operator(x)
     noise = NoiseStreams(generator, n).normal(y.shape, y.ndim - 4, y)
     return torch.where(operator.observed, y + sigma * noise, 0)
+
+
+def _sized(operator: Operator, x: Tensor) -> bool:
+    """Whether images x are of the size that an operator measures; one channel of a mask may stand for all."""
+    seen, shape = tuple(operator.image_shape), tuple(x.shape[-3:])
+    return seen == shape or (isinstance(operator, Inpainting) and seen == (1, *shape[1:]))

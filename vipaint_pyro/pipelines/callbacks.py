@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ EMBEDDINGS = {
 
 def inputs_of(callback: object, asked: Sequence[str]) -> list[str]:
     """The names of what a callback is to be given: its own, of a callback of diffusers, or those asked for."""
-    if isinstance(asked, str):
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise TypeError(f"callback_on_step_end_tensor_inputs is a list of names, not {asked!r}")
     if not all(isinstance(one, PipelineCallback) for one in _each(callback) if one is not callback):
         raise TypeError("MultiPipelineCallbacks holds PipelineCallback objects: a plain function has no tensor_inputs")

@@ -22,7 +22,7 @@ from vipaint_pyro.priors.kernels import like, reverse_step
 from vipaint_pyro.priors.pieces import piecewise
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
-__all__ = ["DiffusionPrior"]
+__all__ = ["DiffusionPrior", "check_prior"]
 
 
 class DiffusionPrior(Conditionable):
@@ -240,3 +240,9 @@ class DiffusionPrior(Conditionable):
             mean, std = self.reverse(z, t, s)
             z = mean + std * torch.randn_like(z)
         return z
+
+
+def check_prior(prior: object) -> None:
+    """Raise TypeError where something is no :class:`DiffusionPrior`."""
+    if not isinstance(prior, DiffusionPrior):
+        raise TypeError(f"prior is a vipaint_pyro.DiffusionPrior, like pipe.prior, not {type(prior).__name__}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from diffusers.configuration_utils import ConfigMixin
 from torch import Tensor
 
 from vipaint_pyro.networks.kinds import kinds
-from vipaint_pyro.settings import whole
+from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["CLEAN", "LONGEST", "NoiseSchedule", "family_of"]
 
@@ -44,8 +47,8 @@ class NoiseSchedule:
     """
 
     def __init__(self, alpha: Tensor, sigma: Tensor, terminal_std: float = 1.0) -> None:
-        alpha = torch.as_tensor(alpha, dtype=torch.float64, device="cpu")
-        sigma = torch.as_tensor(sigma, dtype=torch.float64, device="cpu")
+        alpha, sigma = _table("alpha", alpha), _table("sigma", sigma)
+        checked("terminal_std", terminal_std, number(above=0))
         if alpha.ndim != 1 or alpha.shape != sigma.shape or len(alpha) < 2:
             raise ValueError(
                 "alpha and sigma are two tables of one length of at least 2, but have shapes "
@@ -80,6 +83,8 @@ class NoiseSchedule:
         Raises:
             ValueError: for a scheduler of another kind, or a shift by tokens without their number.
         """
+        if not isinstance(scheduler, ConfigMixin):
+            raise TypeError(f"scheduler is one of diffusers, like DDPMScheduler(), not {type(scheduler).__name__}")
         config = scheduler.config
         family = family_of(scheduler)
         if family == "EDM":
@@ -150,6 +155,8 @@ class NoiseSchedule:
     def variance_preserving(cls, num_timesteps: int = 1000, low: float = 1e-4, high: float = 0.02) -> NoiseSchedule:
         """DDPM's linear betas from ``low`` to ``high`` (Ho et al., arXiv:2006.11239, section 4)."""
         _check_length(num_timesteps)
+        checked("low", low, number(above=0, most=1))
+        checked("high", high, number(above=0, most=1))
         abar = torch.cumprod(1 - torch.linspace(low, high, num_timesteps, dtype=torch.float64, device="cpu"), 0)
         return cls(abar.sqrt(), (1 - abar).sqrt())
 
@@ -157,6 +164,8 @@ class NoiseSchedule:
     def variance_exploding(cls, num_timesteps: int = 1000, low: float = 0.01, high: float = 100.0) -> NoiseSchedule:
         """alpha = 1, and sigma growing by equal factors (Song et al., arXiv:2011.13456, section 3.4)."""
         _check_length(num_timesteps)
+        checked("low", low, number(above=0))
+        checked("high", high, number(above=0))
         sigma = low * (high / low) ** torch.linspace(0, 1, num_timesteps, dtype=torch.float64, device="cpu")
         return cls(torch.ones_like(sigma), sigma, terminal_std=high)
 
@@ -194,6 +203,7 @@ class NoiseSchedule:
 
         This carries a choice of noise levels from one schedule to another.
         """
+        checked("ratio", ratio, number(above=0))
         levels = -0.5 * self.log_snr(torch.arange(self.num_timesteps, device="cpu"))
         return int((levels - torch.tensor(ratio, dtype=torch.float64, device="cpu").log()).abs().argmin())
 
@@ -203,7 +213,9 @@ class NoiseSchedule:
         Raises:
             ValueError: where they are empty, not whole, outside 0 ... T-1 or not descending.
         """
-        times = tuple(timesteps)
+        if not isinstance(timesteps, (Sequence, Tensor)) or isinstance(timesteps, str):
+            raise ValueError(f"timesteps are one or more whole numbers, but are {shown(timesteps)}")
+        times = tuple(timesteps.tolist() if isinstance(timesteps, Tensor) and timesteps.ndim else timesteps)
         if not times or not all(isinstance(t, int) and not isinstance(t, bool) for t in times):
             raise ValueError(f"timesteps are one or more whole numbers, but are {times}")
         if min(times) < 0 or max(times) > self.last:
@@ -214,6 +226,12 @@ class NoiseSchedule:
 
 
 def _check_length(num_timesteps: int) -> None:
-    kind = whole(2, LONGEST)
-    if not kind.check(num_timesteps):
-        raise ValueError(f"num_timesteps {kind.expected(num_timesteps)}, but is {num_timesteps!r}")
+    checked("num_timesteps", num_timesteps, whole(2, LONGEST))
+
+
+def _table(name: str, given: object) -> Tensor:
+    """A table of finite numbers, float64 on the CPU; a ValueError where it is none."""
+    listed = given.tolist() if isinstance(given, (Tensor, np.ndarray)) and np.ndim(given) == 1 else given
+    if not isinstance(listed, (list, tuple)) or not all(number().check(v) for v in listed):
+        raise ValueError(f"{name} is a table of finite numbers, with shape (T,), but is {shown(given)}")
+    return torch.tensor(listed, dtype=torch.float64, device="cpu")

@@ -13,19 +13,15 @@ from vipaint_pyro.faults import Fault, Stopped, check_finite, located
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import Measurement, check_fits
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
+from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
+from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.run import OnStep, Run
-from vipaint_pyro.settings import check_settings, whole
+from vipaint_pyro.settings import check_settings, checked, whole
+from vipaint_pyro.wording import shown
 
-__all__ = ["Sampler", "Samples", "check_measurement"]
-
-
-def check_measurement(measurement: object) -> None:
-    """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.measurement.Measurement`."""
-    if not isinstance(measurement, Measurement):
-        raise TypeError(f"measurement is a vipaint_pyro.measurements.Measurement, not {type(measurement).__name__}")
+__all__ = ["Sampler", "Samples"]
 
 
 def _check_fits(prior: DiffusionPrior, measurement: Measurement) -> None:
@@ -92,8 +88,7 @@ class Sampler(ABC):
 
     def check_samples(self, num_samples: int) -> None:
         """Raise ValueError where so many samples per image cannot be."""
-        if not whole().check(num_samples):
-            raise ValueError(f"num_samples {whole().expected(num_samples)}, but is {num_samples!r}")
+        checked("num_samples", num_samples, whole())
 
     def at_once(self, num_samples: int) -> int:
         """How many of so many samples per image the settled method draws at once."""
@@ -129,9 +124,13 @@ class Sampler(ABC):
                 samples had been finished by then, they are the error's ``samples``.
             Stopped: Ctrl-C, a KeyboardInterrupt, with ``samples`` where some had been finished.
         """
+        check_prior(prior)
         check_measurement(measurement)
+        if on_step is not None and not callable(on_step):
+            raise TypeError(f"on_step is a function that is called after each step, not {shown(on_step)}")
         settled = self.settle(prior, measurement)
         settled.check_samples(num_samples)
+        NoiseStreams(generator, measurement.num_images)  # checks the generators
         return settled.sample(prior, measurement, num_samples, generator, on_step)
 
     def sample(

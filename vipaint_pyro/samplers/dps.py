@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.measurements.perceptual import Perceptual
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.base import check_measurement
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import choice, number, path, setting, switch, whole
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["DPSSampler", "refine"]
 
@@ -159,14 +160,18 @@ def refine(
         ValueError: for steps or a start outside the schedule, settings that cannot be, or z of another shape.
         NonFiniteError, OutOfMemory: where a sample stops being finite, or the memory does not suffice; names the step.
     """
-    sampler = sampler or DPSSampler(100)
+    sampler = DPSSampler(100) if sampler is None else sampler
     if not isinstance(sampler, ReverseSampler):
-        raise TypeError(f"sampler is one that walks down the noise levels, as DPSSampler is, not {sampler!r}")
+        raise TypeError(f"sampler is one that walks down the noise levels, as DPSSampler is, not {shown(sampler)}")
+    check_prior(prior)
     check_measurement(measurement)
+    if on_step is not None and not callable(on_step):
+        raise TypeError(f"on_step is a function that is called after each step, not {shown(on_step)}")
     settled = sampler.settle(prior, measurement)
     shape = (measurement.num_images, *prior.latent_shape)
     if not isinstance(z, Tensor) or not whole(0).check(start):
-        raise TypeError(f"z is a tensor and start a whole time, not {type(z).__name__} and {start!r}")
+        raise TypeError(f"z is a tensor and start a whole time, not {type(z).__name__} and {shown(start)}")
+    check_tensor("z", z, f"(*, {', '.join(map(str, shape))})", bools=False)
     if not torch.isfinite(z).all():
         raise ValueError("z holds values that are not finite")
     if tuple(z.shape[-4:]) != shape:

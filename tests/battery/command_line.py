@@ -1,0 +1,202 @@
+"""Bad command lines, and what a good one is: names of pictures are those that ``pictures`` writes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet"]
+GOOD = {
+    "inpaint": ["inpaint", "image.png", "mask.png", "--prior", "prior", *FEW],
+    "restore": ["restore", "small.png", "--prior", "prior", "--task", "super-resolution", "--scale", "2", *FEW],
+    "demo": ["demo", *FEW],
+    "exact": ["exact", "exact", "--problems", "2", "--samples", "100"],
+}
+NUMBERS = ["", " ", "x", "nan", "inf", "-inf", "-1", "0", "1e308e", "1_0x", "\u0663x", "None", "1,5", "[1]"]
+WHOLE = [*NUMBERS[:8], "1.5", "1e9", "10" * 20, "True", "0x10", "\u00bd"]
+WORDS = ["", " ", "x", "No Such", "\u00e9", "None", "hierarchicall", "0"]
+
+OPTIONS = {
+    "--fit-steps": WHOLE,
+    "--num-chains": WHOLE,
+    "--transitions": WHOLE,
+    "--refinement-steps": [*WHOLE, "2000"],
+    "--samples": WHOLE,
+    "--seed": [v for v in WHOLE if v != "0" and v != "1e9"] + ["1e9", str(2**63)],
+    "--chunk": WHOLE,
+    "--num-particles": WHOLE,
+    "--beta": NUMBERS,
+    "--eta": [*NUMBERS, "1.5"],
+    "--noise-scale": NUMBERS,
+    "--fraction": [v for v in NUMBERS if v != "inf"],  # no bound, as None settles for pixel priors
+    "--measurement-scale": [v for v in NUMBERS if v != "0"],  # no noise, likewise
+    "--zeta": [v for v in NUMBERS if v != "0"],
+    "--perceptual": [*[v for v in NUMBERS if v != "0"], "1e308"],
+    "--perceptual-refinement": [*[v for v in NUMBERS if v != "0"]],
+    "--perceptual-net": WORDS,
+    "--loss": WORDS,
+    "--correct": WORDS,
+    "--guide": [*WORDS, "red-diff"],
+    "--method": [*WORDS, "DPS", "vip"],
+    "--levels": [*WHOLE, "3"],
+    "--dtype": [*WORDS, "float64"],
+    "--device": [*WORDS, "cuda:99", "meta", "cpu:x"],
+    "--label": ["x", "7", "-1", "1.5", "2", "cat,dog", "\u0663", "9" * 40],
+    "--prior": [*WORDS, ".", "image.png", "no/such/model", "pri or", "../..", "prior/unet"],
+    "--variant": ["fp16", "x", " "],
+    "--prompt": ["a cat"],
+    "--negative-prompt": ["a dog"],
+    "--guidance": ["", "x", "nan", "inf", "3", "[1]"],
+    "--timesteps": ["", ",", "x", "1,2", "500,500", "9999,1", "-1", "5.5,4", "1e3,1", "500,,400"],
+    "--out": ["", " ", "image.png", "prior", ".", "..", "image.png/x", "a\u0000b", "a" * 300, "/proc/none", "/"],
+    "--set": [
+        "",
+        "x",
+        "x=",
+        "=",
+        "zeta",
+        "zeta=x",
+        "zetta=1",
+        "fit-steps=2",
+        "limit=maybe",
+        "num-chains=1.5",
+        "zeta=nan",
+    ],
+    "--num-levels": ["3"],
+    "--nonsense": ["1"],
+    "--fit-step": ["x"],
+}
+TASK = {
+    "--scale": [*[v for v in WHOLE if v != "2"], "3", "1"],
+    "--reduction": WORDS,
+    "--task": [*WORDS, "inpainting", "deblur"],
+    "--kernel-size": ["3"],
+    "--std": ["1"],
+    "--length": ["3"],
+    "--angle": ["3"],
+    "--sigma": [*NUMBERS, "0.1"],
+    "--method": ["bicubic", "average"],
+}
+EXACT = {
+    "--problems": [*WHOLE, "1"],
+    "--samples": [*WHOLE, "99"],
+    "--fit-steps": WHOLE,
+    "--steps": WHOLE,
+    "--beta": NUMBERS,
+    "--cell": ["", "8", "8,1,1", "7,1", "8,9", "x,1", "-8,1", "8,0", "1e9,1", "nan,1", "99999999,1"],
+    "--likelihood": WORDS,
+    "--kernel": WORDS,
+    "--out": ["", " ", "image.png", "image.png/x", "/proc/none"],
+}
+OTHERS = [
+    ["nonsense"],
+    ["inpaint"],
+    ["inpaint", "image.png"],
+    ["inpaint", "image.png", "mask.png"],
+    ["inpaint", "image.png", "mask.png", "third.png", "--prior", "prior"],
+    ["inpaint", "image.png", "mask.png", "--prior", "prior", "--mask-from-alpha"],
+    ["inpaint", "image.png", "--prior", "prior", "--mask-from-alpha"],
+    ["inpaint", "", "mask.png", "--prior", "prior"],
+    ["inpaint", "image.png", "", "--prior", "prior"],
+    [*GOOD["inpaint"], "--timesteps", "500,400", "--levels", "2"],
+    [*GOOD["inpaint"], "--zeta", "1", "--set", "zeta=2"],
+    [*GOOD["inpaint"], "--set", "zeta=1", "--set", "zeta=2"],
+    [*GOOD["inpaint"], "--method", "dps"],
+    [*GOOD["inpaint"], "--method", "dps", "--levels", "2"],
+    [*GOOD["inpaint"], "--correct", "smc", "--num-particles", "1"],
+    [*GOOD["inpaint"], "--guidance", "3"],
+    ["restore", "small.png", "--prior", "prior"],
+    [*GOOD["restore"], "--task", "colorization"],
+    ["exact", "nonsense"],
+    ["exact", "hierarchical+x"],
+    ["exact", ""],
+    ["exact", "dps+psis"],
+    ["exact", "Exact"],
+    ["methods", "nonsense"],
+    ["methods", ""],
+    ["methods", "dps", "DPS"],
+    ["priors", "x"],
+    ["guides", "x"],
+    ["guides", "--x"],
+    ["convert"],
+    ["convert", "a"],
+    ["convert", "missing.ckpt", "out"],
+    ["convert", "missing.ckpt", "new", "--kind", "x"],
+    *(
+        ["convert", file, "new", "--kind", kind]
+        for kind in ("churches-kl-f8", "imagenet-vq-f4", "edm-imagenet64")
+        for file in ("missing.ckpt", "", "image.png", "empty.png", "prior", "text.png")
+    ),
+]
+BROKEN = [
+    "missing.png",
+    "prior",
+    "empty.png",
+    "text.png",
+    "cut.png",
+    "cut.jpg",
+    "one.png",
+    "wide.png",
+    "moving.gif",
+    "moving.png",
+    "colour.png",
+    "cmyk.jpg",
+    "bomb.png",
+    "zero.png",
+    "clear.png",
+    "bad.npy",
+    "\u00e9 .png",
+    "nul.png",
+]
+
+
+def command_lines() -> list[tuple[str, list[str]]]:
+    """Names and arguments."""
+    lines = []
+    for command, options in (("inpaint", OPTIONS), ("restore", TASK), ("exact", EXACT)):
+        for option, values in options.items():
+            lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
+    lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]
+    masks = [*BROKEN[:10], "bomb.png", "white.png", "black.png", "zero.png"]
+    lines += [(f"mask {name}", ["inpaint", "image.png", name, *GOOD["inpaint"][3:]]) for name in masks]
+    lines += [(f"restore {name}", ["restore", name, *GOOD["restore"][2:]]) for name in [*BROKEN, "image.png"]]
+    return lines + [(f"other {i} {' '.join(a)[:40]}", a) for i, a in enumerate(OTHERS)]
+
+
+def pictures(folder: Path) -> None:
+    """Good and broken pictures."""
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+    PIL.Image.fromarray(grey).save(folder / "image.png")
+    PIL.Image.fromarray(grey[:4, :4]).save(folder / "small.png")
+    mask = np.zeros((8, 8), np.uint8)
+    for name, rows in (("black.png", 0), ("mask.png", 4), ("white.png", 8)):
+        mask[:rows] = 255
+        PIL.Image.fromarray(mask).save(folder / name)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("no picture")
+    (folder / "nul.png").write_bytes(bytes(100))
+    (folder / "bad.npy").write_bytes(b"\x93NUMPY")
+    big = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    colour = PIL.Image.fromarray(big)
+    colour.save(folder / "colour.png")
+    colour.convert("CMYK").save(folder / "cmyk.jpg")
+    for name, picture in (("cut.png", PIL.Image.fromarray(grey)), ("cut.jpg", colour.resize((64, 64)))):
+        picture.save(folder / name)
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) - len(whole) // 3])
+    PIL.Image.new("L", (1, 1)).save(folder / "one.png")
+    PIL.Image.new("L", (9, 8)).save(folder / "wide.png")
+    frames = [PIL.Image.new("L", (8, 8), k * 90) for k in range(3)]
+    for name in ("moving.gif", "moving.png"):
+        frames[0].save(folder / name, save_all=True, append_images=frames[1:])
+    PIL.Image.new("RGBA", (8, 8), (200, 0, 0, 90)).save(folder / "clear.png")
+    for name, size in (("bomb.png", 200_000), ("zero.png", 0)):
+        head = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
+        parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 9)), (b"IEND", b"")]
+        chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
+        (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
