@@ -128,9 +128,7 @@ class DiffusionModel(ImageModel):
     def noise_levels(self) -> pyro.plate:
         """The subsampled plate over the transitions above T_e; its indices n mean (T_e+n+1, T_e+n)."""
         size = self.num_transitions
-        return pyro.plate(
-            "noise_levels", size, subsample_size=min(self.num_levels, size), dim=-2, device="cpu"
-        )
+        return pyro.plate("noise_levels", size, subsample_size=min(self.num_levels, size), dim=-2, device="cpu")
 
     @contextmanager
     def draws(self) -> Iterator[None]:
