@@ -2,12 +2,12 @@
 
 import torch
 
+import vipaint_pyro.samplers.vipaint.weighed as module
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import VIPaintSampler
-from vipaint_pyro.samplers.vipaint import sampler as module
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)

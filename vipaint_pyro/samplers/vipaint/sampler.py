@@ -222,10 +222,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
         z, refined = z[last], self.refinement()
 
-        def chunk(part: Run) -> tuple[Tensor, Tensor]:
-            return refined.walk(part, z[part.first : part.first + part.num_samples], last)
+        def chunk(part: Run) -> tuple[Tensor, ...]:
+            images, z0 = refined.walk(part, z[part.first : part.first + part.num_samples], last)
+            return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
-        images, predictions[last] = run.in_chunks(self.at_once(run.num_samples), chunk)
+        images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)
+        predictions |= {last: z0 for z0 in first}
         with torch.no_grad(), located("decoding", memory=relief):
             levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
