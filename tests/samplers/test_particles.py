@@ -2,12 +2,12 @@
 
 import torch
 
-import vipaint_pyro.samplers.vipaint.weighed as module
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.samplers.vipaint import sampler as module
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
@@ -23,7 +23,7 @@ def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, **sett
         ones = torch.ones(1, 1)
         return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
 
-    monkeypatch.setattr(module, "run_smc", numbered)
+    monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     s = VIPaintSampler(
         (500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=num_particles, **settings
     )

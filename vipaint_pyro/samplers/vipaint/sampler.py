@@ -227,7 +227,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)
-        predictions |= {last: z0 for z0 in first}
+        if first:
+            predictions[last] = first[0]
         with torch.no_grad(), located("decoding", memory=relief):
             levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
