@@ -21,6 +21,8 @@ def test_one_entry_is_enough(bad):
     x[0, 0, 0] = -bad  # infinities of both signs
     with pytest.raises(NonFiniteError, match=r"^x is not finite \(time 7\)$"):
         check_finite(x, "x", 7)
+    with pytest.raises(NonFiniteError, match="^x is not finite$"):
+        check_finite(x, "x", torch.tensor([7]))  # of several times at once none is said
 
 
 def test_a_sum_may_overflow():

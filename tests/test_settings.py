@@ -11,7 +11,7 @@ from vipaint_pyro.settings import check_settings, choice, number, path, setting,
 @pytest.mark.parametrize(
     "kind, good, bad",
     [
-        (whole(), [1, 10**9], [0, -1, 1.0, True, "1", None]),
+        (whole(), [1, 10**6], [0, -1, 10**6 + 1, 1.0, True, "1", None]),
         (whole(0), [0, 3], [-1, False]),
         (number(), [0, -1.5, 3], [math.nan, math.inf, -math.inf, True, "1", None]),
         (number(above=0), [1e-300, 2], [0, 0.0, -1]),

@@ -172,6 +172,31 @@ def test_the_folder_one_is_in_is_refilled(tmp_path, old, monkeypatch):
     assert state(old) == NEW and os.path.samefile(os.getcwd(), old) and names(tmp_path) == ["run"]
 
 
+@pytest.mark.parametrize("answers", [[False], [True, False]])
+def test_the_folder_one_is_in_is_refilled_only_where_it_may_be(tmp_path, old, monkeypatch, answers):
+    """Also where the second look, after its contents are moved, finds others."""
+    monkeypatch.chdir(old)
+    given = iter(answers)
+    with pytest.raises(FileExistsError, match="run exists already, and is not overwritten"):
+        with replacing(".", lambda _: next(given)) as scratch:
+            (scratch / "new").touch()
+    assert state(old) == {"old": "old"} and names(tmp_path) == ["run"] and not [*given]
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with replacing(".", overwrite=False) as scratch:
+        (scratch / "new").touch()
+    assert names(tmp_path / "empty") == ["new"]
+
+
+def test_the_files_of_a_folder_reach_the_disk_before_its_name_does(tmp_path, monkeypatch):
+    done, (sync, move) = [], (os.fsync, os.rename)
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(os.fstat(file).st_size), sync(file)))
+    monkeypatch.setattr(os, "rename", lambda a, b: (done.append("moved"), move(a, b)))
+    with replacing(tmp_path / "run") as scratch:
+        (scratch / "new").write_text("four")
+    assert done == [4, "moved"]
+
+
 def test_a_full_disk_is_one_line_and_leaves_the_old(tmp_path, old):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # a file that may not grow

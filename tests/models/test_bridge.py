@@ -9,7 +9,7 @@ from vipaint_pyro import DiffusionPrior, NoiseSchedule
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.models import DiffusionModel
-from vipaint_pyro.models.bridge import Bridge
+from vipaint_pyro.models.bridge import Bridge, Origins
 from vipaint_pyro.priors.kernels import forward_step
 
 
@@ -95,3 +95,15 @@ def test_eta_is_that_of_the_steps_between_the_timesteps(gaussian):
         torch.testing.assert_close(own[0], mean)
         torch.testing.assert_close(own[1], std.expand_as(own[1]))
     assert not torch.allclose(std, prior.reverse(z, 700, 300)[1])
+
+
+@pytest.mark.parametrize("top", ["p", "q"])
+@pytest.mark.parametrize("stray", ["z_99", "z_t", "z_s"])
+@pytest.mark.parametrize("mark", ["p", "q", None])
+def test_every_site_above_the_top_has_to_come_from_where_the_top_comes_from(top, stray, mark):
+    origins = Origins()
+    origins.of = {"z_9": top, "z_99": top, "z_t": top, "z_s": top} | {stray: mark}
+    if mark == top:
+        return origins.check("z_9", "z_99")
+    with pytest.raises(TypeError, match=f"knows q above T_e: {stray} do not come with z_9 from"):
+        origins.check("z_9", "z_99")

@@ -78,6 +78,10 @@ def test_what_it_cannot_do(gaussian):
     ):
         with pytest.raises(ValueError, match="ddnm takes Gaussian noise where"):
             DDNMSampler(4).settle(gaussian, seen)
+    seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 2, 3))
+    DDNMSampler(4, travel_length=4).settle(gaussian, seen)
+    with pytest.raises(ValueError, match="travel_length goes up by fewer steps than num_steps = 4, but is 4"):
+        DDNMSampler(4, travel_length=4, travel_repeat=2).settle(gaussian, seen)
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
     seen = Measurement.of(Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16))

@@ -23,7 +23,7 @@ def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, **sett
         ones = torch.ones(1, 1)
         return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
 
-    monkeypatch.setattr(module, "run_smc", numbered)
+    monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     s = VIPaintSampler(
         (500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=num_particles, **settings
     )

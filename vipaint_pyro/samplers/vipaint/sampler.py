@@ -223,11 +223,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         z, refined = z[last], self.refinement()
 
         def chunk(part: Run) -> tuple[Tensor, ...]:
-            images, first = refined.walk(part, z[part.first : part.first + part.num_samples], last)
-            return (images,) if first is None else (images, first)  # no step is made where the fit was stopped
+            images, z0 = refined.walk(part, z[part.first : part.first + part.num_samples], last)
+            return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)
-        predictions |= dict(zip([last], first))
+        if first:
+            predictions[last] = first[0]
         with torch.no_grad(), located("decoding", memory=relief):
             levels = {t: run.prior.decode(z0[: len(images)]) for t, z0 in predictions.items()}
         return Samples(images, levels=levels, diagnostics=diagnostics)
