@@ -58,5 +58,5 @@ def test_what_it_cannot_do(gaussian):
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
     seen = Measurement.of(Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16))
-    with pytest.raises(ValueError, match="for pixel priors, not latent ones"):
+    with pytest.raises(ValueError, match="it is for pixel priors; for latent ones take"):
         PiGDMSampler(4).settle(prior, seen)

@@ -172,12 +172,13 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 @click.argument("names", nargs=-1)
 def methods(names: tuple[str, ...]) -> None:
     """List the methods that --method takes, or the settings of NAMES."""
-    from vipaint_pyro.samplers.registry import METHODS
+    from vipaint_pyro.samplers.registry import METHODS, NEEDS
 
     if not names:
         width = max(map(len, METHODS))
         for name, known in METHODS.items():
-            click.echo(f"  {name:{width}s} {known.summary} ({known.paper})")
+            needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
+            click.echo(f"  {name:{width}s} {known.summary} ({known.paper}){needs}")
         click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
     with reporting():
         from vipaint_pyro.cli.methods import described

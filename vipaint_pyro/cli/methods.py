@@ -66,7 +66,8 @@ def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0].replace('_', '-')}?" if near else ""
-            raise ValueError(f"{chosen.name} has no setting {name!r}.{hint} It has {_listed(chosen)}")
+            wrote = text.partition("=")[0].strip()
+            raise ValueError(f"{chosen.name} has no setting {wrote!r}.{hint} It has {_listed(chosen)}")
         if name in found:
             raise ValueError(f"--set {name.replace('_', '-')} is given twice: give one")
         found[name] = _read(known[name], value.strip())

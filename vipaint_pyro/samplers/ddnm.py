@@ -54,7 +54,7 @@ class DDNMSampler(ReverseSampler):
         if not isinstance(operator, LinearOperator):
             raise ValueError("ddnm needs the pseudo-inverse of what was measured: it is for linear operators")
         if prior.is_latent:
-            raise ValueError("ddnm puts pixels in place: it is for pixel priors, not for latent ones")
+            raise ValueError("ddnm puts pixels in place: it is for pixel priors; for latent ones take dps or psld")
         settled = super().settle(prior, measurement)
         sigma = measurement.noisy(self.measurement_scale or 0.0).likelihood.sigma
         plain = isinstance(operator, Inpainting) or (

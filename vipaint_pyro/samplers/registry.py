@@ -83,7 +83,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "blended",
-            "known pixels replaced at every noise level; for masks",
+            "known pixels replaced at every noise level",
             "arXiv:2011.13456",
             f"{_SAMPLERS}.blended:BlendedSampler",
             needs=("mask",),
@@ -91,7 +91,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "repaint",
-            "the same, with time travel; for masks",
+            "blended, with time travel: the hole is thought over with what surrounds it",
             "arXiv:2201.09865",
             f"{_SAMPLERS}.repaint:RePaintSampler",
             needs=("mask",),
@@ -123,7 +123,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "copaint-tt",
-            "the same, with time travel",
+            "copaint, with time travel",
             "arXiv:2304.03322",
             f"{_SAMPLERS}.copaint:CoPaintSampler",
             {"jump_n_sample": 2},
@@ -153,7 +153,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "psld",
-            "dps with latents glued to the encoder's; for latent priors",
+            "dps with latents glued to the encoder's",
             "arXiv:2307.00619",
             f"{_SAMPLERS}.psld:PSLDSampler",
             needs=("latent", "linear"),
@@ -161,7 +161,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "resample",
-            "latents optimised until they explain y, then noised anew; for latent priors",
+            "latents optimised until they explain y, then noised anew",
             "arXiv:2307.08123",
             f"{_SAMPLERS}.resample:ReSampleSampler",
             needs=("latent", "gaussian"),
@@ -177,7 +177,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "red-diff-v",
-            "the same, t drawn at random",
+            "red-diff, t drawn at random",
             "arXiv:2305.04391",
             f"{_SAMPLERS}.red_diff:REDDiffSampler",
             {"random_times": True},
