@@ -51,7 +51,7 @@ class PiGDMSampler(ReverseSampler):
         if not isinstance(measurement.operator, LinearOperator):
             raise ValueError("pigdm needs the pseudo-inverse of what was measured: it is for linear operators")
         if prior.is_latent:
-            raise ValueError("pigdm takes images for Gaussian given z_t: it is for pixel priors; for latent ones take psld")
+            raise ValueError("pigdm takes images for Gaussian: it is for pixel priors; for latent ones take psld")
         if measurement.likelihood.sigma is None:
             raise ValueError("pigdm is for Gaussian noise, or none")
         return super().settle(prior, measurement)
