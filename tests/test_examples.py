@@ -47,15 +47,17 @@ MORE = [
     ),
     ("12_restoration.py", ["--out", "garments", "--prior", "fashion-mnist", "--task", "deblur"]),
 ]
-# Imported by the training scripts; it has tests of its own.
-SHARED = {"priors/training.py"}
+# Imported by the scripts of priors; they have tests of their own.
+SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
 CHAINED = {f"priors/train_cartoon_{part}.py" for part in ("autoencoder", "classifier", "prior")}
+# They need Debian's packages of photographs; tests/test_patch_models.py runs them on made-up ones.
+PHOTOGRAPHS = {f"priors/{what}_photo_patches.py" for what in ("train", "judge")}
 
 
 def test_every_example_is_listed():
     found = {p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*.py")}
-    assert found == set(EXAMPLES) | SHARED | CHAINED | {"notebooks/build.py"}
+    assert found == set(EXAMPLES) | SHARED | CHAINED | PHOTOGRAPHS | {"notebooks/build.py"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from vipaint_pyro.settings import check_settings, choice, number, path, setting,
     [
         (whole(), [1, 10**6], [0, -1, 10**6 + 1, 1.0, True, "1", None]),
         (whole(0), [0, 3], [-1, False]),
-        (number(), [0, -1.5, 3], [math.nan, math.inf, -math.inf, True, "1", None]),
+        (number(), [0, -1.5, 3, 1e18, -1e18], [math.nan, math.inf, -math.inf, 2e18, -2e18, True, "1", None]),
         (number(above=0), [1e-300, 2], [0, 0.0, -1]),
         (number(least=0, most=1), [0, 0.5, 1], [-1e-9, 1 + 1e-9]),
         (switch(), [True, False], [0, 1, None, "yes"]),

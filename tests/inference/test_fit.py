@@ -225,6 +225,7 @@ def test_terms_add_up_to_the_loss(gaussian):
     assert result.terms["y"].shape == (4, 2) and not result.terms["z_700"].any()
 
 
+@pytest.mark.slow
 def test_stratified_antithetic_draws_leave_the_bound_unbiased(gaussian):
     # The loss fit() records at rate 0 has the mean of plain Trace_ELBO, with a smaller spread.
     model, guide, y = setup(gaussian, likelihood=Gaussian(0.3))

@@ -262,6 +262,7 @@ def test_the_floor_of_an_image_depends_on_its_own_seed_alone():
     assert not torch.equal(floor(operator, x, 5, 7)[:, 1], left[:, 1])
 
 
+@pytest.mark.slow
 def test_a_refinement_fits_no_further_than_the_noise(gaussian):
     y, left = 2 * images(1), {}
     for stop in (True, False):

@@ -108,6 +108,7 @@ def test_autoguides_learn_in_the_same_loop(gaussian, guide_type):
     assert (x - gaussian.mean).abs()[..., 2:].lt(0.3).all()
 
 
+@pytest.mark.slow
 def test_vectorized_particles_agree_with_a_loop(gaussian):
     model = DiffusionModel(gaussian, half(2), TIMES)
     y = torch.randn(2, 1, 2, 3).double() * model.operator.observed

@@ -1,9 +1,11 @@
 """CoPaintSampler: the stationary point of its inner optimisation, its step lengths, and what it costs."""
 
+import pyro.distributions as dist
 import pytest
 import torch
 
-from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
+from vipaint_pyro.measurements.nonlinear import Nonlinear
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import CoPaintSampler, make_sampler
 from vipaint_pyro.samplers.run import Run
@@ -74,6 +76,58 @@ def test_a_step_that_is_too_long_is_shortened_for_its_sample_alone(gaussian):
     lengths = (taken / rate).log() / torch.tensor(0.8).double().log()
     torch.testing.assert_close(lengths, lengths.round(), rtol=0, atol=1e-6)  # whole numbers of shortenings
     assert (lengths.round() >= 1).all()
+
+
+def test_only_the_sample_that_overshoots_is_shortened(gaussian):
+    # Along one pixel a step of r goes down where r <= 1 / k^2; the two pixels that are seen have other k.
+    b, k = affine(gaussian, 449)
+    there = (Y - b) / k  # y is explained
+    first, second = torch.zeros(2, 1, 1, 2, 3).double()
+    first[..., 0, 0], second[..., 1, 1] = 1.0, 1.0
+    z = torch.stack([there + first, there + second])
+    bound = 1 / k.square()
+    rate = float(bound[..., 1, 1]) * 3
+    assert rate < float(bound[..., 0, 0])
+    sampler = CoPaintSampler(20, num_gradients=1, lr=rate, lr_growth=1.0, prox=0.0)
+    moved, _ = sampler._moved(run(gaussian), z, 449)
+    rate *= float(gaussian.schedule.alpha(449) / gaussian.schedule.alpha(0))
+    times = 0
+    while rate * 0.8**times > float(bound[..., 1, 1]):
+        times += 1
+    assert times > 1
+    expected = z - torch.stack([rate * 2 * k**2 * first, rate * 0.8**times * 2 * k**2 * second])
+    torch.testing.assert_close(moved, expected, rtol=0, atol=1e-9)
+
+
+def test_a_step_that_stays_too_long_is_given_up(gaussian):
+    # Shortened 30 times, to 1.2e-3 of itself, it still overshoots: then the sample stays where it is.
+    z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)
+    walk = run(gaussian)
+    with walk.phase("moves"):
+        moved, z0 = CoPaintSampler(20, num_gradients=1, lr=1e6, prox=1.0)._moved(walk, z, 449)
+    assert torch.equal(moved, z)
+    torch.testing.assert_close(z0, gaussian.denoise(z, 449), rtol=0, atol=1e-12)
+    assert walk.calls == {"moves": 2 * (1 + 31)}
+
+
+def test_what_is_no_number_is_worse(gaussian):
+    # sqrt(2 - x) has no value beyond 2, and y of 0.1 calls there: a step that is too long ends where there is none.
+    operator = Nonlinear(lambda x: (2 - x).sqrt(), dist.Poisson, (1, 2, 3), dtype=torch.float64)
+    y = torch.full((1, 1, 2, 3), 0.1).double()
+    walk = Run(gaussian, Measurement(operator, Gaussian(0.3), y), 1, seeded(5))
+    b, k = affine(gaussian, 449)
+    z = torch.zeros(1, 1, 1, 2, 3).double()
+    root = (2 - b).sqrt()
+    down = (root - 0.1) / root * k  # minus the gradient of sum (0.1 - sqrt(2 - b - k z))^2 at 0
+    rate = 100.0
+    sampler = CoPaintSampler(20, num_gradients=1, lr=rate, lr_growth=1.0, prox=0.0)
+    moved, z0 = sampler._moved(walk, z, 449)
+    rate *= float(gaussian.schedule.alpha(449) / gaussian.schedule.alpha(0))
+    times = next(n for n in range(31) if (b + k * rate * 0.8**n * down < 2).all())
+    assert times > 2
+    assert ((0.1 - (2 - b - k * rate * 0.8**times * down).sqrt()) ** 2).sum() < ((0.1 - root) ** 2).sum()
+    torch.testing.assert_close(moved[0], rate * 0.8**times * down, rtol=1e-6, atol=0)
+    torch.testing.assert_close(z0[0], b + k * moved[0], rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("num_gradients", [1, 2, 3])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.conftest import standard_error
+from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.samplers import DAPSSampler
 from vipaint_pyro.samplers.run import Run
@@ -63,6 +64,31 @@ def test_levels_are_the_published_ones(gaussian):
     highest = min(100.0, float(schedule.sigma(999) / schedule.alpha(999)))
     grid = [(highest ** (1 / 7) * (1 - k / 3) + 0.1 ** (1 / 7) * k / 3) ** 7 for k in range(4)]
     assert levels == [999, *(schedule.time_of_ratio(r) for r in grid[1:])]
+
+
+def test_of_latents_the_highest_level_is_10(gaussian):
+    gaussian.codec = LinearCodec()
+    schedule = gaussian.schedule
+    assert float(schedule.sigma(999) / schedule.alpha(999)) > 100
+    grid = [(10 ** (1 / 7) * (1 - k / 3) + 0.1 ** (1 / 7) * k / 3) ** 7 for k in range(4)]
+    assert DAPSSampler(num_steps=4).levels(gaussian) == [999, *(schedule.time_of_ratio(r) for r in grid[1:])]
+
+
+def test_the_step_falls_to_a_hundredth_and_the_noise_is_that_of_the_next_level(gaussian, monkeypatch):
+    steps, seen = [], []
+    monkeypatch.setattr(
+        DAPSSampler, "chain", lambda self, run, x_hat, rho, h: steps.append(h) or torch.full_like(x_hat, 0.7)
+    )
+    sampler = DAPSSampler(num_steps=5, step_size=0.02).settle(gaussian, noisy())
+    sampler.images(Run(gaussian, noisy(), 2, seeded(3), lambda progress: seen.append(progress.z)))
+    assert steps == pytest.approx([0.02 * f for f in (1, 0.7525, 0.505, 0.2575, 0.01)], rel=1e-12)
+    again = Run(gaussian, noisy(), 2, seeded(3))
+    again.terminal()
+    for z, s in zip(seen, sampler.levels(gaussian)[1:]):
+        x = torch.full_like(z, 0.7)
+        expected = float(gaussian.schedule.alpha(s)) * x + float(gaussian.schedule.sigma(s)) * again.normal(x)
+        torch.testing.assert_close(z, expected, rtol=0, atol=1e-12)
+    assert torch.equal(seen[-1], torch.full_like(seen[-1], 0.7))  # the image has no noise
 
 
 def test_costs_and_defaults(network_prior):

@@ -70,6 +70,17 @@ def test_time_travel_is_counted(gaussian):
     assert DDNMSampler(6, travel_length=2, travel_repeat=2)(gaussian, seen, 1, seeded(0)).calls == {"refinement": 10}
 
 
+def test_noise_is_taken_where_the_pseudo_inverse_leaves_it_as_it_is(network_prior):
+    # An average over blocks is undone by copies; bicubic weights overlap, and their inverse colours the noise.
+    prior, y, noise = network_prior.conditioned([0]), torch.zeros(1, 1, 4, 4), Gaussian(0.1)
+    average, bicubic = (SuperResolution((1, 8, 8), 2, method) for method in ("average", "bicubic"))
+    samples = DDNMSampler(3)(prior, Measurement(average, noise, y), 1, seeded(0))
+    assert samples.images.isfinite().all()
+    with pytest.raises(ValueError, match="ddnm takes Gaussian noise where"):
+        DDNMSampler(3).settle(prior, Measurement(bicubic, noise, y))
+    DDNMSampler(3).settle(prior, Measurement.of(bicubic, y))  # without noise there is nothing to colour
+
+
 def test_what_it_cannot_do(gaussian):
     blur = GaussianBlur((1, 2, 3), 3, 1.0)
     for seen in (

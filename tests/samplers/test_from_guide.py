@@ -22,7 +22,7 @@ def test_another_mask_other_times_or_another_number_of_images_are_refused(gaussi
     assert sampler.from_guide(guide).settle(gaussian, measured(observed)).guide is guide
     with pytest.raises(ValueError, match="fitted to another mask or measurement"):
         sampler.from_guide(guide).settle(gaussian, measured(~observed))
-    with pytest.raises(ValueError, match=r"1 image\(s\) at timesteps \(500, 100\), but here are 1 at \(400, 100\)"):
+    with pytest.raises(ValueError, match=r"1 image at timesteps \(500, 100\), but here are 1 at \(400, 100\)"):
         VIPaintSampler((400, 100), refinement_steps=5).from_guide(guide).settle(gaussian, measured(observed))
     with pytest.raises(ValueError, match=r"but here are 2 at \(500, 100\)"):
         sampler.from_guide(guide).settle(gaussian, measured(observed.expand(2, 1, 2, 3)))

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from tests.conftest import standard_error
+from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.priors.kernels import between, forward_step, reverse_step
-from vipaint_pyro.samplers import MGDMSampler, MGPSSampler
+from vipaint_pyro.samplers import MGDMSampler, MGPSSampler, mgdm, mgps
 from vipaint_pyro.samplers.gaussian_step import fitted_draw
 from vipaint_pyro.samplers.run import Run
 
@@ -119,6 +120,50 @@ def test_what_a_sweep_costs(network_prior):
     # 19 steps of 2 sweeps; 0, 10 and 14 ... 18 are intense.
     gradients = 2 * (7 * 2 + 12)
     assert samples.calls == {"refinement": 1 + gradients + 19 * 2 * 3} and samples.backward == {"refinement": gradients}
+
+
+@pytest.mark.parametrize(
+    "latent, midpoint, s, u",
+    [
+        (False, 0.5, 400, 200), (False, 0.25, 399, 99), (False, 0.0, 400, 0), (False, 0.5, 100, 50),
+        (True, 0.5, 600, 300), (True, 0.5, 500, 250), (True, 0.5, 499, 499), (True, 0.5, 100, 100),
+    ],
+)  # fmt: skip
+def test_where_a_step_is_guided(gaussian, monkeypatch, latent, midpoint, s, u):
+    # On latent priors in the lower half of the 1000 times at s itself.
+    told = []
+    monkeypatch.setattr(mgps, "fitted_draw", lambda run, mean, std, t, *more: told.append(t) or mean)
+    if latent:
+        gaussian.codec = LinearCodec()
+    z = torch.zeros(1, 1, 1, 2, 3).double()
+    MGPSSampler(10, midpoint=midpoint, num_gradients=0, intense_gradients=0).step(run(gaussian, 1), z, s + 50, s)
+    assert told == [u]
+
+
+def test_what_the_fits_of_the_sweeps_are_told(gaussian, monkeypatch):
+    # 20 steps: the first 2 at a third of the rate; from the 14th on at s itself, before at levels of 10 ... s - 1.
+    told = []
+    monkeypatch.setattr(mgdm, "fitted_draw", lambda run, mean, std, t, n, lr: told.append((t, n, lr)) or mean)
+    sampler = MGDMSampler(20, sweeps=30, num_gradients=1, intense_gradients=2, denoising_steps=1, lr=0.03)
+    walk = run(gaussian, 1)
+    sampler.images(walk)
+    times = gaussian.times(999, 0, 19)
+    assert len(told) == 19 * 30
+    for i, s in enumerate(times[1:]):
+        fits = told[30 * i : 30 * (i + 1)]
+        assert {lr for *_, lr in fits} == {0.03 / 3 if i < 2 else 0.03}
+        assert {n for _, n, _ in fits} == {2 if i in (0, 10) or i >= 14 else 1}
+        levels = [int(t) for t, *_ in fits]
+        if i >= 14:
+            assert levels == [s] * 30
+        else:
+            assert 10 <= min(levels) < 10 + (s - 10) / 3 and s - (s - 10) / 3 < max(levels) < s
+
+
+def test_gradients_on_latents_are_the_published_ones(gaussian):
+    gaussian.codec = LinearCodec()
+    settled = MGPSSampler().settle(gaussian, Measurement.of(Inpainting(OBSERVED), Y))
+    assert (settled.num_gradients, settled.intense_gradients) == (5, 10)
 
 
 def test_what_they_cannot_do(gaussian):

@@ -5,10 +5,12 @@ import torch
 
 from tests.priors.pretrained.tiny import latent_kl
 from vipaint_pyro import LinearMap
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
 from vipaint_pyro.measurements.matrix import as_matrix
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
+from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers import PiGDMSampler
 from vipaint_pyro.samplers.run import Run
 
@@ -23,8 +25,12 @@ def seeded(seed):
 @pytest.mark.parametrize("operator", [Inpainting(OBSERVED), SUMS], ids=["mask", "sums"])
 @pytest.mark.parametrize("sigma_y", [0.0, 0.3])
 @pytest.mark.parametrize("eta", [0.0, 1.0])
-def test_a_step_by_dense_matrices(gaussian, operator, sigma_y, eta):
+@pytest.mark.parametrize("family", ["preserving", "exploding", "flow"])
+def test_a_step_by_dense_matrices(gaussian, operator, sigma_y, eta, family):
+    # Where alpha^2 + sigma^2 is not 1, r^2 is not sigma^2.
     t, s = 600, 400
+    schedules = {"exploding": NoiseSchedule.variance_exploding(), "flow": NoiseSchedule.rectified_flow()}
+    gaussian = GaussianPrior(gaussian.mean, gaussian.std, schedules.get(family, gaussian.schedule))
     y = operator(torch.full((1, 1, 2, 3), 0.7).double())
     seen = Measurement(operator, Gaussian(sigma_y), y) if sigma_y else Measurement.of(operator, y)
     z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)

@@ -79,6 +79,39 @@ def test_what_it_costs(latent):
     assert samples.calls == {"refinement": 3 * (30 + 2 * 6)} and samples.backward == {"refinement": 3 * 29}
 
 
+def test_the_middle_third_is_by_pixels_and_the_last_by_latents(latent, monkeypatch):
+    # Steps are numbered from the last, 0: of 30 the upper third, 25, is left alone.
+    told, now = [], []
+    for name in ("pixels", "latents"):
+
+        def fake(self, run, z0, name=name):
+            told.append((now[-1] - 1 if now else 29, name))
+            return z0
+
+        monkeypatch.setattr(ReSampleSampler, f"_on_{name}", fake)
+    sampler = ReSampleSampler(30, every=5).settle(latent, noisy())
+    sampler.images(Run(latent, noisy(), 1, seeded(0), lambda progress: now.append(29 - progress.step)))
+    assert told == [(20, "pixels"), (15, "pixels"), (10, "latents"), (5, "latents"), (0, "latents")]
+
+
+@pytest.mark.parametrize("pull", [0.5, 2.0])
+def test_a_step_is_ddims_and_a_pull_by_alpha_squared(latent, pull):
+    times, z = latent.times(999, -1, 20), torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)
+    t, s = times[8:10]  # the 11th from the last, where nothing is resampled
+    ours, z0 = ReSampleSampler(20, pull=pull).step(Run(latent, noisy(), 2), z, t, s)
+    zero = torch.zeros(1, 1, 2, 3).double()
+    b = latent.denoise(zero, t)
+    k = latent.denoise(zero + 1, t) - b
+    alpha, sigma = float(latent.schedule.alpha(t)), float(latent.schedule.sigma(t))
+    # x = 3 z_0 - 1; the gradient of a norm is the direction of the residual.
+    away = torch.where(OBSERVED, 3 * (b + k * z) - 1 - Y, 0)
+    gradient = 3 * k * away / away.square().sum((-3, -2, -1), keepdim=True).sqrt()
+    noise = (z - alpha * z0) / sigma
+    ddim = float(latent.schedule.alpha(s)) * z0 + float(latent.schedule.sigma(s)) * noise
+    torch.testing.assert_close(ours, ddim - pull * alpha**2 * gradient, rtol=0, atol=1e-10)
+    torch.testing.assert_close(z0, b + k * z)
+
+
 def test_the_refreshed_prediction_is_that_of_unrolled_steps(latent):
     sampler, z = ReSampleSampler(20, unroll=2), torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3)
     times = latent.times(999, -1, 20)

@@ -11,11 +11,21 @@ def test_the_defaults():
         "timesteps": None, "beta": 1.0, "noise_scale": None, "fit_steps": 50, "num_chains": 2, "num_levels": 2,
         "loss": "trace", "guide_name": "hierarchical", "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
-        "refinement_steps": 100, "zeta": 2.0, "limit": True, "fraction": None, "measurement_scale": None,
-        "perceptual_refinement": 0.0,
+        "refinement_steps": None, "zeta": 2.0, "limit": True, "fraction": None, "measurement_scale": None,
+        "perceptual_refinement": 0.0, "chunk": None,
         "correct": "none", "num_particles": 64,
     }  # fmt: skip
     check_settings(VIPaintSampler())
+
+
+@pytest.mark.parametrize(
+    "name, value", [("noise_scale", 0.0), ("measurement_scale", 0.0), ("fraction", float("inf"))]
+)
+def test_what_is_settled_is_taken_again(name, value):
+    # Where there is nothing to settle on; the number itself, and not what equals it.
+    check_settings(VIPaintSampler(**{name: value}))
+    with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
+        check_settings(VIPaintSampler(**{name: -value if value else False}))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +34,7 @@ def test_the_defaults():
         ("beta", "above 0", None), ("noise_scale", "above 0", None), ("fit_steps", 1, None), ("num_chains", 1, None),
         ("num_levels", 1, None), ("eta", "above 0", 1), ("perceptual", 0, None), ("refinement_steps", 1, None),
         ("zeta", 0, None), ("fraction", "above 0", None), ("measurement_scale", "above 0", None),
-        ("perceptual_refinement", 0, None), ("num_particles", 1, None),
+        ("perceptual_refinement", 0, None), ("num_particles", 1, None), ("chunk", 1, None),
     ],
 )  # fmt: skip
 def test_the_bounds(name, least, most):
@@ -33,6 +43,7 @@ def test_the_bounds(name, least, most):
     refused += [] if most is None else [most + 0.1]
     for value in allowed:
         check_settings(VIPaintSampler(**{name: value}))
-    for value in (*refused, float("nan"), float("inf"), True, "1"):
+    nothing = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf")}.get(name)  # as settled
+    for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != nothing):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))

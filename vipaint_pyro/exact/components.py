@@ -61,7 +61,7 @@ def numbers(name: str, given: object, like: Tensor) -> Tensor:
         array = None
     if array is None or (not isinstance(array, Tensor) and array.dtype.kind not in "fiu"):
         raise TypeError(f"{name} are numbers, or a tensor of them, not {shown(given)}")
-    array = torch.as_tensor(array)
+    array = array if isinstance(array, Tensor) else torch.as_tensor(array, device=like.device)
     check_tensor(name, array, "as the docstring says", bools=False)
     return array.to(like.device, like.dtype)
 

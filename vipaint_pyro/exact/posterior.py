@@ -177,8 +177,8 @@ def exact_posterior(
     if y.ndim < 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape[-4:])):
         seen = tuple(observed.shape)
         raise ValueError(f"y has the shape of what is observed, {seen}, but came with {tuple(y.shape)}")
-    if not torch.where(observed, torch.isfinite(y), True).all():
-        raise ValueError("y holds values that are not finite where it is observed")
     y = y.to(prior.device, prior.dtype)
+    if not torch.where(observed.to(y.device), torch.isfinite(y), True).all():
+        raise ValueError("y holds values that are not finite where it is observed")
     clean = prior.mixture(CLEAN).expand((y.shape[0],))
     return ExactPosterior(GaussianEvidence(operator, scale, prior.latent_shape, y)(clean), y)
