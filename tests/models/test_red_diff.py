@@ -253,7 +253,7 @@ def test_refuses_what_it_cannot_be(gaussian, network_prior):
         ({"lambda_": -1}, "lambda_ is a finite weight"),
         ({"lambda_": math.nan}, "lambda_ is a finite weight"),
         ({"schedule_of_t": "ascending"}, "'descending' or 'random', not 'ascending'"),
-        ({"restarts": 0}, "restarts is a whole number of at least 1"),
+        ({"restarts": 0}, "restarts is a whole number of at least 1, but is 0"),
         ({"weight": "bound", "schedule_of_t": "random", "num_steps": 9}, "leave num_steps at None"),
     ):
         with pytest.raises(ValueError, match=message):
