@@ -132,6 +132,7 @@ def test_a_signal_of_each_kind(at_work, name):
     battery(at_work, name, 3)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_hundred_signals(at_work, name):

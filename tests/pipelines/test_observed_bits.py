@@ -103,6 +103,7 @@ def test_a_hundred_combinations(pipes):
     assert len({combination(seed, pipes).split(": ")[1] for seed in range(100)}) > 90
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_thousand_combinations(pipes):
     for seed in range(1000):

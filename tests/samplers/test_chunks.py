@@ -228,6 +228,7 @@ def peak(samples, chunk, name):
     return float(subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dps", "vipaint"])
 def test_a_thousand_samples_need_no_more_memory_than_a_chunk(name):
