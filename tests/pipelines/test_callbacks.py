@@ -265,3 +265,26 @@ def test_a_cutoff_needs_guidance_and_one_prompt(text):
         prompted(pipe, guidance_scale=1.0, callback_on_step_end=cutoff)
     with pytest.raises(ValueError, match="keeps the last prompt alone"):
         prompted(pipe, torch.rand(2, 3, 16, 16), prompt=["a cat", "an owl"], callback_on_step_end=cutoff)
+
+
+@pytest.mark.parametrize("what", ["guidance", "prompt"])
+def test_what_changes_in_a_chunk_of_samples_is_as_it_was_for_the_next(pipe, text, what):
+    def weaker(p, step, t, kwargs):
+        if step == 1:
+            p._guidance_scale = 0.0
+        return {}
+
+    def other(p, step, t, kwargs):
+        return {"prompt_embeds": 0 * kwargs["prompt_embeds"]} if step == 1 else {}
+
+    asked = ["latents", "prompt_embeds"]
+    words = None if what == "guidance" else text()
+
+    def images(chunk):
+        if what == "guidance":
+            options = {**LABELLED, "num_inference_steps": 4, "generator": torch.Generator().manual_seed(2)}
+            return run(pipe, callback_on_step_end=weaker, num_samples=2, chunk=chunk, **options).samples.images
+        inputs = {"callback_on_step_end_tensor_inputs": asked, "chunk": chunk}
+        return prompted(words, callback_on_step_end=other, **inputs).samples.images
+
+    torch.testing.assert_close(images(1), images(2), rtol=0, atol=1e-4)
