@@ -1,4 +1,7 @@
-"""Fits and samples are those of before the code was moved into folders: numbers kept from then, in float64."""
+"""Fits and samples are those of before the code was moved into folders: numbers kept from then, in float64.
+
+Those of a mixture (psis) are from when its draws came to be each image's own.
+"""
 
 from pathlib import Path
 
