@@ -9,7 +9,7 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from vipaint_pyro.wording import shown
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_settings",
     "checked",
     "choice",
+    "filled",
     "number",
     "path",
     "setting",
@@ -157,3 +158,8 @@ def check_settings(settings: object) -> None:
         if nothing is not None and type(value) is type(nothing) and value == nothing:
             continue
         checked(f.name, value, kind)
+
+
+def filled(settings, **defaults):
+    """The same settings, with these values in place of None."""
+    return replace(settings, **{name: value for name, value in defaults.items() if vars(settings)[name] is None})

@@ -67,7 +67,7 @@ def test_what_was_measured_is_measured_again(name, operator):
 
 def test_time_travel_is_counted(gaussian):
     seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 2, 3))
-    assert DDNMSampler(6, travel_length=2, travel_repeat=2)(gaussian, seen, 1, seeded(0)).calls == {"refinement": 10}
+    assert DDNMSampler(6, jump_length=2, jump_n_sample=2)(gaussian, seen, 1, seeded(0)).calls == {"refinement": 10}
 
 
 def test_noise_is_taken_where_the_pseudo_inverse_leaves_it_as_it_is(network_prior):
@@ -90,9 +90,9 @@ def test_what_it_cannot_do(gaussian):
         with pytest.raises(ValueError, match="ddnm takes Gaussian noise where"):
             DDNMSampler(4).settle(gaussian, seen)
     seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 2, 3))
-    DDNMSampler(4, travel_length=4).settle(gaussian, seen)
-    with pytest.raises(ValueError, match="travel_length goes up by fewer steps than num_steps = 4, but is 4"):
-        DDNMSampler(4, travel_length=4, travel_repeat=2).settle(gaussian, seen)
+    DDNMSampler(4, jump_length=4).settle(gaussian, seen)
+    with pytest.raises(ValueError, match="jump_length goes up by fewer steps than num_steps = 4, but is 4"):
+        DDNMSampler(4, jump_length=4, jump_n_sample=2).settle(gaussian, seen)
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
     seen = Measurement.of(Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16))

@@ -23,11 +23,13 @@ TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vipaint-pyro")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Fill holes in pictures with draws from a variational posterior under a diffusion prior."""
     if threading.current_thread() is threading.main_thread():
         # What has been begun is tidied up, as after Ctrl-C.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 @main.command()

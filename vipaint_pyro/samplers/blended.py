@@ -15,7 +15,6 @@ from torch import Tensor
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.settings import number, setting, whole
@@ -50,6 +49,4 @@ class BlendedSampler(ReverseSampler):
         noised = float(schedule.alpha(t)) * y + float(schedule.sigma(t)) * run.normal(z)
         z = torch.where(known, noised, z)
         z0 = prior.denoise(z, t)
-        c_0, c_t, std = (float(c) for c in reverse_step(schedule, t, s, self.eta))
-        mean = c_0 * z0 + c_t * z
-        return (mean + std * run.normal(z) if std else mean), z0
+        return self.ddim(run, z, z0, t, s), z0

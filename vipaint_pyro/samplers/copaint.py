@@ -10,13 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import forward_step, reverse_step
+from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.travel import positions
+from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.settings import number, setting, whole
 
 __all__ = ["CoPaintSampler"]
@@ -26,7 +23,7 @@ _TRIES = 30
 
 
 @dataclass(frozen=True)
-class CoPaintSampler(ReverseSampler):
+class CoPaintSampler(TravellingSampler):
     r"""Gradient steps on z_t, then DDIM's step (its algorithm 1; algorithm 2 with time travel).
 
     .. math:: \min_z\; \lVert y - A \hat x(z)\rVert_2^2 + \lambda_t \lVert z - z_t\rVert_2^2
@@ -56,50 +53,23 @@ class CoPaintSampler(ReverseSampler):
     lr_growth: float = setting(1.012, number(above=0), "Its factor from level to level.")
     prox: float = setting(0.01, number(least=0), "Weight that keeps z_t where it is.")
     prox_growth: float = setting(1.0, number(above=0), "Its factor from level to level.")
-    jump_length: int = setting(10, whole(1), "Steps that are gone up at once.")
-    jump_n_sample: int = setting(1, whole(1), "How often each stretch is walked down.")
-
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> CoPaintSampler:
-        settled = super().settle(prior, measurement)
-        if self.jump_n_sample > 1 and self.jump_length >= self.num_steps:
-            raise ValueError(
-                f"jump_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.jump_length}"
-            )
-        return settled
-
-    def visits(self, prior: DiffusionPrior, start: int) -> list[int]:
-        times = super().visits(prior, start)
-        return [times[-1 - left] for left in self._positions()]
-
-    def phases(self) -> dict[str, int]:
-        return {"refinement": len(self._positions()) - 1}
-
-    def _positions(self) -> list[int]:
-        return positions(self.num_steps, self.jump_length, self.jump_n_sample)
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         z, z0 = self._moved(run, z, t)
         if s == CLEAN:
             return z0, z0
-        c_0, c_t, std = (float(c) for c in reverse_step(run.prior.schedule, t, s, self.eta))
-        mean = c_0 * z0 + c_t * z
-        return (mean + std * run.normal(z) if std else mean), z0
+        return self.ddim(run, z, z0, t, s), z0
 
     def _back(self, run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:
         z0 = z
-        if (self._left(run.prior, s) - 1) % self.jump_length == 0:  # the foot of a jump
+        if (self.left(run.prior, s) - 1) % self.jump_length == 0:  # the foot of a jump
             z, z0 = self._moved(run, z, s)
         a, v = forward_step(run.prior.schedule, s, t)
         return float(a) * z + float(v.sqrt()) * run.normal(z), z0
 
-    def _left(self, prior: DiffusionPrior, t: int) -> int:
-        """How many steps of one way down are left at time t."""
-        times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
-        return self.num_steps - times.index(t)
-
     def _moved(self, run: Run, z_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """z after the gradient steps, and its prediction; both detached."""
-        schedule, done = run.prior.schedule, self.num_steps - self._left(run.prior, t)
+        schedule, done = run.prior.schedule, self.num_steps - self.left(run.prior, t)
         prox = self.prox * self.prox_growth**done
         lr = self.lr * self.lr_growth**done * float(schedule.alpha(t) / schedule.alpha(0))
         rate = torch.full(z_t.shape[:-3], lr, dtype=z_t.dtype, device=z_t.device)

@@ -6,7 +6,7 @@ Zhang et al., "Improving Diffusion Inverse Problem Solving with Decoupled Noise 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,12 +14,12 @@ from torch import Tensor
 from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.samplers.chunked import ChunkedSampler
+from vipaint_pyro.samplers.reverse import flow
 from vipaint_pyro.samplers.run import Progress, Run
-from vipaint_pyro.settings import number, setting, whole
+from vipaint_pyro.settings import filled, number, setting, whole
 
 __all__ = ["DAPSSampler"]
 
@@ -64,15 +64,15 @@ class DAPSSampler(ChunkedSampler):
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DAPSSampler:
         settled = super().settle(prior, measurement)
         latent = prior.is_latent
-        defaults = {
-            "num_steps": 50 if latent else 200,
-            "ode_steps": 2 if latent else 5,
-            "mcmc_steps": 20 if latent else 100,
-            "step_size": 9e-6 if latent else 1e-4,
-            "momentum": 0.8 if latent else 0.0,
-            "measurement_scale": 0.01,
-        }
-        return replace(settled, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
+        return filled(
+            settled,
+            num_steps=50 if latent else 200,
+            ode_steps=2 if latent else 5,
+            mcmc_steps=20 if latent else 100,
+            step_size=9e-6 if latent else 1e-4,
+            momentum=0.8 if latent else 0.0,
+            measurement_scale=0.01,
+        )
 
     def prepared(self, prior, measurement):
         return prior, measurement.noisy(self.measurement_scale)
@@ -108,16 +108,12 @@ class DAPSSampler(ChunkedSampler):
     def cure(self) -> str:
         return "lower step_size"
 
-    @torch.no_grad()
     def flow(self, run: Run, z: Tensor, t: int) -> Tensor:
         """The clean end of the probability flow from z_t, by Euler steps in rho: those of DDIM with eta = 0."""
         schedule = run.prior.schedule
         grid = _seventh_roots(_ratio(schedule, t), min(0.01, _ratio(schedule, t)), self.ode_steps)
         times = [t, *sorted({schedule.time_of_ratio(r) for r in grid[1:]} - {t}, reverse=True)]
-        for here, there in zip(times, [*times[1:], CLEAN]):
-            c_0, c_t, _ = (float(c) for c in reverse_step(schedule, here, there, 0.0))
-            z = c_0 * run.prior.denoise(z, here) + c_t * z
-        return z
+        return flow(run.prior, z, [*times, CLEAN])
 
     def chain(self, run: Run, x_hat: Tensor, rho: float, h: float) -> Tensor:
         """Latents of the clean image after the chain from x_hat, all (*, N, C, H, W)."""

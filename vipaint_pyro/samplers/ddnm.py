@@ -16,16 +16,15 @@ from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
-from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.travel import positions
+from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.settings import number, setting, whole
 
 __all__ = ["DDNMSampler"]
 
 
 @dataclass(frozen=True)
-class DDNMSampler(ReverseSampler):
+class DDNMSampler(TravellingSampler):
     r"""The prior's step from a prediction that agrees with y (its eq. 13, and with noise eq. 17-19, DDNM+).
 
     .. math:: \tilde x_{0|t} = \hat x_{0|t} - \lambda_t A^+ (A \hat x_{0|t} - y), \quad
@@ -38,15 +37,13 @@ class DDNMSampler(ReverseSampler):
 
     Args:
         num_steps: of one way down; as published, 100.
-        travel_length, travel_repeat: time travel as RePaint's, l and r of its algorithm 2; a repeat of 1 is none.
+        jump_length, jump_n_sample: time travel as RePaint's, l and r of its algorithm 2; none by default.
         eta: of the DDIM kernel, also on priors that know an exact one; 1, ancestral, as published.
         measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for 0.
     """
 
     num_steps: int = setting(100, whole(1), "Steps of one way from noise to the image.")
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
-    travel_length: int = setting(1, whole(1), "Steps that are gone up at once.")
-    travel_repeat: int = setting(1, whole(1), "How often each stretch is walked down.")
     measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DDNMSampler:
@@ -65,24 +62,10 @@ class DDNMSampler(ReverseSampler):
                 "ddnm takes Gaussian noise where A^+ leaves it as it is, of masks and of averages over pixels: "
                 "take pigdm or dps, or a measurement without noise"
             )
-        if self.travel_repeat > 1 and self.travel_length >= self.num_steps:
-            raise ValueError(
-                f"travel_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.travel_length}"
-            )
         return settled
 
     def prepared(self, prior, measurement):
         return prior, measurement.noisy(self.measurement_scale or 0.0)
-
-    def visits(self, prior: DiffusionPrior, start: int) -> list[int]:
-        times = super().visits(prior, start)
-        return [times[-1 - left] for left in self._positions()]
-
-    def phases(self) -> dict[str, int]:
-        return {"refinement": len(self._positions()) - 1}
-
-    def _positions(self) -> list[int]:
-        return positions(self.num_steps, self.travel_length, self.travel_repeat)
 
     @torch.no_grad()
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ Moufad et al., "Variational Diffusion Posterior Sampling with Midpoint Guidance"
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.gaussian_step import fitted_draw
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.settings import number, setting, whole
+from vipaint_pyro.settings import filled, number, setting, whole
 
 __all__ = ["MGPSSampler"]
 
@@ -64,12 +64,12 @@ class MGPSSampler(ReverseSampler):
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> MGPSSampler:
         settled = super().settle(prior, measurement)
         latent = prior.is_latent
-        defaults = {
-            "num_gradients": 5 if latent else 2,
-            "intense_gradients": 10 if latent else 20,
-            "measurement_scale": 0.05,
-        }
-        return replace(settled, **{name: value for name, value in defaults.items() if vars(self)[name] is None})
+        return filled(
+            settled,
+            num_gradients=5 if latent else 2,
+            intense_gradients=10 if latent else 20,
+            measurement_scale=0.05,
+        )
 
     def prepared(self, prior, measurement):
         return prior, measurement.noisy(self.measurement_scale)
@@ -94,8 +94,7 @@ class MGPSSampler(ReverseSampler):
 
     def gradients(self, prior: DiffusionPrior, t: int) -> int:
         """How many gradient steps the step from time t takes."""
-        times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
-        left = self.num_steps - times.index(t) if t in times else 1
+        left = self.left(prior, t)
         if left > self.num_steps - self.first_intense:
             return self.intense_gradients
         return self.intense_gradients if left > 20 and left % self.every_intense == 0 else self.num_gradients

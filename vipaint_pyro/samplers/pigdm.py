@@ -14,7 +14,6 @@ from vipaint_pyro.measurements.least_squares import least_squares
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
@@ -61,7 +60,6 @@ class PiGDMSampler(ReverseSampler):
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         prior, seen = run.prior, run.measurement
-        c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
         if s == CLEAN:
             with torch.no_grad():
                 z0 = prior.denoise(z, t)
@@ -73,7 +71,7 @@ class PiGDMSampler(ReverseSampler):
             (g,) = torch.autograd.grad(z0, z, back)
         z, z0 = z.detach(), z0.detach()
         pull = float(prior.schedule.alpha(t)) * g
-        return c_0 * z0 + c_t * z + std * run.normal(z) + pull, z0
+        return self.ddim(run, z, z0, t, s) + pull, z0
 
     @staticmethod
     def _back(seen: Measurement, x: Tensor, prior: DiffusionPrior, t: int) -> Tensor:

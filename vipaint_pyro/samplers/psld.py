@@ -14,7 +14,6 @@ from torch import Tensor
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
@@ -59,7 +58,6 @@ class PSLDSampler(ReverseSampler):
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         prior = run.prior
-        c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
         if s == CLEAN:
             with torch.no_grad():
                 z0 = prior.denoise(z, t)
@@ -69,8 +67,7 @@ class PSLDSampler(ReverseSampler):
             z0 = prior.denoise(z, t)
             (pull,) = torch.autograd.grad(self.objective(run, z0).sum(), z)
         z, z0 = z.detach(), z0.detach()
-        mean = c_0 * z0 + c_t * z - pull
-        return (mean + std * run.normal(z) if std else mean), z0
+        return self.ddim(run, z, z0, t, s) - pull, z0
 
     def objective(self, run: Run, z0: Tensor) -> Tensor:
         """What the step goes down, (*, N), of predicted latents (*, N, C, H, W)."""

@@ -16,16 +16,15 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.travel import positions
+from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.settings import number, setting, whole
 
 __all__ = ["RePaintSampler"]
 
 
 @dataclass(frozen=True)
-class RePaintSampler(ReverseSampler):
+class RePaintSampler(TravellingSampler):
     r"""One step of RePaint (its eq. 8), repeated over stretches of the noise levels.
 
     .. math:: z_s^{known} &\sim N(\alpha_s y, \sigma_s^2), \quad z_s^{unknown} \sim p(z_s | z_t) \\
@@ -46,28 +45,12 @@ class RePaintSampler(ReverseSampler):
 
     num_steps: int = setting(250, whole(1), "Steps of one way from noise to the image.")
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
-    jump_length: int = setting(10, whole(1), "Steps that are gone up at once.")
     jump_n_sample: int = setting(10, whole(1), "How often each stretch is walked down.")
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> RePaintSampler:
         if not isinstance(measurement.operator, Inpainting):
             raise ValueError("repaint replaces the pixels that a mask leaves: it is for inpainting alone")
-        settled = super().settle(prior, measurement)
-        if self.jump_n_sample > 1 and self.jump_length >= self.num_steps:
-            raise ValueError(
-                f"jump_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.jump_length}"
-            )
-        return settled
-
-    def visits(self, prior: DiffusionPrior, start: int) -> list[int]:
-        times = super().visits(prior, start)
-        return [times[-1 - left] for left in self._positions()]
-
-    def phases(self) -> dict[str, int]:
-        return {"refinement": len(self._positions()) - 1}
-
-    def _positions(self) -> list[int]:
-        return positions(self.num_steps, self.jump_length, self.jump_n_sample)
+        return super().settle(prior, measurement)
 
     @torch.no_grad()
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:

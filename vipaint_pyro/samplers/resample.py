@@ -13,9 +13,8 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.reverse import ReverseSampler, flow
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.settings import number, setting, whole
 
@@ -83,8 +82,7 @@ class ReSampleSampler(ReverseSampler):
         return "lower pull"
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
-        prior, left = run.prior, self._left(run.prior, t)
-        c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
+        prior, left = run.prior, self.left(run.prior, t) - 1
         with torch.enable_grad():
             z = z.detach().requires_grad_(s != CLEAN)
             z0 = prior.denoise(z, t)
@@ -93,8 +91,7 @@ class ReSampleSampler(ReverseSampler):
             misfit = run.measurement.distance(prior.decode(z0))
             (gradient,) = torch.autograd.grad(misfit.sum(), z)
         z, z0 = z.detach(), z0.detach()
-        mean = c_0 * z0 + c_t * z - self.pull * float(prior.schedule.alpha(t)) ** 2 * gradient
-        z_s = mean + std * run.normal(z) if std else mean
+        z_s = self.ddim(run, z, z0, t, s) - self.pull * float(prior.schedule.alpha(t)) ** 2 * gradient
         # Steps are counted from the bottom, as published: the upper third is left alone, and so is the last step.
         if left % self.every or not 0 < left <= 2 * self.num_steps // 3:
             return z_s, z0
@@ -102,21 +99,13 @@ class ReSampleSampler(ReverseSampler):
         consistent = self._on_pixels if left > self.num_steps // 3 else self._on_latents
         return self._resampled(run, consistent(run, fresh), z_s, t, s), z0
 
-    def _left(self, prior: DiffusionPrior, t: int) -> int:
-        """The index of time t in the walk, 0 for the last step."""
-        times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
-        return len(times) - 2 - times.index(t) if t in times else 0
-
     @torch.no_grad()
     def _refreshed(self, run: Run, z: Tensor, s: int) -> Tensor:
         """E[z_0 | z] after some deterministic steps further down."""
         prior = run.prior
         times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
         below = [t for t in times if CLEAN < t <= s][: self.unroll + 1]
-        for here, there in zip(below, below[1:]):
-            c_0, c_t, _ = (float(c) for c in reverse_step(prior.schedule, here, there, 0.0))
-            z = c_0 * prior.denoise(z, here) + c_t * z
-        return prior.denoise(z, below[-1])
+        return prior.denoise(flow(prior, z, below), below[-1])
 
     def _resampled(self, run: Run, z0: Tensor, z_s: Tensor, t: int, s: int) -> Tensor:
         """z_s between the noised z_0 that explains y and the walk's own, by its eq. 11."""

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from vipaint_pyro.faults import check_finite, located
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.kernels import forward_step
+from vipaint_pyro.priors.kernels import forward_step, reverse_step
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
 
-__all__ = ["ReverseSampler"]
+__all__ = ["ReverseSampler", "flow"]
+
+
+@torch.no_grad()
+def flow(prior: DiffusionPrior, z: Tensor, times: Sequence[int]) -> Tensor:
+    """z at the last of these times, from the first one down the probability flow: DDIM's steps with eta = 0."""
+    for t, s in zip(times, times[1:]):
+        c_0, c_t, _ = (float(c) for c in reverse_step(prior.schedule, t, s, 0.0))
+        z = c_0 * prior.denoise(z, t) + c_t * z
+    return z
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,17 @@ class ReverseSampler(ChunkedSampler):
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps}
+
+    def left(self, prior: DiffusionPrior, t: int) -> int:
+        """How many steps of one way down from T are left at time t; 1 at a time that it does not visit."""
+        times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
+        return self.num_steps - times.index(t) if t in times else 1
+
+    def ddim(self, run: Run, z: Tensor, z0: Tensor, t: int, s: int) -> Tensor:
+        """z_s by DDIM's kernel with this eta, whatever kernel the prior itself may know, of z_t and its prediction."""
+        c_0, c_t, std = (float(c) for c in reverse_step(run.prior.schedule, t, s, self.eta))
+        mean = c_0 * z0 + c_t * z
+        return mean + std * run.normal(z) if std else mean
 
     def images(self, run: Run) -> Tensor:
         return self.walk(run, run.terminal(), run.prior.schedule.last)[0]

@@ -5,7 +5,45 @@ Lugmayr et al. (RePaint, arXiv:2201.09865), appendix B.
 
 from __future__ import annotations
 
-__all__ = ["num_moves", "positions"]
+from dataclasses import dataclass
+
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.settings import setting, whole
+
+__all__ = ["TravellingSampler", "positions"]
+
+
+@dataclass(frozen=True)
+class TravellingSampler(ReverseSampler):
+    """A walk down that now and then goes up again.
+
+    Args:
+        jump_length: how many steps are gone up at once, j; 1 ... num_steps - 1.
+        jump_n_sample: how often each stretch is walked down, r; 1 is no travel.
+    """
+
+    jump_length: int = setting(10, whole(1), "Steps that are gone up at once.")
+    jump_n_sample: int = setting(1, whole(1), "How often each stretch is walked down.")
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> TravellingSampler:
+        settled = super().settle(prior, measurement)
+        if self.jump_n_sample > 1 and self.jump_length >= self.num_steps:
+            raise ValueError(
+                f"jump_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.jump_length}"
+            )
+        return settled
+
+    def visits(self, prior: DiffusionPrior, start: int) -> list[int]:
+        times = super().visits(prior, start)
+        return [times[-1 - left] for left in self._positions()]
+
+    def phases(self) -> dict[str, int]:
+        return {"refinement": len(self._positions()) - 1}
+
+    def _positions(self) -> list[int]:
+        return positions(self.num_steps, self.jump_length, self.jump_n_sample)
 
 
 def positions(num_steps: int, length: int, repeats: int) -> list[int]:
@@ -31,10 +69,3 @@ def positions(num_steps: int, length: int, repeats: int) -> list[int]:
                 t += 1
                 visited.append(t)
     return [k + 1 for k in [*visited, -1]]
-
-
-def num_moves(num_steps: int, length: int, repeats: int) -> tuple[int, int]:
-    """How many moves go down, a network call each, and how many up."""
-    visited = positions(num_steps, length, repeats)
-    down = sum(b < a for a, b in zip(visited, visited[1:]))
-    return down, len(visited) - 1 - down
