@@ -110,6 +110,14 @@ def test_one_entry_that_is_not_finite_is_enough(gaussian, value):
         refine(gaussian, everything(1, (1, 2, 3)), torch.randn(1, 1, 1, 2, 3).double(), 300, DPSSampler(5, zeta=0.0))
 
 
+def test_a_step_that_leaves_the_numbers_is_named_itself(gaussian, monkeypatch):
+    # Finite predictions, and a pull without bound: what the prior is asked next would say another time.
+    pull = DPSSampler.pull
+    monkeypatch.setattr(DPSSampler, "pull", lambda self, z, *more: pull(self, z, *more) * torch.inf)
+    with pytest.raises(FloatingPointError, match=r"^a sample is not finite at refinement step 0 \(time 300\)"):
+        refine(gaussian, everything(1, (1, 2, 3)), torch.randn(1, 1, 1, 2, 3).double(), 300, DPSSampler(5))
+
+
 @pytest.mark.parametrize(
     "y, words",
     [
