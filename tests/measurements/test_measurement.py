@@ -9,6 +9,7 @@ import torch
 
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.measurements import measurement as module
+from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
 from vipaint_pyro.measurements.matrix import Matrix
@@ -159,9 +160,15 @@ def test_a_mask_has_one_channel_or_those_of_the_prior():
     for shape in ((2, 4, 6), (3, 6, 4), (1, 4, 7)):
         with pytest.raises(ValueError, match=r"but those of this prior have \(3, 4, 6\)"):
             check_fits(Inpainting(torch.ones(1, *shape, dtype=torch.bool)), prior)
-    check_fits(Matrix(random(2, 72)), prior)  # a matrix does not say how its columns are arranged
-    with pytest.raises(ValueError, match=r"images of shape \(1, 1, 71\), but those of this prior"):
-        check_fits(Matrix(random(2, 71)), prior)
+
+
+def test_images_are_arranged_as_those_of_the_prior():
+    prior = SimpleNamespace(image_shape=SHAPE)
+    check_fits(Matrix(random(2, 72), SHAPE), prior)
+    others = [Matrix(random(2, 71)), Matrix(random(2, 72)), Matrix(random(2, 72), (3, 6, 4)), GaussianBlur((3, 6, 4))]
+    for operator in others:  # its adjoint would give images that the prior has not
+        with pytest.raises(ValueError, match=r"but those of this prior have \(3, 4, 6\): make it for these"):
+            check_fits(operator, prior)
 
 
 def test_one_mask_may_stand_for_all_channels():

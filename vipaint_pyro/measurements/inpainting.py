@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -40,6 +42,10 @@ class Inpainting(LinearOperator):
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W), C = 1 where one mask stands for all channels."""
         return tuple(self.observed.shape[1:])
+
+    def fits(self, image_shape: Sequence[int]) -> bool:
+        channels, height, width = self.image_shape
+        return (height, width) == tuple(image_shape[1:]) and channels in (1, image_shape[0])
 
     def __call__(self, x: Tensor) -> Tensor:
         return x * self.observed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
@@ -67,13 +65,9 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
 
 def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
     """Raise ValueError where an operator measures images of another size than a prior's."""
-    seen, shape = tuple(operator.image_shape), tuple(prior.image_shape)
-    if isinstance(operator, Inpainting):  # one channel of its mask may stand for all
-        fits = seen[1:] == shape[1:] and seen[0] in (1, shape[0])
-    else:  # a matrix does not say how its columns are arranged
-        fits = math.prod(seen) == math.prod(shape)
-    if not fits:
-        raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}")
+    if not operator.fits(prior.image_shape):
+        seen, shape = tuple(operator.image_shape), tuple(prior.image_shape)
+        raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}: make it for these")
 
 
 def brought_to(prior: DiffusionPrior, operator: Operator) -> Operator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,10 @@ class Operator(ABC):
     def num_images(self) -> int:
         """N."""
         return len(self.observed)
+
+    def fits(self, image_shape: Sequence[int]) -> bool:
+        """Whether it can measure images of this shape (C, H, W); by default, of its own alone."""
+        return tuple(image_shape) == tuple(self.image_shape)
 
     def blank(self, y: Tensor) -> Tensor:
         """Mid-grey images (N, C, H, W) that the operator can be called with.

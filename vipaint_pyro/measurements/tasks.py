@@ -12,7 +12,6 @@ from torch import Tensor
 from vipaint_pyro.measurements.blurs import GaussianBlur, MotionBlur
 from vipaint_pyro.measurements.checks import check_images
 from vipaint_pyro.measurements.grayscale import Grayscale
-from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.super_resolution import SuperResolution
@@ -122,7 +121,7 @@ def measure(
     check_operator(operator)
     check_tensor("x", x, "(*, N, C, H, W)")
     sigma, n = check_sigma(sigma), operator.observed.shape[0]
-    if x.ndim < 4 or x.shape[-4] != n or not _sized(operator, x):
+    if x.ndim < 4 or x.shape[-4] != n or not operator.fits(x.shape[-3:]):
         seen = tuple(operator.image_shape)
         raise ValueError(
             f"x has shape (*, {n}, C, H, W) for this operator, of images {seen}, but came with {tuple(x.shape)}"
@@ -130,9 +129,3 @@ def measure(
     y = operator(x)
     noise = NoiseStreams(generator, n).normal(y.shape, y.ndim - 4, y)
     return torch.where(operator.observed, y + sigma * noise, 0)
-
-
-def _sized(operator: Operator, x: Tensor) -> bool:
-    """Whether images x are of the size that an operator measures; one channel of a mask may stand for all."""
-    seen, shape = tuple(operator.image_shape), tuple(x.shape[-3:])
-    return seen == shape or (isinstance(operator, Inpainting) and seen == (1, *shape[1:]))
