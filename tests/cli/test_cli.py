@@ -262,6 +262,7 @@ def test_every_method_writes_its_run(here, name, given, calls):
         (["--set", "timesteps=5,6"], "must fall from each to the next"),
         (["--correct", "psis", "--num-particles", 2, "--samples", 3], "3 samples cannot be drawn from 2 particles"),
         (["--guide", "red-diff"], "'red-diff' is a method of its own"),
+        (["--perceptual-weights", "a.safetensors"], "--perceptual-weights is of LPIPS, which has no weight here: give"),
     ],
 )
 def test_what_a_method_does_not_have_is_refused(here, given, words):

@@ -528,6 +528,19 @@ def test_likelihoods_that_cannot_be(arguments, words):
         Perceptual(*arguments)
 
 
+@pytest.mark.parametrize("name, given", [("perceptual_weights", "/nowhere.safetensors"), ("perceptual_net", "vgg")])
+def test_which_lpips_is_refused_where_none_is_asked_for(network_prior, name, given):
+    prior, operator = network_prior.conditioned([0]), Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool))
+    seen = Measurement.of(operator, torch.zeros(1, 1, 8, 8))
+    for sampler in (VIPaintSampler(timesteps=(800, 400), **{name: given}), DPSSampler(5, **{name: given})):
+        with pytest.raises(ValueError, match=f"^{name} is of LPIPS, which has no weight here: .*leave {name} out"):
+            sampler.settle(prior, seen)
+    # It is of both weights of VIPaint's.
+    for weight in ("perceptual", "perceptual_refinement"):
+        settled = VIPaintSampler(timesteps=(800, 400), perceptual_net="alex", **{weight: 1.0}).settle(prior, seen)
+        assert settled.settle(prior, seen) == settled
+
+
 def test_what_only_the_weights_can_tell(network_prior, tmp_path):
     prior, operator = network_prior.conditioned([0]), Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool))
     seen = Measurement.of(operator, torch.zeros(1, 1, 8, 8))

@@ -287,6 +287,7 @@ BAD = [
     ({"guide": HierarchicalGuide}, TypeError, "guide is a fitted guide, not <class"),
     ({"guide": "mixture", "guide_name": "flow"}, TypeError, "guide and guide_name are the same"),
     ({"method": "dsp"}, ValueError, "no method is called 'dsp'. Did you mean 'dps'"),
+    ({"perceptual_weights": "a.safetensors"}, ValueError, "perceptual_weights is of LPIPS, which has no weight here"),
     ({"num_samples": True}, ValueError, "num_samples is a whole number of at least 1, but is True"),
     ({"guidance_scale": "3"}, ValueError, "guidance_scale is a finite weight of at least 0, but is '3'"),
     ({"timesteps": "900,500"}, ValueError, "timesteps is a list of whole times"),

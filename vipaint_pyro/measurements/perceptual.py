@@ -24,7 +24,24 @@ from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, number, path
 from vipaint_pyro.wording import shown
 
-__all__ = ["Perceptual", "published_weight"]
+__all__ = ["Perceptual", "check_asked", "published_weight"]
+
+
+def check_asked(settings: object, *weights: str) -> None:
+    """Raise ValueError where settings say which LPIPS, and none of its ``weights`` asks for one.
+
+    Args:
+        settings: of a sampler, with ``perceptual_net`` and ``perceptual_weights``.
+        weights: the names of its weights of LPIPS.
+    """
+    given = vars(settings)
+    if any(given[name] for name in weights):
+        return
+    for name, unless in (("perceptual_weights", (None, "")), ("perceptual_net", ("alex",))):
+        if given[name] not in unless:
+            which = " or ".join(weights)
+            raise ValueError(f"{name} is of LPIPS, which has no weight here: give {which}, or leave {name} out")
+
 
 def published_weight(prior: DiffusionPrior) -> float:
     """The weight of the paper's code beside a KL of weight 1: d, the number of the prior's latent dimensions.

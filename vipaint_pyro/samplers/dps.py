@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
-from vipaint_pyro.measurements.perceptual import Perceptual
+from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler
@@ -71,6 +71,7 @@ class DPSSampler(ReverseSampler):
                 "measurement_scale says where a bounded step stops, and no step is bounded: give limit=True or a "
                 "fraction, or leave measurement_scale out"
             )
+        check_asked(settled, "perceptual_refinement")
         if settled.perceptual_refinement:
             settled.perceptual().check(measurement.operator, measurement.y)
         return settled

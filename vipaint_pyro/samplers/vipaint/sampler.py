@@ -20,7 +20,7 @@ from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.measurements.perceptual import Perceptual
+from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
@@ -126,6 +126,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
                 "fraction, or leave measurement_scale out"
             )
+        check_asked(self, "perceptual", "perceptual_refinement")
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
         if self.perceptual_refinement:
