@@ -466,6 +466,25 @@ def test_refuses(gaussian, options, message):
         smc(model, HierarchicalGuide(model, Y), Y, **options)
 
 
+def test_refuses_a_measurement_of_other_images(gaussian):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
+    guide = HierarchicalGuide(model, Y)
+    gaussian._denoised = None  # nothing is computed
+    one = Measurement(Inpainting(OBSERVED[:1]), Gaussian(0.3), Y[:1])
+    with pytest.raises(ValueError, match="the measurement is of 1 image, but the model of 2"):
+        run_smc(model, guide, one, SMC(4, 3))
+    large = torch.zeros(2, 1, 5, 5).double()
+    with pytest.raises(ValueError, match=r"images of shape \(1, 5, 5\), but those of this prior"):
+        run_smc(model, guide, Measurement(Inpainting(large == 0), Gaussian(0.3), large), SMC(4, 3))
+
+
+@pytest.mark.parametrize("answer", ["x", 3, [0.0], ("x", True)])
+def test_refuses_a_callback_that_returns_no_latents(gaussian, answer):
+    model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
+    with pytest.raises(TypeError, match="what a callback returns, if not True or None, is a tensor of shape"):
+        smc(model, HierarchicalGuide(model, Y), Y, 4, num_steps=3, callback=lambda *step: answer)
+
+
 def test_says_where_no_particle_is_left(gaussian):
     model = DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100), Gaussian(0.3))
     y = 1e200 * OBSERVED.double()

@@ -7,6 +7,7 @@ from vipaint_pyro.exact import exact_posterior
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import REDDiffSampler, VIPaintSampler, make_sampler, timesteps_for
+from vipaint_pyro.samplers.run import Stop
 
 
 @pytest.fixture
@@ -91,6 +92,12 @@ def test_a_callback_may_put_the_particles_of_smc_elsewhere(gaussian, seen):
 
     images = s(gaussian, seen, 3, torch.Generator().manual_seed(0), last).images
     assert torch.equal(images, torch.full_like(images, 0.25))
+
+    def stopped(progress):
+        return Stop(torch.full_like(progress.z, 0.5)) if progress.step == 1 and progress.z is not None else None
+
+    images = s(gaussian, seen, 3, torch.Generator().manual_seed(0), stopped).images
+    assert torch.equal(images, torch.full_like(images, 0.5))
 
     def other(progress):
         if progress.phase == "refinement":

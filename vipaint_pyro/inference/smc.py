@@ -22,7 +22,7 @@ from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.inference.particles import Cloud, Particles
 from vipaint_pyro.inference.weights import check_guide, draw_path, log_marginal, log_path_density
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.measurement import Measurement, check_measurement
+from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.models.base import check_model
 from vipaint_pyro.priors.prediction import Prediction
@@ -30,7 +30,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, number, switch, whole
 from vipaint_pyro.tensors import check_tensor
-from vipaint_pyro.wording import shown
+from vipaint_pyro.wording import counted, shown
 
 __all__ = ["SMC", "run_smc"]
 
@@ -77,7 +77,7 @@ def run_smc(
     *,
     start: Tensor | None = None,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
-    callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | None] | None = None,
+    callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | tuple[Tensor, bool] | None] | None = None,
 ) -> Particles:
     """Draw images given y, the fitted guide proposing and the model weighing.
 
@@ -92,10 +92,13 @@ def run_smc(
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
-            the particles, which keep their weights, and after True itself no further move is made.
+            the particles, which keep their weights, and after True itself no further move is made. A pair
+            ``(latents, True)`` is both.
 
     Raises:
-        ValueError: for too many steps, or weights asked for particles that come with none.
+        TypeError: for a callback that returns anything else.
+        ValueError: for too many steps, weights asked for particles that come with none, or a measurement of other
+            images than the model's.
         NonFiniteError: where a particle is not finite, or none has a finite weight; names the step and the time.
         OutOfMemory: where the memory does not suffice; names the step.
     """
@@ -108,6 +111,10 @@ def run_smc(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is to be called after each move, but is {shown(callback)}")
     prior, times, num_steps = model.prior, model.timesteps, settings.num_steps
+    check_fits(measurement.operator, prior)
+    if measurement.num_images != model.num_images:
+        seen = counted(measurement.num_images, "image")
+        raise ValueError(f"the measurement is of {seen}, but the model of {model.num_images}")
     if not 1 <= num_steps <= times[-1] + 1:
         raise ValueError(
             f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}"
@@ -137,17 +144,27 @@ def run_smc(
                 cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
                 cloud.check(t)
             if callback is not None:
-                answer = callback(step, t, cloud.z, cloud.z0)
-                if answer is True:
-                    break
-                if answer is not None and answer is not False:
+                z, last = _answer(callback(step, t, cloud.z, cloud.z0))
+                if z is not None:
                     with located("smc", step, t):
-                        cloud.put(answer)
+                        cloud.put(z)
+                        cloud.check(t)
+                if last:
+                    break
             step += 1
     result = cloud.finish()
     with located("decoding", memory="lower num_particles"):
         result.images = prior.decode(result.images)
     return result
+
+
+def _answer(answer: object) -> tuple[Tensor | None, bool]:
+    """What a callback returned: latents in place of the particles, if any, and whether this was the last move."""
+    z, last = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, False)
+    if z is None or isinstance(z, bool):
+        return None, last is True or z is True
+    check_tensor("what a callback returns, if not True or None,", z, "(S, N, C, H, W)", bools=False)
+    return z, last is True
 
 
 def _guided(cloud: Cloud, guide: Callable, settings: SMC, generator) -> Iterator[tuple[Tensor, int, Tensor | float]]:

@@ -36,7 +36,7 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
             return run.stopped
         i = below.index(t) - 1
         answer = run.report(Progress("refinement", i, below[i], z, z0))
-        return True if run.stopped else answer
+        return answer, run.stopped
 
     particles = run_smc(
         model,
