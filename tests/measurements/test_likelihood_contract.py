@@ -24,6 +24,7 @@ NORMAL = Family(lambda loc: dist.Normal(loc, 0.2), unit=0.2)
 #: If you add a likelihood, add it here: (it, its noise_alone, its sigma).
 KINDS = {
     "Laplace": (Laplace(0.3), False, None),
+    "Laplace per image": (Laplace(SIGMA), False, None),
     "Gaussian": (Gaussian(0.2), True, 0.2),
     "Gaussian per image": (Gaussian(SIGMA), True, SIGMA),
     "Noiseless": (Noiseless(), True, 0.0),
@@ -135,6 +136,7 @@ def test_of_the_clean_image_it_is_the_noise_where_observed(name, gaussian):
     likelihood, (operator, x, y) = KINDS[name][0], problem()
     noise = {
         "Laplace": lambda loc: dist.Laplace(loc, 0.3),
+        "Laplace per image": lambda loc: dist.Laplace(loc, SIGMA),
         "Gaussian per image": lambda loc: dist.Normal(loc, SIGMA),
         "function": lambda loc: dist.StudentT(3.0, loc, 0.1),
     }.get(name, lambda loc: dist.Normal(loc, 0.2))

@@ -53,8 +53,9 @@ def test_a_part_is_the_measurement_of_its_images(likelihood):
     assert torch.equal(torch.as_tensor(part.floor(cut, streams(2))).expand(2), expected)
 
 
-def test_a_part_of_a_noise_of_its_own_is_scored_by_it():
-    whole = Measurement(mask(), Gaussian(SIGMA), random(N, *SHAPE, seed=1))
+@pytest.mark.parametrize("kind", [Gaussian, Laplace])
+def test_a_part_of_a_noise_of_its_own_is_scored_by_it(kind):
+    whole = Measurement(mask(), kind(SIGMA), random(N, *SHAPE, seed=1))
     part, loc = whole.part(2, 4), random(N, *SHAPE)
     log_p = whole.likelihood(loc).log_prob(whole.y)
     assert torch.equal(part.likelihood(loc[2:]).log_prob(part.y), log_p[2:])

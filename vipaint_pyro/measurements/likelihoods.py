@@ -40,28 +40,49 @@ def check_scale(name: str, scale: float | Tensor, y: Tensor) -> None:
 
 
 @dataclass(frozen=True)
-class Laplace(Noise):
+class _Scaled(Noise):
+    """Noise of one scale, or of a tensor of them that broadcasts against y."""
+
+    scale: float | Tensor
+
+    def __post_init__(self) -> None:
+        check_noise(type(self).__name__, self.scale)
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        check_scale(type(self).__name__, self.scale, y)
+
+    def part(self, start: int, stop: int) -> _Scaled:
+        shared = not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1
+        return self if shared else self._of(self.scale[start:stop])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> _Scaled:
+        return self._of(self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
+
+    def _of(self, scale: Tensor) -> _Scaled:
+        """The same with another tensor for the scale, which needs no new check."""
+        changed = copy(self)
+        object.__setattr__(changed, "scale", scale)
+        return changed
+
+
+@dataclass(frozen=True)
+class Laplace(_Scaled):
     """Independent Laplace noise: the paper's L1 reconstruction term is its negative logarithm.
 
     Args:
-        scale: b > 0, in units of images in [-1, 1]. The default 1 makes the term the plain sum of
-            absolute errors, the weight that the paper's coefficients amount to on a pixel model.
+        scale: b > 0, in units of images in [-1, 1]; a tensor that broadcasts against y gives each image its own. The
+            default 1 makes the term the plain sum of absolute errors, the weight that the paper's coefficients amount
+            to on a pixel model.
     """
 
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_noise("Laplace", self.scale)
-
-    def check(self, operator: Operator, y: Tensor) -> None:
-        check_scale("Laplace", self.scale, y)
+    scale: float | Tensor = 1.0
 
     def __call__(self, loc: Tensor) -> dist.Distribution:
         return dist.Laplace(loc, self.scale)
 
 
 @dataclass(frozen=True)
-class Gaussian(Noise):
+class Gaussian(_Scaled):
     """Independent Gaussian noise.
 
     Args:
@@ -71,12 +92,6 @@ class Gaussian(Noise):
 
     scale: float | Tensor = 0.1
     noise_alone: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_noise(type(self).__name__, self.scale)
-
-    def check(self, operator: Operator, y: Tensor) -> None:
-        check_scale(type(self).__name__, self.scale, y)
 
     @property
     def sigma(self) -> float | Tensor:
@@ -89,19 +104,6 @@ class Gaussian(Noise):
         r""":math:`\sigma_y\sqrt{d_y}` over the d_y observed entries, one per image."""
         entries = operator.observed.expand(y.shape).to(y)
         return (torch.as_tensor(self.scale, dtype=y.dtype, device=y.device) ** 2 * entries).sum((-3, -2, -1)).sqrt()
-
-    def part(self, start: int, stop: int) -> Gaussian:
-        shared = not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1
-        return self if shared else self._of(self.scale[start:stop])
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Gaussian:
-        return self._of(self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
-
-    def _of(self, scale: Tensor) -> Gaussian:
-        """The same with another tensor for the scale, which needs no new check."""
-        changed = copy(self)
-        object.__setattr__(changed, "scale", scale)
-        return changed
 
 
 @dataclass(frozen=True)
