@@ -12,13 +12,14 @@ from pyro.distributions import constraints
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
-from vipaint_pyro.guides.quantiles import NUM_SAMPLES, check_num_samples, drawn, probabilities, quantiles_of
+from vipaint_pyro.guides.quantiles import NUM_SAMPLES, drawn, probabilities, quantiles_of, streams_for
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import Measurement, check_y
-from vipaint_pyro.models.base import ImageModel
+from vipaint_pyro.measurements.measurement import Measurement, y_for
+from vipaint_pyro.models.base import ImageModel, check_model
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.codecs import latent_mask
+from vipaint_pyro.settings import checked, whole
 
 __all__ = ["Guide"]
 
@@ -85,8 +86,10 @@ class Guide(PyroModule):
             The guide itself, where the model's prior is.
 
         Raises:
+            TypeError: for anything but a model.
             ValueError: for a model of other images, latents or timesteps than the guide was made for.
         """
+        check_model(model)
         made_for = vars(self).get("_outline") or self.model.outline()
         if model.outline() != made_for:
             raise ValueError(f"the guide was made for {made_for}, but this model has {model.outline()}")
@@ -104,15 +107,12 @@ class Guide(PyroModule):
     # -- parameters, one per element and image ----------------------------------------------------
 
     def measured(self, y: Tensor | Measurement) -> Tensor:
-        """y where the prior is; checked, unless it comes as a measurement, which is.
+        """y where the prior is, checked.
 
         Raises:
             ValueError: where y is not what the model measures.
         """
-        if isinstance(y, Measurement):
-            y = y.y
-        else:
-            check_y(self.model.operator, y, self.model.likelihood)
+        y = y_for(self.model.operator, self.model.likelihood, y)
         return y.to(self.model.prior.device, self.model.prior.dtype)
 
     def encoded(self, y: Tensor | Measurement) -> Tensor:
@@ -185,6 +185,7 @@ class Guide(PyroModule):
         Returns:
             Site -> tensor with the site's own shape, (N, C, H, W).
         """
+        self._check_draws(num_samples, generator)
         point = self.point()
         if point is not None:
             return point
@@ -217,20 +218,26 @@ class Guide(PyroModule):
 
         Raises:
             TypeError: for quantiles that are no numbers, or of a guide that is a point.
-            ValueError: for quantiles outside (0, 1), or fewer than one draw.
+            ValueError: for quantiles outside (0, 1), fewer than one draw, or generators of another number.
         """
         if self.point() is not None:
             raise TypeError(f"{self._called} is a point: it has no quantiles, take its median()")
-        asked, known = probabilities(quantiles), self.marginals()
+        asked = probabilities(quantiles)
+        self._check_draws(num_samples, generator)
+        known = self.marginals()
         found = {}
         for t, q in known.items():
             at = q.loc.new_tensor(asked).reshape(-1, *(1,) * q.loc.ndim)
             found[site(t)] = q.icdf(at)
-        check_num_samples(num_samples)
         if isinstance(self.model, DiffusionModel) and not known.keys() >= set(self.model.timesteps):
             draws = drawn(self, num_samples, generator)
             found = {name: found[name] if name in found else quantiles_of(z, asked) for name, z in draws.items()}
         return found
+
+    def _check_draws(self, num_samples: int, generator: object) -> None:
+        """Raise for a number of draws or generators that cannot be, whether or not any are needed."""
+        checked("num_samples", num_samples, whole())
+        streams_for(self.model.num_images, generator)
 
     def finish(self) -> Guide:
         """The guide to draw from once fitted: itself, unless a subclass says otherwise."""

@@ -13,11 +13,13 @@ from torch import Tensor
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams, isolated
+from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.wording import shown
 
 if TYPE_CHECKING:
     from vipaint_pyro.guides.base import Guide
 
-__all__ = ["NUM_SAMPLES", "check_num_samples", "drawn", "probabilities", "quantiles_of"]
+__all__ = ["NUM_SAMPLES", "drawn", "probabilities", "quantiles_of", "streams_for"]
 
 #: How many draws quantiles are estimated from where none are asked for.
 NUM_SAMPLES = 1000
@@ -34,16 +36,10 @@ def probabilities(quantiles: Sequence[float] | Tensor) -> list[float]:
     """
     asked = quantiles.tolist() if isinstance(quantiles, Tensor) else quantiles
     if not isinstance(asked, (list, tuple)) or not all(type(q) in (int, float) for q in asked):
-        raise TypeError(f"quantiles are a list of numbers such as [0.05, 0.5, 0.95], not {quantiles!r}")
+        raise TypeError(f"quantiles are a list of numbers such as [0.05, 0.5, 0.95], not {shown(quantiles)}")
     if not asked or not all(0 < q < 1 for q in asked):
         raise ValueError(f"quantiles are one or more numbers between 0 and 1, both excluded, not {list(asked)}")
     return [float(q) for q in asked]
-
-
-def check_num_samples(num_samples: int) -> None:
-    """Raise ValueError for anything but a whole number of at least 1."""
-    if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-        raise ValueError(f"num_samples is a whole number of at least 1, not {num_samples!r}")
 
 
 def quantiles_of(draws: Tensor, quantiles: list[float]) -> Tensor:
@@ -58,6 +54,15 @@ def quantiles_of(draws: Tensor, quantiles: list[float]) -> Tensor:
     return torch.stack(out)
 
 
+def streams_for(
+    num_images: int, generator: torch.Generator | Sequence[torch.Generator] | None = None
+) -> NoiseStreams:
+    """A stream per image; of seed 0 each where no generator is given."""
+    if generator is None:
+        generator = [torch.Generator(device="cpu").manual_seed(0) for _ in range(num_images)]
+    return NoiseStreams(generator, num_images)
+
+
 def drawn(
     guide: Guide,
     num_samples: int,
@@ -69,11 +74,8 @@ def drawn(
         num_samples: S, at least 1.
         generator: one, or a list with one per image; None gives each image one of seed 0.
     """
-    check_num_samples(num_samples)
-    model = guide.model
-    if generator is None:
-        generator = [torch.Generator(device="cpu").manual_seed(0) for _ in range(model.num_images)]
-    streams = NoiseStreams(generator, model.num_images)
+    checked("num_samples", num_samples, whole())
+    model, streams = guide.model, streams_for(guide.model.num_images, generator)
     parts: dict[str, list[Tensor]] = {site(t): [] for t in model.timesteps}
     # What an approximation of all images together draws comes from the global state.
     with torch.no_grad(), isolated(streams.seeds()[0]), poutine.block(), PerImageNoise(streams):

@@ -101,7 +101,7 @@ class DiffusionModel(ImageModel):
         check_fits(operator, prior)
         self.prior = prior
         self.operator = brought_to(prior, operator)
-        self.likelihood = as_likelihood(likelihood or Laplace()).to(prior.device, prior.dtype)
+        self.likelihood = as_likelihood(Laplace() if likelihood is None else likelihood).to(prior.device, prior.dtype)
         self.beta, self.eta, self.form = float(beta), float(eta), form
         self.num_levels, self.sampling_steps = num_levels, 50
         self.num_images = operator.observed.shape[0]

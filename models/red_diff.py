@@ -124,8 +124,8 @@ class REDDiffModel(ImageModel):
         self.times = tuple(prior.times(top, 0, num_steps - 1)) if num_steps > 1 else (top,)
         self.weight, self.lambda_ = weight, float(lambda_)
         self.schedule_of_t, self.sampling_steps = schedule_of_t, 50
-        likelihood = as_likelihood(likelihood or Gaussian(self._published_scale()))
-        self.likelihood = likelihood.to(prior.device, prior.dtype)
+        likelihood = Gaussian(self._published_scale()) if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood).to(prior.device, prior.dtype)
         self.step = 0
 
     def _published_scale(self) -> float:

@@ -149,10 +149,20 @@ def test_quantiles_of_numbers():
         ([], {}, ValueError, "one or more numbers between 0 and 1"),
         ([0.5, 1.0], {}, ValueError, r"both excluded, not \[0.5, 1.0\]"),
         ([float("nan")], {}, ValueError, "between 0 and 1"),
-        ([0.5], {"num_samples": 0}, ValueError, "num_samples is a whole number of at least 1, not 0"),
+        ([0.5], {"num_samples": 0}, ValueError, "num_samples is a whole number of at least 1, but is 0"),
         ([0.5], {"generator": 3}, TypeError, "generator is a torch.Generator"),
     ],
 )
 def test_what_is_refused(gaussian, asked, more, kind, said):
     with pytest.raises(kind, match=said):
         pair("hierarchical", gaussian)[1].quantiles(asked, **more)
+
+
+@pytest.mark.parametrize("name", ["mean-field", "AutoDelta"])
+def test_what_needs_no_draws_refuses_the_same(gaussian, name):
+    guide = pair(name, gaussian)[1]
+    for ask in (guide.median, *(() if guide.point() else (lambda **more: guide.quantiles([0.5], **more),))):
+        with pytest.raises(ValueError, match="num_samples is a whole number of at least 1, but is 0"):
+            ask(num_samples=0)
+        with pytest.raises(TypeError, match="generator is a torch.Generator"):
+            ask(generator=3)

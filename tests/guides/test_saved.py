@@ -87,6 +87,8 @@ def test_another_model_is_refused(gaussian):
     back = pickle.loads(pickle.dumps(guide))
     with pytest.raises(ValueError, match=r"was made for .*\(500, 300, 100\).*this model has .*\(500, 100\)"):
         back.attach(DiffusionModel(gaussian, Inpainting(OBSERVED), (500, 100)))
+    with pytest.raises(TypeError, match="model is a vipaint_pyro.models.ImageModel, not NoneType"):
+        back.attach(None)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -216,6 +216,15 @@ def test_what_the_model_is_not_for_is_refused(gaussian):
             kind(gaussian, larger, *more)
 
 
+def test_a_likelihood_that_is_none_is_not_the_default(gaussian):
+    operator = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    for likelihood in (0.0, "", False, []):
+        for make in (DiffusionModel, REDDiffModel):
+            more = {"timesteps": (500,)} if make is DiffusionModel else {}
+            with pytest.raises(TypeError, match="a likelihood is one of"):
+                make(gaussian, operator, likelihood=likelihood, **more)
+
+
 def test_a_fit_takes_y_as_a_measurement_too(gaussian):
     operator = Inpainting(torch.tensor([[[[True, False, True], [True, True, False]]]]))
     y = operator(torch.linspace(-0.5, 0.5, 6, dtype=torch.float64).reshape(1, 1, 2, 3))
@@ -225,3 +234,10 @@ def test_a_fit_takes_y_as_a_measurement_too(gaussian):
         guide = HierarchicalGuide(model, given)
         losses.append(fit(model, guide, given, num_steps=3, generator=torch.Generator().manual_seed(0)).losses)
     assert losses[0] == losses[1]
+    other = Measurement(Inpainting(~operator.observed), Gaussian(0.1), y)
+    two = Measurement(Inpainting(operator.observed.expand(2, 1, 2, 3)), Gaussian(0.1), y.expand(2, 1, 2, 3))
+    gaussian._denoised = None  # nothing is computed
+    for given, said in ((other, "another mask than the model"), (two, "y holds 2 images, but 1 are measured")):
+        for take in (lambda v: fit(model, guide, v, num_steps=1), lambda v: HierarchicalGuide(model, v)):
+            with pytest.raises(ValueError, match=said):
+                take(given)

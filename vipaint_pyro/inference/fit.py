@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.measurements.measurement import Measurement, check_y
+from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
@@ -153,7 +153,7 @@ def fit(
     Args:
         model, guide: the programs; both take ``y``.
         y: measurements with shape (N, C', H', W'), 0 where not observed; brought to the device and the precision of
-            the model's prior.
+            the model's prior. Of a measurement its y alone: the model has the likelihood.
         num_steps: gradient steps.
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
@@ -165,7 +165,7 @@ def fit(
         NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
             the site. The parameters stay those of the last good step.
         OutOfMemory: where the memory does not suffice; the same of the parameters.
-        ValueError: for fewer than one step, or generators of another number.
+        ValueError: for fewer than one step, generators of another number, or a y that the model does not measure.
     """
     checked("num_steps", num_steps, whole())
     for name, value in (("model", model), ("guide", guide), ("callback", callback)):
@@ -175,14 +175,12 @@ def fit(
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
     if loss is not None and not isinstance(loss, ELBO):
         raise TypeError(f"loss is an ELBO of pyro.infer, like Trace_ELBO(), not {shown(loss)}")
-    if isinstance(y, Measurement):
-        y = y.y
-    elif isinstance(model, ImageModel):
-        check_y(model.operator, y, model.likelihood)
-    else:
-        check_tensor("y", y, "(N, C', H', W')")
     known = isinstance(model, ImageModel)
-    if known:
+    if not known:
+        y = y.y if isinstance(y, Measurement) else y
+        check_tensor("y", y, "(N, C', H', W')")
+    else:
+        y = y_for(model.operator, model.likelihood, y)
         y = y.to(model.prior.device, model.prior.dtype)
     num_images = y.shape[0]
     noise = PerImageNoise(NoiseStreams(generator, num_images))

@@ -19,7 +19,7 @@ from vipaint_pyro.settings import whole
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted, shown
 
-__all__ = ["Measurement", "brought_to", "check_fits", "check_measurement", "check_operator", "check_y"]
+__all__ = ["Measurement", "brought_to", "check_fits", "check_measurement", "check_operator", "check_y", "y_for"]
 
 
 def check_operator(operator: object) -> None:
@@ -63,11 +63,28 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     likelihood.check(operator, y)
 
 
+def y_for(operator: Operator, likelihood: Likelihood, given: Tensor | Measurement) -> Tensor:
+    """y (N, C', H', W') of a model with this operator and likelihood; of a measurement its y, under the model's own.
+
+    Raises:
+        TypeError, ValueError: as :func:`check_y`, and for a measurement of other entries than the model's.
+    """
+    y = given.y if isinstance(given, Measurement) else given
+    check_y(operator, y, likelihood)
+    if isinstance(given, Measurement):
+        theirs, ours = given.operator.observed.cpu(), operator.observed.cpu()
+        if not torch.equal(theirs.expand(y.shape), ours.expand(y.shape)):
+            raise ValueError("the measurement has another mask than the model: make the model of its operator")
+    return y
+
+
 def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
     """Raise ValueError where an operator measures images of another size than a prior's."""
     if not operator.fits(prior.image_shape):
         seen, shape = tuple(operator.image_shape), tuple(prior.image_shape)
-        raise ValueError(f"the operator measures images of shape {seen}, but those of this prior have {shape}: make it for these")
+        raise ValueError(
+            f"the operator measures images of shape {seen}, but those of this prior have {shape}: make it for these"
+        )
 
 
 def brought_to(prior: DiffusionPrior, operator: Operator) -> Operator:
