@@ -100,8 +100,8 @@ def test_plot_shows_the_values():
 
 def test_bad_input():
     good = torch.zeros(4), torch.zeros(4, 5)
-    for levels in ((), (0.5, 1.0), (0.0,)):
-        with pytest.raises(ValueError, match="levels lie between 0 and 1"):
+    for levels in ((), (0.5, 1.0), (0.0,), 0.9):
+        with pytest.raises(ValueError, match="levels lie between 0 and 1, both excluded, one or more in a list"):
             coverage(*good, levels)
     with pytest.raises(ValueError, match=r"truth_log_prob has the shape \(P,\)"):
         coverage(torch.zeros(4, 1), good[1])

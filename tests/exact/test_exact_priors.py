@@ -412,6 +412,11 @@ def test_refuses_what_is_no_gaussian_or_data_set():
         GaussianPrior(torch.zeros(SHAPE), None, SCHEDULES["vp"])
     with pytest.raises(ValueError, match="must be positive"):
         GaussianPrior(torch.zeros(SHAPE), torch.zeros(SHAPE), SCHEDULES["vp"])
+    with pytest.raises(ValueError, match="must be positive and finite"):
+        GaussianPrior(torch.zeros(SHAPE), float("inf"), SCHEDULES["vp"])
+    for shape in ((1, 2, 2), (4,)):  # its entries would go elsewhere
+        with pytest.raises(ValueError, match="std is one number or has the shape of mean"):
+            GaussianPrior(torch.zeros(SHAPE), torch.ones(shape), SCHEDULES["vp"])
     for std in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="std is the positive width"):
             DatasetPrior(torch.zeros(3, *SHAPE), std, SCHEDULES["vp"])

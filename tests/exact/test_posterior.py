@@ -222,3 +222,13 @@ def test_refuses_a_network():
     network = DiffusionPrior(VP, prior.denoiser, SHAPE)
     with pytest.raises(TypeError, match="known under Gaussian mixtures, not under DiffusionPrior"):
         exact_posterior(network, Inpainting(MASK), random(2, *SHAPE), 0.1)
+
+
+def test_refuses_a_y_or_a_scale_of_another_shape():
+    prior, _ = make(next(iter(PRIORS)), VP, False)
+    operator = Inpainting(MASK)
+    y = measured(operator)
+    with pytest.raises(ValueError, match="y has the shape of what is observed"):
+        exact_posterior(prior, operator, y.expand(3, *y.shape), 0.3)
+    with pytest.raises(ValueError, match=r"the scale of the Gaussian noise, \(3,\), does not broadcast against y"):
+        exact_posterior(prior, operator, y, torch.ones(3).double())

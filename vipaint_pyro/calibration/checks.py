@@ -58,7 +58,7 @@ def check_levels(levels: Sequence[float]) -> Tensor:
     listed = levels.flatten().tolist() if isinstance(levels, (Tensor, np.ndarray)) else levels
     good = isinstance(listed, Sequence) and len(listed) and not isinstance(listed, str)
     if not good or not all(number(above=0, most=1).check(a) and a < 1 for a in listed):
-        raise ValueError(f"levels lie between 0 and 1, not {shown(levels)}")
+        raise ValueError(f"levels lie between 0 and 1, both excluded, one or more in a list, not {shown(levels)}")
     return torch.tensor(listed, dtype=torch.float64, device="cpu")
 
 

@@ -93,5 +93,5 @@ def _decompose(
         c = c[0] if c.ndim == 3 and k == 1 else c
         values, basis = torch.linalg.eigh(c)
     if not (values > 0).all() or not values.isfinite().all():
-        raise ValueError("every variance (or eigenvalue of a covariance) must be positive")
+        raise ValueError("every variance (or eigenvalue of a covariance) must be positive and finite")
     return values.contiguous(), basis

@@ -40,9 +40,11 @@ class GaussianPrior(GaussianMixturePrior):
             raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)}")
         if std is not None:
             std = numbers("std", std, mean)
-            if not (std > 0).all() or std.numel() not in (1, mean.numel()):
-                shape = tuple(mean.shape)
-                raise ValueError(f"std must be positive, one number or of shape {shape}, but is {shown(std)}")
+            if std.numel() != 1 and std.shape != mean.shape:
+                shapes = f"{tuple(mean.shape)}, but came with {tuple(std.shape)}"
+                raise ValueError(f"std is one number or has the shape of mean, {shapes}")
+            if not (std > 0).all() or not std.isfinite().all():
+                raise ValueError(f"std must be positive and finite, but is {shown(std)}")
         super().__init__(
             mean.new_ones(1),
             mean[None],

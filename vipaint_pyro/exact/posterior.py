@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
-from vipaint_pyro.measurements.likelihoods import check_noise
+from vipaint_pyro.measurements.likelihoods import check_noise, check_scale
 from vipaint_pyro.measurements.measurement import check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -164,6 +164,7 @@ def exact_posterior(
 
     Raises:
         TypeError: for a prior that is not a Gaussian mixture.
+        ValueError: for a y that the operator does not measure, or a scale that is none or does not broadcast.
     """
     from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior  # which draws from posteriors itself
 
@@ -174,11 +175,12 @@ def exact_posterior(
     check_noise("the Gaussian noise", scale)
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
-    if y.ndim < 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape[-4:])):
+    if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
         seen = tuple(observed.shape)
         raise ValueError(f"y has the shape of what is observed, {seen}, but came with {tuple(y.shape)}")
-    y = y.to(prior.device, prior.dtype)
+    check_scale("the Gaussian noise", scale, y)
     if not torch.where(observed.to(y.device), torch.isfinite(y), True).all():
         raise ValueError("y holds values that are not finite where it is observed")
+    y = y.to(prior.device, prior.dtype)
     clean = prior.mixture(CLEAN).expand((y.shape[0],))
     return ExactPosterior(GaussianEvidence(operator, scale, prior.latent_shape, y)(clean), y)

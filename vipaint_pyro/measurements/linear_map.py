@@ -10,6 +10,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.least_squares import explaining_most
 from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.wording import shown
 
 __all__ = ["LinearMap"]
 
@@ -45,7 +46,7 @@ class LinearMap(LinearOperator):
         device: torch.device | str | None = None,
     ) -> None:
         if not callable(function):
-            raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {function!r}")
+            raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {shown(function)}")
         check_trial(dtype, device)
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function = function
