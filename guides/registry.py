@@ -37,6 +37,7 @@ class Recipe:
         levels: how many timesteps it takes; None for any number.
         joint: whether it is one approximation of all images together, so that an image's draws depend on its
             neighbours; samplers refuse it for more than one image.
+        point: whether it is one value once it is finished, which has no density to be weighed by.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     form: str = "bridge"
     levels: int | None = None
     joint: bool = False
+    point: bool = False
 
 
 #: The guides by name. A guide of your own joins them by ``GUIDES["name"] = Recipe("name", ...)``.
@@ -60,7 +62,10 @@ GUIDES: dict[str, Recipe] = {
         Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
         Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
         *(
-            Recipe(name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal", joint=name in JOINT)
+            Recipe(
+                name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal",
+                joint=name in JOINT, point=name == "AutoDelta",
+            )
             for name, summary in AUTO_GUIDES.items()
         ),
     )

@@ -336,16 +336,20 @@ def test_on_an_accelerator(double, plain, name):
     same(found, expected, exactly=False)
 
 
+def check_default_is_left_alone(single, plain, name, default):
+    expected = plain(name, single)
+    torch.manual_seed(0)
+    with default:
+        found = SCENES[name](single, NEAR)
+    same(found, expected)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in SCENES
 ])  # fmt: skip
 def test_a_default_device_of_the_callers_changes_nothing(single, plain, name):
-    expected = plain(name, single)
-    torch.manual_seed(0)
-    with default_device("meta"):
-        found = SCENES[name](single, NEAR)
-    same(found, expected)
+    check_default_is_left_alone(single, plain, name, default_device("meta"))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -353,11 +357,7 @@ def test_a_default_device_of_the_callers_changes_nothing(single, plain, name):
     pytest.param(name, marks=[pytest.mark.slow] if name in LONGEST else []) for name in SCENES
 ])  # fmt: skip
 def test_a_default_precision_of_the_callers_changes_nothing(single, plain, name):
-    expected = plain(name, single)
-    torch.manual_seed(0)
-    with default_dtype(torch.float64):
-        found = SCENES[name](single, NEAR)
-    same(found, expected)
+    check_default_is_left_alone(single, plain, name, default_dtype(torch.float64))
 
 
 def test_the_accelerator_refuses_what_meets_from_two_devices():

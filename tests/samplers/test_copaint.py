@@ -4,29 +4,16 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from tests.samplers.half_seen import OBSERVED, Y, affine, seeded
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.measurements.nonlinear import Nonlinear
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import CoPaintSampler, make_sampler
 from vipaint_pyro.samplers.run import Run
 
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
-Y = torch.where(OBSERVED, torch.tensor(0.8), torch.tensor(0.0)).double()
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
-
 
 def run(gaussian, num_samples=2):
     return Run(gaussian, Measurement.of(Inpainting(OBSERVED), Y), num_samples, seeded(5))
-
-
-def affine(gaussian, t):
-    """E[z_0 | z_t] = b + k z of a Gaussian prior."""
-    zero = torch.zeros(1, 1, 2, 3).double()
-    b = gaussian.denoise(zero, t)
-    return b, gaussian.denoise(zero + 1, t) - b
 
 
 @pytest.mark.parametrize("prox", [0.02, 0.1, 1.0])

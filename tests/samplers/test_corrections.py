@@ -66,6 +66,11 @@ def test_what_cannot_be_is_said(gaussian, seen):
         sampler(correct="mcmc").settle(gaussian, seen)
     with pytest.raises(ValueError, match="takes 1 timestep"):
         sampler(guide_name="gaussian", timesteps=(700, 500)).settle(gaussian, seen)
+    gaussian._denoised = None  # nothing is computed
+    for correct in ("psis", "smc"):
+        point = sampler(guide_name="AutoDelta", correct=correct)
+        with pytest.raises(ValueError, match="'AutoDelta' is a point: it has no density to weigh its draws with"):
+            point(gaussian, seen.part(0, 1), 3)
     with pytest.raises(ValueError, match="raise num_particles"):
         sampler(correct="smc", num_particles=2)(gaussian, seen, 3)
 

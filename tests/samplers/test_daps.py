@@ -4,17 +4,11 @@ import pytest
 import torch
 
 from tests.conftest import standard_error
+from tests.samplers.half_seen import OBSERVED, Y, seeded
 from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.samplers import DAPSSampler
 from vipaint_pyro.samplers.run import Run
-
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
-Y = torch.where(OBSERVED, torch.tensor(0.8), torch.tensor(0.0)).double()
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def noisy(sigma_y=0.3):

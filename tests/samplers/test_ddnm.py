@@ -6,6 +6,7 @@ from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
 from tests.priors.pretrained.tiny import latent_kl
+from tests.samplers.half_seen import OBSERVED, seeded
 from vipaint_pyro import LinearMap
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
 from vipaint_pyro.measurements.blurs import GaussianBlur
@@ -14,12 +15,6 @@ from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import DDNMSampler
 from vipaint_pyro.samplers.run import Run
-
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("sigma_y", [0.0, 1e-4, 0.05, 5.0])

@@ -80,7 +80,7 @@ def case(name, correction="none"):
 
 
 CASES = [(name, "none") for name in METHODS if name != "vipaint"]
-CASES += list(product(GUIDES, ("none", "psis", "smc")))
+CASES += [(g, c) for g, c in product(GUIDES, ("none", "psis", "smc")) if not (GUIDES[g].point and c != "none")]
 
 
 def run(saboteur, schedule, name, correction, gaussian):
@@ -104,11 +104,10 @@ def run(saboteur, schedule, name, correction, gaussian):
 
 def every_fault(schedule, gaussian, name, correction, troubles=TROUBLES):
     """What comes of each fault at the first, a middle and the last call of each place."""
+    if name == "flow":
+        pytest.importorskip("zuko")
     clean = Saboteur()
-    try:
-        run(clean, schedule, name, correction, gaussian)
-    except (ValueError, ImportError) as refused:
-        pytest.skip(str(refused))
+    run(clean, schedule, name, correction, gaussian)
     assert clean.counts["network"]
     for place, count in clean.counts.items():
         for n, trouble in product(sorted({1, 1 + count // 3, 1 + count // 2, count}), troubles):

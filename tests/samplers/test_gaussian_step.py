@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.conftest import standard_error
+from tests.samplers.half_seen import OBSERVED, Y, affine, seeded
 from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
@@ -12,23 +13,11 @@ from vipaint_pyro.samplers import MGDMSampler, MGPSSampler, mgdm, mgps
 from vipaint_pyro.samplers.gaussian_step import fitted_draw
 from vipaint_pyro.samplers.run import Run
 
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
-Y = torch.where(OBSERVED, torch.tensor(0.8), torch.tensor(0.0)).double()
 SIGMA = 0.3
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def run(gaussian, draws, seed=0):
     return Run(gaussian, Measurement(Inpainting(OBSERVED), Gaussian(SIGMA), Y), draws, seeded(seed))
-
-
-def affine(gaussian, t):
-    zero = torch.zeros(1, 1, 2, 3).double()
-    b = gaussian.denoise(zero, t)
-    return b, gaussian.denoise(zero + 1, t) - b
 
 
 def has_moments(z, mean, variance):

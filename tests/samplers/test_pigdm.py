@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.priors.pretrained.tiny import latent_kl
+from tests.samplers.half_seen import OBSERVED, seeded
 from vipaint_pyro import LinearMap
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
@@ -14,12 +15,7 @@ from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers import PiGDMSampler
 from vipaint_pyro.samplers.run import Run
 
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
 SUMS = LinearMap(lambda x: x.cumsum(-1)[..., 1:], (1, 2, 3), dtype=torch.float64)
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("operator", [Inpainting(OBSERVED), SUMS], ids=["mask", "sums"])

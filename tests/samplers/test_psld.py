@@ -4,25 +4,13 @@ import pytest
 import torch
 
 from tests.priors.pretrained.tiny import latent_kl
-from tests.samplers.linear_codec import LinearCodec
+from tests.samplers.half_seen import OBSERVED, seeded
 from vipaint_pyro.measurements import Inpainting, Measurement
 from vipaint_pyro.priors.codecs import IdentityCodec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import PSLDSampler
 from vipaint_pyro.samplers.run import Run
-
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture
-def latent(gaussian):
-    gaussian.codec = LinearCodec()
-    return gaussian
 
 
 def norm(x):

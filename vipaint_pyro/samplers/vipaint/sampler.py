@@ -102,6 +102,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(self.timesteps)}: "
                 f"{self.timesteps}; give as many"
             )
+        if kind.point and self.correct != "none":
+            raise ValueError(
+                f"the guide {kind.name!r} is a point: it has no density to weigh its draws with; leave correct at "
+                "'none', or take another guide"
+            )
         n = measurement.num_images
         if kind.joint and n > 1:
             raise ValueError(
