@@ -122,12 +122,13 @@ def test_output_types_are_one_picture(pipe, name):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_near_and_finite(pipe, name, dtype):
+    expected = images(pipe, name)
     pipe.to(dtype)
     parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     assert {p.dtype for part in parts for p in part.parameters()} == {dtype}
     assert pipe.dtype == dtype
     found = images(pipe, name)
-    assert found.dtype == np.float32 and np.isfinite(found).all()
+    assert found.dtype == np.float32 and np.abs(found - expected).mean() < 0.01
 
 
 def test_dtype_by_component(pipe, tmp_path):
