@@ -21,7 +21,7 @@ DEFAULTS: dict[str, object] = {
 PRESETS: dict[str, dict[str, object]] = {
     "quick": {
         "prior": "fashion-mnist", "methods": "vipaint-4,vipaint-2,dps,blended,red-diff", "masks": "rotated,random",
-        "images": 8, "samples": 4, "workers": 2,
+        "images": 4, "samples": 2, "workers": 2,
     },
     "paper": {
         "methods": "vipaint-4,vipaint-2,copaint-tt,copaint,repaint,dps,blended,red-diff,red-diff-v",

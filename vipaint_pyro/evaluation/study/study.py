@@ -102,7 +102,7 @@ class Study:
 
     def _settled(self) -> dict[tuple[str, str], dict]:
         """The settings of all methods under all conditions, once all of them have agreed to a first image."""
-        plan, found, refusals = self.plan, {}, []
+        plan, found, refusals = self.plan, {}, {}
         image, truth = plan.first, self.source.truth(plan.first)[None]
         prior = conditioned(self.prior, self.label(image), self.prompt(image), plan.guidance)
         for condition in plan.conditions:
@@ -114,9 +114,9 @@ class Study:
                     settled.check_samples(plan.samples)
                     found[method, condition] = settings
                 except (ValueError, TypeError) as error:
-                    refusals.append(f"{method} cannot do {condition}: {error}")
+                    refusals.setdefault((method, str(error)), []).append(condition)
         if refusals:
-            raise ValueError("\n".join(dict.fromkeys(refusals)))
+            raise ValueError("\n".join(f"{m} cannot do {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
         return found
 
     def _read_prompts(self) -> list[str] | None:

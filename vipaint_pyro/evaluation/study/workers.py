@@ -24,6 +24,8 @@ __all__ = ["TRIES", "Pool"]
 
 #: How often an item is tried whose process dies.
 TRIES = 3
+#: How processes begin: anew, since neither CUDA nor threads survive a fork.
+START = "spawn"
 
 
 @dataclass(eq=False)
@@ -34,7 +36,7 @@ class _Worker:
 
 
 class Pool:
-    """So many processes, started anew (not forked, which CUDA and threads do not survive).
+    """So many processes.
 
     Args:
         workers: how many.
@@ -44,7 +46,7 @@ class Pool:
     def __init__(self, workers: int, threads: int) -> None:
         self._size, self._threads = workers, threads
         self._workers: list[_Worker] = []
-        self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context(START)
 
     def __enter__(self) -> Pool:
         return self
