@@ -7,16 +7,20 @@ import shutil
 import signal
 import time
 
-import PIL.Image
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from tests.evaluation.study.conftest import command, evaluate, records
 from tests.kills import forked
 from vipaint_pyro.cli.main import main
+from vipaint_pyro.evaluation.study import priors
+from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.records import StudyFolder
 from vipaint_pyro.files import is_scratch
+from vipaint_pyro.images import read_image
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -30,12 +34,16 @@ def test_what_is_in_the_folder(here):
     found = records()
     assert len(found) == 8 and all(r["error"] is None for r in found.values())
     assert "records/rotated/dps-num_steps-3/00001.json" in found
-    mask = PIL.Image.open("out/masks/rotated/00001.png")
+    mask, truth, given = (
+        np.asarray(read_image(p))
+        for p in ("out/masks/rotated/00001.png", "out/truth/00001.png", "pictures/1.png")
+    )
     y = load_file("out/measured/super-resolution/00001.safetensors")["y"]
-    assert mask.size == (8, 8) and set(mask.getdata()) == {0, 255} and y.shape == (1, 1, 2, 2)
+    assert mask.shape == (8, 8) and set(mask.flat) == {0, 255} and y.shape == (1, 1, 2, 2)
+    hidden = ~measured("rotated", torch.zeros(1, 1, 8, 8), 0, 1).operator.observed[0, 0]
+    assert ((mask == 255) == hidden.numpy()).all() and (truth == given).all()
     samples = load_file("out/samples/rotated/dps-num_steps-3/00001.safetensors")["samples"]
     assert samples.shape == (2, 1, 8, 8) and samples.dtype == torch.uint8
-    assert PIL.Image.open("out/truth/00001.png").tobytes() == PIL.Image.open("pictures/1.png").tobytes()
     head = json.loads((here / "out" / "plan.json").read_text())
     assert head["plan"]["images"] == 2 and head["weights"] == next(iter(found.values()))["weights"]
 
@@ -63,8 +71,6 @@ def test_changed_settings_are_refused_with_the_difference(here):
     with open("prior/unet/diffusion_pytorch_model.safetensors", "r+b") as file:
         file.seek(-4, os.SEEK_END)
         file.write(b"\0\0\0\0")
-    from vipaint_pyro.evaluation.study import priors
-
     priors.load.cache_clear()
     refused = evaluate(images=1)
     assert refused.exit_code == 1 and "(weights: " in refused.output and len(refused.output.splitlines()) == 1
@@ -76,8 +82,6 @@ def test_other_prompts_and_labels_are_changes(here):
         os.makedirs(f"pictures/{name}")
         shutil.copy(f"all/{label}.png", f"pictures/{name}")
     told = command("--labels", "true", images=2)
-    from click.testing import CliRunner
-
     assert CliRunner().invoke(main, told).exit_code == 0
     assert {r["settings"]["label"] for r in records().values()} == {0, 1}
     shutil.move("pictures/cat/0.png", "pictures/dog/0.png")
