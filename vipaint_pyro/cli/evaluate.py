@@ -25,7 +25,7 @@ def evaluate(**options) -> None:
         options = with_preset(options)
         plan = _plan(options)
         from vipaint_pyro.cli.run import check_device
-        from vipaint_pyro.evaluation.study.job import versions
+        from vipaint_pyro.evaluation.study.recorded import versions
         from vipaint_pyro.evaluation.study.records import StudyFolder
         from vipaint_pyro.evaluation.study.study import Study
         from vipaint_pyro.files import check_writable
@@ -45,7 +45,7 @@ def evaluate(**options) -> None:
 
 def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
-    from vipaint_pyro.evaluation.study.job import versions
+    from vipaint_pyro.evaluation.study.recorded import versions
 
     folder.sweep()
     for other in folder.begin(study.plan, study.marks, versions()):

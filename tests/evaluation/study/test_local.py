@@ -12,7 +12,6 @@ from vipaint_pyro.evaluation.study.local import run_local
 from vipaint_pyro.evaluation.study.plan import Plan
 from vipaint_pyro.evaluation.study.study import Study
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 

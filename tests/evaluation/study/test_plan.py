@@ -110,5 +110,6 @@ def test_chosen_settings_are_the_names_then_the_specs_then_the_conditions():
         "methods": {"dps": {"zeta": 1, "limit": True}, "dps@9": {"zeta": 2}},
         "conditions": {"deblur": {"dps": {"zeta": 3}}},
     }
-    found = [chosen_for(settings, Spec.of(s), c) for s, c in (("dps", "rotated"), ("dps@9", "rotated"), ("dps", "deblur"))]
+    asked = ("dps", "rotated"), ("dps@9", "rotated"), ("dps", "deblur")
+    found = [chosen_for(settings, Spec.of(spec), condition) for spec, condition in asked]
     assert found == [{"zeta": 1, "limit": True}, {"zeta": 2, "limit": True}, {"zeta": 3, "limit": True}]

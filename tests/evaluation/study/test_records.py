@@ -185,7 +185,7 @@ def test_killed_at_fifty_moments_nothing_is_lost_and_nothing_done_twice(here):
 @pytest.mark.parametrize("by, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_everything_in_order(here, by, status):
     assert evaluate(out="warm", images=1).exit_code == 0
-    _, every, writing = forked(lambda: main(command(out="whole")))
+    _, _, writing = forked(lambda: main(command(out="whole")))
     assert forked(lambda: main(command()), writing * 2 // 3, by, True)[0] == status
     left = records("out")
     assert 0 < len(left) < 8 and all(left[p] == r for p, r in records("whole").items() if p in left)

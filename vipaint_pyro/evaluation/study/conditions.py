@@ -16,7 +16,7 @@ from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
 __all__ = ["STREAMS", "described", "measured", "stream"]
 
 #: What an image's random streams are of.
-STREAMS = ("mask", "noise", "sampler")
+STREAMS = ("mask", "noise", "sampler", "exact")
 
 
 def stream(seed: int, image: int, what: str) -> torch.Generator:

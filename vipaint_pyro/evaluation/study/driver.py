@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from vipaint_pyro.evaluation.study.job import Job, Outcome
@@ -14,8 +15,8 @@ from vipaint_pyro.evaluation.study.study import Study
 
 __all__ = ["Engine", "Tally", "missing", "run_study", "span"]
 
-#: From jobs, a number of workers and of threads to outcomes, as they come.
-Engine = Callable[[Iterable[Job], int, int], Iterator[Outcome]]
+#: From jobs, a number of workers and of threads to outcomes, as they come; closed, whatever ends the run.
+Engine = Callable[[Iterable[Job], int, int], Generator[Outcome]]
 
 
 @dataclass
@@ -88,16 +89,16 @@ def run_study(
         KeyboardInterrupt: where it was ended; what is done is kept.
     """
     clock = _Clock(todo, workers)
-    outcomes = engine(_kept(study.jobs(todo), folder), workers, study.plan.threads)
-    for outcome in outcomes:
-        folder.write(outcome)
-        record, item = outcome.record, outcome.item
-        fine = record["error"] is None
-        tally.done, tally.failed = tally.done + fine, tally.failed + (not fine)
-        clock.seen(item, outcome.wall)
-        said = _result(record) if fine else f"failed: {' '.join(record['error']['message'].split())}"
-        log(f"[{tally.done + tally.failed}/{tally.items}] image {item.image} {item.condition} {item.method}: {said}"
-            f"{clock.left()}")  # fmt: skip
+    with closing(engine(_kept(study.jobs(todo), folder), workers, study.plan.threads)) as outcomes:
+        for outcome in outcomes:
+            folder.write(outcome)
+            record, item = outcome.record, outcome.item
+            fine = record["error"] is None
+            tally.done, tally.failed = tally.done + fine, tally.failed + (not fine)
+            clock.seen(item, outcome.wall)
+            said = _result(record) if fine else f"failed: {' '.join(record['error']['message'].split())}"
+            place = f"[{tally.done + tally.failed}/{tally.items}] image {item.image} {item.condition} {item.method}"
+            log(f"{place}: {said}{clock.left()}")
 
 
 def _kept(jobs: Iterable[Job], folder: StudyFolder) -> Iterator[Job]:

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from importlib.metadata import version
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.records import eight_bits
-from vipaint_pyro.evaluation.study.conditions import described, stream
+from vipaint_pyro.evaluation.study.conditions import stream
+from vipaint_pyro.evaluation.study.energy import energy_distance, exact_draws
 from vipaint_pyro.evaluation.study.memory import Peak
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
+from vipaint_pyro.evaluation.study.recorded import asked, calls_made, finite
 from vipaint_pyro.evaluation.study.scores import score
 from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler
 
-__all__ = ["FAILURES", "Job", "Outcome", "compute", "failed", "lpips_of", "versions"]
+__all__ = ["FAILURES", "Job", "Outcome", "compute", "failed", "lpips_of"]
 
 #: What may go wrong with one item while the others go on. (Faults of numbers and of memory are among them.)
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
-_PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips")
+#: Draws of an exact posterior, where it is known, that samples are compared with.
+EXACT = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +44,7 @@ class Job:
         prior: which prior.
         weights: the fingerprint that its weights are to have.
         method: a name of the registry.
+        source: the kind of the images, as :class:`~vipaint_pyro.evaluation.study.sources.Source` has it.
         settings: of the method, all that are given.
         num_samples, seed: of the plan.
         label, prompt, guidance: what the prior is told.
@@ -60,6 +59,7 @@ class Job:
     prior: PriorName
     weights: str
     method: str
+    source: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     num_samples: int = 1
     seed: int = 0
@@ -125,8 +125,8 @@ def _computed(job: Job) -> Outcome:
     samples = settled.sample(prior, seen, job.num_samples, generators)
     seconds, memory = time.perf_counter() - start, peak.mib()
     images = samples.images.detach().float().cpu()
-    scores = _plain(score(images, job.truth, job.measurement, lpips))
-    record = _record(job, settled) | {"scores": scores, "calls": _calls(samples, job.num_samples)}
+    scores = finite(score(images, job.truth, job.measurement, lpips) | _to_exact(job, images))
+    record = asked(job, settled) | {"scores": scores, "calls": calls_made(samples, job.num_samples)}
     record |= {"seconds": seconds, "peak_memory_mib": memory, "error": None}
     kept = eight_bits(images[:, 0]) if job.keep_samples else None
     return Outcome(job.item, record, kept, wall=time.perf_counter() - began)
@@ -142,56 +142,21 @@ def failed(job: Job, error: BaseException | str) -> Outcome:
     said = {"type": "Lost", "message": error} if isinstance(error, str) else {
         "type": type(error).__name__, "message": str(error) or type(error).__name__
     }  # fmt: skip
-    record = _record(job, None) | {"scores": None, "calls": None, "seconds": None, "peak_memory_mib": None}
+    record = asked(job, None) | {"scores": None, "calls": None, "seconds": None, "peak_memory_mib": None}
     return Outcome(job.item, record | {"error": said})
 
 
-def _record(job: Job, settled: Sampler | None) -> dict:
-    given = {"class": None, **job.settings} if settled is None else {"class": type(settled).__name__, **asdict(settled)}
+def _to_exact(job: Job, images: Tensor) -> dict:
+    """How far samples (S, 1, C, H, W) are from exact draws, and how far as many exact ones are."""
+    generator, number = stream(job.seed, job.item.image, "exact"), len(images)
+    draws = exact_draws(job.source, job.item.image, job.measurement, EXACT + number, generator)
+    if draws is None:
+        return {"energy_distance": None, "energy_distance_of_exact": None}
+    drawn, known = draws[:number], draws[number:]
     return {
-        "item": asdict(job.item),
-        "settings": {
-            "sampler": json.loads(json.dumps(_finite(given))),
-            "num_samples": job.num_samples,
-            "seed": job.seed,
-            "label": job.label,
-            "prompt": job.prompt,
-            "guidance": job.guidance,
-            "prior": asdict(job.prior),
-            "condition": described(job.item.condition),
-        },
-        "versions": versions(),
-        "weights": job.weights,
-        "lpips_net": job.lpips.partition(":")[0],
-        "features": None,
+        "energy_distance": energy_distance(images, known),
+        "energy_distance_of_exact": energy_distance(drawn, known),
     }
-
-
-def _calls(samples: Samples, number: int) -> dict:
-    phases = {
-        phase: {"forward": calls / number, "backward": samples.backward.get(phase, 0) / number}
-        for phase, calls in samples.calls.items()
-    }
-    total = {k: sum(samples_of.values()) / number for k, samples_of in
-             (("forward", samples.calls), ("backward", samples.backward))}  # fmt: skip
-    return {**total, "phases": phases}
-
-
-def _plain(scores: dict) -> dict:
-    """The scores, all of them finite."""
-    for name, value in scores.items():
-        if any(v is not None and not math.isfinite(v) for v in (value if isinstance(value, list) else [value])):
-            raise ValueError(f"the score {name} is not finite")
-    return scores
-
-
-def _finite(value: object) -> object:
-    """Settings as JSON has them: numbers that are not finite as words."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def lpips_of(spec: str):
@@ -202,9 +167,3 @@ def lpips_of(spec: str):
     """
     net, _, weights = spec.partition(":")
     return shared_lpips(net, weights or None, torch.device("cpu"))
-
-
-@lru_cache(maxsize=1)
-def versions() -> dict[str, str]:
-    """Of what numbers depend on."""
-    return {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()}

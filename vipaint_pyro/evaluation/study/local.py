@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 import torch
 
@@ -12,7 +12,7 @@ from vipaint_pyro.evaluation.study.workers import Pool
 __all__ = ["run_local"]
 
 
-def run_local(jobs: Iterable[Job], workers: int = 1, threads: int = 1) -> Iterator[Outcome]:
+def run_local(jobs: Iterable[Job], workers: int = 1, threads: int = 1) -> Generator[Outcome]:
     """Outcomes of jobs, as they come.
 
     On the CPU the numbers are the same whatever ``workers`` is.
