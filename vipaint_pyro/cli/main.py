@@ -12,6 +12,7 @@ import click
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
 
@@ -200,3 +201,4 @@ def guides() -> None:
 
 
 main.add_command(exact)
+main.add_command(report)

@@ -1,0 +1,118 @@
+"""Quality against what it costs: a panel per condition, a colour per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vipaint_pyro.evaluation.study.found import Found
+from vipaint_pyro.evaluation.study.grids import one_line
+from vipaint_pyro.evaluation.study.summary import Mean, compared, heading, mean_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["family", "quality_vs_calls"]
+
+#: Okabe and Ito's, which colour-blind people tell apart, but for the yellow that is pale on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+#: What tells apart those that share a colour.
+_MARKERS = "osD^vP*X"
+_ACROSS = 3  # panels in a row
+
+
+def family(method: str) -> tuple[str, int | None]:
+    """A spec without its ``@CALLS``, and these: specs that differ in them alone are one line."""
+    head, colon, settings = method.partition(":")
+    name, _, calls = head.partition("@")
+    return name + colon + settings, int(calls) if calls.isdecimal() else None
+
+
+def quality_vs_calls(found: Found, metric: str) -> Figure:
+    """The means of the tables over forward calls per sample; hollow are those that are not on the common images.
+
+    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone.
+    """
+    from matplotlib.figure import Figure
+
+    families = [*dict.fromkeys(family(m)[0] for m in found.methods)]
+    across = min(_ACROSS, len(found.conditions))
+    down = math.ceil(len(found.conditions) / across)
+    columns = max(1, min(4, int(across * 4.4 * 11 / (6 + max(map(len, families))))))
+    below = 0.24 * math.ceil(len(families) / columns)
+    figure = Figure(figsize=(4.4 * across, 3.4 * down + below + 0.3), layout="constrained", dpi=120)
+    panels = [*figure.subplots(down, across, squeeze=False).flat]
+    for axes, condition in zip(panels, found.conditions):
+        _panel(axes, found, condition, metric, families)
+    for axes in panels[len(found.conditions) :]:
+        axes.set_visible(False)
+    for axes in panels[::across]:
+        axes.set_ylabel(_wrapped(heading(found, metric)), fontsize=8)
+    handles = [_line(k, name) for k, name in enumerate(families)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+    return figure
+
+
+def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequence[str]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    own, left_out = list(_points(found, condition, metric)), []
+    for k, name in enumerate(families):
+        here = sorted((p[1:] for p in own if p[0] == name and p[1] > 0), key=lambda p: p[0])
+        left_out += [name for f, x, *_ in own if f == name and not x > 0]
+        line = [(x, y) for x, y, _, joined in here if joined]
+        look = {"color": _colour(k), "lw": 1.4, "zorder": 2}
+        axes.plot([x for x, _ in line], [y.mean for _, y in line], **look)
+        for x, y, filled, _ in here:
+            error = 0 if math.isnan(y.error) else y.error
+            axes.errorbar(
+                x, y.mean, error, fmt=_marker(k), ms=5, capsize=2.5, mfc=_colour(k) if filled else "white", **look
+            )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(labelsize=8)
+    axes.grid(color="0.92", zorder=0)
+    axes.set_axisbelow(True)
+    images = compared(found, condition, metric).images
+    axes.set_title(_plain(f"{condition} (n = {images})"), fontsize=9)
+    note = f"\nnot shown, without calls: {', '.join(left_out)}" if left_out else ""
+    axes.set_xlabel(f"forward calls per sample{_plain(note)}", fontsize=8)
+
+
+def _points(found: Found, condition: str, metric: str) -> Iterator[tuple[str, float, Mean, bool, bool]]:
+    """(family, calls, mean, whether on the common images, whether part of a line)."""
+    comparison = compared(found, condition, metric)
+    for method in found.methods:
+        mean = comparison.common.get(method, comparison.own[method])
+        if math.isfinite(mean.mean):
+            name, calls = family(method)
+            made = [r.said["calls"]["forward"] for r in found.of(condition, method) if not r.failed]
+            yield name, mean_of(made).mean, mean, method in comparison.common, calls is not None
+
+
+def _line(k: int, name: str):
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=_colour(k), marker=_marker(k), ms=5, lw=1.4, label=_plain(one_line(name)))
+
+
+def _colour(k: int) -> str:
+    return _COLOURS[k % len(_COLOURS)]
+
+
+def _marker(k: int) -> str:
+    """Another at every colour, and at every round through them."""
+    return _MARKERS[(k + k // len(_COLOURS)) % len(_MARKERS)]
+
+
+def _plain(text: str) -> str:
+    """Names as they are: ``$`` would begin a formula."""
+    return text.replace("$", r"\$")
+
+
+def _wrapped(text: str) -> str:
+    return text.replace(", ", ",\n")
