@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.study.found import Found
@@ -33,12 +34,14 @@ def family(method: str) -> tuple[str, int | None]:
 def quality_vs_calls(found: Found, metric: str) -> Figure:
     """The means of the tables over forward calls per sample; hollow are those that are not on the common images.
 
-    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone.
+    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone. Methods of
+    nearly as many calls stand beside each other.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     families = [*dict.fromkeys(family(m)[0] for m in found.methods)]
-    across = min(_ACROSS, len(found.conditions))
+    across = min(_ACROSS, math.ceil(math.sqrt(len(found.conditions))))
     down = math.ceil(len(found.conditions) / across)
     columns = max(1, min(4, int(across * 4.4 * 11 / (6 + max(map(len, families))))))
     below = 0.24 * math.ceil(len(families) / columns)
@@ -51,6 +54,8 @@ def quality_vs_calls(found: Found, metric: str) -> Figure:
     for axes in panels[::across]:
         axes.set_ylabel(_wrapped(heading(found, metric)), fontsize=8)
     handles = [_line(k, name) for k, name in enumerate(families)]
+    if any(not p.common for c in found.conditions for p in _points(found, c, metric)):
+        handles.append(Line2D([], [], color="0.4", marker="o", mfc="white", lw=0, label="hollow: on its own images"))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     return figure
 
@@ -58,18 +63,19 @@ def quality_vs_calls(found: Found, metric: str) -> Figure:
 def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequence[str]) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    own, left_out = list(_points(found, condition, metric)), []
+    points = _points(found, condition, metric)
+    own, left_out = _apart([p for p in points if p.calls > 0]), [p.family for p in points if not p.calls > 0]
     for k, name in enumerate(families):
-        here = sorted((p[1:] for p in own if p[0] == name and p[1] > 0), key=lambda p: p[0])
-        left_out += [name for f, x, *_ in own if f == name and not x > 0]
-        line = [(x, y) for x, y, _, joined in here if joined]
+        here = [p for p in own if p.family == name]
+        line = [p for p in here if p.joined]
         look = {"color": _colour(k), "lw": 1.4, "zorder": 2}
-        axes.plot([x for x, _ in line], [y.mean for _, y in line], **look)
-        for x, y, filled, _ in here:
-            error = 0 if math.isnan(y.error) else y.error
+        axes.plot([p.calls for p in line], [p.mean.mean for p in line], ls=_style(k), **look)
+        for p in here:
+            error = 0 if math.isnan(p.mean.error) else p.mean.error
             axes.errorbar(
-                x, y.mean, error, fmt=_marker(k), ms=5, capsize=2.5, mfc=_colour(k) if filled else "white", **look
-            )
+                p.calls, p.mean.mean, error, fmt=_marker(k), ms=5, capsize=2.5,
+                mfc=_colour(k) if p.common else "white", **look,
+            )  # fmt: skip
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -83,21 +89,47 @@ def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequ
     axes.set_xlabel(f"forward calls per sample{_plain(note)}", fontsize=8)
 
 
-def _points(found: Found, condition: str, metric: str) -> Iterator[tuple[str, float, Mean, bool, bool]]:
-    """(family, calls, mean, whether on the common images, whether part of a line)."""
-    comparison = compared(found, condition, metric)
+@dataclass(frozen=True)
+class _Point:
+    """A method: forward calls, whether its mean is on the common images, whether it is part of a line."""
+
+    family: str
+    calls: float
+    mean: Mean
+    common: bool
+    joined: bool
+
+
+def _points(found: Found, condition: str, metric: str) -> list[_Point]:
+    comparison, points = compared(found, condition, metric), []
     for method in found.methods:
         mean = comparison.common.get(method, comparison.own[method])
         if math.isfinite(mean.mean):
             name, calls = family(method)
             made = [r.said["calls"]["forward"] for r in found.of(condition, method) if not r.failed]
-            yield name, mean_of(made).mean, mean, method in comparison.common, calls is not None
+            points.append(_Point(name, mean_of(made).mean, mean, method in comparison.common, calls is not None))
+    return points
+
+
+def _apart(points: Sequence[_Point]) -> list[_Point]:
+    """By calls; those of nearly as many stand beside each other, or their error bars would hide each other."""
+    groups: list[list[_Point]] = []
+    for point in sorted(points, key=lambda p: p.calls):
+        if groups and point.calls < 1.05 * groups[-1][0].calls:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    result = []
+    for group in groups:
+        step = min(1.06, 1.3 ** (1 / max(1, len(group) - 1)))
+        result += [replace(p, calls=p.calls * step ** (i - (len(group) - 1) / 2)) for i, p in enumerate(group)]
+    return result
 
 
 def _line(k: int, name: str):
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=_colour(k), marker=_marker(k), ms=5, lw=1.4, label=_plain(one_line(name)))
+    return Line2D([], [], color=_colour(k), marker=_marker(k), ms=5, lw=1.4, ls=_style(k), label=_plain(one_line(name)))
 
 
 def _colour(k: int) -> str:
@@ -105,8 +137,13 @@ def _colour(k: int) -> str:
 
 
 def _marker(k: int) -> str:
-    """Another at every colour, and at every round through them."""
-    return _MARKERS[(k + k // len(_COLOURS)) % len(_MARKERS)]
+    """There is one marker more than colours: no pair of the two comes again before all have been."""
+    return _MARKERS[k % len(_MARKERS)]
+
+
+def _style(k: int) -> str:
+    """Another at every round through the colours."""
+    return ("-", "--", ":", "-.")[k // len(_COLOURS) % 4]
 
 
 def _plain(text: str) -> str:

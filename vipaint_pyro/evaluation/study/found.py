@@ -47,6 +47,13 @@ class Record:
         """Whether it says why there are no scores."""
         return self.said["error"] is not None
 
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Score -> its mean over samples, of those that have a value; of a failed item none."""
+        scores = {} if self.failed else self.said["scores"]
+        listed = {n: v if isinstance(v, list) else [v] for n, v in scores.items() if v is not None}
+        return {n: math.fsum(v) / len(v) for n, v in listed.items()}
+
     def beside(self, kind: str) -> Path:
         """The item's file among the study's ``kind``: samples or features."""
         condition, method, name = self.path.parts[-3:]
@@ -71,12 +78,12 @@ class Found:
     def plan(self) -> dict:
         return self.said["plan"]
 
-    @property
+    @cached_property
     def conditions(self) -> list[str]:
         """In the plan's order; what only records know comes last."""
         return _ordered(self.plan["conditions"], (r.condition for r in self.records))
 
-    @property
+    @cached_property
     def methods(self) -> list[str]:
         """In the plan's order; what only records know comes last."""
         return _ordered(self.plan["methods"], (r.method for r in self.records))

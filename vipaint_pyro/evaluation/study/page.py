@@ -23,14 +23,14 @@ HEAD = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta name="generator" conten
 
 
 def page(
-    found: Found, metrics: Sequence[str], chart: object, sheets: Mapping[str, PIL.Image.Image]
+    found: Found, metrics: Sequence[str], chart: PIL.Image.Image | None, sheets: Mapping[str, PIL.Image.Image]
 ) -> str:
     """The whole page.
 
     Args:
         found: the study.
         metrics: whose tables are shown.
-        chart: quality against calls, a matplotlib figure; None for none.
+        chart: quality against calls; None where nothing is scored.
         sheets: condition -> the figure of its samples.
     """
     title = escape(_title(found))
@@ -38,7 +38,7 @@ def page(
         "run": ("What was run", _facts(found)),
         "quality": ("Quality", _tables([quality_grid(found, m) for m in metrics])),
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
-        "calls": ("Quality against forward calls", _chart(found, chart)),
+        "calls": ("Quality against forward calls", _chart(chart)),
         "samples": ("Samples", _sheets(sheets)),
         "costs": ("Costs", _table(costs_grid(found))),
         "failures": ("Failures", _failures(found)),
@@ -85,29 +85,28 @@ def _versions(found: Found) -> dict[str, list[str]]:
     return {name: sorted(versions) for name, versions in result.items()}
 
 
-def _chart(found: Found, chart: object) -> str:
+def _chart(chart: PIL.Image.Image | None) -> str:
     if chart is None:
-        return "<p>Nothing is finished yet.</p>\n"
-    file = io.BytesIO()
-    chart.savefig(file, format="png")
-    return _figure(file.getvalue(), "Quality against forward calls per sample, a panel per condition", (
+        return "<p>Nothing has been scored yet.</p>\n"
+    caption = (
         "Means over the images in common, ± standard error; hollow: over a method's own images. NAME@CALLS of one NAME "
-        "are joined"
-    ))  # fmt: skip
+        "are joined, and methods of nearly as many calls stand beside each other"
+    )
+    return _figure(chart, "Quality against forward calls per sample, a panel per condition", caption)
 
 
 def _sheets(sheets: Mapping[str, PIL.Image.Image]) -> str:
     text = ""
     for condition, sheet in sheets.items():
-        file = io.BytesIO()
-        sheet.save(file, format="png")
         alt = f"Samples under {condition}: rows are truth, what was observed, and methods; columns are images"
-        text += f"<h3>{escape(condition)}</h3>\n{_figure(file.getvalue(), alt, '', 'pixels')}"
+        text += f"<h3>{escape(condition)}</h3>\n{_figure(sheet, alt, '', 'pixels')}"
     return text or "<p>No samples were kept.</p>\n"
 
 
-def _figure(png: bytes, alt: str, caption: str, kind: str = "") -> str:
-    data = base64.b64encode(png).decode("ascii")
+def _figure(picture: PIL.Image.Image, alt: str, caption: str, kind: str = "") -> str:
+    file = io.BytesIO()
+    picture.save(file, format="png")
+    data = base64.b64encode(file.getvalue()).decode("ascii")
     said = f"<figcaption>{escape(caption)}.</figcaption>" if caption else ""
     look = f' class="{kind}"' if kind else ""
     return f'<figure><img{look} alt="{escape(alt)}" src="data:image/png;base64,{data}">{said}</figure>\n'

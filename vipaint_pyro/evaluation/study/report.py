@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import PIL.Image
 import PIL.ImageDraw
@@ -28,6 +30,9 @@ from vipaint_pyro.evaluation.study.page import HEAD, page
 from vipaint_pyro.evaluation.study.pictures import samples_sheet
 from vipaint_pyro.evaluation.study.summary import metrics_of
 from vipaint_pyro.files import check_writable, write_picture, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["FILES", "write_report"]
 
@@ -72,7 +77,7 @@ def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] =
     metrics = _chosen(found, metrics)
     sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
     _check_own(out)
-    chart = quality_vs_calls(found, metrics[0]) if metrics else None
+    chart = _rendered(quality_vs_calls(found, metrics[0])) if metrics else None
     texts = _texts(found, metrics)
     for name, text in texts.items():
         write_text(out / name, text)
@@ -109,16 +114,20 @@ def _sections(name: str, grids: Sequence[Grid]) -> str:
     return "\n".join([f"{FILES[f'report/{name}']}\n", *map(markdown, grids)])
 
 
-def _picture(path: Path, picture: object) -> None:
+def _rendered(figure: Figure) -> PIL.Image.Image:
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return PIL.Image.open(file).convert("RGB")
+
+
+def _picture(path: Path, picture: PIL.Image.Image | None) -> None:
     """Write a picture, or take an earlier report's away where there is none any more."""
     if picture is None:
         path.unlink(missing_ok=True)
-    elif isinstance(picture, PIL.Image.Image):
+    else:
         info = PngInfo()
         info.add_text("Title", _TITLE)
         write_picture(path, picture, pnginfo=info)
-    else:
-        write_picture(path, picture, metadata={"Title": _TITLE})
 
 
 def _stacked(sheets: Mapping[str, PIL.Image.Image]) -> PIL.Image.Image:

@@ -115,7 +115,7 @@ class Difference:
 
 def metrics_of(found: Found) -> list[str]:
     """The metrics that any finished record has a value of: known ones in their order, then others by name."""
-    there = {n for r in found.records if not r.failed for n, v in r.said["scores"].items() if v is not None}
+    there = {n for r in found.records for n in r.means}
     return [*(n for n in METRICS if n in there), *sorted(there - {*METRICS})]
 
 
@@ -150,12 +150,7 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 def per_image(found: Found, condition: str, method: str, metric: str) -> dict[int, float]:
     """Image -> mean over its samples, where there is one."""
-    values = {}
-    for record in found.of(condition, method):
-        value = None if record.failed else record.said["scores"].get(metric)
-        if value is not None:
-            values[record.image] = mean_of(value if isinstance(value, list) else [value]).mean
-    return values
+    return {r.image: r.means[metric] for r in found.of(condition, method) if metric in r.means}
 
 
 def common_images(values: Mapping[str, Mapping[int, float]]) -> tuple[list[str], list[int]]:
