@@ -36,7 +36,7 @@ class Study:
 
     def add(self, condition, method, image, lpips=0.1, forward=10, seconds=1.0, error=None, **scores):
         """A record whose scores are numbers (the same for all samples), or lists."""
-        given = {"lpips_composite": lpips, **scores}
+        given = {"lpips_composite": lpips} | scores
         listed = {"lpips_composite", "lpips_raw", "psnr", "ssim", "observed_error"}
         scores = {k: [v] * self.samples if k in listed and not isinstance(v, list) else v for k, v in given.items()}
         sampler = {"class": "DPSSampler", "zeta": 1.0, "num_steps": forward}

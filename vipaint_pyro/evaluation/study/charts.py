@@ -34,8 +34,8 @@ def family(method: str) -> tuple[str, int | None]:
 def quality_vs_calls(found: Found, metric: str) -> Figure:
     """The means of the tables over forward calls per sample; hollow are those that are not on the common images.
 
-    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone. Methods of
-    nearly as many calls stand beside each other.
+    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone.
+    Methods of nearly as many calls stand beside each other.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D

@@ -11,6 +11,7 @@ from html import escape
 
 import PIL.Image
 
+from vipaint_pyro.evaluation.study.command import SETTINGS_FILE, command_of, has_settings
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
 from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grid
@@ -67,12 +68,10 @@ def _facts(found: Found) -> str:
     facts["features"] = found.common("features")
     text = _list((k, _said(v)) for k, v in facts.items() if v is not None)
     text += "<h3>Versions</h3>\n" + _list((k, ", ".join(v)) for k, v in _versions(found).items())
-    if found.plan.get("settings") is not None:
-        text += _details("Chosen settings", f"<pre>{escape(_said(found.plan['settings']))}</pre>")
-    command = found.said.get("command")
-    if command is not None:
-        command = command if isinstance(command, str) else " ".join(map(str, command))
-        text += f"<h3>Command</h3>\n<pre><code>{escape(command)}</code></pre>\n"
+    text += f"<h3>Command</h3>\n<pre><code>{escape(command_of(found.plan))}</code></pre>\n"
+    if has_settings(found.plan):
+        chosen = json.dumps(found.plan["settings"], indent=1, ensure_ascii=False)
+        text += _details(f"Chosen settings: {SETTINGS_FILE}", f"<pre><code>{escape(chosen)}</code></pre>\n")
     return text + "<p>This page is made of the records alone, by <code>vipaint report</code>.</p>\n"
 
 
