@@ -17,12 +17,11 @@ __all__ = ["report"]
 @click.option("--out", type=NamedPath(), help="Where to write, in place of DIR.")
 @click.option(
     "--metric",
-    "metrics",
     multiple=True,
     metavar="NAME",
     help="A score to report, like lpips_composite or psnr; may be repeated, and the first is charted. Default: all.",
 )
-def report(folder: Path, out: Path | None, metrics: tuple[str, ...]) -> None:
+def report(folder: Path, out: Path | None, metric: tuple[str, ...]) -> None:
     """Report the study in DIR, as far as it has come: nothing is computed, and no prior loaded.
 
     Writes report.html, a page that needs nothing else, and report/ with its tables (Markdown, CSV, LaTeX) and pictures.
@@ -30,6 +29,6 @@ def report(folder: Path, out: Path | None, metrics: tuple[str, ...]) -> None:
     with reporting():
         from vipaint_pyro.evaluation.study.report import write_report
 
-        click.echo(write_report(folder, out, metrics))
+        click.echo(write_report(folder, out, metric))
         where = folder if out is None else out
         click.echo(f"wrote {where / 'report.html'} and {where / 'report'}/")

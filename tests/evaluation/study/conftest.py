@@ -46,7 +46,7 @@ class Study:
                          "prior": "fashion-mnist", "condition": {"name": condition, "options": {}, "sigma": 0.05}},
             "versions": VERSIONS, "weights": "0123456789ab", "lpips_net": "alex", "features": "fashion-classifier",
             "scores": None if error else scores,
-            "calls": {"forward": forward, "backward": forward - 1, "phases": {"refinement": forward}},
+            "calls": {"forward": forward, "backward": max(0, forward - 1), "phases": {"refinement": forward}},
             "seconds": seconds, "peak_memory_mib": None,
             "error": error,
         }  # fmt: skip

@@ -222,5 +222,5 @@ def done(found: Found) -> str:
     """How far the study has come, in one line."""
     planned = len(found.images) * len(found.conditions) * len(found.methods)
     failed = sum(r.failed for r in found.records)
-    text = f"{counted(len(found.records) - failed, 'item')} of {planned} finished"
+    text = f"{len(found.records) - failed} of {counted(planned, 'item')} finished"
     return f"{text}, {failed} failed" if failed else text

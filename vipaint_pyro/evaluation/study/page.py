@@ -108,6 +108,7 @@ def _figure(picture: PIL.Image.Image, alt: str, caption: str, kind: str = "") ->
     data = base64.b64encode(file.getvalue()).decode("ascii")
     said = f"<figcaption>{escape(caption)}.</figcaption>" if caption else ""
     look = f' class="{kind}"' if kind else ""
+    look += f' width="{picture.width}" height="{picture.height}"'
     return f'<figure><img{look} alt="{escape(alt)}" src="data:image/png;base64,{data}">{said}</figure>\n'
 
 

@@ -21,19 +21,21 @@ nav a { display: inline-block; margin-right: 1rem } a { color: var(--link) }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper) }
+details th:first-child, details td:first-child { background: var(--card) }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 th button { font: inherit; font-weight: 600; color: inherit; background: none; border: 0; padding: .2rem 0;
   text-align: left; cursor: pointer }
-th button::after { content: " \\2195"; color: var(--faint) }
-th[aria-sort=ascending] button::after { content: " \\2191" }
-th[aria-sort=descending] button::after { content: " \\2193" }
+th button::after { content: "\\a0\\2195"; color: var(--faint) }
+th[aria-sort=ascending] button::after { content: "\\a0\\2191" }
+th[aria-sort=descending] button::after { content: "\\a0\\2193" }
 .best { font-weight: 700; color: var(--best) } .second { text-decoration: underline }
 .notes { color: var(--faint); font-size: .85rem; padding-left: 1.2rem }
 dl { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .2rem 1rem }
 dt { color: var(--faint) } dd { margin: 0 }
 figure { margin: 1rem 0; background: #fff; color: #1d2126; padding: .5rem; border: 1px solid var(--line);
   border-radius: .3rem; overflow-x: auto }
-figure img { display: block; max-width: 100%; height: auto } figure img.pixels { max-width: none }
+figure img { display: block; height: auto; max-width: max(100%, 44rem) } figure img.pixels { max-width: none }
 figcaption { font-size: .85rem }
 details { background: var(--card); border-radius: .3rem; padding: .4rem .8rem; margin: .4rem 0 }
 summary { cursor: pointer; font-weight: 600 }

@@ -75,8 +75,8 @@ def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] =
     out = folder if out is None else out
     found = read_study(folder)
     metrics = _chosen(found, metrics)
-    sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
     _check_own(out)
+    sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
     chart = _rendered(quality_vs_calls(found, metrics[0])) if metrics else None
     texts = _texts(found, metrics)
     for name, text in texts.items():
