@@ -38,7 +38,7 @@ def test_lines_join_the_calls_of_one_name(figure):
     joined = [line for line in lines if len(line) == 2 and line[0][0] < line[1][0]]
     ((low, high),) = joined  # dps@50 and dps@1000, by calls; dps itself stands alone
     assert high == pytest.approx([1000, 0.25]) and low[1] == pytest.approx(0.25)
-    assert low[0] == pytest.approx(50 / 1.06**0.5)  # beside the 52 calls of the other
+    assert low[0] == pytest.approx(50 / 20 ** (0.015 / 2))  # beside the 52 calls of the other
 
 
 def test_a_panel_per_condition_with_error_bars(figure):

@@ -41,17 +41,18 @@ def quality_vs_calls(found: Found, metric: str) -> Figure:
     from matplotlib.lines import Line2D
 
     families = [*dict.fromkeys(family(m)[0] for m in found.methods)]
-    across = min(_ACROSS, math.ceil(math.sqrt(len(found.conditions))))
-    down = math.ceil(len(found.conditions) / across)
+    panels = len(found.conditions)
+    across = panels if panels <= _ACROSS else min(_ACROSS, math.ceil(math.sqrt(panels)))
+    down = math.ceil(panels / across)
     columns = max(1, min(4, int(across * 4.4 * 11 / (6 + max(map(len, families))))))
     below = 0.24 * math.ceil(len(families) / columns)
     figure = Figure(figsize=(4.4 * across, 3.4 * down + below + 0.3), layout="constrained", dpi=120)
-    panels = [*figure.subplots(down, across, squeeze=False).flat]
-    for axes, condition in zip(panels, found.conditions):
+    every = [*figure.subplots(down, across, squeeze=False).flat]
+    for axes, condition in zip(every, found.conditions):
         _panel(axes, found, condition, metric, families)
-    for axes in panels[len(found.conditions) :]:
+    for axes in every[panels:]:
         axes.set_visible(False)
-    for axes in panels[::across]:
+    for axes in every[::across]:
         axes.set_ylabel(_wrapped(heading(found, metric)), fontsize=8)
     handles = [_line(k, name) for k, name in enumerate(families)]
     if any(not p.common for c in found.conditions for p in _points(found, c, metric)):
@@ -112,16 +113,20 @@ def _points(found: Found, condition: str, metric: str) -> list[_Point]:
 
 
 def _apart(points: Sequence[_Point]) -> list[_Point]:
-    """By calls; those of nearly as many stand beside each other, or their error bars would hide each other."""
+    """By calls; those of nearly as many stand beside each other, or their error bars would hide each other.
+
+    A step aside is a small part of the axis, however long that is.
+    """
+    points = sorted(points, key=lambda p: p.calls)
+    step = max(1.01, (points[-1].calls / points[0].calls) ** 0.015) if points else 1
     groups: list[list[_Point]] = []
-    for point in sorted(points, key=lambda p: p.calls):
-        if groups and point.calls < 1.05 * groups[-1][0].calls:
+    for point in points:
+        if groups and point.calls < step * groups[-1][0].calls:
             groups[-1].append(point)
         else:
             groups.append([point])
     result = []
     for group in groups:
-        step = min(1.06, 1.3 ** (1 / max(1, len(group) - 1)))
         result += [replace(p, calls=p.calls * step ** (i - (len(group) - 1) / 2)) for i, p in enumerate(group)]
     return result
 

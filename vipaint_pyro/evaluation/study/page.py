@@ -41,7 +41,7 @@ def page(
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
         "calls": ("Quality against forward calls", _chart(chart)),
         "samples": ("Samples", _sheets(sheets)),
-        "costs": ("Costs", _table(costs_grid(found))),
+        "costs": ("Costs", _table(replace(costs_grid(found), title=""))),
         "failures": ("Failures", _failures(found)),
         "long": ("All means", _tables([long_grid(found, m) for m in metrics])),
         "settings": ("Settings of the methods", _settings(found)),
@@ -162,7 +162,11 @@ def _said(value: object) -> str:
 
 
 def _table(grid: Grid) -> str:
-    head = "".join(f'<th scope="col"><button type="button">{escape(h)}</button></th>' for h in grid.head)
+    numeric = [any(row[k].value is not None for row in grid.rows) for k in range(len(grid.head))]
+    looks = [' class="number"' if n else "" for n in numeric]
+    head = "".join(
+        f'<th scope="col"{look}><button type="button">{escape(h)}</button></th>' for h, look in zip(grid.head, looks)
+    )
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in grid.rows)
     title = f"<h3>{escape(grid.title)}</h3>\n" if grid.title else ""
     notes = "".join(f"<li>{escape(note)}.</li>" for note in grid.notes)

@@ -23,9 +23,10 @@ table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper) }
 details th:first-child, details td:first-child { background: var(--card) }
+th.number { text-align: right }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 th button { font: inherit; font-weight: 600; color: inherit; background: none; border: 0; padding: .2rem 0;
-  text-align: left; cursor: pointer }
+  text-align: inherit; cursor: pointer }
 th button::after { content: "\\a0\\2195"; color: var(--faint) }
 th[aria-sort=ascending] button::after { content: "\\a0\\2191" }
 th[aria-sort=descending] button::after { content: "\\a0\\2193" }

@@ -20,7 +20,7 @@ from vipaint_pyro.plots import observed_picture
 
 __all__ = ["samples_sheet"]
 
-_PAPER, _INK, _FAINT = (255, 255, 255), (40, 40, 40), (236, 236, 236)
+_PAPER, _INK, _FAINT, _FRAME = (255, 255, 255), (40, 40, 40), (236, 236, 236), (190, 190, 190)
 _GAP, _LINE, _HEAD = 4, 16, 190
 _CURE = ": delete it, and the figure does without it"
 
@@ -135,7 +135,10 @@ def _drawn(
             else:
                 fitted = _sized(picture, side)
                 inset = [(side - length) // 2 for length in fitted.size]
-                sheet.paste(fitted, (corner[0] + inset[0], corner[1] + inset[1]))
+                x, y = corner[0] + inset[0], corner[1] + inset[1]
+                # A frame, or white edges could not be told from the paper.
+                pen.rectangle((x - 1, y - 1, x + fitted.width, y + fitted.height), outline=_FRAME)
+                sheet.paste(fitted, (x, y))
         top += height + _GAP
     return sheet
 
