@@ -36,8 +36,8 @@ _MEANING = (
 )
 _PAIRED = (
     "Method minus the best baseline of its condition (lowest mean LPIPS of the methods that are not vipaint), image by "
-    f"image, ± paired standard error. A lead is beyond two of them on {LEAD_IMAGES} images or more: better or worse; on "
-    "fewer images it is ahead or behind so far. Within two of them it is no lead, or open so far"
+    f"image, ± paired standard error. A lead is beyond two of them on {LEAD_IMAGES} images or more: better or worse; "
+    "on fewer images it is ahead or behind so far. Within two of them it is no lead, or open so far"
 )
 LONG_HEAD = ("metric", "condition", "method", "mean", "standard_error", "images", "failed", "planned")
 
