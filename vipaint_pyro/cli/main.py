@@ -13,6 +13,7 @@ from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
 
@@ -202,3 +203,4 @@ def guides() -> None:
 
 main.add_command(evaluate)
 main.add_command(exact)
+main.add_command(report)

@@ -1,4 +1,4 @@
-"""A folder with a tiny prior and pictures of its size, to compare methods in."""
+"""A folder with a tiny prior and pictures of its size, to compare methods in; and studies written by hand."""
 
 import json
 
@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
+from tests.evaluation.study.written import Study
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.study import priors
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
@@ -56,3 +57,9 @@ def records(folder="out"):
             k: v for k, v in record.items() if k not in ("seconds", "peak_memory_mib")
         }
     return found
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Makes a study: ``study(methods, ...)``."""
+    return lambda methods, name="study", **options: Study(tmp_path / name, methods, **options)

@@ -1,0 +1,128 @@
+"""The tables' layouts on small studies whose numbers are worked out by hand."""
+
+import csv
+import io
+import math
+
+import pytest
+
+from vipaint_pyro.evaluation.study.found import read_study
+from vipaint_pyro.evaluation.study.grids import Cell, markdown
+from vipaint_pyro.evaluation.study.layouts import (
+    costs_csv,
+    costs_grid,
+    done,
+    long_csv,
+    long_grid,
+    paired_csv,
+    paired_grid,
+    quality_csv,
+    quality_grid,
+)
+
+LPIPS = "lpips_composite"
+FAILED = {"type": "NonFiniteError", "message": "not finite"}
+
+
+@pytest.fixture
+def found(study):
+    """Two of three images done by all, one failed, one method begun, one condition not yet."""
+    s = study(["vipaint-4", "dps", "blended", "daps"], conditions=("rotated", "box"), images=3)
+    for image, (a, b, c) in enumerate([(0.1, 0.3, 0.2), (0.3, 0.5, 0.6)]):
+        s.add("rotated", "vipaint-4", image, a, forward=100, seconds=2.0)
+        s.add("rotated", "dps", image, b, forward=50, seconds=1.0)
+        s.add("rotated", "blended", image, c)
+    s.add("rotated", "vipaint-4", 2, 0.8, forward=100, seconds=5.0)
+    s.add("rotated", "dps", 2, error=FAILED)
+    return read_study(s.folder)
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_papers_layout(found):
+    assert markdown(quality_grid(found, LPIPS)) == (
+        "## LPIPS (AlexNet), observed pixels put back, lower is better\n\n"
+        "| condition | images | vipaint-4 | dps | blended | daps |\n|--|--:|--:|--:|--:|--|\n"
+        "| rotated | 2 | **0.2000 ± 0.1000** | <ins>0.4000 ± 0.1000 †</ins> | <ins>0.4000 ± 0.2000 †</ins> | — |\n"
+        "| box | 0 | — | — | — | — |\n\n"
+        "- Means over samples, then over the images that the compared methods have in common, ± standard error over "
+        "images; best in bold, second underlined\n"
+        "- † rotated, dps: incomplete (n = 2 of 3, 1 failed)\n"
+        "- † rotated, blended: incomplete (n = 2 of 3)\n"
+        "- † rotated, daps: incomplete (n = 0 of 3)\n"
+        + "".join(f"- † box, {m}: incomplete (n = 0 of 3)\n" for m in found.methods)
+    )
+
+
+def test_a_method_that_has_begun_stands_on_its_own_images(study):
+    s = study(["dps", "daps"], images=4)
+    for image in range(4):
+        s.add("rotated", "dps", image, 0.5)
+    s.add("rotated", "daps", 0, 0.1)
+    grid = quality_grid(read_study(s.folder), LPIPS)
+    assert grid.rows[0][1:] == (Cell("4", 4), Cell("0.5000 ± 0.0000", 0.5), Cell("0.1000 (n = 1) †", 0.1))
+    assert grid.notes[1] == "† rotated, daps: incomplete (n = 1 of 4); on its own images, and not compared"
+
+
+def test_where_neither_way_is_better_nothing_is_marked(study):
+    s = study(["dps", "blended"], images=2)
+    for image in range(2):
+        s.add("rotated", "dps", image, diversity=0.2)
+        s.add("rotated", "blended", image, diversity=0.1)
+    grid = quality_grid(read_study(s.folder), "diversity")
+    assert [c.mark for c in grid.rows[0]] == ["", "", "", ""] and "bold" not in grid.notes[0]
+
+
+def test_numbers_in_full(found):
+    (rotated, box) = rows(quality_csv(found, [LPIPS]))
+    assert (rotated["condition"], rotated["images"]) == ("rotated", "2")
+    assert float(rotated["vipaint-4"]) == pytest.approx(0.2, abs=1e-15)
+    assert float(rotated["vipaint-4 standard error"]) == pytest.approx(0.1, abs=1e-15)
+    assert rotated["vipaint-4 images"] == "2" and rotated["daps"] == "" and rotated["daps images"] == "0"
+    assert box["dps"] == ""
+
+
+def test_the_long_table_has_all_images(found):
+    first, second, _ = rows(long_csv(found, [LPIPS]))
+    assert (first["method"], first["images"], first["failed"], first["planned"]) == ("vipaint-4", "3", "0", "3")
+    # 0.1, 0.3, 0.8: mean 0.4, squares 0.09 + 0.01 + 0.16 = 0.26.
+    assert float(first["mean"]) == pytest.approx(0.4, abs=1e-15)
+    assert float(first["standard_error"]) == pytest.approx(math.sqrt(0.26 / 2 / 3), abs=1e-15)
+    assert (second["method"], second["images"], second["failed"]) == ("dps", "2", "1")
+    assert [c.text for c in long_grid(found, LPIPS).rows[1]] == ["rotated", "dps", "0.4000 ± 0.1000", "2", "1", "3"]
+
+
+def test_the_paired_table(found):
+    grid = paired_grid(found, LPIPS)
+    # dps and blended are both at 0.4: the first of them is the baseline.
+    assert [[c.text for c in row] for row in grid.rows] == [
+        ["rotated", "vipaint-4", "dps", "-0.2000 ± 0.0000", "2", "ahead so far (n = 2)"],
+        ["rotated", "blended", "dps", "+0.0000 ± 0.1000", "2", "open so far (n = 2)"],
+    ]
+    first, _ = rows(paired_csv(found, [LPIPS]))
+    assert first["best_baseline"] == "dps" and float(first["difference"]) == pytest.approx(-0.2, abs=1e-15)
+
+
+def test_costs_stand_apart(found):
+    vipaint, dps, _ = rows(costs_csv(found))
+    assert (vipaint["method"], float(vipaint["seconds_per_image"])) == ("vipaint-4", 3.0)
+    assert (float(vipaint["forward_calls_per_sample"]), float(vipaint["backward_calls_per_sample"])) == (100, 99)
+    assert (dps["images"], dps["samples"], dps["peak_memory_mib"]) == ("2", "2", "")
+    assert [c.text for c in costs_grid(found).rows[0][1:]] == ["vipaint-4", "100.0", "99.0", "3.0", "—", "3", "2"]
+
+
+def test_how_far_it_has_come(found):
+    assert done(found) == "7 of 24 items finished, 1 failed"
+
+
+def test_quality_without_end(study):
+    """A PSNR of an exact answer."""
+    s = study(["dps", "blended"], images=2)
+    for image in range(2):
+        s.add("rotated", "dps", image, psnr=math.inf)
+        s.add("rotated", "blended", image, psnr=20.0)
+    found = read_study(s.folder)
+    assert [c.text for c in quality_grid(found, "psnr").rows[0][2:]] == ["inf", "20.00 ± 0.00"]
+    assert paired_grid(found, "psnr").rows[0][3].text in ("-inf", "inf", "+inf")

@@ -1,0 +1,147 @@
+"""Means, standard errors, paired differences and what is called a lead, against numbers worked out by hand."""
+
+import math
+
+import pytest
+
+from vipaint_pyro.evaluation.study.found import read_study
+from vipaint_pyro.evaluation.study.summary import (
+    Comparison,
+    Mean,
+    compared,
+    differences,
+    heading,
+    is_vipaint,
+    mean_of,
+    metrics_of,
+    per_image,
+)
+
+
+def test_samples_first_then_images(study):
+    s = study(["dps"])
+    for image, scores in enumerate([[0.1, 0.3], [0.2, 0.4], [0.3, 0.5]]):  # 0.2, 0.3, 0.4
+        s.add("rotated", "dps", image, lpips=scores)
+    found = read_study(s.folder)
+    assert per_image(found, "rotated", "dps", "lpips_composite") == pytest.approx({0: 0.2, 1: 0.3, 2: 0.4}, abs=1e-15)
+    own = compared(found, "rotated", "lpips_composite").own["dps"]
+    # Standard deviation 0.1 of three images; of the six samples it would be another.
+    assert own.images == 3
+    assert own.mean == pytest.approx(0.3, abs=1e-15) and own.error == pytest.approx(0.1 / math.sqrt(3), abs=1e-15)
+
+
+def test_means_by_hand():
+    assert mean_of([1.0, 2.0, 3.0, 6.0]) == Mean(3.0, math.sqrt(14 / 3 / 4), 4)
+    one, none = mean_of([5.0]), mean_of([])
+    assert (one.mean, one.images) == (5.0, 1) and math.isnan(one.error)
+    assert none.images == 0 and math.isnan(none.mean)
+    values = [0.1 * k**3 for k in range(50)]
+    assert mean_of(values) == mean_of(values[::-1])  # to the last bit
+    endless = mean_of([20.0, math.inf])
+    assert endless.mean == math.inf and math.isnan(endless.error)
+
+
+def test_paired_differences_by_hand(study):
+    s = study(["vipaint-4", "dps", "blended"], images=4)
+    for image, (ours, dps) in enumerate([(0.2, 0.25), (0.3, 0.35), (0.4, 0.6)]):
+        s.add("rotated", "vipaint-4", image, ours, psnr=20.0 + image)
+        s.add("rotated", "dps", image, dps, psnr=18.0)
+        s.add("rotated", "blended", image, 0.9, psnr=10.0)
+    found = read_study(s.folder)
+    ours, blended = differences(found, "lpips_composite")
+    # -0.05, -0.05, -0.2: mean -0.1, variance 0.0075, standard error sqrt(0.0075 / 3).
+    assert (ours.method, ours.baseline, ours.mean.images) == ("vipaint-4", "dps", 3)
+    assert ours.mean.mean == pytest.approx(-0.1, abs=1e-15) and ours.mean.error == pytest.approx(0.05, abs=1e-15)
+    assert blended.method == "blended" and blended.mean.mean == pytest.approx(0.5, abs=1e-15)
+    # The baseline is that of LPIPS for other scores too; 2, 3, 4 dB more.
+    psnr = differences(found, "psnr")[0]
+    assert (psnr.baseline, psnr.mean) == ("dps", Mean(3.0, math.sqrt(1 / 3), 3))
+    assert psnr.verdict == "ahead so far (n = 3)"  # more is better
+
+
+def lead(study, images, shift, metric="lpips_composite"):
+    """What is said of a shift of the mean whose paired standard deviation is about 0.05."""
+    s = study(["vipaint", "dps"], images=images)
+    for image in range(images):
+        value = shift + (0.05 if image % 2 else -0.05)
+        s.add("rotated", "vipaint", image, **{"lpips": 0.5, metric: 0.5 + value})
+        s.add("rotated", "dps", image, **{"lpips": 0.5, metric: 0.5})
+    (difference,) = differences(read_study(s.folder), metric)
+    return difference.verdict
+
+
+@pytest.mark.parametrize(
+    "images, shift, verdict",
+    [
+        (100, -0.011, "better"),  # standard error 0.005025
+        (100, -0.010, "no lead"),
+        (100, 0.010, "no lead"),
+        (100, 0.011, "worse"),
+        (98, -0.2, "ahead so far (n = 98)"),
+        (98, -0.010, "open so far (n = 98)"),
+        (98, 0.2, "behind so far (n = 98)"),
+        (1, -0.2, "open so far (n = 1)"),
+    ],
+)
+def test_a_lead_is_two_paired_standard_errors_on_a_hundred_images(study, images, shift, verdict):
+    assert lead(study, images, shift) == verdict
+
+
+def test_a_lead_in_a_score_where_more_is_better_or_neither(study):
+    assert lead(study, 100, 0.2, "psnr") == "better"
+    assert lead(lambda m, **k: study(m, name="other", **k), 100, 0.2, "diversity") == ""
+
+
+def test_a_method_with_images_missing_is_compared_on_common_ones(study):
+    s = study(["vipaint-4", "dps", "blended", "few"], images=4)
+    for image in range(4):
+        s.add("rotated", "vipaint-4", image, 0.1 + image)
+        s.add("rotated", "dps", image, 0.2 + image)
+        if image < 3:
+            s.add("rotated", "blended", image, 0.3 + image)
+    s.add("rotated", "few", 0, 0.0)  # the easiest image alone would win
+    s.add("rotated", "few", 1, error={"type": "NonFiniteError", "message": "no"})
+    found = read_study(s.folder)
+    c = compared(found, "rotated", "lpips_composite")
+    assert c.images == 3 and list(c.common) == ["vipaint-4", "dps", "blended"]
+    assert c.common["vipaint-4"].mean == pytest.approx(1.1) and c.own["vipaint-4"].mean == pytest.approx(1.6)
+    assert c.own["few"].images == 1
+    assert c.marks(-1) == {"vipaint-4": "best", "dps": "second"}
+    found_few = differences(found, "lpips_composite")[-1]
+    assert (found_few.method, found_few.baseline, found_few.mean.images) == ("few", "dps", 1)
+
+
+def test_no_baseline(study):
+    s = study(["vipaint-4", "vipaint-2@100"])
+    for image in range(3):
+        for method in ("vipaint-4", "vipaint-2@100"):
+            s.add("rotated", method, image)
+    assert differences(read_study(s.folder), "lpips_composite") == []
+
+
+def test_marks():
+    m = {"a": Mean(0.1, 0, 3), "b": Mean(0.3, 0, 3), "c": Mean(0.1, 0, 3), "d": Mean(0.2, 0, 3)}
+    assert Comparison(m, m).marks(-1) == {"a": "best", "c": "best", "d": "second"}
+    assert Comparison(m, m).marks(1) == {"b": "best", "d": "second"}
+    assert Comparison(m, m).marks(0) == {} == Comparison(m, {"a": m["a"]}).marks(-1)
+
+
+@pytest.mark.parametrize("spec", ["vipaint", "vipaint-4", "vipaint-2@100", "vipaint:beta=2", "vipaint-4@50:beta=2"])
+def test_vipaint_by_its_spec(spec):
+    assert is_vipaint(spec)
+
+
+@pytest.mark.parametrize("spec", ["dps", "red-diff:init=vipaint-4", "vipainter"])
+def test_others_by_theirs(spec):
+    assert not is_vipaint(spec)
+
+
+def test_scores_without_values_are_left_out(study):
+    s = study(["dps"])
+    s.add("rotated", "dps", 0, psnr=10.0, energy_distance=None, new_score=0.5)
+    s.add("rotated", "dps", 1, psnr=11.0, energy_distance=None, new_score=None)
+    found = read_study(s.folder)
+    assert metrics_of(found) == ["lpips_composite", "psnr", "new_score"]
+    assert per_image(found, "rotated", "dps", "new_score") == {0: 0.5}
+    assert heading(found, "lpips_composite") == "LPIPS (AlexNet), observed pixels put back, lower is better"
+    assert heading(found, "psnr") == "PSNR (dB), higher is better" and heading(found, "new_score") == "new_score"

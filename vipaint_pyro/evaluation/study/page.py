@@ -1,0 +1,187 @@
+"""A study's page: one file of HTML that holds its pictures, and needs neither a server nor the net."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+
+import PIL.Image
+
+from vipaint_pyro.evaluation.study.command import SETTINGS_FILE, command_of, has_settings
+from vipaint_pyro.evaluation.study.found import Found
+from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
+from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grid
+from vipaint_pyro.evaluation.study.page_look import POLICY, SCRIPT, STYLE
+
+__all__ = ["HEAD", "page"]
+
+#: How the page begins: a file that begins otherwise is not ours.
+HEAD = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta name="generator" content="vipaint report">\n'
+
+
+def page(
+    found: Found, metrics: Sequence[str], chart: PIL.Image.Image | None, sheets: Mapping[str, PIL.Image.Image]
+) -> str:
+    """The whole page.
+
+    Args:
+        found: the study.
+        metrics: whose tables are shown.
+        chart: quality against calls; None where nothing is scored.
+        sheets: condition -> the figure of its samples.
+    """
+    title = escape(_title(found))
+    sections = {
+        "run": ("What was run", _facts(found)),
+        "quality": ("Quality", _tables([quality_grid(found, m) for m in metrics])),
+        "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
+        "calls": ("Quality against forward calls", _chart(chart)),
+        "samples": ("Samples", _sheets(sheets)),
+        "costs": ("Costs", _table(replace(costs_grid(found), title=""))),
+        "failures": ("Failures", _failures(found)),
+        "long": ("All means", _tables([long_grid(found, m) for m in metrics])),
+        "settings": ("Settings of the methods", _settings(found)),
+    }
+    links = "".join(f'<a href="#{key}">{head}</a>' for key, (head, _) in sections.items())
+    body = "".join(f'<section id="{k}">\n<h2>{h}</h2>\n{text}</section>\n' for k, (h, text) in sections.items())
+    return (
+        f'{HEAD}<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        f"<p>{escape(done(found))}.</p>\n<nav>{links}</nav>\n{body}<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+
+
+def _title(found: Found) -> str:
+    plan = found.plan
+    return one_line(f"vipaint evaluate: {plan.get('prior', 'a prior')} on {plan.get('data', 'images')}")
+
+
+def _facts(found: Found) -> str:
+    plan = {k: v for k, v in found.plan.items() if k not in ("methods", "conditions", "settings")}
+    facts = {"conditions": ", ".join(found.conditions), "methods": ", ".join(found.methods), **plan}
+    facts |= {"weights": found.common("weights"), "LPIPS network": found.common("lpips_net")}
+    facts["features"] = found.common("features")
+    text = _list((k, _said(v)) for k, v in facts.items() if v is not None)
+    text += "<h3>Versions</h3>\n" + _list((k, ", ".join(v)) for k, v in _versions(found).items())
+    text += f"<h3>Command</h3>\n<pre><code>{escape(command_of(found.plan))}</code></pre>\n"
+    if has_settings(found.plan):
+        chosen = json.dumps(found.plan["settings"], indent=1, ensure_ascii=False)
+        text += _details(f"Chosen settings: {SETTINGS_FILE}", f"<pre><code>{escape(chosen)}</code></pre>\n")
+    return text + "<p>This page is made of the records alone, by <code>vipaint report</code>.</p>\n"
+
+
+def _versions(found: Found) -> dict[str, list[str]]:
+    """Library -> all versions that any record names, or else the plan."""
+    result: dict[str, set[str]] = {}
+    for said in [r.said.get("versions") for r in found.records] or [found.said.get("versions")]:
+        for name, version in (said or {}).items():
+            result.setdefault(str(name), set()).add(_said(version))
+    return {name: sorted(versions) for name, versions in result.items()}
+
+
+def _chart(chart: PIL.Image.Image | None) -> str:
+    if chart is None:
+        return "<p>Nothing has been scored yet.</p>\n"
+    caption = (
+        "Means over the images in common, ± standard error; hollow: over a method's own images. NAME@CALLS of one NAME "
+        "are joined, and methods of nearly as many calls stand beside each other"
+    )
+    return _figure(chart, "Quality against forward calls per sample, a panel per condition", caption)
+
+
+def _sheets(sheets: Mapping[str, PIL.Image.Image]) -> str:
+    text = ""
+    for condition, sheet in sheets.items():
+        alt = f"Samples under {condition}: rows are truth, what was observed, and methods; columns are images"
+        text += f"<h3>{escape(condition)}</h3>\n{_figure(sheet, alt, '', 'pixels')}"
+    return text or "<p>No samples were kept.</p>\n"
+
+
+def _figure(picture: PIL.Image.Image, alt: str, caption: str, kind: str = "") -> str:
+    file = io.BytesIO()
+    picture.save(file, format="png")
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    said = f"<figcaption>{escape(caption)}.</figcaption>" if caption else ""
+    look = f' class="{kind}"' if kind else ""
+    look += f' width="{picture.width}" height="{picture.height}"'
+    return f'<figure><img{look} alt="{escape(alt)}" src="data:image/png;base64,{data}">{said}</figure>\n'
+
+
+def _failures(found: Found) -> str:
+    failed = [r for r in found.records if r.failed]
+    if not failed:
+        return "<p>None.</p>\n"
+    rows = []
+    for r in failed:
+        error = r.said["error"]
+        said = Cell(f"{error.get('type', 'Error')}: {error.get('message', '')}")
+        rows.append((Cell(r.condition), Cell(r.method), Cell(str(r.image), r.image), said))
+    return _table(Grid("", ("condition", "method", "image", "error"), tuple(rows)))
+
+
+def _settings(found: Found) -> str:
+    """Per method, each setting once, with where it holds where that is not everywhere."""
+    text = ""
+    for method in found.methods:
+        ways: dict[str, list[str]] = {}
+        for r in found.records:
+            if r.method == method and isinstance(r.said.get("settings"), dict):
+                ways.setdefault(json.dumps(_of_method(r.said["settings"]), sort_keys=True), []).append(r.condition)
+        inside = ""
+        for way, conditions in ways.items():
+            where = ", ".join(dict.fromkeys(conditions))
+            inside += f"<h3>{escape(where)}</h3>\n{_list((k, _said(v)) for k, v in json.loads(way).items())}"
+        text += _details(method, inside or "<p>Not known: nothing of it is finished.</p>")
+    return text
+
+
+def _of_method(settings: dict) -> dict:
+    """What does not differ from image to image, the sampler's fields flat."""
+    rest = {k: v for k, v in settings.items() if k not in ("sampler", "label", "prompt")}
+    sampler = settings.get("sampler")
+    return {**(sampler if isinstance(sampler, dict) else {"sampler": sampler}), **rest}
+
+
+def _details(head: str, inside: str) -> str:
+    return f"<details><summary>{escape(one_line(head))}</summary>\n{inside}</details>\n"
+
+
+def _list(pairs: Iterable[tuple[str, str]]) -> str:
+    lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>\n" for k, v in pairs)
+    return f"<dl>\n{lines}</dl>\n" if lines else "<p>Not known.</p>\n"
+
+
+def _said(value: object) -> str:
+    """A setting as text: lists and objects as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _table(grid: Grid) -> str:
+    numeric = [any(row[k].value is not None for row in grid.rows) for k in range(len(grid.head))]
+    looks = [' class="number"' if n else "" for n in numeric]
+    head = "".join(
+        f'<th scope="col"{look}><button type="button">{escape(h)}</button></th>' for h, look in zip(grid.head, looks)
+    )
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in grid.rows)
+    title = f"<h3>{escape(grid.title)}</h3>\n" if grid.title else ""
+    notes = "".join(f"<li>{escape(note)}.</li>" for note in grid.notes)
+    table = f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n'
+    return title + table + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
+
+
+def _tables(grids: Sequence[Grid]) -> str:
+    """The first open, the others to be opened."""
+    if not grids:
+        return "<p>Nothing has been scored yet.</p>\n"
+    rest = [_details(grid.title, _table(replace(grid, title=""))) for grid in grids[1:]]
+    return "".join([_table(grids[0]), *rest])
+
+
+def _cell(cell: Cell) -> str:
+    text = f'<span class="{cell.mark}">{escape(cell.text)}</span>' if cell.mark else escape(cell.text)
+    return f"<td>{text}</td>" if cell.value is None else f'<td class="number" data-v="{cell.value!r}">{text}</td>'

@@ -1,0 +1,164 @@
+"""A study's report: tables, charts and a page, rebuilt from its records alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from vipaint_pyro.evaluation.study.charts import quality_vs_calls
+from vipaint_pyro.evaluation.study.found import Found, read_study
+from vipaint_pyro.evaluation.study.grids import Grid, latex, markdown, one_line
+from vipaint_pyro.evaluation.study.layouts import (
+    LONG_HEAD,
+    costs_csv,
+    costs_grid,
+    long_csv,
+    long_grid,
+    paired_csv,
+    paired_grid,
+    quality_csv,
+    quality_grid,
+)
+from vipaint_pyro.evaluation.study.page import HEAD, page
+from vipaint_pyro.evaluation.study.pictures import samples_sheet
+from vipaint_pyro.evaluation.study.summary import metrics_of
+from vipaint_pyro.files import check_writable, write_picture, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FILES", "write_report"]
+
+_TITLE = "vipaint report"
+#: What is written, and how it begins; pictures say it in their title. Files that begin otherwise are not ours.
+FILES = {
+    "report/table.md": "# vipaint report: quality",
+    "report/table.csv": "metric,condition,images",
+    "report/table.tex": "% vipaint report",
+    "report/long.md": "# vipaint report: all means",
+    "report/long.csv": ",".join(LONG_HEAD),
+    "report/paired.md": "# vipaint report: paired differences",
+    "report/paired.csv": "metric,condition,method,best_baseline",
+    "report/costs.md": "# vipaint report: costs",
+    "report/costs.csv": "condition,method,forward_calls_per_sample",
+    "report/quality-vs-calls.png": _TITLE,
+    "report/samples.png": _TITLE,
+    "report.html": HEAD,
+}
+
+
+def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] = ()) -> str:
+    """Write ``report/`` and ``report.html``, each file whole or not at all.
+
+    Quality files (table, long, paired) depend on the scores alone: they are the same bytes whatever a machine's load
+    was. Seconds and memory stand in costs and on the page.
+
+    Args:
+        folder: of the study.
+        out: where to write, in place of the study's own folder.
+        metrics: names of scores, the first of which is charted; none for all that there are.
+
+    Returns:
+        The text of table.md.
+
+    Raises:
+        ValueError: before anything is written, where there is no study, nothing of it is finished, a file of it is
+            damaged (by its name), a metric is none of its own, or a file in the way is not a report's.
+    """
+    out = folder if out is None else out
+    found = read_study(folder)
+    metrics = _chosen(found, metrics)
+    _check_own(out)
+    sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
+    chart = _rendered(quality_vs_calls(found, metrics[0])) if metrics else None
+    texts = _texts(found, metrics)
+    for name, text in texts.items():
+        write_text(out / name, text)
+    _picture(out / "report/quality-vs-calls.png", chart)
+    _picture(out / "report/samples.png", _stacked(sheets) if sheets else None)
+    write_text(out / "report.html", page(found, metrics, chart, sheets))
+    return texts["report/table.md"]
+
+
+def _chosen(found: Found, metrics: Sequence[str]) -> list[str]:
+    known = metrics_of(found)
+    for metric in metrics:
+        if metric not in known:
+            raise ValueError(f"metric is one of {', '.join(known)}, but is {metric!r}")
+    return list(dict.fromkeys(metrics)) or known
+
+
+def _texts(found: Found, metrics: Sequence[str]) -> dict[str, str]:
+    quality = [quality_grid(found, m) for m in metrics]
+    return {
+        "report/table.md": _sections("table.md", quality),
+        "report/table.csv": quality_csv(found, metrics),
+        "report/table.tex": "\n".join([f"{FILES['report/table.tex']}: \\usepackage{{booktabs}}", *map(latex, quality)]),
+        "report/long.md": _sections("long.md", [long_grid(found, m) for m in metrics]),
+        "report/long.csv": long_csv(found, metrics),
+        "report/paired.md": _sections("paired.md", [paired_grid(found, m) for m in metrics]),
+        "report/paired.csv": paired_csv(found, metrics),
+        "report/costs.md": _sections("costs.md", [costs_grid(found)]),
+        "report/costs.csv": costs_csv(found),
+    }
+
+
+def _sections(name: str, grids: Sequence[Grid]) -> str:
+    return "\n".join([f"{FILES[f'report/{name}']}\n", *map(markdown, grids)])
+
+
+def _rendered(figure: Figure) -> PIL.Image.Image:
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return PIL.Image.open(file).convert("RGB")
+
+
+def _picture(path: Path, picture: PIL.Image.Image | None) -> None:
+    """Write a picture, or take an earlier report's away where there is none any more."""
+    if picture is None:
+        path.unlink(missing_ok=True)
+    else:
+        info = PngInfo()
+        info.add_text("Title", _TITLE)
+        write_picture(path, picture, pnginfo=info)
+
+
+def _stacked(sheets: Mapping[str, PIL.Image.Image]) -> PIL.Image.Image:
+    """The conditions' figures below each other, each under its name."""
+    line, font = 22, PIL.ImageFont.load_default(size=14)
+    size = max(s.width for s in sheets.values()), sum(s.height + line for s in sheets.values())
+    whole = PIL.Image.new("RGB", size, (255, 255, 255))
+    pen, top = PIL.ImageDraw.Draw(whole), 0
+    for condition, sheet in sheets.items():
+        pen.text((6, top + line / 2), one_line(condition), (40, 40, 40), font, anchor="lm")
+        whole.paste(sheet, (0, top + line))
+        top += sheet.height + line
+    return whole
+
+
+def _check_own(out: Path) -> None:
+    """Raise ValueError where a report cannot be written, or would replace a file that is none."""
+    for place in (out, out / "report"):
+        check_writable(place)
+    for name in FILES:
+        path = out / name
+        if (path.exists() or path.is_symlink()) and not _is_own(path, FILES[name]):
+            raise ValueError(f"{path} was not written by vipaint report: move it, or name another folder with --out")
+
+
+def _is_own(path: Path, head: str) -> bool:
+    try:
+        if path.suffix != ".png":
+            with open(path, encoding="utf-8", newline="") as file:
+                return file.read(len(head)) == head
+        with PIL.Image.open(path) as picture:
+            return picture.info.get("Title") == head
+    except (OSError, ValueError, SyntaxError):
+        return False
