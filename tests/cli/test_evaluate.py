@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tests.evaluation.study.conftest import command, evaluate, here, records  # noqa: F401
+from tests.evaluation.study.conftest import command, evaluate, records
 from vipaint_pyro.cli.evaluate_options import DEFAULTS, PRESETS, _options, with_preset
 from vipaint_pyro.cli.main import main
 
@@ -42,14 +42,14 @@ from vipaint_pyro.cli.main import main
         (["--out", "pictures"], "pictures holds something else than a study"),
     ],
 )
-def test_bad_input_is_one_line_before_anything_is_computed(here, more, said):  # noqa: F811
+def test_bad_input_is_one_line_before_anything_is_computed(here, more, said):
     result = CliRunner().invoke(main, [*command(), *more])
     assert result.exit_code == 1 and len(result.output.splitlines()) == 1, result.output
     assert result.output.startswith("Error: ") and said in result.output, result.output
     assert not (here / "out" / "records").exists()
 
 
-def test_all_refusals_come_at_once_and_name_method_and_condition(here):  # noqa: F811
+def test_all_refusals_come_at_once_and_name_method_and_condition(here):
     conditions = ["--masks", "rotated", "--task", "deblur"]
     result = evaluate(methods="psld,repaint,dps:num_steps=2", conditions=conditions)
     starts = [line.removeprefix("Error: ").partition(":")[0] for line in result.output.splitlines()]
@@ -66,15 +66,16 @@ def test_what_is_missing_is_named():
         assert result.exit_code == 1 and said in result.output and len(result.output.splitlines()) == 1
 
 
-def test_a_failing_image_is_recorded_and_stops_no_other(here):  # noqa: F811
+def test_a_failing_image_is_recorded_and_stops_no_other(here):
     whole = (here / "pictures" / "1.png").read_bytes()
     (here / "pictures" / "1.png").write_bytes(whole[:60])
     result = evaluate(images=3, conditions=["--masks", "rotated"])
     lines = result.output.splitlines()
     assert result.exit_code == 1
     assert lines[-2:] == [
-        "4 of 6 items are done, in out", "2 of 6 items failed, as their records say: --retry-failed does them again"
+        "4 of 6 items are done, in out: open out/report.html", "2 of 6 items failed, as their records say: --retry-failed does them again"
     ]  # fmt: skip
+    assert "1.png" in (here / "out" / "report.html").read_text()
     record = json.loads((here / "out" / "records" / "rotated" / "dps-num_steps-3" / "00001.json").read_text())
     assert record["scores"] is None and "1.png" in record["error"]["message"]
     again = evaluate(images=3, conditions=["--masks", "rotated"])  # which does not try again by itself

@@ -46,7 +46,9 @@ def evaluate(**options) -> None:
 def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
     from vipaint_pyro.evaluation.study.recorded import versions
+    from vipaint_pyro.evaluation.study.report import check_own, write_report
 
+    check_own(folder.path)
     folder.sweep()
     for other in folder.begin(study.plan, study.marks, versions()):
         click.echo(f"Warning: the study was begun with another version: {other}", err=True)
@@ -59,7 +61,9 @@ def _compute(study, folder, options: dict) -> None:
         done = f"{tally.done} of {tally.items} items"
         click.echo(f"ended with {done} done: the same command goes on from there", err=True)
         raise SystemExit(130 if isinstance(ended, KeyboardInterrupt) else ended.code) from None
-    click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}")
+    if tally.done or tally.failed:
+        click.echo(write_report(folder.path))
+    click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}: open {folder.path / 'report.html'}")
     if tally.failed:
         failed = f"{tally.failed} of {tally.items} items"
         click.echo(f"{failed} failed, as their records say: --retry-failed does them again")

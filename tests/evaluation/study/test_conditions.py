@@ -29,6 +29,7 @@ def test_a_task_has_its_own_noise():
     seen, operator = measured("super-resolution", X, 5, 7), make_operator("super-resolution", (3, 32, 32))
     noise = torch.randn(1, 3, 8, 8, generator=stream(5, 7, "noise"))
     torch.testing.assert_close(seen.y, operator(X) + 0.05 * noise)
+    assert seen.likelihood.sigma == 0.05
 
 
 def test_no_two_streams_of_a_study_are_the_same():

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.evaluation.study.plan import check_condition
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import TASKS, make_operator, measure
@@ -33,7 +34,7 @@ def measured(condition: str, truth: Tensor, seed: int, image: int) -> Measuremen
     """What is measured of one image under a condition; the same for every method.
 
     A mask is drawn from the image's own stream, and what it leaves is without noise. A task has its own options and
-    noise; methods are not told of the noise but by their settings.
+    noise, whose standard deviation every method is told.
 
     Args:
         condition: a name of MASKS or of TASKS.
@@ -50,8 +51,8 @@ def measured(condition: str, truth: Tensor, seed: int, image: int) -> Measuremen
         operator = Inpainting(observed[None])
         return Measurement.of(operator, operator(truth))
     operator = make_operator(condition, tuple(truth.shape[1:]))
-    y = measure(operator, truth, TASKS[condition].sigma, [stream(seed, image, "noise")])
-    return Measurement.of(operator, y)
+    sigma = TASKS[condition].sigma
+    return Measurement(operator, Gaussian(sigma), measure(operator, truth, sigma, [stream(seed, image, "noise")]))
 
 
 def described(condition: str) -> dict:

@@ -34,7 +34,7 @@ from vipaint_pyro.files import check_writable, write_picture, write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FILES", "write_report"]
+__all__ = ["FILES", "check_own", "write_report"]
 
 _TITLE = "vipaint report"
 #: What is written, and how it begins; pictures say it in their title. Files that begin otherwise are not ours.
@@ -75,7 +75,7 @@ def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] =
     out = folder if out is None else out
     found = read_study(folder)
     metrics = _chosen(found, metrics)
-    _check_own(out)
+    check_own(out)
     sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
     chart = _rendered(quality_vs_calls(found, metrics[0])) if metrics else None
     texts = _texts(found, metrics)
@@ -143,7 +143,7 @@ def _stacked(sheets: Mapping[str, PIL.Image.Image]) -> PIL.Image.Image:
     return whole
 
 
-def _check_own(out: Path) -> None:
+def check_own(out: Path) -> None:
     """Raise ValueError where a report cannot be written, or would replace a file that is none."""
     for place in (out, out / "report"):
         check_writable(place)
