@@ -35,6 +35,7 @@ EXAMPLES = {
     "13_what_is_under_the_mask.py": ["--out", "mask"],
     "14_memory.py": [],
     "15_photon_counts.py": ["--out", "counts.png"],
+    "16_gaussian_errors.py": ["--out", "errors.md"],
     "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "priors/train_fashion_mnist.py": ["--out", "prior"],

@@ -1,15 +1,19 @@
 """The benchmark's table: what its rows measure, and that a run goes on where it was."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from vipaint_pyro.cli.main import main
-from vipaint_pyro.evaluation.exact_methods import Draws, Lab, draw_named
+from vipaint_pyro.evaluation.exact_baselines import baseline, seen_by
+from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems
+from vipaint_pyro.measurements import Gaussian, Measurement
+from vipaint_pyro.samplers.registry import METHODS
 
 SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
 
@@ -117,3 +121,40 @@ def test_the_command_prints_the_table(tmp_path):
     assert done.exit_code == 0, done.output
     assert {"table.md", "table.csv", "table.png"} <= {p.name for p in out.iterdir()}
     assert "| 8, 1 | delta |" in done.output
+
+
+ROWS = [n for n, m in METHODS.items() if not {"mask", "latent"} & set(m.needs)]
+
+
+def test_every_sampler_for_such_problems_is_a_row():
+    for name in METHODS:
+        if name in ROWS:
+            check_name(name, Lab())
+        else:
+            with pytest.raises(ValueError, match="is for inpainting alone|it is for latent priors"):
+                check_name(name, Lab())
+
+
+def test_samplers_are_told_of_the_noise(problems):
+    # DDNM alone is not: behind a dense operator it knows of none.
+    for name in ROWS:
+        seen = seen_by(name, problems)
+        sigma = seen.likelihood.sigma
+        assert torch.equal(seen.y, problems.y)
+        assert sigma == 0 if name == "ddnm" else torch.equal(sigma, problems.sigma)
+
+
+@pytest.mark.parametrize("name, steps", [("pigdm", {}), ("copaint", {}), ("daps", {"mcmc_steps": 3}), ("vipaint", {})])
+def test_the_noise_changes_what_is_drawn(problems, name, steps):
+    # Of each image its own sigma; the norm of copaint and the published balance of vipaint do not know it.
+    few = {"fit_steps": 2} if name == "vipaint" else {"num_steps": 4, **steps}
+    sampler = replace(baseline(name, SMALL), **few)
+    told = seen_by(name, problems)
+    less = Measurement(told.operator, Gaussian(0.1 * problems.sigma), told.y)
+    one, two = (sampler(problems.prior, m, 3, torch.Generator().manual_seed(0)).images for m in (told, less))
+    assert torch.isfinite(one).all() and torch.equal(one, two) == (name in ("copaint", "vipaint"))
+
+
+def test_samplers_have_no_weights(problems):
+    with pytest.raises(ValueError, match="pigdm has no weights to correct it by"):
+        check_name("pigdm+smc", SMALL)

@@ -3,13 +3,13 @@ r"""Methods by name, each drawing from the posterior of the benchmark's problems
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
+from vipaint_pyro.evaluation.exact_baselines import baseline, is_baseline, seen_by
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems, mixture_problems
@@ -26,22 +26,13 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
-from vipaint_pyro.samplers.dps import DPSSampler
-from vipaint_pyro.samplers.red_diff import REDDiffSampler
-from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.settings import Kind, choice, number, whole
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
 CORRECTIONS = ("none", "psis", "smc")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
-
-#: Samplers with the settings of the table.
-BASELINES: dict[str, Callable[[Lab], Sampler]] = {
-    "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
-    "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
-    "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
-}
 
 
 @dataclass(frozen=True)
@@ -121,8 +112,8 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
     with isolated(seed):
         if name in CALIBRATION:
             return Draws(calibration_row(name, problems, lab.samples))
-        if name in BASELINES or name in METHODS:
-            return _sampled(_baseline(name, lab), problems, lab.samples, seed)
+        if is_baseline(name):
+            return _sampled(baseline(name, lab), problems, seen_by(name, problems), lab.samples, seed)
         guide, _, correction = name.partition("+")
         return _guided(guide, correction or "none", problems, lab, seed)
 
@@ -132,14 +123,14 @@ def check_name(name: str, lab: Lab) -> None:
     if name in CALIBRATION:
         return
     few = mixture_problems(2, 1, range(1), kernel=lab.kernel)
-    if name in BASELINES or name in METHODS:  # says whether it is for such problems
-        _baseline(name, lab).settle(few.prior, Measurement.of(few.operator, few.y))
+    if is_baseline(name):  # says whether it is for such problems
+        baseline(name, lab).settle(few.prior, seen_by(name, few))
         return
     guide, _, correction = name.partition("+")
-    if guide in BASELINES:
+    if is_baseline(guide):
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
     if guide not in GUIDES:
-        others = ", ".join(dict.fromkeys((*CALIBRATION, *BASELINES, *METHODS)))
+        others = ", ".join(dict.fromkeys((*CALIBRATION, *METHODS)))
         raise ValueError(
             f"unknown method {name!r}: there are {others}, and the guides "
             f"{', '.join(GUIDES)}, each alone or with +psis or +smc"
@@ -152,15 +143,10 @@ def check_name(name: str, lab: Lab) -> None:
         raise ValueError(f"steps is at most {most} for {name}, the times from T_s to x, but is {lab.steps}")
 
 
-def _baseline(name: str, lab: Lab) -> Sampler:
-    return BASELINES[name](lab) if name in BASELINES else make_sampler(name)
-
-
-def _sampled(sampler: Sampler, problems: Problems, num: int, seed: int) -> Draws:
+def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, seed: int) -> Draws:
     """S draws for each problem by a sampler; the calls of each are its own."""
     start = time.perf_counter()
-    generator, measurement = torch.Generator().manual_seed(seed), Measurement.of(problems.operator, problems.y)
-    drawn = sampler(problems.prior, measurement, num, generator)
+    drawn = sampler(problems.prior, seen, num, torch.Generator().manual_seed(seed))
     return Draws(drawn.images, calls=sum(drawn.calls.values()) / num, seconds=time.perf_counter() - start)
 
 

@@ -29,6 +29,8 @@ class BlendedSampler(ReverseSampler):
     No gradient, one forward call a step. The hole is never told of what surrounds it but by the prior's own
     prediction, so that completions often do not fit at the seam.
 
+    (Without noise in y this is DDRM, arXiv:2201.11793, with its eta = 0 and eta_b = 1.)
+
     Args:
         num_steps: as published, 250.
         eta: of the DDIM kernel, also on priors that know an exact one; 0, the deterministic step, as published.

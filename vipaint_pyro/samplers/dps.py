@@ -40,6 +40,10 @@ class DPSSampler(ReverseSampler):
     Each step costs one forward and one backward call of the network; the last one, and without a pull every one, no
     backward call.
 
+    (azula pulls at the last step too, whose prediction algorithm 1 returns, and takes one norm for a whole batch;
+    deepinv adds the pull to the score, so that its step is not zeta but :math:`\zeta c_0 \sigma_t^2 / \alpha_t`, with
+    c_0 of :func:`~vipaint_pyro.priors.kernels.reverse_step`.)
+
     Args:
         num_steps: evenly spaced steps from T to the clean image.
         zeta: step size, at least 0; 0 is plain sampling of the prior.

@@ -34,7 +34,12 @@ class PiGDMSampler(ReverseSampler):
     g is r_t^2 times the gradient of log p(y | z_t) under that Gaussian: the paper's adaptive weight. Where y has no
     noise the middle is the pseudo-inverse.
 
-    One forward and one backward call a step, no backward call at the last.
+    One forward and one backward call a step, no backward call at the last. The pull does not depend on how long a step
+    is: more steps pull more.
+
+    (azula, and code of the paper's authors, add :math:`\alpha_s \alpha_t g`, also at the last step; deepinv adds
+    :math:`c_0 \sigma_t^2 / (\alpha_t r_t^2)\, g`, as a shift of the score, with c_0 of
+    :func:`~vipaint_pyro.priors.kernels.reverse_step`.)
 
     Args:
         num_steps: as published, 100.

@@ -32,7 +32,9 @@ class RePaintSampler(TravellingSampler):
 
     and now and then some levels up again, :math:`z_t \sim q(z_t | z_s)`, so that what is put into the hole is thought
     over with what surrounds it. (The released code blends before a step instead of after it, which leaves the last step
-    unblended; here the image holds what was seen.)
+    unblended; here the image holds what was seen. diffusers' pipeline goes up after the step *from* a time that the
+    published schedule goes up at, the last time from the image itself; azula's, of single steps up, takes also the last
+    step several times.)
 
     No gradient. With the published settings 2,410 network calls per sample.
 

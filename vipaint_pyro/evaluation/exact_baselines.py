@@ -1,0 +1,67 @@
+"""Samplers as rows of the laboratory's table: with which settings, and what each is told of y."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule
+from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.daps import DAPSSampler
+from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.mgps import MGPSSampler
+from vipaint_pyro.samplers.red_diff import REDDiffSampler
+from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+
+if TYPE_CHECKING:
+    from vipaint_pyro.evaluation.exact_methods import Lab
+
+__all__ = ["BASELINES", "baseline", "is_baseline", "seen_by"]
+
+
+def _vipaint(lab: Lab) -> Sampler:
+    """Two levels at the guides' highest and lowest ratio, and the baseline DPS below them."""
+    schedule = mcgdiff_schedule()
+    times = tuple(schedule.time_of_ratio(ratio) for ratio in (max(lab.ratios), min(lab.ratios)))
+    return VIPaintSampler(
+        timesteps=times, fit_steps=lab.fit_steps, refinement_steps=lab.steps, zeta=lab.dps_zeta, limit=False
+    )
+
+
+#: Samplers with the settings of the table; the others of the registry have their defaults. Modes lie 8 apart here, and
+#: not about [-1, 1]: steps that are lengths in x are longer. Chosen on the problems that are not reported.
+BASELINES: dict[str, Callable[[Lab], Sampler]] = {
+    "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
+    "daps": lambda lab: DAPSSampler(step_size=0.03),
+    "mgps": lambda lab: MGPSSampler(lr=1.0),
+    "vipaint": _vipaint,
+    "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
+    "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
+}
+
+#: Samplers that know of no noise behind a dense operator.
+NOISELESS = ("ddnm",)
+
+
+def is_baseline(name: str) -> bool:
+    """Whether a row is a sampler."""
+    return name in BASELINES or name in METHODS
+
+
+def baseline(name: str, lab: Lab) -> Sampler:
+    """The sampler of a row.
+
+    Raises:
+        ValueError: for a name there is none of.
+    """
+    return BASELINES[name](lab) if name in BASELINES else make_sampler(name)
+
+
+def seen_by(name: str, problems: Problems) -> Measurement:
+    """y and its true noise, which a sampler of :data:`NOISELESS` is not told of; not every other one asks for it."""
+    if name in NOISELESS:
+        return Measurement.of(problems.operator, problems.y)
+    return Measurement(problems.operator, Gaussian(problems.sigma), problems.y)
