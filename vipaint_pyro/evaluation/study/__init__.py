@@ -1,0 +1,1 @@
+"""Studies: methods compared on images under conditions."""
