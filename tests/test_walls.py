@@ -26,7 +26,8 @@ CHAIN = [
     {"guides"},
     {"inference"},
     {"samplers"},
-    {"pipelines", "evaluation"},
+    {"pipelines"},
+    {"evaluation"},
     {"cli"},
 ]
 #: Old names that saved folders and the first README use: they point into the house from outside.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
@@ -199,4 +200,5 @@ def guides() -> None:
         click.echo(f"  {name:{width}s} {known.summary}")
 
 
+main.add_command(evaluate)
 main.add_command(exact)

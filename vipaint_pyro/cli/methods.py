@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import Field, fields
+from dataclasses import fields
 
 from vipaint_pyro.cli.options import SETTINGS
 from vipaint_pyro.samplers.base import Sampler
-from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
+from vipaint_pyro.samplers.registry import NEEDS, make_sampler, method
+from vipaint_pyro.samplers.written import listed, written
 
 __all__ = ["described", "sampler_of"]
 
@@ -19,11 +19,12 @@ def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
         ValueError: for an unknown method, or an option that it does not have.
     """
     chosen = method(options["method"])
-    settings, more = {n: options[n] for n in SETTINGS if options[n] is not None}, _set(chosen, options["more"])
+    settings = {n: options[n] for n in SETTINGS if options[n] is not None}
+    more = written(chosen, options["more"], "--set ")
     for name in settings:
         if name not in chosen.open():
             said = f"the method {chosen.name!r} has no {_option(name)}: leave it out"
-            raise ValueError(f"{said}. Its settings (--set) are {_listed(chosen)}")
+            raise ValueError(f"{said}. Its settings (--set) are {listed(chosen)}")
         if name in more:
             raise ValueError(f"{_option(name)} and --set {name.replace('_', '-')} are the same: give one")
     settings |= more
@@ -39,11 +40,6 @@ def _option(name: str) -> str:
     return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
 
 
-def _listed(chosen: Method) -> str:
-    """The settings of a method as ``--set`` takes them."""
-    return ", ".join(sorted(name.strip("_").replace("_", "-") for name in chosen.open()))
-
-
 def _timesteps(prior, levels: str | None, settings: dict) -> tuple[int, ...]:
     from vipaint_pyro.guides.registry import recipe
     from vipaint_pyro.samplers import timesteps_for
@@ -52,37 +48,6 @@ def _timesteps(prior, levels: str | None, settings: dict) -> tuple[int, ...]:
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
     kind = recipe(settings.get("guide_name", "hierarchical"))
     return settings.get("timesteps") or timesteps_for(prior, int(levels or kind.levels or 4))
-
-
-def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
-    """``--set NAME=VALUE`` by the kind of each setting."""
-    known, found = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}, {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("-", "_")
-        name = f"{name}_" if f"{name}_" in known else name  # a word that Python keeps for itself
-        if not equals:
-            raise ValueError(f"--set takes NAME=VALUE, not {text!r}; {chosen.name} has {_listed(chosen)}")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0].replace('_', '-')}?" if near else ""
-            wrote = text.partition("=")[0].strip()
-            raise ValueError(f"{chosen.name} has no setting {wrote!r}.{hint} It has {_listed(chosen)}")
-        if name in found:
-            raise ValueError(f"--set {name.replace('_', '-')} is given twice: give one")
-        found[name] = _read(known[name], value.strip())
-    return found
-
-
-def _read(f: Field, text: str) -> object:
-    kind = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
-    switches = {"true": True, "false": False, "yes": True, "no": False}
-    try:
-        if kind is bool:
-            return switches[text.lower()]
-        return tuple(int(part) for part in text.split(",")) if kind is tuple else kind(text)
-    except (KeyError, ValueError):
-        raise ValueError(f"--set {f.name}={text}: {f.name} {f.metadata['kind'].text}") from None
 
 
 def described(name: str) -> list[str]:

@@ -11,7 +11,7 @@ import click
 from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 
-__all__ = ["run"]
+__all__ = ["check_device", "run"]
 
 
 @dataclass
@@ -184,7 +184,7 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
-    device = _device(options["device"])
+    device = check_device(options["device"])
     named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
     pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
     pipe.to(device)
@@ -195,7 +195,7 @@ def _pipeline(options: dict):
     return pipe
 
 
-def _device(name: str):
+def check_device(name: str):
     """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
     from textwrap import shorten
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from vipaint_pyro.evaluation.quality import Quality, join
 from vipaint_pyro.files import sweep, write_tensors, write_text
@@ -24,7 +24,7 @@ from vipaint_pyro.images import from_bytes, to_bytes
 from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint"]
+__all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint", "fingerprint_of"]
 
 # Quality's fields: lists with a value per image, and the means over images behind them.
 _PER_IMAGE, _MEANS = [f.name for f in fields(Quality)[:-2]], [f.name for f in fields(Quality)[-2:]]
@@ -32,10 +32,16 @@ _PER_IMAGE, _MEANS = [f.name for f in fields(Quality)[:-2]], [f.name for f in fi
 
 def fingerprint(prior: DiffusionPrior) -> str:
     """A short name of a prior's weights: results of other weights are other results."""
+    return fingerprint_of(prior.denoiser.network, prior.codec.network)
+
+
+def fingerprint_of(*networks: nn.Module | None) -> str:
+    """A short name of the weights of networks."""
     digest = hashlib.sha256()
-    for network in (prior.denoiser.network, prior.codec.network):
+    for network in networks:
         for name, value in unwrapped(network).state_dict().items() if network is not None else ():
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
     return digest.hexdigest()[:12]
 
 

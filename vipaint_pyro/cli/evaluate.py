@@ -1,0 +1,125 @@
+"""``vipaint evaluate``: methods compared on images whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli.evaluate_options import evaluate_options, with_preset
+from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+__all__ = ["evaluate"]
+
+
+@click.command()
+@evaluate_options
+def evaluate(**options) -> None:
+    """Compare methods on images whose truth is known, under masks or other measurements.
+
+    Every finished image, condition and method is one record in the folder --out. The same command goes on where an
+    ended one was; with more images, methods or conditions it adds to what is there.
+    """
+    with reporting():
+        options = with_preset(options)
+        plan = _plan(options)
+        from vipaint_pyro.cli.run import check_device
+        from vipaint_pyro.evaluation.study.job import versions
+        from vipaint_pyro.evaluation.study.records import StudyFolder
+        from vipaint_pyro.evaluation.study.study import Study
+        from vipaint_pyro.files import check_writable
+
+        check_device(plan.device)
+        folder = StudyFolder(options["out"])
+        check_writable(folder.path)
+        with one_line_warnings():
+            study = Study(plan)
+            if options["dry_run"]:
+                folder.check(plan, study.marks, versions())
+                _dry(study, folder, options["retry_failed"])
+                return
+            with folder.alone():
+                _compute(study, folder, options)
+
+
+def _compute(study, folder, options: dict) -> None:
+    from vipaint_pyro.evaluation.study.driver import missing, run_study
+    from vipaint_pyro.evaluation.study.job import versions
+
+    folder.sweep()
+    for other in folder.begin(study.plan, study.marks, versions()):
+        click.echo(f"Warning: the study was begun with another version: {other}", err=True)
+    todo, tally = missing(study, folder, options["retry_failed"])
+    if tally.done:
+        click.echo(f"{tally.done} of {tally.items} items are there")
+    try:
+        run_study(study, folder, todo, tally, click.echo, options["workers"])
+    except (KeyboardInterrupt, SystemExit) as ended:
+        done = f"{tally.done} of {tally.items} items"
+        click.echo(f"ended with {done} done: the same command goes on from there", err=True)
+        raise SystemExit(130 if isinstance(ended, KeyboardInterrupt) else ended.code) from None
+    click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}")
+    if tally.failed:
+        failed = f"{tally.failed} of {tally.items} items"
+        click.echo(f"{failed} failed, as their records say: --retry-failed does them again")
+        raise SystemExit(1)
+
+
+def _dry(study, folder, retry_failed: bool) -> None:
+    from vipaint_pyro.evaluation.study.driver import missing, span
+    from vipaint_pyro.evaluation.study.dry import cost
+
+    todo, tally = missing(study, folder, retry_failed)
+    click.echo(f"{tally.items} items, {tally.done} of them done, {len(todo)} to do")
+    if not todo:
+        return
+    found = cost(study, todo)
+    click.echo(f"{found.forward:,} forward and {found.backward:,} backward calls of the network")
+    click.echo(f"about {span(found.seconds)} of them by one worker, from {found.timed} calls that were timed; what is "
+               "computed beside them is not in it")  # fmt: skip
+
+
+def _plan(options: dict):
+    from vipaint_pyro.evaluation.study.plan import Plan
+    from vipaint_pyro.evaluation.study.specs import split_specs
+    from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+
+    prior = options["prior"]
+    if prior is None:
+        raise ValueError("no prior is given: --prior is a built-in name, a diffusers folder or a hub id")
+    data = options["data"] or (prior if prior in BUILT_IN else None)
+    if data is None:
+        raise ValueError(f"no data are given: --data says what {prior} is to be judged on")
+    conditions = _words(options["masks"]), _words(options["task"])
+    if not any(conditions):
+        raise ValueError("no condition is given: give --masks, --task, or both")
+    _check_kinds(*conditions)
+    kept = ("variant", "revision", "split", "resize", "first", "images", "samples", "labels", "guidance", "seed",
+            "lpips", "keep", "device", "dtype", "threads")  # fmt: skip
+    methods, settings = split_specs(options["methods"]), _settings(options["settings"])
+    named = {name: options[name] for name in kept}
+    return Plan(prior, data, methods, (*conditions[0], *conditions[1]), settings=settings, **named)
+
+
+def _check_kinds(masks: tuple[str, ...], tasks: tuple[str, ...]) -> None:
+    from vipaint_pyro.measurements.masks import MASKS
+    from vipaint_pyro.measurements.tasks import TASKS
+
+    for option, given, known in (("--masks", masks, MASKS), ("--task", tasks, TASKS)):
+        for name in given:
+            if name not in known:
+                raise ValueError(f"{option} has no {name!r}: it has {', '.join(known)}")
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",")) if text is not None else ()
+
+
+def _settings(path: Path | None) -> dict:
+    if path is None:
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"--settings {path} is no JSON: {error}") from error

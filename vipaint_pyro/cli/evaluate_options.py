@@ -1,0 +1,91 @@
+"""The options of ``vipaint evaluate``, and its presets: named sets of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from vipaint_pyro.cli.output import NamedPath
+
+__all__ = ["PRESETS", "evaluate_options", "with_preset"]
+
+#: What an option is where neither it nor a preset is given.
+DEFAULTS: dict[str, object] = {
+    "data": None, "split": "test", "methods": "vipaint-4,vipaint-2,dps", "masks": None, "task": None,
+    "images": 20, "first": 0, "samples": 5, "labels": "true", "guidance": 1.0, "seed": 0, "lpips": "alex",
+    "keep": "few", "workers": 1, "threads": 1, "device": "cpu", "dtype": "float32",
+}  # fmt: skip
+
+#: Named sets of values; what is given beside one replaces its value.
+PRESETS: dict[str, dict[str, object]] = {
+    "quick": {
+        "prior": "fashion-mnist", "methods": "vipaint-4,vipaint-2,dps,blended,red-diff", "masks": "rotated,random",
+        "images": 4, "samples": 2, "workers": 2,
+    },
+    "paper": {
+        "methods": "vipaint-4,vipaint-2,copaint-tt,copaint,repaint,dps,blended,red-diff,red-diff-v",
+        "masks": "rotated,random,small", "images": 100, "samples": 10,
+    },
+}  # fmt: skip
+
+
+def _options() -> list[Callable]:
+    def option(name: str, text: str, **how) -> Callable:
+        default = DEFAULTS.get(name.strip("-"))
+        return click.option(name, help=f"{text} Default: {default}." if default is not None else text, **how)
+
+    whole = click.IntRange(1)
+    return [
+        option("--preset", f"Values of options by name: {', '.join(PRESETS)}. What is given besides replaces them.",
+               type=click.Choice(list(PRESETS))),
+        option("--prior", "A built-in name, a diffusers folder or a hub id."),
+        option("--variant", "Of the prior's weights, like fp16."),
+        option("--revision", "Of a hub id: a branch, tag or commit."),
+        option("--data", "fashion-mnist, cartoon-faces, a folder (of pictures, or of Fashion-MNIST's files) or "
+                         "hf:NAME. Default: the prior's own, where it is built in."),
+        option("--split", "Of the data."),
+        click.option("--resize", is_flag=True, help="Crop and resize pictures that the prior does not take."),
+        option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels."),
+        option("--masks", "By commas: rotated, random, small, box."),
+        option("--task", "By commas: super-resolution, deblur, motion-deblur, colorization."),
+        option("--images", "How many.", type=whole),
+        option("--first", "The number of the first.", type=click.IntRange(0)),
+        option("--samples", "Per image, condition and method.", type=whole),
+        option("--labels", "What a sampler is told: true (the data's classes), none, or a file of prompts, one per "
+                           "line, the first for image 0."),
+        option("--guidance", "Classifier-free guidance weight.", type=float),
+        option("--seed", "Of everything random.", type=click.IntRange(0, 2**63 - 1)),
+        option("--lpips", "alex, vgg, or vgg:FILE of its weights."),
+        click.option("--settings", type=NamedPath(), help="JSON of chosen settings: {\"methods\": {name: {setting: "
+                     "value}}, \"conditions\": {condition: {name: {...}}}}."),
+        option("--keep", "Whose samples are kept: of the first 8 images, of all, of none.",
+               type=click.Choice(["few", "all", "none"])),
+        option("--workers", "Processes. The numbers do not depend on it.", type=whole),
+        option("--threads", "Of torch, per worker; the numbers' last digits depend on it.", type=whole),
+        option("--device", "cpu, cuda, cuda:1 ..."),
+        option("--dtype", "Precision of the networks.", type=click.Choice(["float32", "float16", "bfloat16"])),
+        click.option("--retry-failed", is_flag=True, help="Do items that failed again."),
+        click.option("--dry-run", is_flag=True, help="Say what it would cost, and compute nothing."),
+        click.option("--out", type=NamedPath(), default="vipaint-study", show_default=True,
+                     help="Where the study is kept, and goes on."),
+    ]  # fmt: skip
+
+
+def evaluate_options(command: Callable) -> Callable:
+    """All of the options."""
+    for option in reversed(_options()):
+        command = option(command)
+    return command
+
+
+def with_preset(options: Mapping[str, object]) -> dict[str, object]:
+    """The options, those that are not given taken from the preset, and then from the defaults.
+
+    Data that are not given are the prior's own where it is built in, whatever the preset says of the prior.
+    """
+    preset = PRESETS.get(options["preset"], {})
+    found = {k: v if v is not None else preset.get(k, DEFAULTS.get(k)) for k, v in options.items()}
+    if options["preset"] and options["masks"] is None and options["task"] is not None:
+        found["masks"] = None  # the conditions of the preset are replaced, not added to
+    return found

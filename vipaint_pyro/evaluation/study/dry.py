@@ -1,0 +1,147 @@
+"""What a study would cost, without computing it: calls counted on a stand-in for the network, time on a few of its own.
+
+How often a method calls the network follows from its settings, whatever the network says. (Where it does not, as in
+CoPaint, whose steps are halved until they descend, the count is that on the stand-in.) So the methods run as they are,
+on a network that costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vipaint_pyro.evaluation.study.job import Job
+from vipaint_pyro.evaluation.study.plan import Item
+from vipaint_pyro.evaluation.study.priors import conditioned
+from vipaint_pyro.evaluation.study.study import Study
+from vipaint_pyro.priors.codecs import Codec
+from vipaint_pyro.priors.denoisers import Denoiser
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+
+__all__ = ["Cost", "calls_of", "cost", "stand_in"]
+
+_TIMED = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of some items.
+
+    Attributes:
+        items: how many.
+        forward, backward: calls of the network, one per z.
+        seconds: of the network (and of the decoder, where there is one) by one worker.
+        timed: on how many calls that was measured.
+    """
+
+    items: int
+    forward: int
+    backward: int
+    seconds: float
+    timed: int
+
+
+class _Free(Denoiser):
+    """In a network's place: shrinks z, so that gradients pass and nothing overflows."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.device, self.dtype = device, dtype
+
+    def __call__(self, z: Tensor, t: Tensor, condition=None) -> Tensor:
+        return (z / (1 + z.square().mean((-3, -2, -1), keepdim=True))).clamp(-1, 1)
+
+
+class _FreeCodec(Codec):
+    """In an autoencoder's place: repeats and averages pixels."""
+
+    def __init__(self, codec: Codec, latent_channels: int) -> None:
+        self.factor, self.channels, self._latent = codec.factor, codec.channels, latent_channels
+
+    def encode(self, x: Tensor) -> Tensor:
+        z = nn.functional.avg_pool2d(x, self.factor).mean(1, keepdim=True)
+        return z.expand(-1, self._latent, -1, -1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        x = nn.functional.interpolate(z.mean(1, keepdim=True), scale_factor=float(self.factor))
+        return x.expand(-1, self.channels or self._latent, -1, -1).clamp(-1, 1)
+
+
+def stand_in(prior: DiffusionPrior) -> DiffusionPrior:
+    """The prior with networks that cost nothing in place of its own."""
+    new = copy(prior)
+    new.denoiser = _Free(prior.device, prior.dtype)
+    if prior.is_latent:
+        new.codec = _FreeCodec(prior.codec, prior.latent_shape[0])
+    return new
+
+
+def calls_of(job: Job) -> tuple[int, int]:
+    """Forward and backward calls of a job, all of its samples together, counted on the stand-in."""
+    prior = stand_in(conditioned(job.prior, job.label, job.prompt, job.guidance))
+    samples = job.sampler()(prior, job.measurement, job.num_samples, [torch.Generator().manual_seed(0)])
+    return sum(samples.calls.values()), sum(samples.backward.values())
+
+
+def cost(study: Study, todo: Sequence[Item]) -> Cost:
+    """What these items would take.
+
+    A method and condition is counted on its first image that can be read.
+    """
+    counts, first = Counter((i.method, i.condition) for i in todo), {}
+    for item in todo:
+        first.setdefault((item.method, item.condition), item)
+    forward = backward = 0
+    seconds = 0.0
+    one, both = 0.0, 0.0
+    for n, job in enumerate(study.jobs(first.values())):
+        if job.trouble is not None:
+            raise job.trouble
+        if n == 0:
+            one, both = _timed(job, study.plan.threads)
+        calls, back = calls_of(job)
+        number = counts[job.item.method, job.item.condition]
+        forward, backward = forward + number * calls, backward + number * back
+        seconds += number * (one * (calls - back) + both * back)
+    return Cost(len(todo), forward, backward, seconds, 2 * _TIMED * bool(todo))
+
+
+def _timed(job: Job, threads: int) -> tuple[float, float]:
+    """Seconds per z of a call alone, and of one with its decoding and the way back through both."""
+    prior, number = conditioned(job.prior, job.label, job.prompt, job.guidance), job.num_samples
+    seen, before = job.measurement.to(prior.device, prior.dtype), torch.get_num_threads()
+    z = torch.randn(number, 1, *prior.latent_shape, generator=torch.Generator().manual_seed(0), device="cpu")
+    z, t = z.to(prior.device, prior.dtype), prior.schedule.last // 2
+
+    def alone() -> None:
+        with torch.no_grad():
+            prior.denoise(z, t)
+
+    def there_and_back() -> None:
+        leaf = z.clone().requires_grad_()
+        seen.distance(prior.decode(prior.denoise(leaf, t))).sum().backward()
+
+    torch.set_num_threads(threads)
+    try:
+        with prior.frozen():
+            return tuple(_mean(call, prior.device) / number for call in (alone, there_and_back))
+    finally:
+        torch.set_num_threads(before)
+
+
+def _mean(call, device: torch.device) -> float:
+    """Seconds of a call: the first one, which prepares things, is left out."""
+    for n in range(_TIMED + 1):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if n == 1:
+            start = time.perf_counter()
+        call()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) / _TIMED

@@ -1,0 +1,210 @@
+"""One item as a piece of work that any process can do: self-contained, and without a file written."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+
+import torch
+from torch import Tensor
+
+from vipaint_pyro.evaluation.records import eight_bits
+from vipaint_pyro.evaluation.study.conditions import described, stream
+from vipaint_pyro.evaluation.study.memory import Peak
+from vipaint_pyro.evaluation.study.plan import Item
+from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
+from vipaint_pyro.evaluation.study.scores import score
+from vipaint_pyro.measurements.lpips import shared_lpips
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.registry import make_sampler
+
+__all__ = ["FAILURES", "Job", "Outcome", "compute", "failed", "lpips_of", "versions"]
+
+#: What may go wrong with one item while the others go on. (Faults of numbers and of memory are among them.)
+FAILURES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+_PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips")
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One item.
+
+    Attributes:
+        item: which.
+        truth: (1, C, H, W) in [-1, 1]; None where it could not be read.
+        measurement: of it; None where there is none.
+        prior: which prior.
+        weights: the fingerprint that its weights are to have.
+        method: a name of the registry.
+        settings: of the method, all that are given.
+        num_samples, seed: of the plan.
+        label, prompt, guidance: what the prior is told.
+        lpips: "alex", "vgg" or "vgg:FILE".
+        keep_samples: whether the samples come back.
+        trouble: why there is no truth or no measurement.
+    """
+
+    item: Item
+    truth: Tensor | None
+    measurement: Measurement | None
+    prior: PriorName
+    weights: str
+    method: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    num_samples: int = 1
+    seed: int = 0
+    label: int | None = None
+    prompt: str | None = None
+    guidance: float = 1.0
+    lpips: str = "alex"
+    keep_samples: bool = False
+    trouble: Exception | None = None
+
+    def sampler(self) -> Sampler:
+        """The method with its settings, not settled."""
+        return make_sampler(self.method, **self.settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of an item.
+
+    Attributes:
+        item: which.
+        record: as JSON has it.
+        samples: (S, C, H, W), uint8, or None.
+        features: (S, F), float32, or None.
+        wall: seconds that it took, scores and all, but for the loading of the networks.
+    """
+
+    item: Item
+    record: dict
+    samples: Tensor | None = None
+    features: Tensor | None = None
+    wall: float = 0.0
+
+
+def compute(job: Job) -> Outcome:
+    """Do an item; where it fails, the record says why.
+
+    Raises:
+        KeyboardInterrupt: where it was ended.
+    """
+    try:
+        return _computed(job)
+    except FAILURES as error:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return failed(job, error)
+
+
+def _computed(job: Job) -> Outcome:
+    if job.trouble is not None:
+        raise job.trouble
+    pipe, weights = load(job.prior)
+    if weights != job.weights:
+        raise ValueError(f"the weights of prior {job.prior.name} have changed: {job.weights} -> {weights}")
+    lpips = lpips_of(job.lpips)
+    began = time.perf_counter()
+    prior = conditioned(job.prior, job.label, job.prompt, job.guidance)
+    start, peak = time.perf_counter(), Peak(pipe.prior.device)
+    seen = job.measurement.to(prior.device, prior.dtype)
+    settled = job.sampler().settle(prior, seen)
+    settled.check_samples(job.num_samples)
+    generators = [stream(job.seed, job.item.image, "sampler")]
+    samples = settled.sample(prior, seen, job.num_samples, generators)
+    seconds, memory = time.perf_counter() - start, peak.mib()
+    images = samples.images.detach().float().cpu()
+    scores = _plain(score(images, job.truth, job.measurement, lpips))
+    record = _record(job, settled) | {"scores": scores, "calls": _calls(samples, job.num_samples)}
+    record |= {"seconds": seconds, "peak_memory_mib": memory, "error": None}
+    kept = eight_bits(images[:, 0]) if job.keep_samples else None
+    return Outcome(job.item, record, kept, wall=time.perf_counter() - began)
+
+
+def failed(job: Job, error: BaseException | str) -> Outcome:
+    """The outcome of an item that could not be done.
+
+    Args:
+        job: which.
+        error: what was raised, or what happened in words.
+    """
+    said = {"type": "Lost", "message": error} if isinstance(error, str) else {
+        "type": type(error).__name__, "message": str(error) or type(error).__name__
+    }  # fmt: skip
+    record = _record(job, None) | {"scores": None, "calls": None, "seconds": None, "peak_memory_mib": None}
+    return Outcome(job.item, record | {"error": said})
+
+
+def _record(job: Job, settled: Sampler | None) -> dict:
+    given = {"class": None, **job.settings} if settled is None else {"class": type(settled).__name__, **asdict(settled)}
+    return {
+        "item": asdict(job.item),
+        "settings": {
+            "sampler": json.loads(json.dumps(_finite(given))),
+            "num_samples": job.num_samples,
+            "seed": job.seed,
+            "label": job.label,
+            "prompt": job.prompt,
+            "guidance": job.guidance,
+            "prior": asdict(job.prior),
+            "condition": described(job.item.condition),
+        },
+        "versions": versions(),
+        "weights": job.weights,
+        "lpips_net": job.lpips.partition(":")[0],
+        "features": None,
+    }
+
+
+def _calls(samples: Samples, number: int) -> dict:
+    phases = {
+        phase: {"forward": calls / number, "backward": samples.backward.get(phase, 0) / number}
+        for phase, calls in samples.calls.items()
+    }
+    total = {k: sum(samples_of.values()) / number for k, samples_of in
+             (("forward", samples.calls), ("backward", samples.backward))}  # fmt: skip
+    return {**total, "phases": phases}
+
+
+def _plain(scores: dict) -> dict:
+    """The scores, all of them finite."""
+    for name, value in scores.items():
+        if any(v is not None and not math.isfinite(v) for v in (value if isinstance(value, list) else [value])):
+            raise ValueError(f"the score {name} is not finite")
+    return scores
+
+
+def _finite(value: object) -> object:
+    """Settings as JSON has them: numbers that are not finite as words."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def lpips_of(spec: str):
+    """The LPIPS network of "alex", "vgg" or "vgg:FILE", on the CPU.
+
+    Raises:
+        ValueError, FileNotFoundError, OSError: where there is none.
+    """
+    net, _, weights = spec.partition(":")
+    return shared_lpips(net, weights or None, torch.device("cpu"))
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """Of what numbers depend on."""
+    return {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()}

@@ -1,0 +1,116 @@
+"""Methods as a study writes them: NAME, NAME@CALLS, NAME:setting=value;setting=value."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vipaint_pyro.samplers.registry import METHODS, Method, method
+from vipaint_pyro.samplers.written import written
+from vipaint_pyro.wording import shown
+
+__all__ = ["Spec", "check_chosen", "chosen_for", "file_name", "known_method", "split_specs"]
+
+#: NAME, perhaps @CALLS, perhaps : and settings.
+_FORM = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(@(?P<calls>\d+))?(:(?P<settings>.+))?")
+_LEVELS = re.compile(r"vipaint-(\d+)")
+#: The longest name of a file that a spec becomes as it stands.
+_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A method as it is written, taken apart.
+
+    Attributes:
+        text: as written: the method's name in records and tables.
+        name: of :data:`~vipaint_pyro.samplers.METHODS`, or ``vipaint-K``.
+        calls: forward calls per sample that it is to make, or None.
+        settings: those written behind it.
+    """
+
+    text: str
+    name: str
+    calls: int | None
+    settings: Mapping[str, object]
+
+    @classmethod
+    def of(cls, text: str) -> Spec:
+        """Take a spec apart.
+
+        Raises:
+            ValueError: for one of another form, an unknown method, or a setting that it does not have.
+        """
+        found = _FORM.fullmatch(text)
+        if found is None:
+            raise ValueError(f"a method is NAME, NAME@CALLS or NAME:setting=value;setting=value, not {shown(text)}")
+        chosen, calls = known_method(found["name"]), found["calls"]
+        if calls is not None and int(calls) < 1:
+            raise ValueError(f"{text}: a number of calls is at least 1")
+        parts = found["settings"].split(";") if found["settings"] else []
+        settings = written(chosen, parts)
+        if "timesteps" in settings and _LEVELS.fullmatch(found["name"]):
+            raise ValueError(f"{text}: the timesteps say how many levels there are: write vipaint:timesteps=...")
+        return cls(text, found["name"], calls and int(calls), settings)
+
+    @property
+    def method(self) -> Method:
+        """The method of the registry."""
+        return known_method(self.name)
+
+    @property
+    def levels(self) -> int | None:
+        """K of vipaint-K."""
+        found = _LEVELS.fullmatch(self.name)
+        return found and int(found[1])
+
+
+def known_method(name: str) -> Method:
+    """The method of this name, ``vipaint-K`` being ``vipaint``; ValueError where there is none."""
+    if name not in METHODS and _LEVELS.fullmatch(name):
+        return method("vipaint")
+    return method(name)
+
+
+def split_specs(text: str) -> tuple[str, ...]:
+    """Specs divided by commas; a comma before a number is part of a setting: ``vipaint:timesteps=550,400``."""
+    return tuple(part.strip() for part in re.split(r",(?=\s*[A-Za-z])", text.strip()))
+
+
+def file_name(spec: str) -> str:
+    """A method's name without what file names had better not have; ``@`` stays."""
+    name = re.sub(r"[^\w.@+-]", "-", spec)
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}-{hashlib.sha256(spec.encode()).hexdigest()[:8]}"
+
+
+def check_chosen(settings: object) -> dict:
+    """Chosen settings, ``{"methods": {name: {setting: value}}, "conditions": {condition: {name: {...}}}}``, checked.
+
+    Raises:
+        ValueError: for another form, an unknown method, or a setting that it does not have.
+    """
+    form = '{"methods": {name: {setting: value}}, "conditions": {condition: {name: {setting: value}}}}'
+    if not isinstance(settings, Mapping) or not settings.keys() <= {"methods", "conditions"}:
+        raise ValueError(f"chosen settings are {form}, not {shown(settings)}")
+    conditions = settings.get("conditions", {})
+    tables = [settings.get("methods", {}), *(conditions.values() if isinstance(conditions, Mapping) else [None])]
+    for table in tables:
+        if not isinstance(table, Mapping) or not all(isinstance(v, Mapping) for v in table.values()):
+            raise ValueError(f"chosen settings are {form}, not {shown(settings)}")
+        for text, values in table.items():
+            chosen = Spec.of(text).method
+            unknown = [name for name in values if name not in chosen.open()]
+            if unknown:
+                raise ValueError(f"chosen settings: {text} has no setting {unknown[0]!r}")
+    return {"methods": dict(settings.get("methods", {})), "conditions": dict(conditions)}
+
+
+def chosen_for(settings: Mapping, spec: Spec, condition: str) -> dict[str, object]:
+    """What was chosen for a method under a condition: by its name, then by the whole spec; the condition's last."""
+    found: dict[str, object] = {}
+    for table in (settings.get("methods", {}), settings.get("conditions", {}).get(condition, {})):
+        for name in dict.fromkeys((spec.name, spec.text)):
+            found |= table.get(name, {})
+    return found

@@ -1,0 +1,143 @@
+"""A plan that is ready to be computed: prior and data loaded, every method settled, and from it the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from vipaint_pyro.evaluation.records import fingerprint_of
+from vipaint_pyro.evaluation.study.conditions import measured
+from vipaint_pyro.evaluation.study.job import FAILURES, Job, lpips_of
+from vipaint_pyro.evaluation.study.methods import settings_of
+from vipaint_pyro.evaluation.study.plan import Item, Plan
+from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
+from vipaint_pyro.evaluation.study.sources import make_source
+from vipaint_pyro.evaluation.study.specs import Spec
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.samplers.registry import make_sampler
+from vipaint_pyro.wording import counted
+
+__all__ = ["Study"]
+
+
+class Study:
+    """A plan, checked against its prior and its data before anything is computed.
+
+    Args:
+        plan: what is to be computed.
+
+    Attributes:
+        plan: the same.
+        prior: which prior.
+        source: the images.
+        marks: fingerprints of the weights, of the prior ("weights") and of LPIPS ("lpips_weights").
+        settings: of each method under each condition, (method, condition) -> all that are given.
+
+    Raises:
+        ValueError, OSError, ImportError: for what cannot be; methods that cannot do a condition are all named at once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.prior = PriorName(plan.prior, plan.variant, plan.revision, plan.device, plan.dtype)
+        self._pipe, weights = load(self.prior)
+        prior = self._pipe.prior
+        self.source = make_source(plan.data, plan.split, prior, plan.resize)
+        self.source.check(plan.numbers)
+        self._prompts = self._read_prompts()
+        self._check_labels()
+        self.marks = {"weights": weights, "lpips_weights": fingerprint_of(lpips_of(plan.lpips))}
+        self.settings = self._settled()
+
+    def label(self, image: int) -> int | None:
+        """The class that a sampler is told."""
+        told = self.plan.labels == "true" and self._pipe.prior.num_classes
+        return self.source.label(image) if told else None
+
+    def prompt(self, image: int) -> str | None:
+        """The text that a sampler is told."""
+        return None if self._prompts is None else self._prompts[image]
+
+    def jobs(self, items: Iterable[Item]) -> Iterator[Job]:
+        """The jobs of items; those of one image had better follow each other."""
+        last, truth, seen = None, None, {}
+        for item in items:
+            if item.image != last:
+                last, truth, seen = item.image, self._tried(lambda i=item.image: self.source.truth(i)[None]), {}
+            if item.condition not in seen:
+                seen[item.condition] = truth if isinstance(truth, Exception) else self._tried(
+                    lambda c=item.condition, i=item.image, x=truth: measured(c, x, self.plan.seed, i)
+                )  # fmt: skip
+            yield self._job(item, truth, seen[item.condition])
+
+    @staticmethod
+    def _tried(make):
+        """What is made, or the error in its place, which is then the item's."""
+        try:
+            return make()
+        except FAILURES as error:
+            return error
+
+    def _job(self, item: Item, truth: Tensor | Exception, seen: Measurement | Exception) -> Job:
+        plan, trouble = self.plan, seen if isinstance(seen, Exception) else None
+        return Job(
+            item,
+            None if trouble else truth,
+            None if trouble else seen,
+            self.prior,
+            self.marks["weights"],
+            Spec.of(item.method).method.name,
+            self.settings[item.method, item.condition],
+            num_samples=plan.samples,
+            seed=plan.seed,
+            label=self.label(item.image),
+            prompt=self.prompt(item.image),
+            guidance=plan.guidance,
+            lpips=plan.lpips,
+            keep_samples=plan.keeps(item.image),
+            trouble=trouble,
+        )
+
+    def _settled(self) -> dict[tuple[str, str], dict]:
+        """The settings of all methods under all conditions, once all of them have agreed to a first image."""
+        plan, found, refusals = self.plan, {}, {}
+        image, truth = plan.first, self.source.truth(plan.first)[None]
+        prior = conditioned(self.prior, self.label(image), self.prompt(image), plan.guidance)
+        for condition in plan.conditions:
+            seen = measured(condition, truth, plan.seed, image).to(prior.device, prior.dtype)
+            for method in plan.methods:
+                try:
+                    settings = settings_of(method, prior, plan.samples, plan.chosen(method, condition))
+                    settled = make_sampler(Spec.of(method).method.name, **settings).settle(prior, seen)
+                    settled.check_samples(plan.samples)
+                    found[method, condition] = settings
+                except (ValueError, TypeError) as error:
+                    refusals.setdefault((method, str(error)), []).append(condition)
+        if refusals:
+            raise ValueError("\n".join(f"{m} cannot do {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+        return found
+
+    def _read_prompts(self) -> list[str] | None:
+        plan, takes = self.plan, bool(self._pipe.prior.needs)
+        if plan.labels in ("true", "none"):
+            if takes and plan.labels == "true":
+                raise ValueError("labels is none or a file of prompts, since this prior takes text")
+            return None
+        if not takes:
+            raise ValueError(f"labels is true or none, since this prior takes no text, but is {plan.labels!r}")
+        lines = Path(plan.labels).read_text(encoding="utf-8").splitlines()
+        if len(lines) < plan.numbers.stop:
+            raise ValueError(f"{plan.labels} holds {counted(len(lines), 'prompt')}, one per line from image 0 on, but "
+                             f"the last image is {plan.numbers.stop - 1}")  # fmt: skip
+        return lines
+
+    def _check_labels(self) -> None:
+        plan = self.plan
+        labels = dict.fromkeys(map(self.label, plan.numbers))
+        told = plan.labels == "true" and self._pipe.prior.num_classes
+        if told and set(labels) == {None}:
+            raise ValueError("labels is none here: the data have no classes that the prior knows")
+        for label in labels if not self._pipe.prior.needs else ():
+            conditioned(self.prior, label, None, plan.guidance)
