@@ -16,6 +16,7 @@ NEEDS_DATA = {
     "11_perceptual_ablation.py",
     "12_restoration.py",
     "15_photon_counts.py",
+    "17_choose_settings.py",
     "priors/judge_fashion_mnist.py",
     "priors/train_fashion_mnist.py",
 }
@@ -36,6 +37,7 @@ EXAMPLES = {
     "14_memory.py": [],
     "15_photon_counts.py": ["--out", "counts.png"],
     "16_gaussian_errors.py": ["--out", "errors.md"],
+    "17_choose_settings.py": ["--out", "settings.json"],
     "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "priors/train_fashion_mnist.py": ["--out", "prior"],

@@ -64,6 +64,7 @@ class NoiseSchedule:
         self._alpha = torch.cat([alpha, alpha.new_ones(1)])
         self._sigma = torch.cat([sigma, sigma.new_zeros(1)])
         self.terminal_std = float(terminal_std)
+        self._log_ratios = self._sigma[:-1].log() - self._alpha[:-1].log()
 
     def __repr__(self) -> str:
         return f"NoiseSchedule(T={self.num_timesteps}, terminal_std={self.terminal_std:g})"
@@ -204,8 +205,7 @@ class NoiseSchedule:
         This carries a choice of noise levels from one schedule to another.
         """
         checked("ratio", ratio, number(above=0))
-        levels = -0.5 * self.log_snr(torch.arange(self.num_timesteps, device="cpu"))
-        return int((levels - torch.tensor(ratio, dtype=torch.float64, device="cpu").log()).abs().argmin())
+        return int((self._log_ratios - math.log(ratio)).abs().argmin())
 
     def check_timesteps(self, timesteps: Sequence[int]) -> tuple[int, ...]:
         """The posterior's timesteps T_e > ... > T_s as a tuple of ints.

@@ -110,10 +110,13 @@ class DAPSSampler(ChunkedSampler):
 
     def flow(self, run: Run, z: Tensor, t: int) -> Tensor:
         """The clean end of the probability flow from z_t, by Euler steps in rho: those of DDIM with eta = 0."""
-        schedule = run.prior.schedule
+        return flow(run.prior, z, self.flow_times(run.prior, t))
+
+    def flow_times(self, prior: DiffusionPrior, t: int) -> list[int]:
+        """The times of the flow from t to ``CLEAN``; fewer than ``ode_steps`` where those of a schedule coincide."""
+        schedule = prior.schedule
         grid = _seventh_roots(_ratio(schedule, t), min(0.01, _ratio(schedule, t)), self.ode_steps)
-        times = [t, *sorted({schedule.time_of_ratio(r) for r in grid[1:]} - {t}, reverse=True)]
-        return flow(run.prior, z, [*times, CLEAN])
+        return [t, *sorted({schedule.time_of_ratio(r) for r in grid[1:]} - {t}, reverse=True), CLEAN]
 
     def chain(self, run: Run, x_hat: Tensor, rho: float, h: float) -> Tensor:
         """Latents of the clean image after the chain from x_hat, all (*, N, C, H, W)."""

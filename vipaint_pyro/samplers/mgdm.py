@@ -98,8 +98,7 @@ class MGDMSampler(ChunkedSampler):
         """z_s and z_0 after the i-th step's sweeps; all (S, N, C, H, W)."""
         schedule = run.prior.schedule
         z_s = self._bridged(run, z0, CLEAN, s, t, z_t)
-        late = i >= 0.7 * self.num_steps
-        num_gradients = self.intense_gradients if late or i % 10 == 0 else self.num_gradients
+        late, num_gradients = self._late(i), self.gradients(i)
         lr = self.lr / 3 if i < 0.1 * self.num_steps else self.lr
         for _ in range(self.sweeps):
             tau = self._level(run, s, late)
@@ -111,6 +110,13 @@ class MGDMSampler(ChunkedSampler):
             z0 = self._denoised(run, z_tau, tau)
             z_s = self._bridged(run, z_tau, tau, s, t, z_t)
         return z_s, z0
+
+    def gradients(self, i: int) -> int:
+        """How many gradient steps a sweep of the i-th step takes."""
+        return self.intense_gradients if self._late(i) or i % 10 == 0 else self.num_gradients
+
+    def _late(self, i: int) -> bool:
+        return i >= 0.7 * self.num_steps
 
     def _level(self, run: Run, s: int, late: bool) -> Tensor:
         """tau of each image, (N,) on the CPU."""

@@ -94,7 +94,10 @@ class MGPSSampler(ReverseSampler):
 
     def gradients(self, prior: DiffusionPrior, t: int) -> int:
         """How many gradient steps the step from time t takes."""
-        left = self.left(prior, t)
+        return self.gradients_at(self.left(prior, t))
+
+    def gradients_at(self, left: int) -> int:
+        """The same of the step from where so many steps are left."""
         if left > self.num_steps - self.first_intense:
             return self.intense_gradients
         return self.intense_gradients if left > 20 and left % self.every_intense == 0 else self.num_gradients

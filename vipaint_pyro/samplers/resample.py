@@ -92,12 +92,18 @@ class ReSampleSampler(ReverseSampler):
             (gradient,) = torch.autograd.grad(misfit.sum(), z)
         z, z0 = z.detach(), z0.detach()
         z_s = self.ddim(run, z, z0, t, s) - self.pull * float(prior.schedule.alpha(t)) ** 2 * gradient
-        # Steps are counted from the bottom, as published: the upper third is left alone, and so is the last step.
-        if left % self.every or not 0 < left <= 2 * self.num_steps // 3:
+        if not self.resamples(left):
             return z_s, z0
         fresh = self._refreshed(run, z_s, s)
         consistent = self._on_pixels if left > self.num_steps // 3 else self._on_latents
         return self._resampled(run, consistent(run, fresh), z_s, t, s), z0
+
+    def resamples(self, left: int) -> bool:
+        """Whether the step after which so many are left is followed by a resampling.
+
+        Steps are counted from the bottom, as published: the upper third is left alone, and so is the last step.
+        """
+        return left % self.every == 0 and 0 < left <= 2 * self.num_steps // 3
 
     @torch.no_grad()
     def _refreshed(self, run: Run, z: Tensor, s: int) -> Tensor:

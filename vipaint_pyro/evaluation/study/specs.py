@@ -88,11 +88,13 @@ def file_name(spec: str) -> str:
 def check_chosen(settings: object) -> dict:
     """Chosen settings, ``{"methods": {name: {setting: value}}, "conditions": {condition: {name: {...}}}}``, checked.
 
+    A third entry, ``"search"``, is the record of how they were chosen, and left out.
+
     Raises:
         ValueError: for another form, an unknown method, or a setting that it does not have.
     """
     form = '{"methods": {name: {setting: value}}, "conditions": {condition: {name: {setting: value}}}}'
-    if not isinstance(settings, Mapping) or not settings.keys() <= {"methods", "conditions"}:
+    if not isinstance(settings, Mapping) or not settings.keys() <= {"methods", "conditions", "search"}:
         raise ValueError(f"chosen settings are {form}, not {shown(settings)}")
     conditions = settings.get("conditions", {})
     tables = [settings.get("methods", {}), *(conditions.values() if isinstance(conditions, Mapping) else [None])]
