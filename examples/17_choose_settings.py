@@ -1,7 +1,7 @@
 """Settings chosen for every method by the same small search, on training images.
 
-A method's grid (``vipaint_pyro/evaluation/study/candidates.py``) has at most nine candidates. All of them are tried on three
-images, the best three on all, at the same number of forward calls per sample, and the lowest mean LPIPS of the
+A method's grid (``vipaint_pyro/evaluation/study/candidates.py``) has at most nine candidates. All of them are tried on
+three images, the best three on all, at the same number of forward calls per sample, and the lowest mean LPIPS of the
 completed images is chosen. Records are kept per candidate and image: the same command goes on where an ended one was.
 The file is what ``vipaint evaluate --settings`` takes; beside it lies a table of all that was tried.
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vipaint_pyro.evaluation.study.driver import missing, run_study
 from vipaint_pyro.evaluation.study.candidates import candidates, grid_of
+from vipaint_pyro.evaluation.study.driver import missing, run_study
 from vipaint_pyro.evaluation.study.job import versions
 from vipaint_pyro.evaluation.study.plan import Item, Plan
 from vipaint_pyro.evaluation.study.priors import PriorName, load

@@ -73,8 +73,9 @@ def test_a_failing_image_is_recorded_and_stops_no_other(here):
     lines = result.output.splitlines()
     assert result.exit_code == 1
     assert lines[-2:] == [
-        "4 of 6 items are done, in out: open out/report.html", "2 of 6 items failed, as their records say: --retry-failed does them again"
-    ]  # fmt: skip
+        "4 of 6 items are done, in out: open out/report.html",
+        "2 of 6 items failed, as their records say: --retry-failed does them again",
+    ]
     assert "1.png" in (here / "out" / "report.html").read_text()
     record = json.loads((here / "out" / "records" / "rotated" / "dps-num_steps-3" / "00001.json").read_text())
     assert record["scores"] is None and "1.png" in record["error"]["message"]
