@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from vipaint_pyro.cli.exact import exact
+from vipaint_pyro.cli.figure import figure
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
@@ -200,3 +201,4 @@ def guides() -> None:
 
 
 main.add_command(exact)
+main.add_command(figure)
