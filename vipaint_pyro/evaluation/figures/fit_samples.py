@@ -20,8 +20,8 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     watch.expect(sum(until.expected() for until in runs))
     rows, numbers = [scene.given(0) for _ in range(plan.samples)], []
     for until in runs:
-        quality, x = scene.run(f"{until.steps} iterations", until, plan.samples, watch)
-        for row, sample in zip(rows, x[:, 0], strict=True):
+        quality, drawn = scene.run(f"{until.steps} iterations", until, plan.samples, watch)
+        for row, sample in zip(rows, drawn.images[:, 0], strict=True):
             row += tiles(sample[None])
         numbers.append({"iterations": until.steps, **quality_of(quality)})
     labels = ["truth", "observed", *map(str, plan.iterations)]

@@ -62,6 +62,8 @@ class Plan:
             _check_iterations(plan.iterations)
         for name in (*(plan.methods or ()), *([plan.baseline] if plan.baseline is not None else [])):
             method(name)
+        if plan.baseline == "vipaint":
+            raise ValueError("baseline is a method other than vipaint, which it is set against")
         for name in ("methods", "labels"):
             values = vars(plan)[name] or ()
             if name in given and not values:

@@ -46,7 +46,7 @@ class Figure:
 
 _PIXEL = ("vipaint", "dps", "blended", "repaint", "ddnm", "pigdm", "copaint", "daps", "red-diff", "red-diff-v")
 _LATENT = ("vipaint", "dps", "blended", "psld", "resample", "daps", "red-diff", "red-diff-v")
-_COURSE = (1, 10, 50, 100, 200)
+_COURSE = (1, 10, 50, 100)
 
 #: The figures by number.
 FIGURES: dict[int, Figure] = {
@@ -54,35 +54,35 @@ FIGURES: dict[int, Figure] = {
     for f in (
         Figure(
             2, "RED-diff, RED-diff-V and VIPaint from the same start, over the iterations", "courses",
-            Plan(samples=4, iterations=_COURSE), Plan(samples=16, iterations=(*_COURSE, 500, 1000)),
+            Plan(samples=4, iterations=_COURSE), Plan(samples=16, iterations=(*_COURSE, 250, 1000)),
         ),
         Figure(
             4, "samples every 50 iterations of the fit", "fit_samples",
-            Plan(samples=3, iterations=(1, 50, 100, 150, 200)),
+            Plan(samples=3, iterations=(1, 50, 100, 150)),
             Plan(samples=5, iterations=(1, 50, 100, 150, 200, 250, 300, 350, 400)),
         ),
         Figure(
             5, "methods by images, pixel prior", "methods_by_images",
-            Plan(images=3, methods=_PIXEL), Plan(images=8, methods=(*_PIXEL, "copaint-tt", "mgps", "mgdm")),
+            Plan(images=2, methods=_PIXEL), Plan(images=8, methods=(*_PIXEL, "copaint-tt", "mgps", "mgdm")),
             ("fashion-mnist",),
         ),
         Figure(
             6, "methods by images, latent prior", "methods_by_images",
-            Plan(images=2, methods=_LATENT, settings={"psld": {"num_steps": 400}}),
+            Plan(images=2, methods=_LATENT, settings={"psld": {"num_steps": 250}}),
             Plan(images=8, methods=(*_LATENT, "repaint", "copaint", "mgps", "mgdm")),
             ("cartoon-faces",),
         ),
         Figure(
             7, "five samples of VIPaint beside five of a baseline", "five_samples",
-            Plan(images=3, samples=5, baseline="dps"), Plan(images=8, samples=5, baseline="dps"),
+            Plan(images=2, samples=5, baseline="dps"), Plan(images=8, samples=5, baseline="dps"),
         ),
         Figure(
             9, "with and without LPIPS", "perceptual_term",
-            Plan(images=4, samples=2), Plan(images=32, samples=5),
+            Plan(images=3, samples=2), Plan(images=32, samples=5),
         ),
         Figure(
             10, "LPIPS against time and calls, VIPaint-2 and VIPaint-4", "lpips_by_cost",
-            Plan(images=3, samples=2, iterations=(5, 10, 25, 50, 100)),
+            Plan(images=3, samples=2, iterations=(5, 25, 50, 100)),
             Plan(images=32, samples=5, iterations=(5, 10, 25, 50, 100, 200, 400)),
         ),
         Figure(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import PIL.Image
-import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.benchmarks import completion, pictures
@@ -20,7 +19,7 @@ from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.plots import observed_picture
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.wording import counted
 
@@ -67,8 +66,8 @@ class Scene:
         """
         return make_sampler(name, **settings).settle(self._conditioned(), self.measurement)
 
-    def run(self, name: str, sampler: Callable, samples: int, watch: Watch) -> tuple[Quality, Tensor]:
-        """A sampler's quality on the images, and its samples (S, N, C, H, W), not clipped.
+    def run(self, name: str, sampler: Callable, samples: int, watch: Watch) -> tuple[Quality, Samples]:
+        """A sampler's quality on the images, and what it gave.
 
         Args:
             name: for the progress line.
@@ -76,23 +75,25 @@ class Scene:
             samples: S of each image.
             watch: is told of the steps.
         """
-        on_step = watch.of(name)
+        on_step, drawn = watch.of(name), []
 
         def watched(prior, measurement, num_samples, generators):
-            return sampler(prior, measurement, num_samples, generators, on_step)
+            drawn.append(sampler(prior, measurement, num_samples, generators, on_step))
+            return drawn[0]
 
         seed = self.seed + self.first
-        return evaluate(watched, self.prior, self.truth, self.measurement, self.labels, samples, seed)
+        quality, _ = evaluate(watched, self.prior, self.truth, self.measurement, self.labels, samples, seed)
+        return quality, drawn[0]
 
     def run_all(
         self, samplers: dict[str, Sampler], samples: int, watch: Watch
     ) -> tuple[dict[str, Quality], dict[str, Tensor]]:
-        """The same of several, by name."""
+        """The qualities of several, and their samples (S, N, C, H, W), not clipped, both by name."""
         for sampler in samplers.values():
             sampler.check_samples(samples)
             watch.expect(steps_of(sampler, samples))
         done = {name: self.run(name, sampler, samples, watch) for name, sampler in samplers.items()}
-        return {name: quality for name, (quality, _) in done.items()}, {name: x for name, (_, x) in done.items()}
+        return {name: quality for name, (quality, _) in done.items()}, {name: s.images for name, (_, s) in done.items()}
 
     def given(self, i: int) -> list[PIL.Image.Image]:
         """The truth of image i, and what is seen of it."""
@@ -106,7 +107,7 @@ class Scene:
 
 def tiles(x: Tensor) -> list[PIL.Image.Image]:
     """Images (N, C, H, W), about [-1, 1], as pictures."""
-    return to_output(from_model(x), "pil")
+    return to_output(from_model(x.detach().cpu()), "pil")
 
 
 def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: str | Path) -> Scene:

@@ -55,6 +55,8 @@ class Until:
             return fitted
         draws = [torch.Generator().manual_seed(_DRAWS + g.initial_seed()) for g in generators]
         drawn = self.sampler.from_guide(fitted.guide)(prior, measurement, num_samples, draws, on_step)
-        kept = {"calls": fitted.calls, "seconds": fitted.seconds}
-        both = {name: {"fit": phases["fit"], **vars(drawn)[name]} for name, phases in kept.items()}
-        return replace(drawn, fit=fitted.fit, **both)
+        # The ended run's draws cost what these do; they are counted there, since the guide asks the prior it was
+        # fitted with.
+        calls = {"fit": fitted.calls["fit"], "refinement": fitted.calls["refinement"] + drawn.calls["refinement"]}
+        seconds = {"fit": fitted.seconds["fit"], **drawn.seconds}
+        return replace(drawn, fit=fitted.fit, calls=calls, seconds=seconds)
