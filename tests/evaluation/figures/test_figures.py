@@ -26,8 +26,9 @@ def scene(network_prior):
 def drawn(number, scene, tmp_path) -> tuple[Drawing, dict]:
     """A figure, and what its file says."""
     plan = plan_of(number)
-    with Watch(quiet=True) as watch:
+    with Watch() as watch:
         drawing = FIGURES[number].draw(scene, plan, watch)
+        assert watch._bar.n == watch._bar.total  # all steps, and no others, were foreseen
     write(tmp_path / "figure.png", drawing, facts_of(FIGURES[number], scene, plan, {"command": "vipaint figure"}))
     return drawing, json.loads((tmp_path / "figure.json").read_text())
 

@@ -21,7 +21,6 @@ from vipaint_pyro.plots import observed_picture
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.registry import make_sampler
-from vipaint_pyro.wording import counted
 
 __all__ = ["Scene", "scene_of", "tiles"]
 
@@ -128,16 +127,13 @@ def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: s
         ImportError: where what draws the faces is.
     """
     stop = first + images
-    try:
-        with tempfile.TemporaryDirectory() as cache:
-            if masks == "upper half":
-                truth, labels = pictures(prior, "test", stop, data, Path(cache))
-                operator = Inpainting(rotated_window(tuple(truth.shape[-2:]), angle=180).expand(stop, -1, -1, -1))
-                seen = Measurement.of(operator, operator(truth))
-            else:
-                benchmark = completion(prior, masks, stop, True, "test", data, Path(cache))
-                truth, labels, seen = benchmark.truth, benchmark.labels, benchmark.measurement
-    except ValueError as error:
-        raise ValueError(f"first {first} and {counted(images, 'image')} after it: {error}") from error
+    with tempfile.TemporaryDirectory() as cache:
+        if masks == "upper half":
+            truth, labels = pictures(prior, "test", stop, data, Path(cache))
+            operator = Inpainting(rotated_window(tuple(truth.shape[-2:]), angle=180).expand(stop, -1, -1, -1))
+            seen = Measurement.of(operator, operator(truth))
+        else:
+            benchmark = completion(prior, masks, stop, True, "test", data, Path(cache))
+            truth, labels, seen = benchmark.truth, benchmark.labels, benchmark.measurement
     loaded = DiffusionPrior.from_pretrained(prior)
     return Scene(loaded, truth[first:], seen.part(first, stop), list(labels[first:]), first, seed)

@@ -18,7 +18,7 @@ class Watch:
     def __init__(self, quiet: bool = False) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(disable=quiet, unit="step", leave=False, dynamic_ncols=True)
+        self._bar = tqdm(disable=quiet, unit="step", leave=False, dynamic_ncols=True, mininterval=0.5)
 
     def expect(self, steps: int) -> None:
         """So many steps are to come, more than were said before."""
