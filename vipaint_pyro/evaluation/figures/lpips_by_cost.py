@@ -11,6 +11,7 @@ from vipaint_pyro.evaluation.figures.reported import described_all, means, quali
 from vipaint_pyro.evaluation.figures.scene import Scene
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.samplers import timesteps_for
+from vipaint_pyro.wording import counted
 
 __all__ = ["draw"]
 
@@ -40,6 +41,7 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
 
 def _figure(numbers: dict[str, list[dict]], images: int):
     from matplotlib.figure import Figure  # no pyplot: no global state, no window
+    from matplotlib.ticker import FormatStrFormatter
 
     figure = Figure(figsize=(9, 3.8), layout="constrained", dpi=110)
     for axes, (cost, label) in zip(figure.subplots(1, 2, sharey=True), _AXES.items(), strict=True):
@@ -50,6 +52,10 @@ def _figure(numbers: dict[str, list[dict]], images: int):
             for p, a, b in zip(points, x, y, strict=True):
                 axes.annotate(str(p["iterations"]), (a, b), xytext=(4, 5), textcoords="offset points", fontsize=7)
         axes.set(xlabel=label, xscale="log")
-    figure.axes[0].set_ylabel(f"LPIPS, mean over {images}")
+        axes.margins(x=0.12, y=0.1)
+        for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            which(FormatStrFormatter("%g"))
+        axes.tick_params(which="both", labelsize=8, pad=4)
+    figure.axes[0].set_ylabel(f"LPIPS, mean over {counted(images, 'image')}")
     figure.axes[0].legend(fontsize=8, title="at a point: iterations", title_fontsize=8)
     return figure
