@@ -25,9 +25,9 @@ def evaluate(**options) -> None:
         options = with_preset(options)
         plan = _plan(options)
         from vipaint_pyro.cli.run import check_device
-        from vipaint_pyro.evaluation.study.recorded import versions
         from vipaint_pyro.evaluation.study.records import StudyFolder
         from vipaint_pyro.evaluation.study.study import Study
+        from vipaint_pyro.evaluation.versions import versions
         from vipaint_pyro.files import check_writable
 
         check_device(plan.device)
@@ -45,8 +45,8 @@ def evaluate(**options) -> None:
 
 def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
-    from vipaint_pyro.evaluation.study.recorded import versions
     from vipaint_pyro.evaluation.study.report import check_own, write_report
+    from vipaint_pyro.evaluation.versions import versions
 
     check_own(folder.path)
     folder.sweep()

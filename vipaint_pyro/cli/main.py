@@ -11,6 +11,7 @@ import click
 
 from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
+from vipaint_pyro.cli.figure import figure
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.report import report
@@ -204,3 +205,4 @@ def guides() -> None:
 main.add_command(evaluate)
 main.add_command(exact)
 main.add_command(report)
+main.add_command(figure)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing, write_tensors
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
@@ -22,8 +21,6 @@ from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["Run", "write_run"]
-
-_PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips", "pillow")
 
 
 @dataclass
@@ -139,6 +136,6 @@ def _facts(run: Run, count: int, white: float) -> dict:
         "correction": run.output.samples.diagnostics,
         "bound_terms_nats_per_dim": {names[n]: [float(v) for v in merged[n]] for n in merged},
         "std_white": white,
-        "versions": {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()},
+        "versions": versions(),
         "device": str(run.output.samples.images.device),
     }

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from dataclasses import asdict
-from functools import lru_cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.study.conditions import described
+from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.samplers.base import Sampler, Samples
 
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.study.job import Job
 
-__all__ = ["asked", "calls_made", "finite", "versions"]
-
-_PACKAGES = ("vipaint-pyro", "torch", "pyro-ppl", "diffusers", "lpips")
+__all__ = ["asked", "calls_made", "finite"]
 
 
 def asked(job: Job, settled: Sampler | None) -> dict:
@@ -69,9 +65,3 @@ def _as_json(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_as_json(v) for v in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@lru_cache(maxsize=1)
-def versions() -> dict[str, str]:
-    """Of what numbers depend on."""
-    return {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()}

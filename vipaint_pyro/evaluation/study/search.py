@@ -9,11 +9,11 @@ from pathlib import Path
 
 from vipaint_pyro.evaluation.study.candidates import candidates, grid_of
 from vipaint_pyro.evaluation.study.driver import missing, run_study
-from vipaint_pyro.evaluation.study.job import versions
 from vipaint_pyro.evaluation.study.plan import Item, Plan
 from vipaint_pyro.evaluation.study.priors import PriorName, load
 from vipaint_pyro.evaluation.study.records import StudyFolder
 from vipaint_pyro.evaluation.study.study import Study
+from vipaint_pyro.evaluation.versions import versions
 
 __all__ = ["Tried", "is_latent", "search", "table"]
 

@@ -1,0 +1,120 @@
+"""``vipaint figure``: the paper's figures, drawn again on the built-in priors."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+__all__ = ["figure"]
+
+# Those of a plan, which not every figure has a use for.
+_OF_THE_PLAN = ("images", "samples", "iterations", "methods", "baseline", "labels")
+
+
+def _list(context, _, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
+    try:
+        return None if value is None else tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no comma-separated list of whole numbers, like 1,50,100") from None
+
+
+@click.command()
+@click.argument("number", type=int, required=False)
+@click.option("--list", "listed", is_flag=True, help="List the figures, and the options that each has.")
+@click.option("--out", type=NamedPath(), help="The picture, NAME.png or NAME.pdf; NAME.json is written beside it.")
+@click.option("--prior", type=click.Choice(["fashion-mnist", "cartoon-faces"]), help="Default: by the figure.")
+@click.option("--full", is_flag=True, help="As large as the paper's, nearly: hours on one core.")
+@click.option("--images", type=int, help="How many test images.")
+@click.option("--samples", type=int, help="Of each image.")
+@click.option("--iterations", callback=_whole, metavar="K,K,...", help="Of fits.")
+@click.option("--methods", callback=_list, metavar="NAME,NAME,...", help="The columns; vipaint methods lists them.")
+@click.option("--baseline", help="What VIPaint is set against.")
+@click.option("--labels", callback=_list, metavar="LABEL,LABEL,...", help="By number or name.")
+@click.option(
+    "--first", type=click.IntRange(0), default=200, show_default=True,
+    help="Number of the first test image. No setting was chosen on any from 200 on.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the methods' noise.")
+@click.option("--data", type=NamedPath(), help="Folder of Fashion-MNIST. Default: where Debian's package puts it.")
+@click.option("--overwrite", is_flag=True, help="Replace the picture and the numbers that are there.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+@click.pass_context
+def figure(context: click.Context, number: int | None, listed: bool, **options) -> None:
+    """Draw figure NUMBER of the paper (arXiv:2411.18929) again, on a built-in prior.
+
+    Writes the picture, and beside it as .json every number of it, with settings, seeds, versions and this command.
+    Takes up to five minutes on one core with the figure's usual prior.
+    """
+    with reporting():
+        if listed != (number is None):
+            raise ValueError("give either the NUMBER of a figure, or --list")
+        if listed:
+            _listed()
+        else:
+            _drawn(number, options, _command(context))
+
+
+def _listed() -> None:
+    from vipaint_pyro.evaluation.figures.registry import FIGURES
+
+    for known in FIGURES.values():
+        click.echo(f"  {known.number:<3d} {known.title} ({' or '.join(known.priors)})")
+        click.echo(f"  {'':3s} {', '.join(f'--{name}' for name in known.quick.options())}")
+
+
+def _command(context: click.Context) -> str:
+    """The command as it was given; options in the order of the help."""
+    words = ["vipaint", "figure"]
+    for parameter in context.command.params:
+        if context.get_parameter_source(parameter.name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[parameter.name]
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        name = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
+        words += name if isinstance(value, bool) else [*name, text]
+    return shlex.join(words)
+
+
+def _drawn(number: int, options: dict, command: str) -> None:
+    from vipaint_pyro.evaluation.figures.drawing import check_names
+    from vipaint_pyro.evaluation.figures.registry import figure as known_figure
+
+    known = known_figure(number)
+    if options["out"] is None:
+        raise ValueError("out is missing: name the picture, --out NAME.png or NAME.pdf")
+    prior = options["prior"] or known.priors[0]
+    if prior not in known.priors:
+        raise ValueError(f"figure {number} is of {' or '.join(known.priors)}, not of {prior}: {known.title}")
+    given = {name: options[name] for name in _OF_THE_PLAN if options[name] is not None}
+    if "labels" in given:
+        given["labels"] = tuple(int(label) if label.isdecimal() else label for label in given["labels"])
+    plan = (known.full if options["full"] else known.quick).asked(**given)
+    check_names(options["out"], options["overwrite"])
+
+    from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
+    from vipaint_pyro.evaluation.figures.record import facts_of
+    from vipaint_pyro.evaluation.figures.scene import scene_of
+    from vipaint_pyro.evaluation.figures.watch import Watch
+
+    data = options["data"] or FASHION_MNIST_FOLDER
+    scene = scene_of(prior, known.masks, plan.images or 1, options["first"], options["seed"], data)
+    with one_line_warnings(), Watch(options["quiet"]) as watch:
+        drawing = known.draw(scene, plan, watch)
+    _written(options["out"], drawing, facts_of(known, scene, plan, {"prior": prior, "command": command}))
+
+
+def _written(out: Path, drawing, facts: dict) -> None:
+    from vipaint_pyro.evaluation.figures.drawing import numbers_beside, write
+
+    write(out, drawing, facts)
+    click.echo(f"wrote {out} and {numbers_beside(out)}")
