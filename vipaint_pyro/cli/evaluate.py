@@ -57,12 +57,12 @@ def _compute(study, folder, options: dict) -> None:
         click.echo(f"{tally.done} of {tally.items} items are there")
     try:
         run_study(study, folder, todo, tally, click.echo, options["workers"])
+        text = write_report(folder.path)
     except (KeyboardInterrupt, SystemExit) as ended:
         done = f"{tally.done} of {tally.items} items"
         click.echo(f"ended with {done} done: the same command goes on from there", err=True)
         raise SystemExit(130 if isinstance(ended, KeyboardInterrupt) else ended.code) from None
-    if tally.done or tally.failed:
-        click.echo(write_report(folder.path))
+    click.echo("\n" + text.split("## ")[1])  # the first score; all others are in the report
     click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}: open {folder.path / 'report.html'}")
     if tally.failed:
         failed = f"{tally.failed} of {tally.items} items"
