@@ -62,7 +62,8 @@ def _compute(study, folder, options: dict) -> None:
         done = f"{tally.done} of {tally.items} items"
         click.echo(f"ended with {done} done: the same command goes on from there", err=True)
         raise SystemExit(130 if isinstance(ended, KeyboardInterrupt) else ended.code) from None
-    click.echo("\n" + text.split("## ")[1])  # the first score; all others are in the report
+    for first in text.split("## ")[1:2]:  # of the scores; where all has failed there is none
+        click.echo(f"\n{first}")
     click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}: open {folder.path / 'report.html'}")
     if tally.failed:
         failed = f"{tally.failed} of {tally.items} items"
