@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from vipaint_pyro.cli.exact import exact
+from vipaint_pyro.cli.group import OneLineGroup
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
@@ -21,7 +22,7 @@ __all__ = ["main"]
 TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vipaint-pyro")
 @click.pass_context
 def main(context: click.Context) -> None:

@@ -109,6 +109,8 @@ def run(
                 facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
         except Fault as error:
             ended, facts["to_the_truth"] = ended or error, None
+        except KeyboardInterrupt:
+            ended, facts["to_the_truth"] = Stopped(), None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     try:
         out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
@@ -116,7 +118,10 @@ def run(
         raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
     if ended is not None:
-        click.echo(f"Warning: kept are {len(output.images)} of {options['samples']} samples", err=True)
+        kept = f"kept are {len(output.images)} of {options['samples']} samples"
+        if isinstance(ended, Stopped):
+            raise Stopped(f"{kept}, in {out}") from ended
+        click.echo(f"Warning: {kept}", err=True)
         raise ended
 
 
