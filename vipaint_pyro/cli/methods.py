@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import Field, fields
 
 from vipaint_pyro.cli.options import SETTINGS
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
+from vipaint_pyro.wording import did_you_mean
 
-__all__ = ["described", "sampler_of"]
+__all__ = ["described", "sampler_of", "settings_of"]
 
 
-def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
-    """The method's name, the sampler that the options ask for, and its settings.
+def settings_of(options: dict) -> dict[str, object]:
+    """The settings that the options give, by their own names and by ``--set``; nothing of a prior is asked.
 
     Raises:
         ValueError: for an unknown method, or an option that it does not have.
@@ -26,12 +26,28 @@ def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
             raise ValueError(f"{said}. Its settings (--set) are {_listed(chosen)}")
         if name in more:
             raise ValueError(f"{_option(name)} and --set {name.replace('_', '-')} are the same: give one")
-    settings |= more
-    if chosen.name == "vipaint":
-        settings["timesteps"] = _timesteps(prior, options["levels"], settings)
-    elif options["levels"]:
+    if options["levels"] and chosen.name != "vipaint":
         raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
-    return chosen.name, make_sampler(chosen.name, **settings), settings
+    settings |= more
+    if options["levels"] and settings.get("timesteps"):
+        raise ValueError("--timesteps say how many levels there are: leave --levels out")
+    return settings
+
+
+def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
+    """The sampler that the options ask for, and its settings: those of :func:`settings_of`, and what a prior settles.
+
+    Raises:
+        ValueError: for settings that cannot be.
+    """
+    from vipaint_pyro.guides.registry import recipe
+    from vipaint_pyro.samplers import timesteps_for
+
+    name = options["method"]
+    if name == "vipaint" and not settings.get("timesteps"):
+        kind = recipe(settings.get("guide_name", "hierarchical"))
+        settings = {**settings, "timesteps": timesteps_for(prior, int(options["levels"] or kind.levels or 4))}
+    return make_sampler(name, **settings), settings
 
 
 def _option(name: str) -> str:
@@ -41,17 +57,12 @@ def _option(name: str) -> str:
 
 def _listed(chosen: Method) -> str:
     """The settings of a method as ``--set`` takes them."""
-    return ", ".join(sorted(name.strip("_").replace("_", "-") for name in chosen.open()))
+    return ", ".join(sorted(map(_written, chosen.open())))
 
 
-def _timesteps(prior, levels: str | None, settings: dict) -> tuple[int, ...]:
-    from vipaint_pyro.guides.registry import recipe
-    from vipaint_pyro.samplers import timesteps_for
-
-    if settings.get("timesteps") and levels:
-        raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    kind = recipe(settings.get("guide_name", "hierarchical"))
-    return settings.get("timesteps") or timesteps_for(prior, int(levels or kind.levels or 4))
+def _written(name: str) -> str:
+    """A setting as ``--set`` takes it."""
+    return name.strip("_").replace("_", "-")
 
 
 def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
@@ -64,10 +75,9 @@ def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
         if not equals:
             raise ValueError(f"--set takes NAME=VALUE, not {text!r}; {chosen.name} has {_listed(chosen)}")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0].replace('_', '-')}?" if near else ""
             wrote = text.partition("=")[0].strip()
-            raise ValueError(f"{chosen.name} has no setting {wrote!r}.{hint} It has {_listed(chosen)}")
+            hint = did_you_mean(wrote, map(_written, known))
+            raise ValueError(f"{chosen.name} has no setting {wrote!r}. {hint}It has {_listed(chosen)}")
         if name in found:
             raise ValueError(f"--set {name.replace('_', '-')} is given twice: give one")
         found[name] = _read(known[name], value.strip())
@@ -75,7 +85,7 @@ def _set(chosen: Method, given: tuple[str, ...]) -> dict[str, object]:
 
 
 def _read(f: Field, text: str) -> object:
-    kind = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
+    kind = f.metadata["kind"].type
     switches = {"true": True, "false": False, "yes": True, "no": False}
     try:
         if kind is bool:
@@ -95,6 +105,5 @@ def described(name: str) -> list[str]:
     for f in fields(chosen.kind):
         if f.name in chosen.open():
             default = f.metadata.get("stands_for") or f.default
-            name = f.name.strip("_").replace("_", "-")
-            lines.append(f"  {name:24s} {f.metadata.get('text', '')} Default: {default}.")
+            lines.append(f"  {_written(f.name):24s} {f.metadata.get('text', '')} Default: {default}.")
     return lines
