@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vipaint_pyro.priors.pretrained.configs import FAILURES
 from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
-from vipaint_pyro.priors.pretrained.index import class_in_index, read_index
+from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS, class_in_index, read_index
 from vipaint_pyro.priors.pretrained.loading import (
     HUB_OPTIONS,
     check_safe,
@@ -17,7 +17,6 @@ from vipaint_pyro.priors.pretrained.loading import (
     load_scheduler,
     quiet_loading,
 )
-from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS
 
 __all__ = ["load_pipeline"]
 
