@@ -2,7 +2,6 @@ r"""Guides by name, so that a table of them is a loop over words."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.wording import counted, shown
+from vipaint_pyro.wording import counted, did_you_mean, shown
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -93,10 +92,7 @@ def recipe(name: str) -> Recipe:
         )
     if name in NO_AUTO_GUIDES:
         raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
-    by_lower = {known.lower(): known for known in GUIDES}
-    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), by_lower, n=1)
-    hint = f"Did you mean {by_lower[near[0]]!r}? " if near else ""
-    raise ValueError(f"no guide is called {name!r}. {hint}There are {', '.join(GUIDES)}")
+    raise ValueError(f"no guide is called {name!r}. {did_you_mean(name, GUIDES)}There are {', '.join(GUIDES)}")
 
 
 def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide:

@@ -16,6 +16,7 @@ from vipaint_pyro.images import (
     from_model,
     to_bytes,
     to_model,
+    to_numbers,
     to_observed,
     to_output,
     to_unit,
@@ -132,6 +133,10 @@ BAD_IMAGES = [
     ),
     (lambda: to_observed(GREY // 255 + np.eye(3, 4, dtype=np.uint8), 1, (3, 4)), ValueError, "255 in 8 bits"),
     (lambda: to_observed(None, 1, (3, 4)), TypeError, "mask cannot be used"),
+    (lambda: to_numbers(torch.ones(1, 3, 4) * 1j, (1, 3, 4), "it takes"), ValueError, "real numbers.*complex64"),
+    (lambda: to_numbers(np.ones((3, 4)) * 1j, (1, 3, 4), "it takes"), ValueError, "real numbers.*complex128"),
+    (lambda: to_numbers(torch.ones(1, 3, 4).to_sparse(), (1, 3, 4), "it takes"), ValueError, "to_dense"),
+    (lambda: to_numbers(torch.ones(1, 3, 4, device="meta"), (1, 3, 4), "it takes"), ValueError, "no values"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vipaint_pyro.wording import counted
+from vipaint_pyro.wording import counted, did_you_mean
 
 
 @pytest.mark.parametrize(
@@ -12,3 +12,13 @@ from vipaint_pyro.wording import counted
 )  # fmt: skip
 def test_one_of_them_and_more(number, noun, said):
     assert counted(number, noun) == said
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [("dsp", "Did you mean 'dps'? "), ("RED_Dif", "Did you mean 'red-diff'? "),
+     ("AUTONORMAL", "Did you mean 'AutoNormal'? "),
+     ("num-step", "Did you mean 'num_steps'? "), ("zzz", ""), ("", "")],
+)  # fmt: skip
+def test_the_nearest_name_as_it_is_written(name, said):
+    assert did_you_mean(name, ("dps", "red-diff", "AutoNormal", "num_steps")) == said

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.reading import ALPHA, GREY_FIRST, InColour, one_to_unit, opaque_and_mask, read_image
+from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
 __all__ = [
@@ -149,6 +150,7 @@ def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
         if isinstance(image, np.ndarray):
             image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(image), -1, 0)))
         x = image if isinstance(image, Tensor) else one_to_unit(image, shape[0])
+        check_tensor("the image", x, "(C, H, W)", error=ValueError)
         x = x if x.is_floating_point() else x.float()
         if x.ndim != 3:
             raise ValueError(f"a measurement is a tensor (C, H, W), not {tuple(x.shape)}")

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "shown"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["counted", "did_you_mean", "shown"]
 
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun, of which more than one ends in s: "1 image", "2 images", "2 classes"."""
     many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else many}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The known name that is nearest to one that is unknown, as a sentence and a space; empty where none is near.
+
+    Capitals, and _ for -, do not matter.
+    """
+    names = {_plain(each): each for each in known}
+    near = difflib.get_close_matches(_plain(name), names, n=1)
+    return f"Did you mean {names[near[0]]!r}? " if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def shown(value: object) -> str:

@@ -166,6 +166,7 @@ def test_wrong_inputs_are_one_clear_error_before_any_computing(here, monkeypatch
         ({"mask": "none.png"}, "none.png: no such file"),
         ({"image": "."}, "is a folder"),
         ({"prior": "fashion"}, "unknown prior 'fashion'"),
+        ({"prior": "Fashon_mnist"}, "unknown prior 'Fashon_mnist'. Did you mean 'fashion-mnist'? It is neither built"),
         ({"prior": "image.png"}, "is a file"),
     ],
 )
@@ -250,7 +251,7 @@ def test_every_method_writes_its_run(here, name, given, calls):
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
         (
             ["--method", "dps", "--set", "steps=3"],
-            "dps has no setting 'steps'. Did you mean num-steps? It has chunk, eta, fraction, limit,",
+            "dps has no setting 'steps'. Did you mean 'num-steps'? It has chunk, eta, fraction, limit,",
         ),
         (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
         (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),
@@ -480,3 +481,23 @@ def test_the_mask_may_be_the_pictures_transparency(here):
     assert unasked.exit_code == 1 and "vipaint inpaint --mask-from-alpha" in unasked.output
     opaque = vipaint("inpaint", "image.png", "--mask-from-alpha", *ask, "--out", "none")
     assert opaque.exit_code == 1 and "has no alpha channel" in opaque.output
+
+
+def test_the_noise_of_a_task_is_what_set_correct_weighs_by_too(here):
+    args = ("restore", "image.png", "--task", "super-resolution", "--scale", 2, "--simulate", "--prior", "prior", *FEW)
+    args = (*args, "--timesteps", "700,300", "--num-particles", 2)
+    for given in (["--correct", "smc"], ["--set", "correct=smc"]):
+        result = vipaint(*args, "--sigma", 0.3, *given, "--out", "out", "--overwrite")
+        assert result.exit_code == 0, result.output
+        facts = json.loads((here / "out" / "run.json").read_text())
+        assert facts["settings"]["measurement_scale"] == facts["task"]["sigma"] == 0.3
+    result = vipaint(*args, "--correct", "smc", "--set", "measurement-scale=0.2", "--out", "out", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert json.loads((here / "out" / "run.json").read_text())["settings"]["measurement_scale"] == 0.2
+
+
+@pytest.mark.parametrize("given", [["--set", "steps=3"], ["--method", "dps", "--levels", 2], ["--method", "dsp"]])
+def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, monkeypatch, given):
+    monkeypatch.setattr("vipaint_pyro.pipelines.vipaint.VIPaintPipeline.from_pretrained", None)
+    result = plain(*given)
+    assert result.exit_code == 1 and ("has no" in result.output or "no method" in result.output), result.output

@@ -29,8 +29,8 @@ WORDS = [
     ({"refinement_steps": 0}, ValueError, "^refinement_steps is a whole number"),
     ({"method": VIPaintSampler()}, TypeError, "method is a name, one of vipaint, .* or call a sampler itself"),
     ({"method": 5}, TypeError, "method is a name"),
-    ({"num_image_samples": 3}, TypeError, "'num_image_samples' of vipaint; did you mean 'num_samples'"),
-    ({"maskimage": 3}, TypeError, "did you mean 'mask_image'.* the call's own image, mask_image"),
+    ({"num_image_samples": 3}, TypeError, "'num_image_samples' of vipaint. Did you mean 'num_samples'"),
+    ({"maskimage": 3}, TypeError, "Did you mean 'mask_image'.* the call's own image, mask_image"),
     ({"method": "dps", "measurement_scale": 0.1}, ValueError, "^measurement_scale .* give limit=True or a fraction"),
     ({"limit": False, "measurement_scale": 0.1}, ValueError, "^measurement_scale .* leave limit on"),
 ]

@@ -288,3 +288,18 @@ def test_what_changes_in_a_chunk_of_samples_is_as_it_was_for_the_next(pipe, text
         return prompted(words, callback_on_step_end=other, **inputs).samples.images
 
     torch.testing.assert_close(images(1), images(2), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "answer, error, words",
+    [
+        (3, ValueError, "gives a dict of what it replaces, of latents, or None, not 3"),
+        (torch.ones(2), ValueError, "gives a dict of what it replaces"),
+        ({"latent": torch.ones(2)}, ValueError, "of latents, or None, not latent"),
+        ({"latents": 3}, TypeError, "latents of callback_on_step_end is a tensor"),
+        ({"latents": torch.ones(2)}, ValueError, r"latents of callback_on_step_end are of shape \(.*not \(2,\)"),
+    ],
+)
+def test_answers_that_cannot_be_are_not_left_aside(pipe, answer, error, words):
+    with pytest.raises(error, match=words):
+        run(pipe, callback_on_step_end=lambda *_: answer)

@@ -1,6 +1,7 @@
 """Noise levels read from diffusers schedulers, against the schedulers' own tables."""
 
 import diffusers
+import numpy as np
 import pytest
 import torch
 
@@ -119,3 +120,32 @@ def test_a_flow_that_is_not_known():
 def test_timesteps_that_cannot_be(schedule, times, words):
     with pytest.raises(ValueError, match=words):
         schedule.check_timesteps(times)
+
+
+@pytest.mark.parametrize(
+    "kind, config, words",
+    [
+        ("EDMEulerScheduler", {"sigma_min": 0.0}, "sigma_min is a finite number, above 0, but is 0.0"),
+        ("FlowMatchEulerDiscreteScheduler", {"shift": 0.0}, "shift is a finite number, above 0, but is 0.0"),
+        ("FlowMatchEulerDiscreteScheduler", {"shift": -2.0}, "shift is a finite number, above 0, but is -2.0"),
+        (
+            "FlowMatchEulerDiscreteScheduler",
+            {"use_dynamic_shifting": True, "max_shift": 5000.0},
+            r"shift for 100000 tokens \(base_shift, max_shift\) is a finite number, above 0, but is inf",
+        ),
+        (
+            "FlowMatchEulerDiscreteScheduler",
+            {"use_dynamic_shifting": True, "max_image_seq_len": 256, "base_image_seq_len": 256},
+            "base_image_seq_len and max_image_seq_len are two numbers of tokens, but are both 256",
+        ),
+    ],
+)
+def test_a_config_of_no_noise_levels_names_its_field(kind, config, words):
+    with pytest.raises(ValueError, match=words):
+        NoiseSchedule.from_scheduler(getattr(diffusers, kind)(**config), 100_000)
+
+
+@pytest.mark.parametrize("times", [np.array([500, 3]), (np.int64(500), np.int64(3)), torch.tensor([500, 3])])
+def test_times_of_numpy_and_torch_become_whole_numbers(times):
+    found = NoiseSchedule.variance_preserving().check_timesteps(times)
+    assert found == (500, 3) and all(type(t) is int for t in found)

@@ -100,7 +100,7 @@ def test_what_every_method_promises(prior, spy, seen, name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_what_every_method_refuses_before_it_computes(prior, spy, seen, name):
-    with pytest.raises(TypeError, match=f"unknown setting 'zzz' of {name}; known are "):
+    with pytest.raises(TypeError, match=f"unknown setting 'zzz' of {name}. Known are "):
         make_sampler(name, zzz=1)
     for setting in METHODS[name].open():
         wrong = make_sampler(name, **{**CHEAP[name], setting: object()})

@@ -64,7 +64,10 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         methods = methods or (*CALIBRATION, "dps", *hierarchical)
         lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
         seeds = range(20, 20 + problems) if tune else range(problems)
-        run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
+        try:
+            run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(f"what was finished is kept in {out}, and the same command goes on") from error
         click.echo(write_table(out))
         click.echo(f"wrote {out}/table.md, table.csv and table.png")
 

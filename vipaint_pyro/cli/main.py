@@ -12,6 +12,7 @@ import click
 from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.figure import figure
+from vipaint_pyro.cli.group import OneLineGroup
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.report import report
@@ -24,7 +25,7 @@ __all__ = ["main"]
 TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vipaint-pyro")
 @click.pass_context
 def main(context: click.Context) -> None:

@@ -7,13 +7,13 @@ from dataclasses import fields
 from vipaint_pyro.cli.options import SETTINGS
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, make_sampler, method
-from vipaint_pyro.samplers.written import listed, written
+from vipaint_pyro.samplers.written import listed, written, written_name
 
-__all__ = ["described", "sampler_of"]
+__all__ = ["described", "sampler_of", "settings_of"]
 
 
-def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
-    """The method's name, the sampler that the options ask for, and its settings.
+def settings_of(options: dict) -> dict[str, object]:
+    """The settings that the options give, by their own names and by ``--set``; nothing of a prior is asked.
 
     Raises:
         ValueError: for an unknown method, or an option that it does not have.
@@ -27,27 +27,33 @@ def sampler_of(prior, options: dict) -> tuple[str, Sampler, dict]:
             raise ValueError(f"{said}. Its settings (--set) are {listed(chosen)}")
         if name in more:
             raise ValueError(f"{_option(name)} and --set {name.replace('_', '-')} are the same: give one")
-    settings |= more
-    if chosen.name == "vipaint":
-        settings["timesteps"] = _timesteps(prior, options["levels"], settings)
-    elif options["levels"]:
+    if options["levels"] and chosen.name != "vipaint":
         raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
-    return chosen.name, make_sampler(chosen.name, **settings), settings
+    settings |= more
+    if options["levels"] and settings.get("timesteps"):
+        raise ValueError("--timesteps say how many levels there are: leave --levels out")
+    return settings
+
+
+def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
+    """The sampler that the options ask for, and its settings: those of :func:`settings_of`, and what a prior settles.
+
+    Raises:
+        ValueError: for settings that cannot be.
+    """
+    from vipaint_pyro.guides.registry import recipe
+    from vipaint_pyro.samplers import timesteps_for
+
+    name = options["method"]
+    if name == "vipaint" and not settings.get("timesteps"):
+        kind = recipe(settings.get("guide_name", "hierarchical"))
+        settings = {**settings, "timesteps": timesteps_for(prior, int(options["levels"] or kind.levels or 4))}
+    return make_sampler(name, **settings), settings
 
 
 def _option(name: str) -> str:
     """A setting as it is written on the command line."""
     return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
-
-
-def _timesteps(prior, levels: str | None, settings: dict) -> tuple[int, ...]:
-    from vipaint_pyro.guides.registry import recipe
-    from vipaint_pyro.samplers import timesteps_for
-
-    if settings.get("timesteps") and levels:
-        raise ValueError("--timesteps say how many levels there are: leave --levels out")
-    kind = recipe(settings.get("guide_name", "hierarchical"))
-    return settings.get("timesteps") or timesteps_for(prior, int(levels or kind.levels or 4))
 
 
 def described(name: str) -> list[str]:
@@ -60,6 +66,5 @@ def described(name: str) -> list[str]:
     for f in fields(chosen.kind):
         if f.name in chosen.open():
             default = f.metadata.get("stands_for") or f.default
-            name = f.name.strip("_").replace("_", "-")
-            lines.append(f"  {name:24s} {f.metadata.get('text', '')} Default: {default}.")
+            lines.append(f"  {written_name(f.name):24s} {f.metadata.get('text', '')} Default: {default}.")
     return lines

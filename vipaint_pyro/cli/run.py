@@ -55,14 +55,13 @@ def run(
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.samplers.registry import method
+    from vipaint_pyro.cli.methods import sampler_of, settings_of
 
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
-    method(options["method"])
+    settings = settings_of(options)
     import torch
     from safetensors import SafetensorError
 
-    from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run, write_run
     from vipaint_pyro.faults import Fault, Stopped, located
 
@@ -71,9 +70,9 @@ def run(
     if task is None:
         seen = _masked(*images, pipe.prior)
     else:
-        seen = _restored(*images, pipe.prior, options, truth, task, seeded)
+        seen = _restored(*images, pipe.prior, settings, truth, task, seeded)
     number = _label(options["label"], pipe.prior)
-    name, sampler, settings = sampler_of(pipe.prior, options)
+    sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
     settled.check_samples(options["samples"])
     given = {"class_labels": number, "prompt": options["prompt"], "negative_prompt": options["negative_prompt"]}
@@ -94,7 +93,7 @@ def run(
                 num_samples=options["samples"],
                 generator=seeded,
                 output_type="pt",
-                method=name,
+                method=options["method"],
                 **settings,
             )
         except (Fault, Stopped) as error:
@@ -109,6 +108,8 @@ def run(
                 facts["to_the_truth"] = _metrics(output, seen.unit, composite=task is None)
         except Fault as error:
             ended, facts["to_the_truth"] = ended or error, None
+        except KeyboardInterrupt:
+            ended, facts["to_the_truth"] = Stopped(), None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     try:
         out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
@@ -116,7 +117,10 @@ def run(
         raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
     if ended is not None:
-        click.echo(f"Warning: kept are {len(output.images)} of {options['samples']} samples", err=True)
+        kept = f"kept are {len(output.images)} of {options['samples']} samples"
+        if isinstance(ended, Stopped):
+            raise Stopped(f"{kept}, in {out}") from ended
+        click.echo(f"Warning: {kept}", err=True)
         raise ended
 
 
@@ -144,18 +148,18 @@ def _masked(image, mask, prior) -> _Seen:
     return _Seen(measurement, unit, mask, unit=unit, observed=observed)
 
 
-def _restored(image, prior, options: dict, truth: bool, task: dict, seeded) -> _Seen:
+def _restored(image, prior, settings: dict, truth: bool, task: dict, seeded) -> _Seen:
     from vipaint_pyro.images import from_model, to_model, to_unit
     from vipaint_pyro.measurements.taken import measured
     from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
-    weighed = options["correct"] == "smc"
+    weighed = settings.get("correct") == "smc"
     if task["sigma"] is not None and not (truth or weighed):
         raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
     if truth or weighed:
         task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
-    if weighed and options["measurement_scale"] is None:
-        options["measurement_scale"] = task["sigma"]
+    if weighed:
+        settings.setdefault("measurement_scale", task["sigma"])
     operator, unit = make_operator(task["name"], prior.image_shape, device=prior.device, **task["options"]), None
     # What was not given, as the operator has settled it, for run.json.
     task["options"] = {k: vars(operator)[k] for k in TASKS[task["name"]].options}

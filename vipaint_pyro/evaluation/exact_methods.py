@@ -28,6 +28,7 @@ from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.settings import Kind, choice, number, whole
+from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
@@ -131,8 +132,9 @@ def check_name(name: str, lab: Lab) -> None:
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
     if guide not in GUIDES:
         others = ", ".join(dict.fromkeys((*CALIBRATION, *METHODS)))
+        hint = did_you_mean(name, (*CALIBRATION, *METHODS, *GUIDES))
         raise ValueError(
-            f"unknown method {name!r}: there are {others}, and the guides "
+            f"unknown method {name!r}. {hint}There are {others}, and the guides "
             f"{', '.join(GUIDES)}, each alone or with +psis or +smc"
         )
     if correction and correction not in CORRECTIONS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.samplers.registry import method as known_method
+from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["asked_sampler", "saying"]
 
@@ -52,10 +52,9 @@ def asked_sampler(
         settings, guide = {**settings, "guide_name": guide}, None
     unknown = [name for name in settings if name not in known]
     if unknown and unknown[0] != "guide_name":
-        near = difflib.get_close_matches(unknown[0], [*own, *known], n=1)
         raise TypeError(
-            f"unknown setting {unknown[0]!r} of {method}; {f'did you mean {near[0]!r}? ' if near else ''}"
-            f"known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
+            f"unknown setting {unknown[0]!r} of {method}. {did_you_mean(unknown[0], [*own, *known])}"
+            f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
         )
     if guide is not None and method != "vipaint":
         raise ValueError(f"the method {method!r} draws from no guide: leave guide out")

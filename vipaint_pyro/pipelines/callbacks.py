@@ -11,6 +11,8 @@ from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.run import Progress, Stop
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 if TYPE_CHECKING:
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
@@ -135,11 +137,24 @@ class Steps:
         own = self._prior.embeddings()
         values = {"latents": progress.z} | {theirs: own[name] for theirs, name in self._names.items()}
         given = {name: values[name] for name in self._inputs}
-        result = self._step_callback(self._pipe, progress.step, progress.t, given) or {}
+        result = self._step_callback(self._pipe, progress.step, progress.t, given)
+        result = {} if result is None else result
+        if not isinstance(result, Mapping) or not result.keys() <= values.keys():
+            wrong = shown(result) if not isinstance(result, Mapping) else ", ".join(map(str, result.keys() - values))
+            raise ValueError(
+                f"callback_on_step_end gives a dict of what it replaces, of {', '.join(values)}, or None, not {wrong}"
+            )
         new = {self._names[name]: value for name, value in result.items() if name in self._names}
         if new:
             self._prior.embed(new)
             if any(len(v) == self._prior.num_conditions for v in new.values()):
                 # The given half alone is the model under its condition, whatever weight a cutoff has set.
                 self._pipe._guidance_scale = self._weight = 1.0
-        return result.get("latents")
+        z = result.get("latents")
+        if z is not None:
+            check_tensor("latents of callback_on_step_end", z, str(tuple(progress.z.shape)), bools=False)
+            if z.shape != progress.z.shape:
+                raise ValueError(
+                    f"latents of callback_on_step_end are of shape {tuple(progress.z.shape)}, not {tuple(z.shape)}"
+                )
+        return z

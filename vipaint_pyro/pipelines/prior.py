@@ -23,8 +23,9 @@ from torch import Tensor
 
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 from vipaint_pyro.priors.pretrained.pipeline import load_pipeline
-from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS, checked_prompts, encode, sized
+from vipaint_pyro.priors.pretrained.text import checked_prompts, encode, sized
 
 __all__ = ["PriorPipeline"]
 

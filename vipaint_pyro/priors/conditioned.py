@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from vipaint_pyro.priors.conditioning import Conditioning, check_scale
 from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class Conditionable:
                 guidance without a null class.
         """
         check_scale(guidance_scale)
-        if isinstance(class_labels, (numbers.Number, str)):
-            class_labels = [class_labels]
+        class_labels = self.conditioning.listed(class_labels)
         known = self.conditioning
         if known.num_classes is None:
             known.check_unlabelled(class_labels, guidance_scale)
@@ -114,7 +113,9 @@ class Conditionable:
                 it is given to it.
 
         Raises:
-            ValueError: for other names, another number of entries, or guidance without ``negative``.
+            TypeError: for anything but tensors by name.
+            ValueError: for other names, another number of entries or other shapes, guidance without ``negative``, or
+                ``negative`` without guidance.
         """
         check_scale(guidance_scale)
         self.conditioning.check_names(condition, "condition")
@@ -130,6 +131,17 @@ class Conditionable:
                 raise ValueError("classifier-free guidance needs the embeddings of a negative or an empty prompt")
             self.conditioning.check_names(negative, "negative")
             negative = self._placed(negative)
+            for name, value in negative.items():
+                shape = tuple(condition[name].shape)
+                if len(value) not in (1, shape[0]) or tuple(value.shape[1:]) != shape[1:]:
+                    raise ValueError(
+                        f"{name} of negative is of shape {tuple(value.shape)}, but that of condition {shape}: they "
+                        "agree, or negative holds one entry for all"
+                    )
+        elif negative is not None:
+            raise ValueError(
+                "negative does nothing without guidance: leave it out, or give a guidance_scale other than 1"
+            )
         return self._given(condition, negative, guidance_scale)
 
     @property
@@ -175,12 +187,13 @@ class Conditionable:
         """
         count, own = self.num_conditions, self.embeddings()
         for name, value in embeddings.items():
+            check_tensor(name, value, "(2 N, ...) or (N, ...)")
             if name not in own or len(value) not in (count, 2 * count) or value.shape[1:] != own[name].shape[1:]:
                 raise ValueError(
                     f"{name} is of shape {tuple(own[name].shape) if name in own else None}, its second half alone, "
                     f"or not replaced, not {tuple(value.shape)}"
                 )
-            value = self._placed({name: value})[name]
+        for name, value in self._placed(embeddings).items():
             self._condition["given"] = {**self._condition["given"], name: value[-count:]}
             if len(value) == count:
                 self.denoiser.weight = 1.0

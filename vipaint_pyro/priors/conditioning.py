@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vipaint_pyro.networks.frozen import frozen
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["Conditioning", "check_scale"]
 
@@ -42,6 +44,23 @@ class Conditioning:
     class_embedder: Callable[[Tensor], Tensor] | None = None
     needs: Sequence[str] = ()
     guidance_embedded: bool = False
+
+    @staticmethod
+    def listed(class_labels: object) -> list | None:
+        """One label or several as a list, None as it is.
+
+        Raises:
+            ValueError: for an empty list.
+        """
+        if isinstance(class_labels, (Tensor, np.ndarray)):
+            class_labels = class_labels.tolist()
+        if class_labels is None:
+            return None
+        if isinstance(class_labels, str) or not isinstance(class_labels, Sequence):
+            return [class_labels]
+        if not len(class_labels):
+            raise ValueError("no class label was given: give one, one for each image, or None for no label")
+        return list(class_labels)
 
     def numbers(self, class_labels: Sequence) -> list[int]:
         """Labels by number or name, None for "no label", as numbers of the network's table.
@@ -95,6 +114,10 @@ class Conditioning:
             raise ValueError(
                 f"{what} holds {', '.join(sorted(condition))}, but the network takes {', '.join(self.needs)}"
             )
+        for name, value in condition.items():
+            check_tensor(f"{name} of {what}", value, "(N, ...)")
+            if value.ndim == 0:
+                raise ValueError(f"{name} of {what} is of shape (N, ...), one entry for each image, but is a number")
         counts = {len(v) for v in condition.values()}
         if len(counts) != 1:
             raise ValueError(

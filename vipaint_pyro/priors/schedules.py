@@ -3,7 +3,8 @@ r"""Noise schedules: t -> (alpha_t, sigma_t), so that z_t = alpha_t z_0 + sigma_
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from diffusers.configuration_utils import ConfigMixin
 from torch import Tensor
 
 from vipaint_pyro.networks.kinds import kinds
-from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.settings import LARGEST, checked, number, whole
 from vipaint_pyro.wording import shown
 
 __all__ = ["CLEAN", "LONGEST", "NoiseSchedule", "family_of"]
@@ -90,21 +91,17 @@ class NoiseSchedule:
         family = family_of(scheduler)
         if family == "EDM":
             steps = config.num_train_timesteps
-            ramp = torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
-            low, high = float(config.sigma_min), float(config.sigma_max)
+            low, high = _bounds(config)
             if config.sigma_schedule == "exponential":
-                sigma = low * (high / low) ** ramp
-            else:
-                a, b = low ** (1 / config.rho), high ** (1 / config.rho)
-                sigma = (a + ramp * (b - a)) ** config.rho
+                return cls.variance_exploding(steps, low, high)
+            ramp = torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
+            a, b = low ** (1 / config.rho), high ** (1 / config.rho)
+            sigma = (a + ramp * (b - a)) ** config.rho
             return cls(torch.ones_like(sigma), sigma, terminal_std=high)
         if family == "FlowMatch":
             return cls._flow(config, num_tokens)
         if family == "ScoreSdeVe":
-            steps = config.num_train_timesteps
-            low, high = float(config.sigma_min), float(config.sigma_max)
-            sigma = low * (high / low) ** torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
-            return cls(torch.ones_like(sigma), sigma, terminal_std=high)
+            return cls.variance_exploding(config.num_train_timesteps, *_bounds(config))
         name = type(scheduler).__name__
         if config.get("timestep_type", "discrete") == "continuous":
             raise ValueError(
@@ -146,9 +143,17 @@ class NoiseSchedule:
             if num_tokens is None:
                 raise ValueError("this scheduler shifts its sigmas by the number of tokens: give num_tokens")
             few, many = config.base_image_seq_len, config.max_image_seq_len
+            if few == many:
+                raise ValueError(
+                    f"base_image_seq_len and max_image_seq_len are two numbers of tokens, but are both {few}"
+                )
             slope = (config.max_shift - config.base_shift) / (many - few)
             mu = config.base_shift + slope * (num_tokens - few)
-            shift = mu if config.get("time_shift_type", "exponential") == "linear" else math.exp(mu)
+            linear = config.get("time_shift_type", "exponential") == "linear"
+            shift = mu if linear else math.exp(mu) if mu < math.log(LARGEST) else math.inf
+            checked(f"the shift for {num_tokens} tokens (base_shift, max_shift)", shift, number(above=0))
+        else:
+            checked("shift", shift, number(above=0))
         sigma = shift * sigma / (1 + (shift - 1) * sigma)
         return cls(1 - sigma, sigma)
 
@@ -213,16 +218,23 @@ class NoiseSchedule:
         Raises:
             ValueError: where they are empty, not whole, outside 0 ... T-1 or not descending.
         """
-        if not isinstance(timesteps, (Sequence, Tensor)) or isinstance(timesteps, str):
+        listed = timesteps.tolist() if isinstance(timesteps, (Tensor, np.ndarray)) else timesteps
+        if not isinstance(listed, Sequence) or isinstance(listed, str):
             raise ValueError(f"timesteps are one or more whole numbers, but are {shown(timesteps)}")
-        times = tuple(timesteps.tolist() if isinstance(timesteps, Tensor) and timesteps.ndim else timesteps)
-        if not times or not all(isinstance(t, int) and not isinstance(t, bool) for t in times):
+        times = tuple(listed)
+        if not times or not all(isinstance(t, Integral) and not isinstance(t, bool) for t in times):
             raise ValueError(f"timesteps are one or more whole numbers, but are {times}")
+        times = tuple(int(t) for t in times)
         if min(times) < 0 or max(times) > self.last:
             raise ValueError(f"timesteps {times} must lie in 0 ... {self.last}")
         if any(s >= t for t, s in zip(times, times[1:])):
             raise ValueError(f"timesteps {times} must fall from each to the next, from T_e (noisiest) to T_s")
         return times
+
+
+def _bounds(config: Mapping) -> tuple[float, float]:
+    """sigma_min and sigma_max of a scheduler's config."""
+    return tuple(float(checked(name, config[name], number(above=0))) for name in ("sigma_min", "sigma_max"))
 
 
 def _check_length(num_timesteps: int) -> None:

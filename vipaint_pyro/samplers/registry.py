@@ -5,11 +5,12 @@ Imports nothing heavy until a method is asked for.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from vipaint_pyro.wording import did_you_mean
 
 if TYPE_CHECKING:
     from vipaint_pyro.samplers.base import Sampler
@@ -201,9 +202,7 @@ def method(name: str) -> Method:
         )
     if name in METHODS:
         return METHODS[name]
-    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), METHODS, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"no method is called {name!r}. {hint}There are {', '.join(METHODS)}")
+    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, METHODS)}There are {', '.join(METHODS)}")
 
 
 def make_sampler(name: str, **settings) -> Sampler:
@@ -220,5 +219,6 @@ def make_sampler(name: str, **settings) -> Sampler:
     known = method(name)
     unknown = [given for given in settings if given not in known.open()]
     if unknown:
-        raise TypeError(f"unknown setting {unknown[0]!r} of {name}; known are {', '.join(sorted(known.open()))}")
+        hint = did_you_mean(unknown[0], known.open())
+        raise TypeError(f"unknown setting {unknown[0]!r} of {name}. {hint}Known are {', '.join(sorted(known.open()))}")
     return known.kind(**{**known.settings, **settings})

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import Field, fields
 
 from vipaint_pyro.samplers.registry import Method
+from vipaint_pyro.wording import did_you_mean
 
-__all__ = ["listed", "written"]
+__all__ = ["listed", "written", "written_name"]
 
 
 def listed(chosen: Method) -> str:
     """The settings of a method by their written names."""
-    return ", ".join(sorted(name.strip("_").replace("_", "-") for name in chosen.open()))
+    return ", ".join(sorted(map(written_name, chosen.open())))
 
 
 def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, object]:
@@ -37,14 +37,18 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
             form = f"{said.strip()} takes NAME=VALUE" if said else "a setting is NAME=VALUE"
             raise ValueError(f"{form}, not {text!r}; {chosen.name} has {listed(chosen)}")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0].replace('_', '-')}?" if near else ""
             wrote = text.partition("=")[0].strip()
-            raise ValueError(f"{chosen.name} has no setting {wrote!r}.{hint} It has {listed(chosen)}")
+            hint = did_you_mean(wrote, map(written_name, known))
+            raise ValueError(f"{chosen.name} has no setting {wrote!r}. {hint}It has {listed(chosen)}")
         if name in found:
             raise ValueError(f"{said}{name.replace('_', '-')} is given twice: give one")
         found[name] = _read(known[name], value.strip(), said)
     return found
+
+
+def written_name(name: str) -> str:
+    """A setting's written name."""
+    return name.strip("_").replace("_", "-")
 
 
 def _read(f: Field, text: str, said: str) -> object:

@@ -270,7 +270,11 @@ WRONG = [
     ("stable_diffusion", {"prompt_embeds": {"states": torch.ones(1, 2)}}, "the network takes encoder_hidden_states"),
     ("stable_diffusion", {"prompt_embeds": ({}, None), "guidance_scale": 2.0}, "given, negative = pipe.encode_prompt"),
     ("stable_diffusion", {"prompt_embeds": torch.ones(1, 2, 3)}, "prompt_embeds is a dict of tensors named enc"),
-    ("stable_diffusion", {"prompt": ["a", "b"], "negative_prompt": ["c"], "guidance_scale": 2.0}, "1 negative prompts"),
+    (
+        "stable_diffusion",
+        {"prompt": ["a", "b"], "negative_prompt": ["c"], "guidance_scale": 2.0},
+        "1 negative prompt for 2 prompts",
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 """Priors by name, folder and hub id: the real path on small pipelines saved to a folder."""
 
 import json
+import shutil
 from pathlib import Path
 
 import diffusers
@@ -257,3 +258,29 @@ def test_the_built_in_latent_prior_denoises_faces_of_its_kind():
     truth = torch.stack([number(face) for face in faces])
     right = (read_attributes(prior.decode(z0)) == truth) | ~shows(truth)
     assert right.float().mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"dtype": "float16"}, "dtype is a torch.dtype of floating-point numbers, like torch.float16, not 'float16'"),
+        ({"torch_dtype": {"unet": torch.float16}}, "torch_dtype is a torch.dtype of floating-point numbers"),
+        ({"dtype": torch.int8}, "dtype is a torch.dtype of floating-point numbers.*not torch.int8"),
+        ({"dtype": torch.float16, "torch_dtype": torch.float64}, "dtype and torch_dtype are the same: give one"),
+    ],
+)
+@pytest.mark.parametrize("kind", [DiffusionPrior, VIPaintPipeline])
+def test_a_precision_that_is_none_is_refused_rather_than_made_float32(kind, options, words):
+    with pytest.raises(TypeError, match=words):
+        kind.from_pretrained("fashion-mnist", **options)
+
+
+def test_parts_of_ones_own_take_the_place_of_a_folders_with_an_index_or_without(saved):
+    unet = tiny_unet()
+    bare = saved.parent / "bare"
+    shutil.copytree(saved, bare, ignore=shutil.ignore_patterns("model_index.json"))
+    for folder in (saved, bare):
+        pipe = VIPaintPipeline.from_pretrained(folder, unet=unet, low_cpu_mem_usage=False)
+        assert pipe.unet is unet and type(pipe.scheduler).__name__ == "DDPMScheduler"
+    with pytest.raises(ValueError, match="device_map is for diffusers' own loading.*no model_index.json"):
+        VIPaintPipeline.from_pretrained(bare, device_map="cpu")

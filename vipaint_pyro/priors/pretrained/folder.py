@@ -12,6 +12,7 @@ from vipaint_pyro.priors.pretrained.hub import download
 from vipaint_pyro.priors.pretrained.index import class_in_index, read_index, read_labels
 from vipaint_pyro.priors.pretrained.jsons import read_json
 from vipaint_pyro.priors.pretrained.weights import check_weights, variant_of
+from vipaint_pyro.wording import did_you_mean
 
 __all__ = [
     "BUILT_IN", "MODELS", "OWN", "class_of", "model_parts", "part_of", "read_json", "read_labels", "resolve",
@@ -58,8 +59,8 @@ def resolve(name_or_path: str | Path, **hub_options) -> Path:
             )
         if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
             raise ValueError(
-                f"unknown prior {name!r}: it is neither built in ({', '.join(BUILT_IN)}), nor a folder, "
-                "nor a hub id like owner/name"
+                f"unknown prior {name!r}. {did_you_mean(name, BUILT_IN)}It is neither built in "
+                f"({', '.join(BUILT_IN)}), nor a folder, nor a hub id like owner/name"
             )
         folder = download(name, ", ".join(BUILT_IN), **hub_options)
     _check(folder, variant)

@@ -9,11 +9,12 @@ from pathlib import Path
 from vipaint_pyro.priors.pretrained.jsons import read_json
 from vipaint_pyro.settings import whole
 
-__all__ = ["check_class_names", "check_null_class", "class_in_index", "read_index", "read_labels"]
+__all__ = ["TEXT_COMPONENTS", "check_class_names", "check_null_class", "class_in_index", "read_index", "read_labels"]
 
 #: Parts that are loaded, by whatever pipeline they were saved.
 _LOADED = ("unet", "transformer", "scheduler", "vae", "vqvae", "class_embedder")
-_TEXT = tuple(f"{kind}{n}" for n in ("", "_2", "_3") for kind in ("text_encoder", "tokenizer"))
+#: What a text-conditional pipeline has for its prompts.
+TEXT_COMPONENTS = tuple(f"{kind}{n}" for n in ("", "_2", "_3") for kind in ("text_encoder", "tokenizer"))
 
 
 def read_index(folder: Path) -> dict:
@@ -28,7 +29,7 @@ def read_index(folder: Path) -> dict:
     index = read_json(path)
     if not isinstance(index.get("_class_name", ""), str):
         raise ValueError(f"{path}: _class_name is the name of a pipeline, but is {index['_class_name']!r}")
-    for name in (*_LOADED, *_TEXT):
+    for name in (*_LOADED, *TEXT_COMPONENTS):
         if name in index:
             _check_part(name, index[name], path)
     check_null_class(index.get("null_class"), f"{path}: ")
@@ -64,8 +65,7 @@ def class_in_index(index: Mapping, name: str) -> str | None:
 
 def check_null_class(null_class: object, where: str = "") -> None:
     """Raise ValueError where a null class is no number of a class."""
-    whole = isinstance(null_class, int) and not isinstance(null_class, bool) and null_class >= 0
-    if null_class is not None and not whole:
+    if null_class is not None and not whole(0).check(null_class):
         raise ValueError(f"{where}null_class is the number of a class, from 0 on, but is {null_class!r}")
 
 

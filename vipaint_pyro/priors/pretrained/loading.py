@@ -13,10 +13,16 @@ from vipaint_pyro.priors.pretrained.weights import check_shapes, some, variant_o
 from vipaint_pyro.priors.schedulers import check_prediction
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
-__all__ = ["HUB_OPTIONS", "load_components", "load_part", "load_scheduler", "quiet_loading"]
+__all__ = [
+    "HUB_OPTIONS", "check_safe", "dtype_asked", "load_components", "load_part", "load_scheduler", "quiet_loading",
+]  # fmt: skip
 
 #: What says how a hub id is fetched.
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
+
+
+#: diffusers' old and new name for the precision of the parts.
+_DTYPES = ("dtype", "torch_dtype")
 
 
 def quiet_loading(options: dict) -> dict:
@@ -24,6 +30,30 @@ def quiet_loading(options: dict) -> dict:
     if find_spec("accelerate") is None:
         options.setdefault("low_cpu_mem_usage", False)
     return options
+
+
+def check_safe(options: dict) -> None:
+    """Take ``use_safetensors`` out of the options; ValueError where it is anything but True."""
+    if options.pop("use_safetensors", True) is not True:
+        raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
+
+
+def dtype_asked(options: Mapping):
+    """The precision of the parts that the options ask for, float32 where they ask for none.
+
+    Raises:
+        TypeError: where it is no ``torch.dtype`` of floating-point numbers, of which diffusers would make float32, or
+            is given under both names.
+    """
+    import torch
+
+    given = {name: options[name] for name in _DTYPES if options.get(name) is not None}
+    if len(given) > 1:
+        raise TypeError("dtype and torch_dtype are the same: give one")
+    for name, value in given.items():
+        if not isinstance(value, torch.dtype) or not value.is_floating_point:
+            raise TypeError(f"{name} is a torch.dtype of floating-point numbers, like torch.float16, not {value!r}")
+    return next(iter(given.values()), torch.float32)
 
 
 def load_components(name_or_path: str | Path, **options) -> dict:
@@ -40,14 +70,15 @@ def load_components(name_or_path: str | Path, **options) -> dict:
 
     Raises:
         ValueError: as :func:`resolve`, and for an unknown option.
+        TypeError: as :func:`dtype_asked`.
     """
     import torch
 
+    check_safe(options)
     hub = {k: options.pop(k) for k in HUB_OPTIONS if k in options}
-    dtype = options.pop("dtype", None) or options.pop("torch_dtype", None) or torch.float32
+    dtype = dtype_asked(options)
+    options = {name: value for name, value in options.items() if name not in _DTYPES}
     known = {k: options.pop(k) for k in ("null_class", "class_names", "image_size") if k in options}
-    if options.pop("use_safetensors", True) is not True:
-        raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
     if options:
         raise ValueError(f"unknown option {next(iter(options))!r} of a prior")
     folder = resolve(name_or_path, **hub)

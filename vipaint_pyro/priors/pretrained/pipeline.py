@@ -8,15 +8,15 @@ from pathlib import Path
 
 from vipaint_pyro.priors.pretrained.configs import FAILURES
 from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
-from vipaint_pyro.priors.pretrained.index import class_in_index, read_index
+from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS, class_in_index, read_index
 from vipaint_pyro.priors.pretrained.loading import (
     HUB_OPTIONS,
-    load_components,
+    check_safe,
+    dtype_asked,
     load_part,
     load_scheduler,
     quiet_loading,
 )
-from vipaint_pyro.priors.pretrained.text import TEXT_COMPONENTS
 
 __all__ = ["load_pipeline"]
 
@@ -37,37 +37,39 @@ def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, opti
 
     Raises:
         ValueError, OSError: where it is no prior that can be loaded.
-        TypeError: for an option that there is not.
+        TypeError: for an option that there is not, or a precision that is none.
         ImportError: without what reads text, where the prior takes some.
     """
-    import torch
-
     options = dict(options)
-    if options.pop("use_safetensors", True) is not True:
-        raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
+    check_safe(options)
     fields = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     known = [*HUB_OPTIONS, "dtype", "torch_dtype", *_PLACING, *fields]
     unknown = [name for name in options if name not in known]
     if unknown:
         raise TypeError(f"from_pretrained has no option {unknown[0]!r}; it has {', '.join(known)}")
+    dtype = dtype_asked(options)
     hub = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
     folder = resolve(name_or_path, **hub)
-    variant = hub.get("variant")
-    if not (folder / "model_index.json").is_file():
-        return kind(**load_components(folder, **options, variant=variant))
+    indexed = (folder / "model_index.json").is_file()
+    diffusers_own = [name for name in _PLACING if name in options and name != "low_cpu_mem_usage"]
+    if diffusers_own and not indexed:
+        raise ValueError(
+            f"{diffusers_own[0]} is for diffusers' own loading, which {folder} has no model_index.json for: leave it "
+            "out"
+        )
     for name, value in read_labels(folder).items():
         options.setdefault(name, value)
     quiet_loading(options)
-    if variant is not None:
-        options["variant"] = variant
-    taken = {"torch_dtype": options.get("torch_dtype") or options.get("dtype") or torch.float32}
-    taken |= {name: options[name] for name in ("variant", "low_cpu_mem_usage") if name in options}
+    placed = {name: options[name] for name in options if name == "low_cpu_mem_usage"}
+    taken = {"torch_dtype": dtype, "variant": hub.get("variant"), **placed}
     if "scheduler" not in options:
         options["scheduler"] = load_scheduler(folder)
     if not {"device_map", "quantization_config"} & options.keys():  # these are diffusers' own to load
         parts = {name: part for name, part in model_parts(folder).items() if name not in options}
         options |= {name: load_part(name, part, taken) for name, part in parts.items()}
-    return _with_text(load, folder, options)
+    if not indexed:
+        return kind(**{name: value for name, value in options.items() if name in fields})
+    return _with_text(load, folder, {**options, "variant": taken["variant"]})
 
 
 def _with_text(load: Callable, folder: Path, options: Mapping):

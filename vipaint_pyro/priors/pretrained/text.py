@@ -12,11 +12,10 @@ from vipaint_pyro.networks.calls import Condition
 from vipaint_pyro.networks.frozen import frozen
 from vipaint_pyro.networks.kinds import kind_of
 from vipaint_pyro.networks.placement import device_of
+from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
+from vipaint_pyro.wording import counted, shown
 
-__all__ = ["TEXT_COMPONENTS", "checked_prompts", "encode", "sized"]
-
-#: What a text-conditional pipeline has for its prompts.
-TEXT_COMPONENTS = tuple(f"{kind}{n}" for n in ("", "_2", "_3") for kind in ("text_encoder", "tokenizer"))
+__all__ = ["checked_prompts", "encode", "sized"]
 
 Parts = Mapping[str, object]
 
@@ -25,15 +24,24 @@ def checked_prompts(
     prompt: str | Sequence[str], negative_prompt: str | Sequence[str] | None
 ) -> tuple[list[str], list[str] | None]:
     """Both as lists of N texts; ValueError where they are no texts, or of other numbers."""
-    prompts = [prompt] if isinstance(prompt, str) else prompt
-    if not isinstance(prompts, (list, tuple)) or not prompts or not all(isinstance(text, str) for text in prompts):
-        raise ValueError(f"prompt is a text or a list of texts, not {prompt!r}")
+    prompts = _texts("prompt", prompt)
     if negative_prompt is None:
-        return list(prompts), None
-    negatives = [negative_prompt] * len(prompts) if isinstance(negative_prompt, str) else list(negative_prompt)
+        return prompts, None
+    negatives = _texts("negative_prompt", negative_prompt)
+    if isinstance(negative_prompt, str):
+        negatives *= len(prompts)
     if len(negatives) != len(prompts):
-        raise ValueError(f"{len(negatives)} negative prompts for {len(prompts)} prompts")
-    return list(prompts), negatives
+        given = counted(len(negatives), "negative prompt"), counted(len(prompts), "prompt")
+        raise ValueError(f"{given[0]} for {given[1]}: give one, or one for each")
+    return prompts, negatives
+
+
+def _texts(name: str, given: object) -> list[str]:
+    """One text or several as a list; ValueError where they are none."""
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name} is a text or a list of texts, not {shown(given)}")
+    return list(texts)
 
 
 def encode(

@@ -5,14 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vipaint_pyro.networks.calls import call_network, patch_size
+from vipaint_pyro.networks.calls import NETWORKS, call_network, patch_size
 
 __all__ = ["tried"]
-
-_NETWORKS = (
-    "UNet2DModel", "OpenAIUNet2DModel", "UNet2DConditionModel", "DiTTransformer2DModel", "SD3Transformer2DModel",
-    "FluxTransformer2DModel",
-)  # fmt: skip
 
 
 def tried(model: nn.Module) -> nn.Module:
@@ -28,7 +23,7 @@ def tried(model: nn.Module) -> nn.Module:
     name = type(model).__name__
     try:
         with torch.no_grad(), torch.device("meta"):
-            if name in _NETWORKS:
+            if name in NETWORKS:
                 _network(model.eval())
             elif name in ("AutoencoderKL", "VQModel"):
                 _autoencoder(model.eval())

@@ -1,0 +1,49 @@
+"""What click itself has to say is one line, as every other error is; so is Ctrl-C."""
+
+import pytest
+
+from tests.cli.test_cli import vipaint
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["inpaint"], "Missing argument 'IMAGE'; main inpaint --help says what there is"),
+        (["restore", "a.png"], "Choose from: super-resolution, deblur, motion-deblur, colorization; main rest"),
+        (["restore", "a.png", "--tsk", "deblur"], "'--tsk'"),
+        (["inpaint", "a", "b", "--prior", "x", "--levels", "3"], "'3' is not one of '1', '2', '4'; main inpaint"),
+        (["inpaint", "a", "b", "--prior", "x", "--num-levels", "3"], "--num-levels is --transitions"),
+        (["inpaint", "a", "b", "--prior", "x", "--timesteps", "a"], "no comma-separated list of whole times"),
+        (["inpaint", "a", "b", "--prior", "x", "--out", " "], "the name is empty"),
+        (["exact", "--samples", "3"], "Invalid value for '--samples'"),
+        (["resotre"], "No such command 'resotre'"),
+        (["--versoin"], "'--versoin'"),
+    ],
+)
+def test_a_call_that_cannot_be_understood_is_one_line(arguments, said):
+    result = vipaint(*arguments)
+    (line,) = result.output.splitlines()
+    assert result.exit_code == 2 and line.startswith("Error: ") and said in line, result.output
+
+
+def test_nothing_at_all_asks_for_help():
+    assert "Commands:" in vipaint().output
+
+
+def test_ctrl_c_says_that_the_rows_of_a_table_are_kept(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vipaint_pyro.evaluation.exact_table.run_table", interrupted)
+    result = vipaint("exact", "exact", "--out", tmp_path / "table")
+    said = f"Error: stopped by Ctrl-C: what was finished is kept in {tmp_path / 'table'}, and the same command goes on"
+    assert result.exit_code == 1 and result.output.splitlines() == [said], result.output
+
+
+def test_ctrl_c_in_a_list_is_one_line(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vipaint_pyro.cli.main.click.echo", interrupted)
+    result = vipaint("guides")
+    assert result.exit_code == 1 and result.output == "Error: stopped by Ctrl-C: nothing was written\n", result.output

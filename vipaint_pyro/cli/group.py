@@ -1,0 +1,50 @@
+"""The command line's group: a call that cannot be understood, and Ctrl-C, are said in one line as errors are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+__all__ = ["OneLineGroup"]
+
+
+class _Misused(click.ClickException):
+    """click's own usage error has three lines."""
+
+    exit_code = click.UsageError.exit_code
+
+
+class OneLineGroup(click.Group):
+    """A group of commands whose usage errors and whose end by Ctrl-C are one line each.
+
+    A ``KeyboardInterrupt`` may carry a text that says what was kept; without one nothing was.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The group's own options; nothing at all asks for its help."""
+        if not args:
+            return super().parse_args(ctx, args)
+        with _one_line():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The command, parsed and called."""
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        text = " ".join(error.format_message().split()).rstrip(".")
+        more = f"; {error.ctx.command_path} --help says what there is" if error.ctx else ""
+        raise _Misused(text + more) from error
+    except KeyboardInterrupt as error:
+        if sys.stderr.isatty():  # behind the terminal's ^C
+            click.echo(err=True)
+        raise click.ClickException(f"stopped by Ctrl-C: {str(error) or 'nothing was written'}") from error
