@@ -1,0 +1,1 @@
+"""A study: methods compared on images under conditions."""
