@@ -10,6 +10,7 @@ from torch import Tensor
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.evaluation.study.ssim import SSIM_WINDOW, ssim
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.tensors import check_tensor
 
@@ -107,6 +108,8 @@ def lpips_diversity(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]
     """Mean LPIPS between two different samples, over all pairs of images (S, C, H, W) in [-1, 1]; None for one."""
     if len(images) < 2:
         return None
+    if isinstance(lpips_fn, LPIPS):
+        return lpips_fn.pairwise(images).double().mean().item()
     first, second = torch.triu_indices(len(images), len(images), 1, device=images.device)
     return lpips_fn(images[first], images[second]).double().mean().item()
 
