@@ -107,6 +107,11 @@ class LPIPS(nn.Module):
             rows.append(total)
         return torch.cat(rows)
 
+    def pooled(self, x: Tensor) -> Tensor:
+        """Means over places of the network's last layer for images (B, C, H, W) in [-1, 1]; (B, 256) of AlexNet."""
+        layers = [self._net.net(self._net.scaling_layer(self._prepare(part)))[-1] for part in x.split(CHUNK)]
+        return torch.cat([layer.mean((2, 3)) for layer in layers])
+
     def _features(self, x: Tensor) -> list[Tensor]:
         from lpips import normalize_tensor
 
