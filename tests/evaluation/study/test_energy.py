@@ -26,7 +26,7 @@ def normal(*shape, seed=0):
 
 
 def of_gaussians(mean, std, other):
-    """Between N(mean, std^2) and N(0, other^2): E|N(m, s^2)| = s sqrt(2 / pi) exp(-m^2 / 2 s^2) + m erf(m / s sqrt 2)."""
+    """Between N(mean, std^2) and N(0, other^2), as E|N(m, s^2)| = s sqrt(2/pi) exp(-m^2/2s^2) + m erf(m/(s sqrt 2))."""
     s = math.hypot(std, other)
     across = s * math.sqrt(2 / math.pi) * math.exp(-(mean**2) / (2 * s**2)) + mean * math.erf(mean / s / math.sqrt(2))
     return 2 * across - 2 * (std + other) / math.sqrt(math.pi)
@@ -125,7 +125,7 @@ def test_draws_of_a_data_sets_posterior():
     images = torch.stack([torch.full((1, 4, 4), v) for v in (-0.5, 0.5, 0.5)]).double()
     images[2, :, :, 2:] = -0.5
     y = torch.full((1, 1, 4, 4), 0.5).double() * half().operator.observed
-    x = posterior_draws(DatasetPrior(images, 0.01, SCHEDULE), Measurement(half().operator, Gaussian(0.1), y), 400)
+    x = posterior_draws(DatasetPrior(images, 0.01, SCHEDULE), Measurement(half().operator, Gaussian(0.1), y), 400, generator())
     hole = x[..., 2:].mean((-3, -2, -1)).flatten()
     assert (hole - 0.5).abs().minimum((hole + 0.5).abs()).max() < 0.05
     assert abs((hole > 0).double().mean() - 0.5) < 0.1  # two of the three agree with what is seen, each as likely
