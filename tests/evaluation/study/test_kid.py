@@ -51,6 +51,14 @@ def test_the_error_of_a_pair_set_is_hoeffdings_written_out():
     assert kid(a, b)[1] == pytest.approx(math.sqrt(expected), rel=1e-10)
 
 
+def test_the_error_of_other_real_images_is_the_jackknifes_written_out():
+    a, b = normal(5, 2, 3) + 0.5, normal(6, 3, seed=1)
+    without_a = torch.tensor([kid(a[torch.arange(5) != i], b, paired=False)[0] for i in range(5)]).double()
+    without_b = torch.tensor([kid(a, b[torch.arange(6) != i], paired=False)[0] for i in range(6)]).double()
+    variance = sum((v - v.mean()).square().sum() * (len(v) - 1) / len(v) for v in (without_a, without_b))
+    assert kid(a, b, paired=False)[1] == pytest.approx(variance.sqrt().item(), rel=1e-5)
+
+
 def test_one_dimension_by_hand():
     # a = {0, 1}, b = {1, 2}: k(0, .) = 1, k(1, 1) = 8, k(1, 2) = 27
     a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
