@@ -31,6 +31,15 @@ def test_lpips_is_per_image_and_zero_at_the_truth():
     assert lpips(truth, truth).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("shape", [(4, 1, 28, 28), (70, 1, 16, 16), (1, 3, 64, 64)])
+def test_lpips_of_all_pairs(shape):
+    lpips, x = LPIPS(), torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    first, second = torch.triu_indices(shape[0], shape[0], 1)[:, -40:]
+    value = lpips.pairwise(x)
+    assert value.shape == (shape[0] * (shape[0] - 1) // 2,)
+    torch.testing.assert_close(value[-40:], lpips(x[first], x[second]) if len(first) else value)
+
+
 def test_weights_that_cannot_be_downloaded(monkeypatch):
     import urllib.error
 

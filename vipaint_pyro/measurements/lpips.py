@@ -93,6 +93,31 @@ class LPIPS(nn.Module):
         parts = zip(*(v.split(CHUNK) for v in pair), strict=True)
         return torch.cat([self._net(a, b) for a, b in parts]).reshape(batch)
 
+    def pairwise(self, x: Tensor) -> Tensor:
+        """LPIPS between every two of images (S, C, H, W) in [-1, 1], as :meth:`forward` has it, (S (S - 1) / 2,).
+
+        In the order (0, 1), (0, 2) ... (1, 2) ...; each image goes through the network once.
+        """
+        layers = [torch.cat(parts) for parts in zip(*(self._features(part) for part in x.split(CHUNK)), strict=True)]
+        rows = [x.new_zeros(0, dtype=layers[0].dtype)]
+        for i in range(len(x) - 1):
+            total = 0.0
+            for layer, lin in zip(layers, self._net.lins):
+                total = total + lin((layer[i + 1 :] - layer[i]).square()).mean((1, 2, 3))
+            rows.append(total)
+        return torch.cat(rows)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """Means over places of the network's last layer for images (B, C, H, W) in [-1, 1]; (B, 256) of AlexNet."""
+        layers = [self._net.net(self._net.scaling_layer(self._prepare(part)))[-1] for part in x.split(CHUNK)]
+        return torch.cat([layer.mean((2, 3)) for layer in layers])
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        from lpips import normalize_tensor
+
+        layers = self._net.net(self._net.scaling_layer(self._prepare(x)))
+        return [normalize_tensor(layer) for layer in layers]
+
     @staticmethod
     def _prepare(x: Tensor) -> Tensor:
         x = x.float()
@@ -119,12 +144,6 @@ class _Distance(LPIPS):
             rows = own.split(max(1, CHUNK // own.shape[1]))
             columns.append(torch.cat([self._compared(row, target) for row in rows]))
         return torch.cat(columns, 1).to(x.dtype).reshape(batch)
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        from lpips import normalize_tensor
-
-        layers = self._net.net(self._net.scaling_layer(self._prepare(x)))
-        return [normalize_tensor(layer) for layer in layers]
 
     def _compared(self, x: Tensor, target: list[Tensor]) -> Tensor:
         """Of x (S, n, C, H, W) to the features of n targets; shape (S, n)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 
-__all__ = ["FaceClassifier", "read_attributes"]
+__all__ = ["FaceClassifier", "face_features", "read_attributes"]
 
 
 class FaceClassifier(nn.Module):
@@ -56,8 +56,28 @@ def read_attributes(x: Tensor) -> Tensor:
     Raises:
         ValueError: for images of another shape.
     """
+    chosen = [torch.stack([logit.argmax(1) for logit in _shipped()(part)], 1) for part in _flat(x).split(256)]
+    return torch.cat(chosen).reshape(*x.shape[:-3], len(ATTRIBUTES))
+
+
+def face_features(x: Tensor) -> Tensor:
+    """What the classifier that ships goes by: its last convolution's 128 channels, averaged over places.
+
+    Args:
+        x: images (*, 3, 64, 64) in [-1, 1].
+
+    Returns:
+        float32 (*, 128).
+
+    Raises:
+        ValueError: for images of another shape.
+    """
+    features = [_shipped().features(part).unflatten(1, (-1, 16)).mean(2) for part in _flat(x).split(256)]
+    return torch.cat(features).reshape(*x.shape[:-3], -1)
+
+
+def _flat(x: Tensor) -> Tensor:
+    """Images (*, 3, 64, 64) as (B, 3, 64, 64), as the classifier takes them."""
     if x.shape[-3:] != (3, 64, 64):
         raise ValueError(f"cartoon faces are (*, 3, 64, 64), but these images are {tuple(x.shape)}")
-    flat = x.detach().reshape(-1, 3, 64, 64).float().cpu().clamp(-1, 1)
-    chosen = [torch.stack([logit.argmax(1) for logit in _shipped()(part)], 1) for part in flat.split(256)]
-    return torch.cat(chosen).reshape(*x.shape[:-3], len(ATTRIBUTES))
+    return x.detach().reshape(-1, 3, 64, 64).float().cpu().clamp(-1, 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vipaint_pyro.evaluation.records import eight_bits
 from vipaint_pyro.evaluation.study.conditions import stream
-from vipaint_pyro.evaluation.study.energy import energy_distance, exact_draws
+from vipaint_pyro.evaluation.study.energy import energy_scores, exact_draws
 from vipaint_pyro.evaluation.study.memory import Peak
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
@@ -30,7 +30,7 @@ FAILURES = (
     ValueError,
 )  # fmt: skip
 #: Draws of an exact posterior, where it is known, that samples are compared with.
-EXACT = 64
+EXACT = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class Job:
         weights: the fingerprint that its weights are to have.
         method: a name of the registry.
         source: the kind of the images, as :class:`~vipaint_pyro.evaluation.study.sources.Source` has it.
+        split: of the source.
         settings: of the method, all that are given.
         num_samples, seed: of the plan.
         label, prompt, guidance: what the prior is told.
@@ -60,6 +61,7 @@ class Job:
     weights: str
     method: str
     source: str = ""
+    split: str = "test"
     settings: Mapping[str, object] = field(default_factory=dict)
     num_samples: int = 1
     seed: int = 0
@@ -149,14 +151,10 @@ def failed(job: Job, error: BaseException | str) -> Outcome:
 def _to_exact(job: Job, images: Tensor) -> dict:
     """How far samples (S, 1, C, H, W) are from exact draws, and how far as many exact ones are."""
     generator, number = stream(job.seed, job.item.image, "exact"), len(images)
-    draws = exact_draws(job.source, job.item.image, job.measurement, EXACT + number, generator)
+    draws = exact_draws(job.source, job.item.image, job.measurement, EXACT + number, generator, job.split)
     if draws is None:
         return {"energy_distance": None, "energy_distance_of_exact": None}
-    drawn, known = draws[:number], draws[number:]
-    return {
-        "energy_distance": energy_distance(images, known),
-        "energy_distance_of_exact": energy_distance(drawn, known),
-    }
+    return energy_scores(images, draws, job.measurement)
 
 
 def lpips_of(spec: str):

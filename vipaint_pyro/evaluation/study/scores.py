@@ -1,4 +1,4 @@
-"""Scores of samples of one image whose truth is known."""
+"""What the samples of one image are worth, each for itself: means are taken later, over samples, then images."""
 
 from __future__ import annotations
 
@@ -8,35 +8,128 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
+from vipaint_pyro.evaluation.study.ssim import SSIM_WINDOW, ssim
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.lpips import LPIPS
+from vipaint_pyro.measurements.measurement import Measurement, check_measurement
+from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["score"]
+__all__ = ["check_samples", "composites", "hidden", "lpips_diversity", "score"]
 
 
-def score(images: Tensor, truth: Tensor, measurement: Measurement, lpips_fn: Callable) -> dict:
-    """How good samples of one image are.
+@torch.no_grad()
+def score(
+    images: Tensor, truth: Tensor, measurement: Measurement, lpips_fn: Callable[[Tensor, Tensor], Tensor]
+) -> dict[str, list[float] | float | None]:
+    """All scores of the samples of one image.
 
     Args:
-        images: (S, 1, C, H, W), raw.
+        images: samples (S, 1, C, H, W) as they came, not clipped.
         truth: (1, C, H, W) in [-1, 1].
-        measurement: of the image.
-        lpips_fn: of images (*, C, H, W) to the truth.
+        measurement: of this one image.
+        lpips_fn: takes images (*, C, H, W) in [-1, 1] and truths that broadcast, as
+            :class:`~vipaint_pyro.measurements.lpips.LPIPS` does. Which network it has is for its owner to tell.
 
     Returns:
-        Lists with a value per sample, and floats; see the records of a study.
+        Lists of S numbers:
+
+        - ``lpips_raw``: LPIPS to the truth, of the samples, clipped to [-1, 1];
+        - ``lpips_composite``: the same of the composites, see :func:`composites`;
+        - ``psnr``: in dB, of the composites: 10 log10(2^2 / mean squared error), the range being 2 wide; infinite
+          where nothing differs;
+        - ``ssim``: of the composites, see :func:`~vipaint_pyro.evaluation.study.ssim.ssim`; None in place of the list
+          where a side has less than 11 pixels;
+        - ``observed_error``: mean of |A x - y| over the observed entries of y, of the samples as they came, in units
+          of [-1, 1].
+
+        Numbers about all samples:
+
+        - ``diversity``: standard deviation over samples (S - 1 in the denominator) in the hole, root mean square over
+          its entries, in units of [-1, 1]; in a restoration over the whole image; 0 for one sample;
+        - ``lpips_diversity``: see :func:`lpips_diversity`; None for one sample.
+
+    Raises:
+        TypeError: for what is no tensor or no measurement.
+        ValueError: for shapes that do not fit, more than one image, values that are not finite, or a mask that shows
+            everything or nothing.
     """
-    operator, completed = measurement.operator, isinstance(measurement.operator, Inpainting)
-    known = operator.observed if completed else torch.zeros(1, 1, 1, 1, dtype=torch.bool, device="cpu")
-    with torch.no_grad():
-        clipped = images.clamp(-1, 1)
-        composite = torch.where(known, truth, clipped)
-        raw = lpips_fn(clipped, truth)
-        values = {
-            "lpips_raw": raw,
-            "lpips_composite": lpips_fn(composite, truth) if completed else raw,
-            "psnr": psnr(composite, truth),
-            "observed_error": observed_error(operator(images), measurement.y, operator.observed),
-        }
-        spread = float(diversity(images, known)) if len(images) > 1 else 0.0
-    return {**{k: v[:, 0].tolist() for k, v in values.items()}, "diversity": spread, "lpips_diversity": None}
+    check_samples(images, measurement)
+    check_tensor("truth", truth, "(1, C, H, W)")
+    if truth.shape != images.shape[1:] or not torch.isfinite(truth).all():
+        raise ValueError(
+            f"truth is finite, of shape {tuple(images.shape[1:])} like each sample, but has {tuple(truth.shape)}"
+        )
+    x, truth = _wide(images), _wide(truth)
+    seen, hole = measurement.to(x.device, x.dtype), hidden(measurement, truth)
+    clipped, whole = x.clamp(-1, 1), composites(images, measurement)
+    raw = lpips_fn(clipped, truth)[:, 0]
+    similar = ssim(whole, truth)[:, 0].tolist() if min(truth.shape[-2:]) >= SSIM_WINDOW else None
+    restored = not isinstance(measurement.operator, Inpainting)
+    return {
+        "lpips_raw": raw.tolist(),
+        "lpips_composite": (raw if restored else lpips_fn(whole, truth)[:, 0]).tolist(),
+        "psnr": psnr(whole.double(), truth.double())[:, 0].tolist(),
+        "ssim": similar,
+        "observed_error": observed_error(seen.operator(x), seen.y, seen.operator.observed)[:, 0].tolist(),
+        "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else 0.0,
+        "lpips_diversity": lpips_diversity(whole[:, 0], lpips_fn),
+    }
+
+
+def composites(images: Tensor, measurement: Measurement) -> Tensor:
+    """Samples (S, 1, C, H, W) clipped to [-1, 1], with the seen pixels put back as they were seen.
+
+    A restoration has no pixel that is known: its samples are only clipped. Where y is noisy, so is what is put back.
+    At least in float32.
+    """
+    x = _wide(images)
+    if isinstance(measurement.operator, Inpainting):
+        seen = measurement.to(x.device, x.dtype)
+        x = torch.where(seen.operator.observed, seen.y, x)
+    return x.clamp(-1, 1)
+
+
+def hidden(measurement: Measurement, truth: Tensor) -> Tensor:
+    """Which entries of an image (1, C, H, W) are not known: those in the hole, of a restoration all; bool.
+
+    Raises:
+        ValueError: where all or none are known.
+    """
+    if not isinstance(measurement.operator, Inpainting):
+        return torch.ones_like(truth, dtype=torch.bool)
+    hole = ~measurement.operator.observed.to(truth.device).expand(truth.shape)
+    if hole.all() or not hole.any():
+        said = f"{int(hole.sum())} of {hole.numel()} entries"
+        raise ValueError(f"a mask hides some pixels and shows others, but this one hides {said}")
+    return hole
+
+
+def lpips_diversity(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> float | None:
+    """Mean LPIPS between two different samples, over all pairs of images (S, C, H, W) in [-1, 1]; None for one."""
+    if len(images) < 2:
+        return None
+    if isinstance(lpips_fn, LPIPS):
+        return lpips_fn.pairwise(images).double().mean().item()
+    first, second = torch.triu_indices(len(images), len(images), 1, device=images.device)
+    return lpips_fn(images[first], images[second]).double().mean().item()
+
+
+def check_samples(images: Tensor, measurement: Measurement) -> None:
+    """Raise unless these are finite samples (S, 1, C, H, W), S at least 1, and a measurement of one image."""
+    check_tensor("images", images, "(S, 1, C, H, W)")
+    check_measurement(measurement)
+    if images.ndim != 5 or images.shape[1] != 1 or not images.numel() or not images.is_floating_point():
+        raise ValueError(
+            f"images are samples (S, 1, C, H, W) of one image, of floating-point numbers, but came with "
+            f"{tuple(images.shape)} of {images.dtype}"
+        )
+    if measurement.num_images != 1:
+        raise ValueError(f"the measurement is of one image, not of {measurement.num_images}")
+    bad = int((~torch.isfinite(images)).sum())
+    if bad:
+        raise ValueError(f"samples are finite, but {bad} of their {images.numel()} values are not")
+
+
+def _wide(x: Tensor) -> Tensor:
+    """In float32 at least: half precision rounds away what is measured here."""
+    return x.detach().to(torch.promote_types(x.dtype, torch.float32))

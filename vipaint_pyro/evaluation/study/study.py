@@ -91,6 +91,7 @@ class Study:
             Spec.of(item.method).method.name,
             settings=self.settings[item.method, item.condition],
             source=self.source.kind,
+            split=plan.split,
             num_samples=plan.samples,
             seed=plan.seed,
             label=self.label(item.image),

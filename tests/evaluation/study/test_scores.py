@@ -1,0 +1,154 @@
+"""Scores of one image's samples, where their values are known."""
+
+import math
+import time
+
+import pytest
+import torch
+
+from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.evaluation.quality import _compare
+from vipaint_pyro.evaluation.study.scores import composites, hidden, lpips_diversity, score
+from vipaint_pyro.evaluation.study.ssim import ssim
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, make_operator, measure
+from vipaint_pyro.measurements.lpips import shared_lpips
+from vipaint_pyro.samplers.base import Samples
+
+CPU = torch.device("cpu")
+
+
+def mean_difference(x, truth):
+    """In place of LPIPS, a distance that can be known."""
+    return (x - truth).abs().mean((-3, -2, -1))
+
+
+def seen(truth, observed):
+    operator = Inpainting(observed)
+    return Measurement.of(operator, operator(truth))
+
+
+def half_seen(truth):
+    observed = torch.ones(1, 1, *truth.shape[-2:], dtype=torch.bool)
+    observed[..., truth.shape[-1] // 2 :] = False
+    return seen(truth, observed)
+
+
+def test_known_values_of_a_completion():
+    truth = torch.zeros(1, 1, 12, 12).double()
+    x = torch.stack([torch.full_like(truth, v) for v in (0.2, -0.4, 1.6)])
+    scores = score(x, truth, half_seen(truth), mean_difference)
+    assert scores["lpips_raw"] == pytest.approx([0.2, 0.4, 1.0], abs=1e-12)  # clipped
+    assert scores["lpips_composite"] == pytest.approx([0.1, 0.2, 0.5], abs=1e-12)  # half of it is the truth
+    # mean squared errors 0.02, 0.08, 0.5 of the composites, under a peak of 2
+    assert scores["psnr"] == pytest.approx([10 * math.log10(4 / e) for e in (0.02, 0.08, 0.5)], abs=1e-9)
+    assert scores["observed_error"] == pytest.approx([0.2, 0.4, 1.6], abs=1e-12)  # as they came
+    mean = (0.2 - 0.4 + 1.6) / 3
+    std = math.sqrt(sum((v - mean) ** 2 for v in (0.2, -0.4, 1.6)) / 2)
+    assert scores["diversity"] == pytest.approx(std, abs=1e-12)
+    # |differences| of the clipped 0.2, -0.4, 1 in half the picture
+    assert scores["lpips_diversity"] == pytest.approx((0.6 + 0.8 + 1.4) / 3 / 2, abs=1e-12)
+    assert scores["ssim"] == ssim(composites(x, half_seen(truth)), truth)[:, 0].tolist()
+
+
+def test_a_restoration_has_no_known_pixels():
+    truth = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)).double() - 0.5
+    operator = make_operator("super-resolution", (1, 16, 16), scale=4)
+    measurement = Measurement(operator, Gaussian(0.05), operator(truth))
+    x = torch.stack([truth + 0.1, truth - 0.3])
+    scores = score(x, truth, measurement, mean_difference)
+    assert scores["lpips_composite"] == scores["lpips_raw"] == pytest.approx([0.1, 0.3], abs=1e-9)
+    assert scores["psnr"] == pytest.approx([10 * math.log10(4 / 0.01), 10 * math.log10(4 / 0.09)], abs=1e-9)
+    assert scores["observed_error"] == pytest.approx([0.1, 0.3], abs=1e-6)  # a reduced constant is that constant
+    assert scores["diversity"] == pytest.approx(0.4 / math.sqrt(2), abs=1e-9)  # over the whole image
+    assert hidden(measurement, truth).all()
+
+
+def test_scores_are_those_of_evaluate_before_means_are_taken():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(1, 1, 28, 28, generator=generator) * 2 - 1
+    x = torch.randn(4, 1, 1, 28, 28, generator=generator)
+    lpips = shared_lpips("alex", None, CPU)
+    operator = make_operator("deblur", (1, 28, 28))
+    blurred = Measurement(operator, Gaussian(0.1), measure(operator, truth, 0.1, generator))
+    for measurement in (half_seen(truth), blurred):
+        expected, _ = _compare(Samples(x, {}, {}), truth, measurement, lpips)
+        scores = score(x, truth, measurement, lpips)
+        for name in ("lpips_raw", "lpips_composite", "psnr", "observed_error"):
+            values = scores[name]
+            assert sum(values) / len(values) == pytest.approx(getattr(expected, name)[0], rel=1e-5), name
+        assert scores["diversity"] == pytest.approx(expected.diversity[0], rel=1e-5)
+
+
+def test_each_sample_is_for_itself():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(1, 3, 64, 64, generator=generator) * 2 - 1
+    x = torch.rand(3, 1, 3, 64, 64, generator=generator) * 2 - 1
+    lpips = shared_lpips("alex", None, CPU)
+    together, alone = (score(v, truth, half_seen(truth), lpips) for v in (x, x[1:2]))
+    for name in ("lpips_raw", "lpips_composite", "psnr", "ssim", "observed_error"):
+        assert len(together[name]) == 3
+        assert alone[name] == pytest.approx(together[name][1:2], rel=1e-4), name
+    assert alone["diversity"] == 0 and alone["lpips_diversity"] is None
+    pairs = [lpips(a, b).item() for a, b in ((x[0], x[1]), (x[0], x[2]), (x[1], x[2]))]
+    assert lpips_diversity(x[:, 0], lpips) == pytest.approx(sum(pairs) / 3, rel=1e-4)
+
+
+def test_noisy_pixels_are_put_back_as_they_were_seen():
+    truth = torch.zeros(1, 1, 12, 12)
+    operator = half_seen(truth).operator
+    measurement = Measurement(operator, Gaussian(0.1), torch.where(operator.observed, torch.tensor(0.1), 0))
+    composite = composites(torch.full((1, 1, 1, 12, 12), 0.5), measurement)
+    assert composite[..., :6].unique().item() == pytest.approx(0.1) and composite[..., 6:].unique().item() == 0.5
+
+
+def test_what_is_put_back_may_differ_between_channels():
+    truth = torch.full((1, 2, 11, 11), 0.25)
+    observed = torch.tensor([True, False]).reshape(1, 2, 1, 1).expand(1, 2, 11, 11)
+    measurement = seen(truth, observed)
+    x = torch.tensor([0.5, -0.5]).reshape(2, 1, 1, 1, 1).expand(2, 1, 2, 11, 11)
+    scores = score(x, truth, measurement, mean_difference)
+    assert scores["diversity"] == pytest.approx(math.sqrt(0.5))
+    assert scores["lpips_composite"] == pytest.approx([0.125, 0.375])
+
+
+def test_the_truth_itself_and_half_precision():
+    truth = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0)).bfloat16()
+    scores = score(truth[None], truth.float(), half_seen(truth.float()), mean_difference)
+    assert scores["psnr"] == [math.inf] and scores["ssim"] == [1.0] and scores["lpips_raw"] == [0]
+    assert psnr(truth.double(), truth.double()).item() == math.inf
+
+
+def test_images_without_a_window_have_no_ssim():
+    truth = torch.zeros(1, 1, 4, 4)
+    scores = score(torch.full((2, 1, 1, 4, 4), 0.5), truth, half_seen(truth), mean_difference)
+    assert scores["ssim"] is None and len(scores["psnr"]) == 2
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"images": torch.zeros(2, 1, 12, 12)}, r"images are samples \(S, 1, C, H, W\).*\(2, 1, 12, 12\)"),
+        ({"images": torch.zeros(2, 2, 1, 12, 12)}, "of one image"),
+        ({"images": torch.zeros(0, 1, 1, 12, 12)}, "images are samples"),
+        ({"images": torch.zeros(2, 1, 1, 12, 12, dtype=torch.uint8)}, "floating-point.*uint8"),
+        ({"images": torch.full((2, 1, 1, 12, 12), math.nan)}, "288 of their 288 values are not"),
+        ({"truth": torch.zeros(1, 3, 12, 12)}, r"truth is finite, of shape \(1, 1, 12, 12\).*\(1, 3, 12, 12\)"),
+        ({"truth": torch.full((1, 1, 12, 12), math.inf)}, "truth is finite"),
+        ({"measurement": seen(torch.zeros(1, 1, 12, 12), torch.ones(1, 1, 12, 12) > 0)}, "hides 0 of 144 entries"),
+        ({"measurement": seen(torch.zeros(1, 1, 12, 12), torch.ones(1, 1, 12, 12) < 0)}, "hides 144 of 144 entries"),
+        ({"measurement": seen(torch.zeros(2, 1, 12, 12), torch.ones(2, 1, 12, 12) > 0)}, "one image, not of 2"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(change, message):
+    truth = torch.zeros(1, 1, 12, 12)
+    given = {"images": torch.zeros(2, 1, 1, 12, 12), "truth": truth, "measurement": half_seen(truth), **change}
+    with pytest.raises(ValueError, match=message):
+        score(**given, lpips_fn=mean_difference)
+
+
+def test_ten_samples_take_well_under_a_second():
+    truth = torch.zeros(1, 1, 28, 28)
+    lpips, x = shared_lpips("alex", None, CPU), torch.rand(10, 1, 1, 28, 28)
+    start = time.process_time()
+    score(x, truth, half_seen(truth), lpips)
+    assert time.process_time() - start < 5  # half a second on one core
