@@ -16,7 +16,7 @@ from vipaint_pyro.cli.main import main
         (["--prior", "nowhere"], "unknown prior 'nowhere'"),
         (["--data", "nowhere"], "the data are fashion-mnist, cartoon-faces, a folder"),
         (["--methods", "dsp"], "no method is called 'dsp'. Did you mean 'dps'"),
-        (["--methods", "dps:zetta=1"], "dps has no setting 'zetta'. Did you mean zeta"),
+        (["--methods", "dps:zetta=1"], "dps has no setting 'zetta'. Did you mean 'zeta'"),
         (["--methods", "dps:zeta=much"], "zeta=much: zeta is a finite number"),
         (["--methods", "dps:zeta=-1"], "dps:zeta=-1 cannot do rotated, super-resolution: zeta is"),
         (["--methods", "dps,,blended"], "a method is NAME"),
