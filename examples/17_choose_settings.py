@@ -42,7 +42,7 @@ def main(out, records, prior, data, condition, methods, images, few, best, sampl
         if smoke:
             methods, images, few, best, calls = methods or "blended,ddnm", 2, 1, 1, 10
         plan = Plan(prior, data or prior, ("dps",), (condition,), split="train", images=images, samples=samples,
-                    seed=seed, keep="none")  # fmt: skip
+                    seed=seed, features="none", keep="none")  # fmt: skip
         latent, found = is_latent(plan), {}
         names = methods.split(",") if methods else latent_methods() if latent else pixel_methods()
         for name in names:

@@ -10,6 +10,7 @@ from vipaint_pyro.evaluation import quality as module
 from vipaint_pyro.evaluation.quality import Quality, evaluate, join, mean_and_error, paired
 from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.measurements.matrix import Matrix
@@ -84,6 +85,15 @@ def test_a_completion_by_hand(gaussian, by_hand, chunk):
     # Over two hidden pixels: variance 9 / 2 and 0, so that the root mean square is 1.5.
     assert quality.diversity == pytest.approx([1.5, 0.0])
     assert quality.calls == 7 and quality.seconds == 3
+
+
+def test_noisy_pixels_are_put_back_as_they_were_seen(gaussian, by_hand):
+    truth = torch.zeros(1, 1, 2, 3, dtype=torch.float64)
+    observed = torch.tensor([True, True, True, False, False, False]).reshape(1, 1, 2, 3)
+    seen = Measurement(Inpainting(observed), Gaussian(0.1), torch.where(observed, 0.1, 0.0).double())
+    quality, _ = evaluate(Fixed(truth[None] + 0.2), gaussian, truth, seen)
+    assert quality.lpips_composite == pytest.approx([0.3 + 0.6])
+    assert quality.psnr == pytest.approx([10 * math.log10(4 / ((0.01 + 0.04) / 2))])
 
 
 @pytest.mark.parametrize("chunk", [1, None])

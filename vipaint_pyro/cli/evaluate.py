@@ -101,7 +101,7 @@ def _plan(options: dict):
         raise ValueError("no condition is given: give --masks, --task, or both")
     _check_kinds(*conditions)
     kept = ("variant", "revision", "split", "resize", "first", "images", "samples", "labels", "guidance", "seed",
-            "lpips", "keep", "device", "dtype", "threads")  # fmt: skip
+            "lpips", "features", "keep", "device", "dtype", "threads")  # fmt: skip
     methods, settings = split_specs(options["methods"]), _settings(options["settings"])
     named = {name: options[name] for name in kept}
     return Plan(prior, data, methods, (*conditions[0], *conditions[1]), settings=settings, **named)

@@ -14,7 +14,7 @@ __all__ = ["PRESETS", "evaluate_options", "with_preset"]
 DEFAULTS: dict[str, object] = {
     "data": None, "split": "test", "methods": "vipaint-4,vipaint-2,dps", "masks": None, "task": None,
     "images": 20, "first": 0, "samples": 5, "labels": "true", "guidance": 1.0, "seed": 0, "lpips": "alex",
-    "keep": "few", "workers": 1, "threads": 1, "device": "cpu", "dtype": "float32",
+    "features": "lpips-alex", "keep": "few", "workers": 1, "threads": 1, "device": "cpu", "dtype": "float32",
 }  # fmt: skip
 
 #: Named sets of values; what is given beside one replaces its value.
@@ -57,6 +57,8 @@ def _options() -> list[Callable]:
         option("--guidance", "Classifier-free guidance weight.", type=float),
         option("--seed", "Of everything random.", type=click.IntRange(0, 2**63 - 1)),
         option("--lpips", "alex, vgg, or vgg:FILE of its weights."),
+        option("--features", "That KID and FID are on: lpips-alex, faces-classifier, inception:FILE of its weights, or "
+                             "none."),
         click.option("--settings", type=NamedPath(), help="JSON of chosen settings: {\"methods\": {name: {setting: "
                      "value}}, \"conditions\": {condition: {name: {...}}}}."),
         option("--keep", "Whose samples are kept: of the first 8 images, of all, of none.",

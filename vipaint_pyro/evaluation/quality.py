@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.composites import composites
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.lpips import shared_lpips
@@ -26,11 +27,11 @@ class Quality:
 
     Attributes:
         lpips_raw: to the truth, of the samples as they came.
-        lpips_composite: the same with the observed pixels put back. A restoration has no such pixels: there it
-            is ``lpips_raw``.
+        lpips_composite: the same with the observed pixels put back as they were seen. A restoration has no such
+            pixels: there it is ``lpips_raw``.
         psnr: in dB, of the composite; of the raw samples in a restoration.
         observed_error: mean absolute error :math:`|A x - y|` over the observed entries of y, of the raw samples,
-            in units of [-1, 1]. Where y is noisy, so is the best image's: :math:`\sigma\sqrt{2/\\pi}`.
+            in units of [-1, 1]. Where y is noisy, so is the best image's: :math:`\sigma\sqrt{2/\pi}`.
         diversity: standard deviation over samples in the hole, in units of [-1, 1]; in a restoration over the
             whole image. 0 for a single sample.
         calls: denoiser calls per sample, the fit's share included.
@@ -106,7 +107,7 @@ def _compare(samples: Samples, truth: Tensor, measurement: Measurement, lpips: C
         x = x.cpu()
         clipped = x.clamp(-1, 1)
         known = operator.observed.cpu() if completed else torch.zeros(len(y), 1, 1, 1, dtype=torch.bool, device="cpu")
-        composite = torch.where(known, truth, clipped)
+        composite = composites(x.to(torch.promote_types(x.dtype, truth.dtype)), measurement)
         raw = lpips(clipped, truth)
         values = {
             "lpips_raw": raw.mean(0),

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from vipaint_pyro.datasets.cartoon_faces.classifier import _shipped, face_features, read_attributes
+from vipaint_pyro.datasets.cartoon_faces.classifier import face_features, read_attributes, shipped_classifier
 from vipaint_pyro.evaluation.study.features import FEATURES, kid, make_features, titled
 from vipaint_pyro.measurements.lpips import LPIPS
 
@@ -41,7 +41,7 @@ def test_grey_pictures_are_three_equal_channels():
 def test_of_the_faces_classifier_it_is_what_its_head_takes_averaged():
     x = pictures(2, 3, 64, 64)
     seen = []
-    hook = _shipped().head.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+    hook = shipped_classifier().head.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
     try:
         read_attributes(x)
     finally:

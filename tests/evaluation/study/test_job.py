@@ -1,5 +1,6 @@
 """An item's numbers are those of a direct call of its sampler with the image's own generators, and of the metrics."""
 
+import math
 import pickle
 
 import pytest
@@ -8,9 +9,11 @@ import torch
 from tests.evaluation.study.conftest import METHODS
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.evaluation.study.conditions import measured, stream
+from vipaint_pyro.evaluation.study.features import make_features
 from vipaint_pyro.evaluation.study.job import compute, failed
 from vipaint_pyro.evaluation.study.methods import sampler_of
 from vipaint_pyro.evaluation.study.plan import Item, Plan
+from vipaint_pyro.evaluation.study.recorded import recordable
 from vipaint_pyro.evaluation.study.study import Study
 from vipaint_pyro.images import to_bytes
 from vipaint_pyro.measurements.lpips import LPIPS
@@ -53,6 +56,9 @@ def test_the_numbers_of_a_direct_call(study, method, condition):
         torch.testing.assert_close(torch.tensor(record["scores"][name]), values[:, 0], msg=name)
     assert record["scores"]["diversity"] == pytest.approx(float(diversity(x, known)), rel=1e-5)
     assert torch.equal(outcome.samples, to_bytes(x[:, 0]))
+    features = make_features("lpips-alex")
+    assert torch.equal(outcome.features, features(composite[:, 0]))
+    assert torch.equal(outcome.truth_features, features(truth)) and record["features"] == "lpips-alex"
     calls = record["calls"]
     assert calls["forward"] == sum(samples.calls.values()) / 3
     assert calls["backward"] == sum(samples.backward.values()) / 3
@@ -91,3 +97,18 @@ def test_a_failure_says_what_was_asked(study):
     record = failed(job, "the process died").record
     assert record["error"] == {"type": "Lost", "message": "the process died"} and record["scores"] is None
     assert record["settings"]["sampler"]["fit_steps"] == 2 and record["settings"]["num_samples"] == 3
+
+
+def test_without_features(study):
+    from dataclasses import replace
+
+    outcome = compute(replace(next(study.jobs(study.plan.items())), features="none"))
+    assert outcome.features is None and outcome.truth_features is None and outcome.record["features"] is None
+
+
+def test_the_psnr_of_the_truth_itself_is_a_word():
+    """JSON has no infinity."""
+    assert recordable({"psnr": [math.inf, 3.0], "ssim": None}) == {"psnr": ["inf", 3.0], "ssim": None}
+    for name, value in (("psnr", [-math.inf]), ("psnr", [math.nan]), ("ssim", [math.inf]), ("diversity", math.inf)):
+        with pytest.raises(ValueError, match=f"the score {name} is not finite"):
+            recordable({name: value})

@@ -18,6 +18,7 @@ from vipaint_pyro.evaluation.study.layouts import (
     paired_grid,
     quality_csv,
     quality_grid,
+    quality_grids,
 )
 
 LPIPS = "lpips_composite"
@@ -121,8 +122,25 @@ def test_quality_without_end(study):
     """A PSNR of an exact answer."""
     s = study(["dps", "blended"], images=2)
     for image in range(2):
-        s.add("rotated", "dps", image, psnr=math.inf)
+        s.add("rotated", "dps", image, psnr=["inf", 20.0 + image] if image else "inf")
         s.add("rotated", "blended", image, psnr=20.0)
     found = read_study(s.folder)
-    assert [c.text for c in quality_grid(found, "psnr").rows[0][2:]] == ["inf", "20.00 ± 0.00"]
-    assert paired_grid(found, "psnr").rows[0][3].text in ("-inf", "inf", "+inf")
+    assert [c.text for c in quality_grid(found, "psnr").rows[0][2:]] == ["∞", "20.00 ± 0.00"]
+    assert quality_grid(found, "psnr").notes[-1] == "∞ rotated, dps: a sample is the truth itself in 2 of 2 images"
+    assert paired_grid(found, "psnr").rows[0][3].text == "-∞"
+    assert rows(quality_csv(found, ["psnr"]))[0]["dps"] == "inf"
+
+
+def test_a_distance_stands_above_that_of_exact_draws(study):
+    s = study(["dps", "blended"], images=2)
+    for image in range(2):
+        s.add("rotated", "dps", image, energy_distance=0.4, energy_distance_of_exact=0.01 * image)
+        s.add("rotated", "blended", image, energy_distance=0.2, energy_distance_of_exact=0.01 * image)
+    (grid,) = quality_grids(read_study(s.folder), ["energy_distance", "energy_distance_of_exact"])
+    assert [[c.text for c in row] for row in grid.rows] == [
+        ["rotated", "2", "0.4000 ± 0.0000", "0.2000 ± 0.0000"],
+        ["rotated: exact draws", "2", "0.0050 ± 0.0050", "0.0050 ± 0.0050"],
+    ]
+    assert [c.mark for c in grid.rows[1]] == ["", "", "", ""] and grid.notes[1].startswith("Exact draws: ")
+    (alone,) = quality_grids(read_study(s.folder), ["energy_distance_of_exact"])
+    assert len(alone.rows) == 1

@@ -24,6 +24,13 @@ def test_a_plan_survives_json():
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
+def test_a_study_that_knew_no_features_has_none():
+    said = {k: v for k, v in PLAN.to_json().items() if k != "features"}
+    assert Plan.from_json(said).features == "none"
+    with pytest.raises(ValueError, match="^features: none -> lpips-alex$"):
+        merged(Plan.from_json(said), PLAN)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -77,7 +84,8 @@ def test_settings_of_a_new_method_are_additions_and_of_an_old_one_changes():
 @pytest.mark.parametrize(
     "name, value, said",
     [("seed", 1, "seed: 0 -> 1"), ("samples", 7, "samples: 5 -> 7"), ("labels", "none", "labels: true -> none"),
-     ("variant", "fp16", "variant: not given -> fp16"), ("threads", 2, "threads: 1 -> 2")],
+     ("variant", "fp16", "variant: not given -> fp16"), ("threads", 2, "threads: 1 -> 2"),
+     ("features", "none", "features: lpips-alex -> none")],
 )  # fmt: skip
 def test_another_setting_is_a_change_that_is_named(name, value, said):
     with pytest.raises(ValueError, match=f"^{said}$"):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 
-__all__ = ["FaceClassifier", "face_features", "read_attributes"]
+__all__ = ["FaceClassifier", "face_features", "read_attributes", "shipped_classifier"]
 
 
 class FaceClassifier(nn.Module):
@@ -33,7 +33,8 @@ class FaceClassifier(nn.Module):
 
 
 @cache
-def _shipped() -> FaceClassifier:
+def shipped_classifier() -> FaceClassifier:
+    """The classifier that ships, loaded once."""
     network = FaceClassifier()
     path = files("vipaint_pyro") / "assets" / "cartoon-faces" / "classifier.safetensors"
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(str(path)).items()})
@@ -56,7 +57,7 @@ def read_attributes(x: Tensor) -> Tensor:
     Raises:
         ValueError: for images of another shape.
     """
-    chosen = [torch.stack([logit.argmax(1) for logit in _shipped()(part)], 1) for part in _flat(x).split(256)]
+    chosen = [torch.stack([logit.argmax(1) for logit in shipped_classifier()(part)], 1) for part in _flat(x).split(256)]
     return torch.cat(chosen).reshape(*x.shape[:-3], len(ATTRIBUTES))
 
 
@@ -72,7 +73,7 @@ def face_features(x: Tensor) -> Tensor:
     Raises:
         ValueError: for images of another shape.
     """
-    features = [_shipped().features(part).unflatten(1, (-1, 16)).mean(2) for part in _flat(x).split(256)]
+    features = [shipped_classifier().features(part).unflatten(1, (-1, 16)).mean(2) for part in _flat(x).split(256)]
     return torch.cat(features).reshape(*x.shape[:-3], -1)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vipaint_pyro.datasets.cartoon_faces.classifier import face_features
+from vipaint_pyro.datasets.cartoon_faces.classifier import face_features, shipped_classifier
+from vipaint_pyro.evaluation.study.feature_names import FEATURES, kind_of, titled
 from vipaint_pyro.evaluation.study.fid import enough_for_fid, fid
 from vipaint_pyro.evaluation.study.kid import kid
 from vipaint_pyro.images import to_bytes
@@ -18,40 +20,22 @@ from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import shown
 
-__all__ = ["FEATURES", "Features", "enough_for_fid", "fid", "kid", "make_features", "titled"]
+__all__ = ["FEATURES", "Features", "enough_for_fid", "features_of", "fid", "kid", "make_features", "titled"]
 
 # Pictures that go through Inception at once: it enlarges each to 299 x 299.
 _CHUNK = 32
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Features that can be asked for by name.
-
-    Attributes:
-        title: their name in tables.
-        dimension: F.
-        text: one line for people.
-        make: gives the function of images (B, C, H, W) in [-1, 1].
-        by_path: whether the network's weights are a file of the user's.
-    """
-
-    title: str
-    dimension: int
-    text: str
-    make: Callable[[str | Path | None], Callable[[Tensor], Tensor]]
-    by_path: bool = False
+def _alex(_: str | Path | None) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+    network = shared_lpips("alex", None, torch.device("cpu"))
+    return network.pooled, network
 
 
-def _alex(_: str | Path | None) -> Callable[[Tensor], Tensor]:
-    return shared_lpips("alex", None, torch.device("cpu")).pooled
+def _faces(_: str | Path | None) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+    return face_features, shipped_classifier()
 
 
-def _faces(_: str | Path | None) -> Callable[[Tensor], Tensor]:
-    return face_features
-
-
-def _inception(weights: str | Path | None) -> Callable[[Tensor], Tensor]:
+def _inception(weights: str | Path | None) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
@@ -75,30 +59,13 @@ def _inception(weights: str | Path | None) -> Callable[[Tensor], Tensor]:
         eight = to_bytes(x.expand(-1, 3, -1, -1))
         return torch.cat([network(part)[0] for part in eight.split(_CHUNK)])
 
-    return features
+    return features, network
 
 
-#: By name. None of those that ship is the Inception of published tables: their titles say so.
-FEATURES: dict[str, Kind] = {
-    "lpips-alex": Kind(
-        "LPIPS-Alex", 256, "the last convolution of LPIPS's AlexNet (ImageNet's weights), averaged over places", _alex
-    ),
-    "faces-classifier": Kind(
-        "face-classifier", 128, "the last convolution of the cartoon faces' classifier, averaged over places", _faces
-    ),
-    "inception": Kind(
-        "Inception", 2048, "pool3 of torch-fidelity's Inception v3, the one of published tables", _inception, True
-    ),
+#: By name: the function of images (B, C, H, W) in [-1, 1], and its network.
+_MAKERS: dict[str, Callable[[str | Path | None], tuple[Callable[[Tensor], Tensor], nn.Module]]] = {
+    "lpips-alex": _alex, "faces-classifier": _faces, "inception": _inception,
 }  # fmt: skip
-
-
-def titled(metric: str, name: str) -> str:
-    """A metric on features as a table calls it: "KID on LPIPS-Alex features", never plain "KID".
-
-    Raises:
-        ValueError: for unknown features.
-    """
-    return f"{metric} on {_kind(name).title} features"
 
 
 @dataclass(frozen=True)
@@ -108,10 +75,12 @@ class Features:
     Attributes:
         name: one of :data:`FEATURES`.
         dimension: F.
+        network: what they depend on.
     """
 
     name: str
     dimension: int
+    network: nn.Module
     _compute: Callable[[Tensor], Tensor]
 
     @torch.no_grad()
@@ -146,13 +115,26 @@ def make_features(name: str, weights: str | Path | None = None) -> Features:
         FileNotFoundError: where the file is missing.
         ImportError: for Inception's without the extra ``fidelity``.
     """
-    kind = _kind(name)
+    kind = kind_of(name)
     if weights is not None and not kind.by_path:
         raise ValueError(f"{name} has its weights in this package: leave weights out")
-    return Features(name, kind.dimension, kind.make(weights))
+    compute, network = _MAKERS[name](weights)
+    return Features(name, kind.dimension, network, compute)
 
 
-def _kind(name: str) -> Kind:
-    if not isinstance(name, str) or name not in FEATURES:
-        raise ValueError(f"features are one of {', '.join(FEATURES)}, not {shown(name)}")
-    return FEATURES[name]
+@lru_cache(maxsize=2)
+def features_of(spec: str) -> Features | None:
+    """The features of a study: "lpips-alex", "faces-classifier", "inception:FILE", or None of "none".
+
+    Loaded once per process.
+
+    Raises:
+        ValueError, FileNotFoundError, ImportError: as :func:`make_features`.
+    """
+    if spec == "none":
+        return None
+    name, _, weights = spec.partition(":")
+    if name not in FEATURES:
+        raise ValueError(f"features is one of {', '.join(FEATURES)} (inception:FILE of its weights) or none, but is "
+                         f"{spec!r}")  # fmt: skip
+    return make_features(name, weights or None)

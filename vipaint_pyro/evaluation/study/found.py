@@ -12,7 +12,10 @@ from pathlib import Path
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted
 
-__all__ = ["Found", "Record", "read_study"]
+__all__ = ["INFINITE", "Found", "Record", "read_study"]
+
+#: The PSNR of the truth itself, as a record has it.
+INFINITE = "inf"
 
 #: What all finished records of a study have in common.
 _COMMON = ("weights", "lpips_net", "features")
@@ -52,7 +55,7 @@ class Record:
         """Score -> its mean over samples, of those that have a value; of a failed item none."""
         scores = {} if self.failed else self.said["scores"]
         listed = {n: v if isinstance(v, list) else [v] for n, v in scores.items() if v is not None}
-        return {n: math.fsum(v) / len(v) for n, v in listed.items()}
+        return {n: math.fsum(map(float, v)) / len(v) for n, v in listed.items()}
 
     def beside(self, kind: str) -> Path:
         """The item's file among the study's ``kind``: samples or features."""
@@ -73,6 +76,11 @@ class Found:
     folder: Path
     said: dict
     records: tuple[Record, ...]
+
+    @cached_property
+    def memo(self) -> dict:
+        """What was worked out of all this and takes long, by what was asked."""
+        return {}
 
     @property
     def plan(self) -> dict:
@@ -214,14 +222,14 @@ def _wrong_scores(said: dict) -> str:
         if isinstance(values, list) and len(values) != samples:
             return f"it has {len(values)} {name} for {counted(samples, 'sample')}"
         for value in values if isinstance(values, list) else [] if values is None else [values]:
-            if not _is_score(value):
+            if not _is_score(name, value):
                 return f"its {name} is {value}"
     return ""
 
 
-def _is_score(value: object) -> bool:
-    """A number; a PSNR may be infinite."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+def _is_score(name: str, value: object) -> bool:
+    """A finite number; a PSNR may be infinite, which is a word."""
+    return number().check(value) or (name == "psnr" and value == INFINITE)
 
 
 def _wrong_costs(said: dict) -> str:

@@ -89,8 +89,8 @@ def _md(text: str) -> str:
 _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "†": r"\dag{}", "—": "---", "β": r"$\beta$", "[": "{[}",
-    "]": "{]}",
+    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "†": r"\dag{}", "—": "---", "∞": r"$\infty$", "β": r"$\beta$",
+    "[": "{[}", "]": "{]}",
 }  # fmt: skip
 
 

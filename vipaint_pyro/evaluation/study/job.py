@@ -12,11 +12,12 @@ from torch import Tensor
 from vipaint_pyro.evaluation.records import eight_bits
 from vipaint_pyro.evaluation.study.conditions import stream
 from vipaint_pyro.evaluation.study.energy import energy_scores, exact_draws
+from vipaint_pyro.evaluation.study.features import features_of
 from vipaint_pyro.evaluation.study.memory import Peak
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
-from vipaint_pyro.evaluation.study.recorded import asked, calls_made, finite
-from vipaint_pyro.evaluation.study.scores import score
+from vipaint_pyro.evaluation.study.recorded import asked, calls_made, recordable
+from vipaint_pyro.evaluation.study.scores import composites, score
 from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.base import Sampler
@@ -50,6 +51,7 @@ class Job:
         num_samples, seed: of the plan.
         label, prompt, guidance: what the prior is told.
         lpips: "alex", "vgg" or "vgg:FILE".
+        features: as :func:`~vipaint_pyro.evaluation.study.features.features_of` takes them.
         keep_samples: whether the samples come back.
         trouble: why there is no truth or no measurement.
     """
@@ -69,6 +71,7 @@ class Job:
     prompt: str | None = None
     guidance: float = 1.0
     lpips: str = "alex"
+    features: str = "none"
     keep_samples: bool = False
     trouble: Exception | None = None
 
@@ -85,7 +88,8 @@ class Outcome:
         item: which.
         record: as JSON has it.
         samples: (S, C, H, W), uint8, or None.
-        features: (S, F), float32, or None.
+        features: (S, F) of the composites, float32, or None.
+        truth_features: (1, F) of the truth, float32, or None.
         wall: seconds that it took, scores and all, but for the loading of the networks.
     """
 
@@ -93,6 +97,7 @@ class Outcome:
     record: dict
     samples: Tensor | None = None
     features: Tensor | None = None
+    truth_features: Tensor | None = None
     wall: float = 0.0
 
 
@@ -116,7 +121,7 @@ def _computed(job: Job) -> Outcome:
     pipe, weights = load(job.prior)
     if weights != job.weights:
         raise ValueError(f"the weights of prior {job.prior.name} have changed: {job.weights} -> {weights}")
-    lpips = lpips_of(job.lpips)
+    lpips, features = lpips_of(job.lpips), features_of(job.features)
     began = time.perf_counter()
     prior = conditioned(job.prior, job.label, job.prompt, job.guidance)
     start, peak = time.perf_counter(), Peak(pipe.prior.device)
@@ -127,11 +132,12 @@ def _computed(job: Job) -> Outcome:
     samples = settled.sample(prior, seen, job.num_samples, generators)
     seconds, memory = time.perf_counter() - start, peak.mib()
     images = samples.images.detach().float().cpu()
-    scores = finite(score(images, job.truth, job.measurement, lpips) | _to_exact(job, images))
+    scores = recordable(score(images, job.truth, job.measurement, lpips) | _to_exact(job, images))
     record = asked(job, settled) | {"scores": scores, "calls": calls_made(samples, job.num_samples)}
     record |= {"seconds": seconds, "peak_memory_mib": memory, "error": None}
     kept = eight_bits(images[:, 0]) if job.keep_samples else None
-    return Outcome(job.item, record, kept, wall=time.perf_counter() - began)
+    seen_by = (composites(images, job.measurement)[:, 0], job.truth) if features is not None else ()
+    return Outcome(job.item, record, kept, *map(features, seen_by), wall=time.perf_counter() - began)
 
 
 def failed(job: Job, error: BaseException | str) -> Outcome:

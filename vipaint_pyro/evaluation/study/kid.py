@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check
 
-__all__ = ["check_features", "kid"]
+__all__ = ["all_repeated", "check_features", "kid"]
 
 # Numbers of a block of kernel values held at a time.
 _CHUNK = 2**24
@@ -126,10 +126,14 @@ def check_features(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"a (N, S, F) and b (M, F) differ in F: {tuple(a.shape)} and {tuple(b.shape)}")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"distances of sets take two images of each or more, but there are {len(a)} and {len(b)}")
-    occurs = torch.unique(b, dim=0, return_counts=True)[1]
-    if occurs.min() > 1:
+    if all_repeated(b):
         raise ValueError(
-            f"each real image is given once, but b holds {len(b)} of which {len(occurs)} are distinct: repeated images "
-            "are no draw of the real ones"
+            f"each real image is given once, but b holds {len(b)} of which {len(torch.unique(b, dim=0))} are distinct: "
+            "repeated images are no draw of the real ones"
         )
     return a.double(), b.double()[:, None]
+
+
+def all_repeated(b: Tensor) -> bool:
+    """Whether every real image, by its features (M, F), occurs more than once."""
+    return bool(torch.unique(b, dim=0, return_counts=True)[1].min() > 1)

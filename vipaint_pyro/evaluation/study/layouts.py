@@ -6,14 +6,15 @@ seconds and memory stand in the costs.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from vipaint_pyro.evaluation.study.cells import count_cell, csv_text, mean_cell, mean_text
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid
+from vipaint_pyro.evaluation.study.sets import SETS
 from vipaint_pyro.evaluation.study.summary import (
+    EXACT,
     LEAD_IMAGES,
     Comparison,
     Mean,
@@ -22,35 +23,60 @@ from vipaint_pyro.evaluation.study.summary import (
     heading,
     mean_of,
     metric_of,
+    per_image,
 )
 from vipaint_pyro.wording import counted
 
 __all__ = [
     "LONG_HEAD", "costs_csv", "costs_grid", "done", "long_csv", "long_grid", "paired_csv", "paired_grid", "quality_csv",
-    "quality_grid",
+    "quality_grid", "quality_grids",
 ]  # fmt: skip
 
 _MEANING = (
     "Means over samples, then over the images that the compared methods have in common, ± standard error over images; "
     "best in bold, second underlined"
 )
+_SETS = (
+    "Of the set of all composites of the images that the compared methods have in common to the set of their truths; "
+    "best in bold, second underlined"
+)
+_ERRORS = {
+    "kid": "KID is unbiased, ± standard error over images",
+    "fid": "FID has no standard error, and is biased upwards, by less the more images there are: it is to be compared "
+    "between equal numbers of them",
+}
 _PAIRED = (
     "Method minus the best baseline of its condition (lowest mean LPIPS of the methods that are not vipaint), image by "
     f"image, ± paired standard error. A lead is beyond two of them on {LEAD_IMAGES} images or more: better or worse; "
     "on fewer images it is ahead or behind so far. Within two of them it is no lead, or open so far"
 )
+_NO_PAIRS = "Sets of images have a distance, and no image one of its own: there are no differences image by image"
 LONG_HEAD = ("metric", "condition", "method", "mean", "standard_error", "images", "failed", "planned")
 
 
+def quality_grids(found: Found, metrics: Sequence[str]) -> list[Grid]:
+    """A table per metric; what exact draws have stands in the table that it is the scale of, where that is shown."""
+    scales = {EXACT[m] for m in metrics if m in EXACT}
+    return [quality_grid(found, m) for m in metrics if m not in scales]
+
+
 def quality_grid(found: Found, metric: str) -> Grid:
-    """Conditions by methods, as the paper's Table 1."""
-    known, rows, notes = metric_of(metric), [], [_MEANING] if metric_of(metric).better else [_MEANING.split(";")[0]]
+    """Conditions by methods, as the paper's Table 1; below a distance to exact draws that of as many exact ones."""
+    known, rows = metric_of(metric), []
+    notes = [_SETS, _ERRORS[metric]] if metric in SETS else [_MEANING] if known.better else [_MEANING.split(";")[0]]
     for condition in found.conditions:
         comparison = compared(found, condition, metric)
         marks = comparison.marks(known.better)
         row = [Cell(condition), Cell(str(comparison.images), comparison.images)]
         rows.append((*row, *(_quality(found, condition, m, comparison, known.digits, marks) for m in found.methods)))
+        if metric in EXACT:
+            scale = compared(found, condition, EXACT[metric])
+            cells = [_quality(found, condition, m, scale, known.digits, {}) for m in found.methods]
+            rows.append((Cell(f"{condition}: exact draws"), Cell(str(scale.images), scale.images), *cells))
         notes += [n for m in found.methods if (n := _note(found, condition, m, comparison))]
+        notes += [n for m in found.methods if (n := _endless(found, condition, m, metric))]
+    if metric in EXACT:
+        notes.insert(1, "Exact draws: what as many of them have in the samples' place, 0 but for chance")
     return Grid(heading(found, metric), ("condition", "images", *found.methods), tuple(rows), tuple(notes))
 
 
@@ -59,9 +85,9 @@ def _quality(
 ) -> Cell:
     own, common = comparison.own[method], comparison.common.get(method)
     mean = common or own
-    if not mean.images:
+    if math.isnan(mean.mean):
         return Cell("—")
-    text = _shown(mean, digits)
+    text = mean_text(mean, digits)
     if common is None:
         text += f" (n = {own.images})"
     dagger = " †" if _lacks(found, condition, method) else ""
@@ -85,6 +111,14 @@ def _note(found: Found, condition: str, method: str, comparison: Comparison) -> 
     return f"{text}; on its own images, and not compared" if left else text
 
 
+def _endless(found: Found, condition: str, method: str, metric: str) -> str:
+    """Of how many images a score is infinite, where it is of any: what their mean is says nothing of the others."""
+    values = per_image(found, condition, method, metric).values()
+    endless = sum(map(math.isinf, values))
+    said = f"{condition}, {method}: a sample is the truth itself in {endless} of {counted(len(values), 'image')}"
+    return f"∞ {said}" if endless else ""
+
+
 def _failures(found: Found, condition: str, method: str) -> int:
     return sum(r.failed for r in found.of(condition, method))
 
@@ -99,7 +133,7 @@ def quality_csv(found: Found, metrics: Sequence[str]) -> str:
             c = compared(found, condition, metric)
             means = [c.common.get(m) or c.own[m] for m in found.methods]
             rows.append((metric, condition, c.images, *(v for m in means for v in (m.mean, m.error, m.images))))
-    return _csv(head, rows)
+    return csv_text(head, rows)
 
 
 def long_csv(found: Found, metrics: Sequence[str]) -> str:
@@ -108,16 +142,18 @@ def long_csv(found: Found, metrics: Sequence[str]) -> str:
     for metric, condition, method, mean in _long(found, metrics):
         counts = mean.images, _failures(found, condition, method), len(found.images)
         rows.append((metric, condition, method, mean.mean, mean.error, *counts))
-    return _csv(LONG_HEAD, rows)
+    return csv_text(LONG_HEAD, rows)
 
 
 def long_grid(found: Found, metric: str) -> Grid:
     """A row per condition and method, for people."""
     rows = []
     for _, condition, method, mean in _long(found, [metric]):
-        cells = [Cell(condition), Cell(method), _mean(mean, metric_of(metric).digits)]
-        rows.append((*cells, *map(_count, (mean.images, _failures(found, condition, method), len(found.images)))))
+        cells = [Cell(condition), Cell(method), mean_cell(mean, metric_of(metric).digits)]
+        rows.append((*cells, *map(count_cell, (mean.images, _failures(found, condition, method), len(found.images)))))
     notes = ("Means over samples, then over all images that a method has, ± standard error over images",)
+    if metric in SETS:
+        notes = ("Of the set of all composites of all images that a method has to their truths", _ERRORS[metric])
     head = ("condition", "method", "mean", "images", "failed", "planned")
     return Grid(heading(found, metric), head, tuple(rows), notes)
 
@@ -135,11 +171,11 @@ def paired_grid(found: Found, metric: str) -> Grid:
     """Every method against the best baseline of its condition."""
     rows = []
     for d in differences(found, metric):
-        mean = _mean(d.mean, metric_of(metric).digits, signed=True)
+        mean = mean_cell(d.mean, metric_of(metric).digits, signed=True)
         cells = [Cell(d.condition), Cell(d.method), Cell(d.baseline), mean]
-        rows.append((*cells, _count(d.mean.images), Cell(d.verdict)))
+        rows.append((*cells, count_cell(d.mean.images), Cell(d.verdict)))
     head = ("condition", "method", "best baseline", "difference", "images", "verdict")
-    notes = (_PAIRED if rows else "There is no baseline to compare with",)
+    notes = (_PAIRED if rows else _NO_PAIRS if metric in SETS else "There is no baseline to compare with",)
     return Grid(heading(found, metric), head, tuple(rows), notes)
 
 
@@ -150,7 +186,7 @@ def paired_csv(found: Found, metrics: Sequence[str]) -> str:
     every = [d for metric in metrics for d in differences(found, metric)]
     rows = [(d.metric, d.condition, d.method, d.baseline, d.mean.mean, d.mean.error, d.mean.images, d.verdict)
             for d in every]  # fmt: skip
-    return _csv(head, rows)
+    return csv_text(head, rows)
 
 
 def costs_grid(found: Found) -> Grid:
@@ -159,7 +195,7 @@ def costs_grid(found: Found) -> Grid:
     for condition, method, forward, backward, seconds, memory, images, samples in _costs(found):
         cells = [Cell(condition), Cell(method), Cell(f"{forward:,.1f}", forward), Cell(f"{backward:,.1f}", backward)]
         peak = Cell("—") if memory is None else Cell(f"{memory:,.0f}", memory)
-        rows.append((*cells, Cell(f"{seconds:,.1f}", seconds), peak, _count(images), Cell(samples)))
+        rows.append((*cells, Cell(f"{seconds:,.1f}", seconds), peak, count_cell(images), Cell(samples)))
     head = ("condition", "method", "forward calls", "backward calls", "seconds", "peak memory (MiB)", "images",
             "samples")  # fmt: skip
     notes = (
@@ -173,7 +209,7 @@ def costs_csv(found: Found) -> str:
     """The same as numbers."""
     head = ("condition", "method", "forward_calls_per_sample", "backward_calls_per_sample", "seconds_per_image",
             "peak_memory_mib", "images", "samples")  # fmt: skip
-    return _csv(head, _costs(found))
+    return csv_text(head, _costs(found))
 
 
 def _costs(found: Found) -> list[tuple]:
@@ -189,34 +225,6 @@ def _costs(found: Found) -> list[tuple]:
             seconds = mean_of([r["seconds"] for r in done]).mean
             rows.append((condition, method, *calls, seconds, memory, len(done), ", ".join(map(str, samples))))
     return rows
-
-
-def _mean(mean: Mean, digits: int, signed: bool = False) -> Cell:
-    return Cell(_shown(mean, digits, signed), mean.mean) if mean.images else Cell("—")
-
-
-def _shown(mean: Mean, digits: int, signed: bool = False) -> str:
-    if math.isnan(mean.mean):
-        return "—"
-    text = f"{mean.mean:{'+' if signed else ''}.{digits}f}"
-    return text if math.isnan(mean.error) else f"{text} ± {mean.error:.{digits}f}"
-
-
-def _count(number: int) -> Cell:
-    return Cell(str(number), number)
-
-
-def _csv(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Numbers in full; what is not known is empty."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows([["" if _unknown(v) else v for v in row] for row in rows])
-    return file.getvalue()
-
-
-def _unknown(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def done(found: Found) -> str:

@@ -14,7 +14,7 @@ import PIL.Image
 from vipaint_pyro.evaluation.study.command import SETTINGS_FILE, command_of, has_settings
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
-from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grid
+from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grids
 from vipaint_pyro.evaluation.study.page_look import POLICY, SCRIPT, STYLE
 
 __all__ = ["HEAD", "page"]
@@ -37,7 +37,7 @@ def page(
     title = escape(_title(found))
     sections = {
         "run": ("What was run", _facts(found)),
-        "quality": ("Quality", _tables([quality_grid(found, m) for m in metrics])),
+        "quality": ("Quality", _tables(quality_grids(found, metrics))),
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
         "calls": ("Quality against forward calls", _chart(chart)),
         "samples": ("Samples", _sheets(sheets)),
@@ -184,4 +184,5 @@ def _tables(grids: Sequence[Grid]) -> str:
 
 def _cell(cell: Cell) -> str:
     text = f'<span class="{cell.mark}">{escape(cell.text)}</span>' if cell.mark else escape(cell.text)
-    return f"<td>{text}</td>" if cell.value is None else f'<td class="number" data-v="{cell.value!r}">{text}</td>'
+    value = repr(cell.value).replace("inf", "Infinity")  # as JavaScript has it
+    return f"<td>{text}</td>" if cell.value is None else f'<td class="number" data-v="{value}">{text}</td>'

@@ -9,12 +9,11 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vipaint_pyro.evaluation.study.found import Found, Record
 from vipaint_pyro.evaluation.study.grids import one_line
+from vipaint_pyro.evaluation.study.kept import kept_tensor
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import observed_picture
 
@@ -61,7 +60,7 @@ def _mask(found: Found, condition: str, image: int) -> Path:
 
 def _sample(found: Found, record: Record) -> PIL.Image.Image:
     path = record.beside("samples")
-    x = _tensor(path, "samples")
+    x = kept_tensor(path, "samples", _CURE)
     if x.dtype != torch.uint8 or x.ndim != 4 or not len(x):
         raise ValueError(f"{path} holds no 8-bit images{_CURE}")
     first, mask = x[0], _mask(found, record.condition, record.image)
@@ -80,18 +79,11 @@ def _observed(found: Found, condition: str, image: int) -> PIL.Image.Image | Non
         return observed_picture(_eight(_truth(found, image)) / 255, _eight(mask)[:1] <= 127)
     if not measured.is_file():
         return None
-    y = _tensor(measured, "y")
+    y = kept_tensor(measured, "y", _CURE)
     y = y[None] if y.ndim == 3 else y
     if y.ndim != 4 or y.shape[1] not in (1, 3) or not y.is_floating_point():
         return None
     return to_output(from_model(y[:1].float()), "pil")[0]
-
-
-def _tensor(path: Path, name: str) -> Tensor:
-    try:
-        return load_file(path)[name]
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{path} is damaged ({error}){_CURE}") from error
 
 
 def _picture(path: Path) -> PIL.Image.Image:

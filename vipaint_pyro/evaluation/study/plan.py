@@ -53,6 +53,7 @@ class Plan:
         guidance: weight of classifier-free guidance.
         seed: of everything random.
         lpips: "alex" or "vgg", perhaps with a file of its weights: "vgg:FILE".
+        features: that KID and FID are on: "lpips-alex", "faces-classifier", "inception:FILE" or "none".
         settings: chosen settings by method and by condition.
         keep: whose samples are kept: "few", "all" or "none".
         device, dtype: where and in what precision the networks compute.
@@ -74,6 +75,7 @@ class Plan:
     guidance: float = 1.0
     seed: int = 0
     lpips: str = "alex"
+    features: str = "lpips-alex"
     settings: Mapping = field(default_factory=dict)
     keep: str = "few"
     device: str = "cpu"
@@ -126,7 +128,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, said: Mapping) -> Plan:
-        """The same back.
+        """The same back; a study that knew no features has none.
 
         Raises:
             ValueError: where it is none.
@@ -135,7 +137,7 @@ class Plan:
         odd = [name for name in said if name not in known]
         if odd:
             raise ValueError(f"a plan has no {odd[0]!r}")
-        return cls(**said)
+        return cls(**{"features": "none", **said})
 
 
 _KINDS = {

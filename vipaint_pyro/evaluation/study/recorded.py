@@ -8,13 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.study.conditions import described
+from vipaint_pyro.evaluation.study.found import INFINITE
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.samplers.base import Sampler, Samples
 
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.study.job import Job
 
-__all__ = ["asked", "calls_made", "finite"]
+__all__ = ["asked", "calls_made", "recordable"]
 
 
 def asked(job: Job, settled: Sampler | None) -> dict:
@@ -35,7 +36,7 @@ def asked(job: Job, settled: Sampler | None) -> dict:
         "versions": versions(),
         "weights": job.weights,
         "lpips_net": job.lpips.partition(":")[0],
-        "features": None,
+        "features": None if job.features == "none" else job.features.partition(":")[0],
     }
 
 
@@ -50,12 +51,23 @@ def calls_made(samples: Samples, number: int) -> dict:
     return {**total, "phases": phases}
 
 
-def finite(scores: dict) -> dict:
-    """The scores, all of them finite; a ValueError with the name of one that is not."""
-    for name, value in scores.items():
-        if any(v is not None and not math.isfinite(v) for v in (value if isinstance(value, list) else [value])):
-            raise ValueError(f"the score {name} is not finite")
-    return scores
+def recordable(scores: dict) -> dict:
+    """The scores as a record has them: JSON has no infinity, so that the PSNR of the truth itself is the word "inf".
+
+    Raises:
+        ValueError: with the name of a score that is not finite, any other than this one.
+    """
+    return {name: _checked(name, value) for name, value in scores.items()}
+
+
+def _checked(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return [_checked(name, v) for v in value]
+    if value is None or math.isfinite(value):
+        return value
+    if name == "psnr" and value == math.inf:
+        return INFINITE
+    raise ValueError(f"the score {name} is not finite")
 
 
 def _as_json(value: object) -> object:

@@ -41,7 +41,7 @@ class StudyFolder:
     # -- the plan -------------------------------------------------------------------------------
 
     def head(self) -> dict | None:
-        """What plan.json says: ``plan``, ``weights``, ``lpips_weights`` and ``versions``; None where there is none.
+        """What plan.json says: ``plan``, ``versions``, and fingerprints of ``weights``; None where there is none.
 
         Raises:
             ValueError: where it is damaged.
@@ -141,6 +141,9 @@ class StudyFolder:
             tensor = outcome.samples if kind == "samples" else outcome.features
             if tensor is not None:
                 write_tensors(self.place(kind, item, ".safetensors"), {kind: tensor})
+        truth = self.path / "features" / "truth" / f"{item.image:05d}.safetensors"
+        if outcome.truth_features is not None and not truth.exists():
+            write_tensors(truth, {"features": outcome.truth_features})
         text = json.dumps(outcome.record, indent=1, allow_nan=False)
         write_text(self.place("records", item, ".json"), text + "\n")
 

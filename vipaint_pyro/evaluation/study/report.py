@@ -24,7 +24,7 @@ from vipaint_pyro.evaluation.study.layouts import (
     paired_csv,
     paired_grid,
     quality_csv,
-    quality_grid,
+    quality_grids,
 )
 from vipaint_pyro.evaluation.study.page import HEAD, page
 from vipaint_pyro.evaluation.study.pictures import samples_sheet
@@ -96,7 +96,7 @@ def _chosen(found: Found, metrics: Sequence[str]) -> list[str]:
 
 
 def _texts(found: Found, metrics: Sequence[str]) -> dict[str, str]:
-    quality = [quality_grid(found, m) for m in metrics]
+    quality = quality_grids(found, metrics)
     return {
         "report/table.md": _sections("table.md", quality),
         "report/table.csv": quality_csv(found, metrics),

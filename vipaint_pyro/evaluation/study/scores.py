@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.composites import composites, widened
 from vipaint_pyro.evaluation.metrics import diversity, observed_error, psnr
 from vipaint_pyro.evaluation.study.ssim import SSIM_WINDOW, ssim
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -34,7 +35,8 @@ def score(
         Lists of S numbers:
 
         - ``lpips_raw``: LPIPS to the truth, of the samples, clipped to [-1, 1];
-        - ``lpips_composite``: the same of the composites, see :func:`composites`;
+        - ``lpips_composite``: the same of the composites, see
+          :func:`~vipaint_pyro.evaluation.composites.composites`;
         - ``psnr``: in dB, of the composites: 10 log10(2^2 / mean squared error), the range being 2 wide; infinite
           where nothing differs;
         - ``ssim``: of the composites, see :func:`~vipaint_pyro.evaluation.study.ssim.ssim`; None in place of the list
@@ -59,7 +61,7 @@ def score(
         raise ValueError(
             f"truth is finite, of shape {tuple(images.shape[1:])} like each sample, but has {tuple(truth.shape)}"
         )
-    x, truth = _wide(images), _wide(truth)
+    x, truth = widened(images), widened(truth)
     seen, hole = measurement.to(x.device, x.dtype), hidden(measurement, truth)
     clipped, whole = x.clamp(-1, 1), composites(images, measurement)
     raw = lpips_fn(clipped, truth)[:, 0]
@@ -74,19 +76,6 @@ def score(
         "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else 0.0,
         "lpips_diversity": lpips_diversity(whole[:, 0], lpips_fn),
     }
-
-
-def composites(images: Tensor, measurement: Measurement) -> Tensor:
-    """Samples (S, 1, C, H, W) clipped to [-1, 1], with the seen pixels put back as they were seen.
-
-    A restoration has no pixel that is known: its samples are only clipped. Where y is noisy, so is what is put back.
-    At least in float32.
-    """
-    x = _wide(images)
-    if isinstance(measurement.operator, Inpainting):
-        seen = measurement.to(x.device, x.dtype)
-        x = torch.where(seen.operator.observed, seen.y, x)
-    return x.clamp(-1, 1)
 
 
 def hidden(measurement: Measurement, truth: Tensor) -> Tensor:
@@ -128,8 +117,3 @@ def check_samples(images: Tensor, measurement: Measurement) -> None:
     bad = int((~torch.isfinite(images)).sum())
     if bad:
         raise ValueError(f"samples are finite, but {bad} of their {images.numel()} values are not")
-
-
-def _wide(x: Tensor) -> Tensor:
-    """In float32 at least: half precision rounds away what is measured here."""
-    return x.detach().to(torch.promote_types(x.dtype, torch.float32))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.records import fingerprint_of
 from vipaint_pyro.evaluation.study.conditions import measured
+from vipaint_pyro.evaluation.study.features import features_of
 from vipaint_pyro.evaluation.study.job import FAILURES, Job, lpips_of
 from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.evaluation.study.plan import Item, Plan
@@ -32,7 +34,8 @@ class Study:
         plan: the same.
         prior: which prior.
         source: the images.
-        marks: fingerprints of the weights, of the prior ("weights") and of LPIPS ("lpips_weights").
+        marks: fingerprints of the weights, of the prior ("weights"), of LPIPS ("lpips_weights") and of the network of
+            the features ("features_weights"), where there are any.
         settings: of each method under each condition, (method, condition) -> all that are given.
 
     Raises:
@@ -49,6 +52,7 @@ class Study:
         self._prompts = self._read_prompts()
         self._check_labels()
         self.marks = {"weights": weights, "lpips_weights": fingerprint_of(lpips_of(plan.lpips))}
+        self.marks |= self._features_mark()
         self.settings = self._settled()
 
     def label(self, image: int) -> int | None:
@@ -98,9 +102,21 @@ class Study:
             prompt=self.prompt(item.image),
             guidance=plan.guidance,
             lpips=plan.lpips,
+            features=plan.features,
             keep_samples=plan.keeps(item.image),
             trouble=trouble,
         )
+
+    def _features_mark(self) -> dict[str, str]:
+        """The fingerprint of the features' network, once it has taken an image of the prior's size."""
+        features = features_of(self.plan.features)
+        if features is None:
+            return {}
+        try:
+            features(torch.zeros(1, *self._pipe.prior.image_shape, device="cpu"))
+        except ValueError as error:
+            raise ValueError(f"features {features.name} cannot be had here: {error}") from error
+        return {"features_weights": fingerprint_of(features.network)}
 
     def _settled(self) -> dict[tuple[str, str], dict]:
         """The settings of all methods under all conditions, once all of them have agreed to a first image."""

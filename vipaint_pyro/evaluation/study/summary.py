@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vipaint_pyro.evaluation.study.found import Found
+from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance, set_heading
 
 __all__ = [
-    "LEAD_IMAGES", "METRICS", "Comparison", "Difference", "Mean", "Metric", "common_images", "compared", "differences",
-    "heading", "is_vipaint", "mean_of", "metrics_of", "per_image",
+    "EXACT", "LEAD_IMAGES", "METRICS", "Comparison", "Difference", "Mean", "Metric", "common_images", "compared",
+    "differences", "heading", "is_vipaint", "mean_of", "metrics_of", "per_image",
 ]  # fmt: skip
 
 #: A lead is beyond so many paired standard errors, on at least so many images.
@@ -49,7 +50,11 @@ METRICS = {
     "energy_distance_of_exact": Metric("energy distance of as many exact draws", 0),
     "diversity": Metric("diversity: standard deviation where hidden", 0),
     "lpips_diversity": Metric("diversity: LPIPS between samples", 0),
+    "kid": Metric("KID", -1),
+    "fid": Metric("FID", -1, 2),
 }
+#: Beside which metric another belongs, as what it is for exact draws.
+EXACT = {"energy_distance": "energy_distance_of_exact"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Mean:
     """Over images.
 
     Attributes:
-        mean: NaN for no images.
+        mean: NaN for no images, and where these have none.
         error: its standard error; NaN for fewer than two images.
         images: how many.
     """
@@ -89,7 +94,7 @@ class Comparison:
         """Method -> "best" or "second", of those on common images; equal means share a mark."""
         if not better or len(self.common) < 2:
             return {}
-        places = sorted({-better * m.mean for m in self.common.values()})[:2]
+        places = sorted({-better * m.mean for m in self.common.values() if not math.isnan(m.mean)})[:2]
         names = dict(zip(places, ("best", "second")))
         return {m: names[v] for m, mean in self.common.items() if (v := -better * mean.mean) in names}
 
@@ -114,8 +119,12 @@ class Difference:
 
 
 def metrics_of(found: Found) -> list[str]:
-    """The metrics that any finished record has a value of: known ones in their order, then others by name."""
-    there = {n for r in found.records for n in r.means}
+    """The metrics that anything finished has a value of: known ones in their order, then others by name."""
+    there = {n for r in found.records for n in r.means} - {*SETS}
+    for name in SETS:
+        own = [m.mean for c in found.conditions for m in compared(found, c, name).own.values()]
+        if not all(map(math.isnan, own)):
+            there.add(name)
     return [*(n for n in METRICS if n in there), *sorted(there - {*METRICS})]
 
 
@@ -124,6 +133,7 @@ def heading(found: Found, metric: str) -> str:
     known = metric_of(metric)
     net = found.common("lpips_net")
     text = known.text.replace("LPIPS", f"LPIPS ({_NETS.get(net, net)})")
+    text = set_heading(found, metric) if metric in SETS else text
     return text + {-1: ", lower is better", 1: ", higher is better", 0: ""}[known.better]
 
 
@@ -165,11 +175,23 @@ def common_images(values: Mapping[str, Mapping[int, float]]) -> tuple[list[str],
 
 
 def compared(found: Found, condition: str, metric: str) -> Comparison:
-    """All methods under a condition by one metric."""
+    """All methods under a condition by one metric; what sets of images have is of the set of all these images."""
+    if metric in SETS:
+        return _of_sets(found, condition, metric)
     values = {m: per_image(found, condition, m, metric) for m in found.methods}
     methods, images = common_images(values)
     own = {m: mean_of([*v.values()]) for m, v in values.items()}
     return Comparison(own, {m: mean_of([values[m][i] for i in images]) for m in methods})
+
+
+def _of_sets(found: Found, condition: str, metric: str) -> Comparison:
+    def mean(method: str, images: Sequence[int]) -> Mean:
+        return Mean(*set_distance(found, metric, condition, method, images), len(images))
+
+    there = {m: dict.fromkeys(images_with_features(found, condition, m), 0.0) for m in found.methods}
+    methods, images = common_images(there)
+    own = {m: mean(m, [*there[m]]) for m in found.methods}
+    return Comparison(own, {m: mean(m, images) for m in methods})
 
 
 def best_baseline(found: Found, condition: str) -> str | None:
