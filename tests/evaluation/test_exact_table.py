@@ -158,3 +158,16 @@ def test_the_noise_changes_what_is_drawn(problems, name, steps):
 def test_samplers_have_no_weights(problems):
     with pytest.raises(ValueError, match="pigdm has no weights to correct it by"):
         check_name("pigdm+smc", SMALL)
+
+
+@pytest.mark.parametrize("cell", [(8, 1), (8, 2), (80, 1), (80, 2)])
+def test_the_chain_of_daps_is_stable_on_every_problem(cell):
+    # Of a curvature c it is where h c < 2 (1 + k): both eigenvalues of its step are below 1 then.
+    problems = mixture_problems(*cell, range(40))
+    sampler = baseline("daps", Lab()).settle(problems.prior, seen_by("daps", problems))
+    steepest = torch.linalg.svdvals(problems.operator.matrix)[:, 0] / problems.sigma.flatten()
+    for i in range(sampler.num_steps):
+        falling = 1 - 0.99 * i / (sampler.num_steps - 1)
+        rho = 100 ** (1 / 7) + (0.1 ** (1 / 7) - 100 ** (1 / 7)) * i / (sampler.num_steps - 1)
+        curvature = steepest.square() + 1 / rho**14
+        assert (falling * sampler.step_size * curvature < 2 * (1 + sampler.momentum)).all()

@@ -54,6 +54,8 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
     METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
     methods (dps, red-diff ...); and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta,
     prior. Without any, these rows, dps and the hierarchical guide.
+
+    Where a method fails in a cell the others go on, and the same command tries it again.
     """
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
@@ -65,11 +67,15 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
         seeds = range(20, 20 + problems) if tune else range(problems)
         try:
-            run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
+            failed = run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(f"what was finished is kept in {out}, and the same command goes on") from error
         click.echo(write_table(out))
         click.echo(f"wrote {out}/table.md, table.csv and table.png")
+        if failed:
+            of = len(set(methods)) * len(set(chosen))
+            click.echo(f"{failed} of {of} rows failed, as the table says: the same command tries them again")
+            raise SystemExit(1)
 
 
 def _cell(text: str) -> tuple[int, int]:

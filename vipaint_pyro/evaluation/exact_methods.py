@@ -121,9 +121,9 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
 
 def check_name(name: str, lab: Lab) -> None:
     """Raise ValueError where :func:`draw_named` does not know what to do, or cannot with these settings."""
+    few = mixture_problems(2, 1, range(1), kernel=lab.kernel)
     if name in CALIBRATION:
         return
-    few = mixture_problems(2, 1, range(1), kernel=lab.kernel)
     if is_baseline(name):  # says whether it is for such problems
         baseline(name, lab).settle(few.prior, seen_by(name, few))
         return

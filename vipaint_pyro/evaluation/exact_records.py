@@ -12,7 +12,7 @@ from vipaint_pyro.files import check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted
 
-__all__ = ["COLUMNS", "COSTS", "HEADS", "TITLE", "check_folder", "read_record", "record_path", "records"]
+__all__ = ["COLUMNS", "COSTS", "HEADS", "TITLE", "check_folder", "is_done", "read_record", "record_path", "records"]
 
 #: What is measured of each problem.
 COLUMNS = ("sliced_w1", "mode_tv", "modes_found", "log_evidence_error", "bound_gap", "bound_z", "k_hat")
@@ -24,7 +24,7 @@ TITLE = "vipaint exact"
 
 
 def record_path(folder: Path, name: str, cell: Sequence[int]) -> Path:
-    """The file of a method's figures in a cell."""
+    """The file of a method's figures in a cell, or of why there are none."""
     return folder / "cells" / f"{name}-{cell[0]}-{cell[1]}.json"
 
 
@@ -38,7 +38,7 @@ def records(folder: Path) -> list[dict]:
 
 
 def read_record(path: Path) -> dict:
-    """A method's figures in a cell.
+    """A method's figures in a cell; or its ``error``, type and message, where it failed.
 
     Raises:
         ValueError: where the file is damaged or holds something else, with the reason.
@@ -53,6 +53,11 @@ def read_record(path: Path) -> dict:
     if path.name != record_path(path.parent.parent, record["method"], record["cell"]).name:
         raise _no_record(path, f"it holds {record['method']} in the cell {record['cell']}")
     return record
+
+
+def is_done(path: Path) -> bool:
+    """Whether a record is there, and not of a failure."""
+    return path.exists() and not read_record(path).get("error")
 
 
 def check_folder(folder: Path, settings: dict) -> None:
@@ -96,15 +101,25 @@ def _wrong(record: object) -> str:
     """What a record lacks, or nothing."""
     if not isinstance(record, dict):
         return "it holds no object"
-    kinds = {"method": str, "cell": list, "settings": dict, "scores": dict}
+    kinds = {"method": str, "cell": list, "settings": dict}
     for name, kind in kinds.items():
         if not isinstance(record.get(name), kind):
             return f"it has no {name}"
+    if len(record["cell"]) != 2 or not all(map(whole().check, record["cell"])):
+        return f"its cell is {record['cell']}"
+    error = record.get("error")  # older records of what was finished have none
+    if error is None:
+        return _wrong_figures(record)
+    said = isinstance(error, dict) and all(isinstance(error.get(n), str) for n in ("type", "message"))
+    return "" if said else "its error has no type and message"
+
+
+def _wrong_figures(record: dict) -> str:
+    if not isinstance(record.get("scores"), dict):
+        return "it has no scores"
     for name in COSTS:
         if not number(least=0).check(record.get(name)):
             return f"it has no {name}"
-    if len(record["cell"]) != 2 or not all(map(whole().check, record["cell"])):
-        return f"its cell is {record['cell']}"
     problems, scores = record["settings"].get("seeds"), record["scores"]
     if not isinstance(problems, list) or not {"sliced_w1", "mode_tv", "modes_found"} <= scores.keys() <= {*COLUMNS}:
         return "its scores are others"

@@ -13,38 +13,23 @@ import torch
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
-from vipaint_pyro.evaluation.exact_records import COLUMNS, COSTS, HEADS, TITLE, check_folder, record_path, records
+from vipaint_pyro.evaluation.exact_published import CELLS, PUBLISHED
+from vipaint_pyro.evaluation.exact_records import (
+    COLUMNS,
+    COSTS,
+    HEADS,
+    TITLE,
+    check_folder,
+    is_done,
+    record_path,
+    records,
+)
+from vipaint_pyro.evaluation.failures import FAILURES, one_line, said_of
 from vipaint_pyro.exact.problems import Problems, check_cell, mixture_problems
+from vipaint_pyro.faults import check_finite, fault_of
 from vipaint_pyro.files import replacing_file, write_picture, write_text
 
 __all__ = ["CELLS", "COLUMNS", "PUBLISHED", "plot_table", "rows", "run_table", "score", "write_table"]
-
-CELLS = tuple((d, d_y) for d in (8, 80, 800) for d_y in (1, 2, 4))
-
-#: Sliced W1, mean and 95 % CI over 20 problems of the same distribution (not the same problems):
-#: Cardoso et al., arXiv:2308.07983, main table and appendix.
-PUBLISHED = {
-    "MCGDiff": (
-        (1.43, 0.55), (0.49, 0.24), (0.38, 0.25),
-        (1.39, 0.45), (0.67, 0.24), (0.28, 0.14),
-        (2.40, 1.00), (1.31, 0.60), (0.47, 0.19),
-    ),
-    "DDRM": (
-        (5.88, 1.16), (5.20, 1.32), (2.51, 1.29),
-        (5.64, 1.10), (7.07, 1.35), (7.81, 1.48),
-        (7.44, 1.15), (8.95, 1.12), (8.39, 1.48),
-    ),
-    "DPS": (
-        (4.86, 1.01), (5.79, 1.96), (3.48, 1.52),
-        (4.98, 1.14), (5.10, 1.23), (4.28, 1.26),
-        (6.49, 1.16), (6.88, 1.01), (5.51, 1.18),
-    ),
-    "RNVP": (
-        (9.43, 0.99), (8.93, 1.29), (6.71, 1.54),
-        (6.86, 0.88), (7.79, 1.50), (7.95, 1.61),
-        (7.74, 1.34), (8.75, 1.02), (7.81, 1.63),
-    ),
-}  # fmt: skip
 
 
 def score(problems: Problems, draws: Draws, num_slices: int = 1000, seed: int = 0) -> dict[str, list[float]]:
@@ -89,42 +74,65 @@ def run_table(
     *,
     seeds: Sequence[int] = range(20),
     log: Callable[[str], None] | None = None,
-) -> None:
+) -> int:
     """Run what is not yet in the folder: one JSON file per method and cell, written when it is done.
+
+    Where a method fails in a cell, its record says why, and the others go on; the next call tries it again.
+
+    Returns:
+        How many of the methods and cells failed.
 
     Raises:
         ValueError: before anything runs, for an unknown method, settings it cannot have or a cell that cannot be; where
             the folder cannot be written, holds other files, a damaged record or a table with other settings.
     """
-    methods, seeds = list(dict.fromkeys(methods)), list(seeds)
+    methods, seeds, failed = list(dict.fromkeys(methods)), list(seeds), 0
     for d, d_y in cells:
         check_cell(d, d_y)
     for name in methods:
         check_name(name, lab)
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
     check_folder(folder, settings)
-    for d, d_y in cells:
+    for cell in dict.fromkeys(cells):
         problems = None
         for name in methods:
-            path = record_path(folder, name, (d, d_y))
-            if path.exists():
+            path = record_path(folder, name, cell)
+            if is_done(path):
                 continue
-            problems = problems or mixture_problems(d, d_y, seeds, kernel=lab.kernel)
-            draws = draw_named(name, problems, lab)
-            facts = {n: getattr(draws, n) for n in COSTS}
-            record = {"method": name, "cell": [d, d_y], "settings": settings, **facts, "scores": score(problems, draws)}
+            record = {"method": name, "cell": list(cell), "settings": settings}
+            try:
+                problems = problems or mixture_problems(*cell, seeds, kernel=lab.kernel)
+                record |= _measured(name, problems, lab)
+            except FAILURES as error:
+                record |= {"error": said_of(fault_of(error) or error)}
+                failed += 1
             write_text(path, json.dumps(record))
             if log is not None:
-                w, tv = (record["scores"][c] for c in ("sliced_w1", "mode_tv"))
-                seconds = draws.seconds + draws.fit_seconds
-                log(f"({d}, {d_y}) {name}: sliced W1 {_mean(w)}, mode TV {_mean(tv)}, {seconds:.0f} s")
+                log(f"{cell} {name}: {_result(record)}")
+    return failed
+
+
+def _measured(name: str, problems: Problems, lab: Lab) -> dict:
+    draws = draw_named(name, problems, lab)
+    check_finite(draws.x.float(), "a sample")  # distances are drawn up in single precision
+    return {**{n: getattr(draws, n) for n in COSTS}, "scores": score(problems, draws), "error": None}
+
+
+def _result(record: dict) -> str:
+    if record["error"] is not None:
+        return one_line(record["error"])
+    w, tv = (record["scores"][c] for c in ("sliced_w1", "mode_tv"))
+    return f"sliced W1 {_mean(w)}, mode TV {_mean(tv)}, {record['seconds'] + record['fit_seconds']:.0f} s"
 
 
 def rows(folder: Path) -> list[dict]:
-    """One row per method and cell: means over problems, and 95 % confidence intervals."""
+    """One row per method and cell: means over problems, and 95 % confidence intervals; or ``error``, why it failed."""
     result = []
     for record in records(folder):
         row = {"method": record["method"], "d": record["cell"][0], "d_y": record["cell"][1]}
+        if record.get("error"):
+            result.append(row | {"error": one_line(record["error"])})
+            continue
         for column in COLUMNS:
             values = record["scores"].get(column)
             if values:
@@ -143,7 +151,7 @@ def rows(folder: Path) -> list[dict]:
             row = {"method": f"{name} (published)", "d": d, "d_y": d_y, "sliced_w1": mean, "sliced_w1_ci": interval}
             if any((r["d"], r["d_y"]) == (d, d_y) for r in result):
                 result.append(row)
-    return sorted(result, key=lambda r: (r["d"], r["d_y"], r.get("sliced_w1", 0)))
+    return sorted(result, key=lambda r: (r["d"], r["d_y"], r.get("sliced_w1", math.inf)))
 
 
 def write_table(folder: Path) -> str:
@@ -161,6 +169,9 @@ def write_table(folder: Path) -> str:
     ]
     for r in table:
         cell = [f"{r['d']}, {r['d_y']}", r["method"]]
+        if "error" in r:
+            lines.append("| " + " | ".join([*cell, r["error"].replace("|", "\\|"), *[""] * 8]) + " |")
+            continue
         cell += [_shown(r, "sliced_w1"), _shown(r, "mode_tv"), _shown(r, "modes_found", False)]
         error = ""
         if "log_evidence_error" in r:
@@ -185,9 +196,10 @@ def plot_table(folder: Path):
     for axes, cell in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells):
         here = [r for r in table if (r["d"], r["d_y"]) == cell]
         colours = ["0.7" if "published" in r["method"] else "tab:blue" for r in here]
-        distances, intervals = ([r[c] for r in here] for c in ("sliced_w1", "sliced_w1_ci"))
+        distances, intervals = ([r.get(c, 0) for r in here] for c in ("sliced_w1", "sliced_w1_ci"))
         axes.barh(range(len(here)), distances, xerr=intervals, color=colours)
-        axes.set_yticks(range(len(here)), [r["method"] for r in here], fontsize=7)
+        names = [f"{r['method']}, failed" if "error" in r else r["method"] for r in here]
+        axes.set_yticks(range(len(here)), names, fontsize=7)
         axes.invert_yaxis()
         axes.set_title(f"d = {cell[0]}, d_y = {cell[1]}", fontsize=9)
         axes.set_xlabel("sliced W1 to the exact posterior", fontsize=8)

@@ -66,7 +66,9 @@ def least_squares(
             break
         q = torch.where(operator.observed, operator(p), 0)
         curvature = _dot(q, q) + damping * _dot(p, p)
-        step = torch.where(gamma > enough, gamma / curvature.clamp_min(torch.finfo(y.dtype).tiny), 0)
+        # <s, p> is gamma until s is rounding alone: gamma in its place may go uphill then, further every step.
+        slope = _dot(s, p)
+        step = torch.where(gamma > enough, slope / curvature.clamp_min(torch.finfo(y.dtype).tiny), 0)
         x, r = x + step * p, r - step * q
         s = operator.adjoint(r) - damping * x
         before, gamma = gamma, _dot(s, s)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from vipaint_pyro.evaluation.failures import one_line
 from vipaint_pyro.evaluation.study.job import Job, Outcome
 from vipaint_pyro.evaluation.study.local import run_local
 from vipaint_pyro.evaluation.study.plan import Item
@@ -96,7 +97,7 @@ def run_study(
             fine = record["error"] is None
             tally.done, tally.failed = tally.done + fine, tally.failed + (not fine)
             clock.seen(item, outcome.wall)
-            said = _result(record) if fine else f"failed: {' '.join(record['error']['message'].split())}"
+            said = _result(record) if fine else one_line(record["error"])
             place = f"[{tally.done + tally.failed}/{tally.items}] image {item.image} {item.condition} {item.method}"
             log(f"{place}: {said}{clock.left()}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.failures import FAILURES, said_of
 from vipaint_pyro.evaluation.records import eight_bits
 from vipaint_pyro.evaluation.study.conditions import stream
 from vipaint_pyro.evaluation.study.energy import energy_scores, exact_draws
@@ -23,13 +24,8 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler
 
-__all__ = ["FAILURES", "Job", "Outcome", "compute", "failed", "lpips_of"]
+__all__ = ["Job", "Outcome", "compute", "failed", "lpips_of"]
 
-#: What may go wrong with one item while the others go on. (Faults of numbers and of memory are among them.)
-FAILURES = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
-    ValueError,
-)  # fmt: skip
 #: Draws of an exact posterior, where it is known, that samples are compared with.
 EXACT = 100
 
@@ -147,9 +143,7 @@ def failed(job: Job, error: BaseException | str) -> Outcome:
         job: which.
         error: what was raised, or what happened in words.
     """
-    said = {"type": "Lost", "message": error} if isinstance(error, str) else {
-        "type": type(error).__name__, "message": str(error) or type(error).__name__
-    }  # fmt: skip
+    said = {"type": "Lost", "message": error} if isinstance(error, str) else said_of(error)
     record = asked(job, None) | {"scores": None, "calls": None, "seconds": None, "peak_memory_mib": None}
     return Outcome(job.item, record | {"error": said})
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vipaint_pyro.evaluation.failures import FAILURES
 from vipaint_pyro.evaluation.records import fingerprint_of
 from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.features import features_of
-from vipaint_pyro.evaluation.study.job import FAILURES, Job, lpips_of
+from vipaint_pyro.evaluation.study.job import Job, lpips_of
 from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.evaluation.study.plan import Item, Plan
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
