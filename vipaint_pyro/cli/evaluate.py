@@ -25,11 +25,13 @@ def evaluate(**options) -> None:
         options = with_preset(options)
         plan = _plan(options)
         from vipaint_pyro.cli.run import check_device
+        from vipaint_pyro.evaluation.study.engines import check_engine
         from vipaint_pyro.evaluation.study.records import StudyFolder
         from vipaint_pyro.evaluation.study.study import Study
         from vipaint_pyro.evaluation.versions import versions
         from vipaint_pyro.files import check_writable
 
+        check_engine(options["engine"], plan, options["ray_address"])
         check_device(plan.device)
         folder = StudyFolder(options["out"])
         check_writable(folder.path)
@@ -45,6 +47,7 @@ def evaluate(**options) -> None:
 
 def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
+    from vipaint_pyro.evaluation.study.engines import opened
     from vipaint_pyro.evaluation.study.report import check_own, write_report
     from vipaint_pyro.evaluation.versions import versions
 
@@ -56,7 +59,9 @@ def _compute(study, folder, options: dict) -> None:
     if tally.done:
         click.echo(f"{tally.done} of {tally.items} items are there")
     try:
-        run_study(study, folder, todo, tally, click.echo, options["workers"])
+        if todo:
+            with opened(options["engine"], study.plan, options["workers"], options["ray_address"]) as (engine, workers):
+                run_study(study, folder, todo, tally, click.echo, workers, engine)
         text = write_report(folder.path)
     except (KeyboardInterrupt, SystemExit) as ended:
         done = f"{tally.done} of {tally.items} items"

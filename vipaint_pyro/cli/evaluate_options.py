@@ -14,7 +14,7 @@ __all__ = ["PRESETS", "evaluate_options", "with_preset"]
 DEFAULTS: dict[str, object] = {
     "data": None, "split": "test", "methods": "vipaint-4,vipaint-2,dps", "masks": None, "task": None,
     "images": 20, "first": 0, "samples": 5, "labels": "true", "guidance": 1.0, "seed": 0, "lpips": "alex",
-    "features": "lpips-alex", "keep": "few", "workers": 1, "threads": 1, "device": "cpu", "dtype": "float32",
+    "features": "lpips-alex", "keep": "few", "engine": "local", "threads": 1, "device": "cpu", "dtype": "float32",
 }  # fmt: skip
 
 #: Named sets of values; what is given beside one replaces its value.
@@ -63,7 +63,12 @@ def _options() -> list[Callable]:
                      "value}}, \"conditions\": {condition: {name: {...}}}}."),
         option("--keep", "Whose samples are kept: of the first 8 images, of all, of none.",
                type=click.Choice(["few", "all", "none"])),
-        option("--workers", "Processes. The numbers do not depend on it.", type=whole),
+        option("--engine", "What computes: processes of this machine, or Ray (extra ray), which a cluster may be of.",
+               type=click.Choice(["local", "ray"])),
+        option("--workers", "How many items at once. The numbers do not depend on it. Default: 1; with --engine ray "
+                            "what there are CPUs for (--threads each), or GPUs.", type=whole),
+        click.option("--ray-address", help="Of a Ray that runs: auto, or HOST:PORT of its head. Without it one is "
+                                           "started here, and ended."),
         option("--threads", "Of torch, per worker; the numbers' last digits depend on it.", type=whole),
         option("--device", "cpu, cuda, cuda:1 ..."),
         option("--dtype", "Precision of the networks.", type=click.Choice(["float32", "float16", "bfloat16"])),
