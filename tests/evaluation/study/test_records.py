@@ -47,7 +47,8 @@ def test_what_is_in_the_folder(here):
     samples = load_file("out/samples/rotated/dps-num_steps-3/00001.safetensors")["samples"]
     assert samples.shape == (2, 1, 8, 8) and samples.dtype == torch.uint8
     features = load_file("out/features/rotated/dps-num_steps-3/00001.safetensors")["features"]
-    assert features.shape == (2, 256) and load_file("out/features/truth/00001.safetensors")["features"].shape == (1, 256)
+    of_truth = load_file("out/features/truth/00001.safetensors")["features"]
+    assert features.shape == (2, 256) and of_truth.shape == (1, 256)
     assert all(r["features"] == "lpips-alex" for r in found.values())
     assert "KID on LPIPS-Alex features, lower is better" in (here / "out" / "report.html").read_text()
     head = json.loads((here / "out" / "plan.json").read_text())
