@@ -6,8 +6,8 @@ from vipaint_pyro.evaluation.study.command import command_of
 
 PLAN = {
     "prior": "fashion-mnist", "data": "my pictures", "variant": None, "resize": True, "first": 0, "images": 8,
-    "methods": ["vipaint-4@50:beta=2;gamma=0.5", "dps"], "conditions": ["box", "super-resolution", "rotated"], 
-        "features": "lpips-alex",
+    "methods": ["vipaint-4@50:beta=2;gamma=0.5", "dps"], "conditions": ["box", "super-resolution", "rotated"],
+    "features": "lpips-alex",
     "settings": {"methods": {}, "conditions": {}},
 }  # fmt: skip
 
@@ -15,9 +15,8 @@ PLAN = {
 def test_every_setting_is_an_option():
     assert shlex.split(command_of(PLAN)) == [
         "vipaint", "evaluate", "--prior", "fashion-mnist", "--data", "my pictures", "--resize", "--first", "0",
-        "--images", "8", "--features", "lpips-alex",
-        "--methods", "vipaint-4@50:beta=2;gamma=0.5,dps", "--masks", "box,rotated",
-        "--task", "super-resolution",
+        "--images", "8", "--features", "lpips-alex", "--methods", "vipaint-4@50:beta=2;gamma=0.5,dps",
+        "--masks", "box,rotated", "--task", "super-resolution",
     ]  # fmt: skip
 
 

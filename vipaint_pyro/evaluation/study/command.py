@@ -20,7 +20,7 @@ def command_of(plan: Mapping[str, object]) -> str:
     Args:
         plan: as plan.json has it; chosen settings stand in a file named :data:`SETTINGS_FILE`.
     """
-    given = {"features": "none", **plan}  # of a study that knew no features
+    given = {**plan, "features": plan.get("features", "none")}  # of a study that knew no features
     options = {f"--{name}": value for name, value in given.items() if name not in _LISTED}
     options["--methods"] = ",".join(plan["methods"])
     for option, own in (("--masks", True), ("--task", False)):

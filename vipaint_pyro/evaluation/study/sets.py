@@ -51,12 +51,15 @@ def set_distance(
 
 
 def _distance(found: Found, metric: str, condition: str, method: str, images: Sequence[int]) -> tuple[float, float]:
+    nothing = math.nan, math.nan
+    if len(images) < 2:
+        return nothing
     # Not with the module: what it imports takes seconds to load, and most reports do without.
     from vipaint_pyro.evaluation.study.fid import enough_for_fid, fid
     from vipaint_pyro.evaluation.study.kid import all_repeated, kid
 
-    nothing, dimension = (math.nan, math.nan), FEATURES[found.common("features")].dimension
-    if len(images) < 2 or (metric == "fid" and not enough_for_fid(len(images), dimension)):
+    dimension = FEATURES[found.common("features")].dimension
+    if metric == "fid" and not enough_for_fid(len(images), dimension):
         return nothing
     truths = torch.cat([_features(_truth(found, i), 1, dimension) for i in images])
     if all_repeated(truths):
