@@ -149,3 +149,9 @@ def test_a_config_of_no_noise_levels_names_its_field(kind, config, words):
 def test_times_of_numpy_and_torch_become_whole_numbers(times):
     found = NoiseSchedule.variance_preserving().check_timesteps(times)
     assert found == (500, 3) and all(type(t) is int for t in found)
+
+
+def test_log_snr_is_that_of_the_powers():
+    schedule, t = NoiseSchedule.variance_preserving(), torch.tensor([0, 400, 999])
+    abar = schedule.alpha(t) ** 2
+    torch.testing.assert_close(schedule.log_snr(t), (abar / (1 - abar)).log(), rtol=1e-9, atol=1e-9)

@@ -87,7 +87,7 @@ def gaussian_problem(
     prior = GaussianPrior(mean, None, schedule, covariance=covariance, kernel="gaussian")
     generator = torch.Generator().manual_seed(seed)
     factor = torch.linalg.cholesky(covariance)
-    noise = torch.randn(2, num_images, size * size, generator=generator, dtype=torch.float64)
+    noise = torch.randn(2, num_images, size * size, generator=generator, dtype=torch.float64, device="cpu")
     truth = (noise[0] @ factor.mT).reshape(num_images, 1, size, size)
     operator = Inpainting(observed.expand(num_images, 1, size, size))
     y = torch.where(operator.observed, truth + sigma * noise[1].reshape_as(truth), 0)

@@ -162,6 +162,12 @@ def test_a_machine_with_another_prior_is_named(cluster, here):
             list(RayEngine(cluster, "cpu")([replace(job, **changed)], 2, 1))
 
 
+def test_what_raylets_report_is_kept_off_the_terminal(cluster, capsys):
+    report = {"lines": ["Raylet is terminated"], "pid": "raylet", "is_err": False}
+    cluster.ray._private.worker.print_to_stdstream(report, ignore_prefix=False)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_how_many_tasks_there_is_room_for(cluster):
     assert (cluster.room("cpu", 1), cluster.room("cpu", 2)) == (2, 1)
     with pytest.raises(ValueError, match=r"no machine of Ray's has 3 CPUs \(--threads\): it has 2 CPUs"):

@@ -77,7 +77,7 @@ class Cluster:
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
-        self._leave = self.ray.shutdown
+        self._quiet()
         return self
 
     def __exit__(self, *_) -> None:
@@ -100,6 +100,21 @@ class Cluster:
                 f"no Ray can be joined by --ray-address {self._address} ({first}): `ray start --head` starts one, "
                 "`ray start --address HOST:PORT` adds a machine, and the command runs on one of its machines"
             ) from error
+
+    def _quiet(self) -> None:
+        """Keep off the terminal what raylets report, deaths in hundreds of lines: it is in Ray's logs.
+
+        ``log_to_driver`` does not cover these, and Ray has no other switch; where it prints them otherwise, they show.
+        """
+        printing = vars(self.ray._private.worker)
+        before = printing.get("print_to_stdstream")
+        printing["print_to_stdstream"] = lambda *_, **__: None
+
+        def leave() -> None:
+            self.ray.shutdown()
+            printing["print_to_stdstream"] = before
+
+        self._leave = leave
 
     def room(self, device: str, threads: int) -> int:
         """How many tasks there is room for at once, all machines together.
