@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from importlib.resources import files
 
 import pyro
 import pyro.distributions as dist
@@ -19,6 +20,8 @@ from vipaint_pyro.measurements.tasks import make_operator
 from vipaint_pyro.samplers import BlendedSampler, DPSSampler, VIPaintSampler, draw, timesteps_for
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.run import Run
+
+ALEX = files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors"
 
 
 def grey(prior, operator, value=0.0):
@@ -90,7 +93,7 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     assert (s.noise_scale, s.fraction) == (0.0, 1.0)
     given = VIPaintSampler(
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
-        measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights="weights.safetensors",
+        measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
     assert settled(network_prior, half, given) == replace(given, chunk=chunk_for(shape))
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
