@@ -21,6 +21,7 @@ from vipaint_pyro.evaluation.study.ray_engine import RayEngine
 from vipaint_pyro.evaluation.study.study import Study
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.slow  # Ray takes a while to start
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,6 @@ def test_the_item_of_a_killed_process_is_done_again(cluster, here):
     assert (here / "mark").exists() and found == without_costs(run_local(jobs))
 
 
-@pytest.mark.slow
 def test_a_process_killed_while_it_computes_costs_no_item_and_no_bit(cluster, here):
     """From outside, in the middle of an item."""
     import threading
@@ -123,7 +123,6 @@ def test_a_process_killed_while_it_computes_costs_no_item_and_no_bit(cluster, he
     assert killed and found == without_costs(run_local(jobs))
 
 
-@pytest.mark.slow
 def test_an_item_that_kills_three_processes_is_given_up_and_stops_no_other(cluster, here):
     _, (first, second) = small()
     (here / "lives").write_text("\n".join("x" * 3))
