@@ -38,7 +38,7 @@ def evaluate(**options) -> None:
         with one_line_warnings():
             study = Study(plan)
             if options["dry_run"]:
-                folder.check(plan, study.marks, versions())
+                folder.check(plan, study.marks, versions(), study.pictures)
                 _dry(study, folder, options["retry_failed"])
                 return
             with folder.alone():
@@ -53,7 +53,7 @@ def _compute(study, folder, options: dict) -> None:
 
     check_own(folder.path)
     folder.sweep()
-    for other in folder.begin(study.plan, study.marks, versions()):
+    for other in folder.begin(study.plan, study.marks, versions(), study.pictures):
         click.echo(f"Warning: the study was begun with another version: {other}", err=True)
     todo, tally = missing(study, folder, options["retry_failed"])
     if tally.done:
