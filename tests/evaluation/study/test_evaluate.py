@@ -28,7 +28,8 @@ from vipaint_pyro.cli.main import main
         (["--masks", "rotated,rotated"], "'rotated' is given twice"),
         (["--images", "9"], "images 0 ... 8 are asked for, but the data have 4 images"),
         (["--first", "3"], "images 3 ... 4 are asked for"),
-        (["--labels", "true"], "--labels is none here: the data have no classes"),
+        (["--labels", "true"], "no image asked for has one that the prior knows: give --labels none, or put them into "
+                               "subfolders that are named by its classes ('cat', 'dog') or their numbers, from 0 on"),
         (["--labels", "prompts.txt"], "--labels is true or none, since this prior takes no text"),
         (["--guidance", "2"], "needs a class label to guide towards"),
         (["--lpips", "squeeze"], "net is 'alex' or 'vgg'"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.evaluation.study.conftest import evaluate, records
-from vipaint_pyro.evaluation.study.identity import Picture, check_same, pixels_of, titled
+from vipaint_pyro.evaluation.study.identity import Picture, check_same, name_in, pixels_of, titled
 from vipaint_pyro.images import from_bytes
 
 MASK = ["--masks", "rotated"]
@@ -84,6 +84,13 @@ def test_a_picture_that_can_no_longer_be_read_is_another_and_one_that_never_coul
     assert refused.exit_code == 1 and "-> cannot be read" in refused.output and "[" not in refused.output
 
 
+def test_a_failure_names_its_picture_in_the_log_and_on_the_page(here):
+    (here / "pictures" / "1.png").write_text("no picture")
+    lines = small(2).output.splitlines()
+    assert [line for line in lines if line.startswith("[2/2] image 1 (1.png) rotated dps:num_steps=2: failed: ")]
+    assert ">1 (1.png)<" in (here / "out" / "report.html").read_text()
+
+
 def test_only_the_first_differences_are_said():
     before, now = ({i: Picture(f"{side}{i}", "") for i in range(5)} for side in "ab")
     with pytest.raises(ValueError, match="image 2: a2 -> b2; 2 images more"):
@@ -93,4 +100,6 @@ def test_only_the_first_differences_are_said():
 
 def test_a_name_that_says_no_more_than_the_number_is_left_out():
     assert titled(3, "fashion-mnist 3") == titled(3, None) == "image 3"
+    for odd in ({}, {"picture": None}, {"picture": ["x"]}, {"picture": {"name": 3}}):
+        assert name_in(odd) is None
     assert titled(3, "cat/c.png") == "image 3 (cat/c.png)"

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from vipaint_pyro.evaluation.failures import one_line
-from vipaint_pyro.evaluation.study.identity import titled
+from vipaint_pyro.evaluation.study.identity import name_in, titled
 from vipaint_pyro.evaluation.study.job import Job, Outcome
 from vipaint_pyro.evaluation.study.local import run_local
 from vipaint_pyro.evaluation.study.plan import Item
@@ -99,7 +99,7 @@ def run_study(
             tally.done, tally.failed = tally.done + fine, tally.failed + (not fine)
             clock.seen(item, outcome.wall)
             said = _result(record) if fine else one_line(record["error"])
-            image = titled(item.image, record["picture"]["name"])
+            image = titled(item.image, name_in(record))
             place = f"[{tally.done + tally.failed}/{tally.items}] {image} {item.condition} {item.method}"
             log(f"{place}: {said}{clock.left()}")
 

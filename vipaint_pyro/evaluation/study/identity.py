@@ -11,7 +11,7 @@ from torch import Tensor
 from vipaint_pyro.images import to_bytes
 from vipaint_pyro.wording import counted
 
-__all__ = ["Picture", "check_same", "pixels_of", "titled"]
+__all__ = ["Picture", "check_same", "name_in", "pixels_of", "titled"]
 
 _SHOWN = 3
 
@@ -34,6 +34,13 @@ def pixels_of(truth: Tensor) -> str:
     how ``truth/`` keeps it."""
     eight = to_bytes(truth.cpu())
     return hashlib.sha256(repr(tuple(eight.shape)).encode() + eight.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def name_in(record: Mapping) -> str | None:
+    """The name of a record's picture; None where it has none, as records of before did not."""
+    picture = record.get("picture")
+    name = picture.get("name") if isinstance(picture, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def titled(number: int, name: str | None) -> str:

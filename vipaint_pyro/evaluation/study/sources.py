@@ -19,6 +19,8 @@ __all__ = ["Pictures", "Source", "make_source"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _HUB = "hf:"
+#: So many names of classes are said of those that a prior has.
+_NAMES = 5
 
 
 class Source(ABC):
@@ -44,6 +46,10 @@ class Source(ABC):
     def name(self, i: int) -> str:
         """What it is called."""
         return f"{self.kind} {i}"
+
+    def to_class(self) -> str:
+        """How its images could have classes, in words that end a sentence; empty where they cannot."""
+        return ""
 
     def check(self, numbers: range) -> None:
         """Raise ValueError where there are fewer images, or what can be seen at once says that one cannot be taken."""
@@ -140,6 +146,11 @@ class _Folder(Pictures):
 
     def name(self, i: int) -> str:
         return str(self._files[i].relative_to(self._folder))
+
+    def to_class(self) -> str:
+        names = [f"{name!r}" for name in self._classes]
+        called = f" ({', '.join(names[:_NAMES])}{' ...' if len(names) > _NAMES else ''})" if names else ""
+        return f", or put them into subfolders that are named by its classes{called} or their numbers, from 0 on"
 
     def check(self, numbers: range) -> None:
         super().check(numbers)

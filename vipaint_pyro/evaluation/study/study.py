@@ -178,6 +178,8 @@ class Study:
         labels = dict.fromkeys(map(self.label, plan.numbers))
         told = plan.labels == "true" and self._pipe.prior.num_classes
         if told and set(labels) == {None}:
-            raise ValueError("labels is none here: the data have no classes that the prior knows")
+            raise ValueError("samplers are told classes (labels='true', where nothing else is said), but no image "
+                             "asked for has one that the prior knows: give labels='none'"
+                             f"{self.source.to_class()}")  # fmt: skip
         for label in labels if not self._pipe.prior.needs else ():
             conditioned(self.prior, label, None, plan.guidance)
