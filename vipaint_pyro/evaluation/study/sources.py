@@ -111,7 +111,11 @@ class Pictures(Source):
         """Picture i as it is."""
 
     def truth(self, i: int) -> Tensor:
-        picture, size = self.picture(i), (self._shape[2], self._shape[1])
+        size = (self._shape[2], self._shape[1])
+        try:
+            picture = self.picture(i)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{self.name(i)}: {error}; another try does not help before it is mended") from error
         try:
             if self._resize and picture.size != size:
                 picture = PIL.ImageOps.fit(picture, size, PIL.Image.Resampling.LANCZOS)

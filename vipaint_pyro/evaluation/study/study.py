@@ -155,8 +155,8 @@ class Study:
                     found[method, condition] = settings
                 except (ValueError, TypeError) as error:
                     refusals.setdefault((method, str(error)), []).append(condition)
-        if refusals:
-            raise ValueError("\n".join(f"{m} cannot do {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+        if refusals:  # by the method, the condition, or settings that cannot be: the error says which
+            raise ValueError("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
         return found
 
     def _read_prompts(self) -> list[str] | None:
