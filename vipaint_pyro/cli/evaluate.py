@@ -9,8 +9,11 @@ import click
 
 from vipaint_pyro.cli.evaluate_options import evaluate_options, with_preset
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+from vipaint_pyro.wording import counted
 
 __all__ = ["evaluate"]
+
+_SHOWN = 5
 
 
 @click.command()
@@ -38,8 +41,8 @@ def evaluate(**options) -> None:
         with one_line_warnings():
             study = Study(plan)
             if options["dry_run"]:
-                folder.check(plan, study.marks, versions())
-                _dry(study, folder, options["retry_failed"])
+                folder.check(plan, study.marks, versions(), study.pictures)
+                _dry(study, folder, options["retry_failed"], options["workers"] or 1)
                 return
             with folder.alone():
                 _compute(study, folder, options)
@@ -52,8 +55,9 @@ def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.versions import versions
 
     check_own(folder.path)
+    _warn_of_unread(study)
     folder.sweep()
-    for other in folder.begin(study.plan, study.marks, versions()):
+    for other in folder.begin(study.plan, study.marks, versions(), study.pictures):
         click.echo(f"Warning: the study was begun with another version: {other}", err=True)
     todo, tally = missing(study, folder, options["retry_failed"])
     if tally.done:
@@ -65,29 +69,44 @@ def _compute(study, folder, options: dict) -> None:
         text = write_report(folder.path)
     except (KeyboardInterrupt, SystemExit) as ended:
         done = f"{tally.done} of {tally.items} items"
-        click.echo(f"ended with {done} done: the same command goes on from there", err=True)
+        report = f"; vipaint report {folder.path} reports what is there" if tally.done else ""
+        click.echo(f"ended with {done} done: the same command goes on from there{report}", err=True)
         raise SystemExit(130 if isinstance(ended, KeyboardInterrupt) else ended.code) from None
     for first in text.split("## ")[1:2]:  # of the scores; where all has failed there is none
         click.echo(f"\n{first}")
     click.echo(f"{tally.done} of {tally.items} items are done, in {folder.path}: open {folder.path / 'report.html'}")
     if tally.failed:
         failed = f"{tally.failed} of {tally.items} items"
-        click.echo(f"{failed} failed, as their records say: --retry-failed does them again")
+        mend = f"mend {_listed(study.unread)}, then " if study.unread else ""
+        click.echo(f"{failed} failed, as their records say: {mend}--retry-failed does them again")
         raise SystemExit(1)
 
 
-def _dry(study, folder, retry_failed: bool) -> None:
+def _dry(study, folder, retry_failed: bool, workers: int) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, span
     from vipaint_pyro.evaluation.study.dry import cost
 
+    _warn_of_unread(study)
     todo, tally = missing(study, folder, retry_failed)
     click.echo(f"{tally.items} items, {tally.done} of them done, {len(todo)} to do")
     if not todo:
         return
     found = cost(study, todo)
     click.echo(f"{found.forward:,} forward and {found.backward:,} backward calls of the network")
-    click.echo(f"about {span(found.seconds)} of them by one worker, from {found.timed} calls that were timed; what is "
-               "computed beside them is not in it")  # fmt: skip
+    workers = min(workers, len(todo))
+    time = f"about {span(found.seconds)} of them by one worker"
+    time += f" and {span(found.seconds / workers)} by {workers} that do not slow each other" if workers > 1 else ""
+    click.echo(f"{time}, from {found.timed} calls that were timed; what is computed beside them is not in it")
+
+
+def _warn_of_unread(study) -> None:
+    if study.unread:
+        click.echo(f"Warning: {counted(len(study.unread), 'picture')} of {len(study.pictures)} cannot be used "
+                   f"({_listed(study.unread)}): items of such a picture fail until it is mended", err=True)  # fmt: skip
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _plan(options: dict):

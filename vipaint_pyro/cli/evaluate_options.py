@@ -30,6 +30,12 @@ PRESETS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
+def _presets() -> str:
+    """What each preset holds, as one would write it."""
+    said = {name: " ".join(f"--{k} {v}" for k, v in values.items()) for name, values in PRESETS.items()}
+    return " ".join(f"{name}: {values}." for name, values in said.items())
+
+
 def _options() -> list[Callable]:
     def option(name: str, text: str, **how) -> Callable:
         default = DEFAULTS.get(name.strip("-"))
@@ -37,9 +43,9 @@ def _options() -> list[Callable]:
 
     whole = click.IntRange(1)
     return [
-        option("--preset", f"Values of options by name: {', '.join(PRESETS)}. What is given besides replaces them.",
+        option("--preset", f"Values of options by name; what is given besides replaces them. {_presets()}",
                type=click.Choice(list(PRESETS))),
-        option("--prior", "A built-in name, a diffusers folder or a hub id."),
+        option("--prior", "A built-in name, a diffusers folder or a hub id. No default: it is given, or a preset's."),
         option("--variant", "Of the prior's weights, like fp16."),
         option("--revision", "Of a hub id: a branch, tag or commit."),
         option("--data", "fashion-mnist, cartoon-faces, a folder (of pictures, or of Fashion-MNIST's files) or "
@@ -47,8 +53,13 @@ def _options() -> list[Callable]:
         option("--split", "Of the data."),
         click.option("--resize", is_flag=True, help="Crop and resize pictures that the prior does not take."),
         option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels."),
-        option("--masks", "By commas: rotated, random, small, box."),
-        option("--task", "By commas: super-resolution, deblur, motion-deblur, colorization."),
+        option("--masks", "By commas: rotated (one side of a line through the middle, turned at random, is hidden), "
+                          "random (rectangles that hide 40 to 80 %), small (the same with 5 to 20 %), box (a rectangle "
+                          "of half the height and width, at a random place). No default: give --masks, --task or "
+                          "both."),
+        option("--task", "By commas: super-resolution (reduced to a quarter of its sides), deblur (blurred by a "
+                         "Gaussian), motion-deblur (blurred by a straight motion), colorization (seen in grey). No "
+                         "default."),
         option("--images", "How many.", type=whole),
         option("--first", "The number of the first.", type=click.IntRange(0)),
         option("--samples", "Per image, condition and method.", type=whole),

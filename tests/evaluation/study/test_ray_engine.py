@@ -212,7 +212,9 @@ def test_ctrl_c_takes_back_what_is_running_and_says_how_far_it_is(cluster, here,
     monkeypatch.setattr(cluster.ray, "wait", interrupted)
     result = evaluate("--engine", "ray")
     assert result.exit_code == 130 and len(cancelled) == 2
-    assert result.output.splitlines()[-1] == "ended with 1 of 8 items done: the same command goes on from there"
+    assert result.output.splitlines()[-1] == (
+        "ended with 1 of 8 items done: the same command goes on from there; vipaint report out reports what is there"
+    )
     assert cluster.ray.is_initialized()
     assert evaluate().exit_code == 0 and evaluate(out="local").exit_code == 0  # here: the tasks' processes have ended
     assert records() == records("local")

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from vipaint_pyro.evaluation.failures import one_line
+from vipaint_pyro.evaluation.study.identity import name_in, titled
 from vipaint_pyro.evaluation.study.job import Job, Outcome
 from vipaint_pyro.evaluation.study.local import run_local
 from vipaint_pyro.evaluation.study.plan import Item
@@ -98,7 +99,8 @@ def run_study(
             tally.done, tally.failed = tally.done + fine, tally.failed + (not fine)
             clock.seen(item, outcome.wall)
             said = _result(record) if fine else one_line(record["error"])
-            place = f"[{tally.done + tally.failed}/{tally.items}] image {item.image} {item.condition} {item.method}"
+            image = titled(item.image, name_in(record))
+            place = f"[{tally.done + tally.failed}/{tally.items}] {image} {item.condition} {item.method}"
             log(f"{place}: {said}{clock.left()}")
 
 

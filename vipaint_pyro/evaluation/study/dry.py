@@ -94,7 +94,7 @@ def cost(study: Study, todo: Sequence[Item]) -> Cost:
     A method and condition is counted on its first image that can be read.
     """
     counts, first = Counter((i.method, i.condition) for i in todo), {}
-    for item in todo:
+    for item in sorted(todo, key=lambda item: study.pictures[item.image].pixels is None):
         first.setdefault((item.method, item.condition), item)
     forward = backward = 0
     seconds = 0.0

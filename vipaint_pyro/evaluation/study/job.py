@@ -14,6 +14,7 @@ from vipaint_pyro.evaluation.records import eight_bits
 from vipaint_pyro.evaluation.study.conditions import stream
 from vipaint_pyro.evaluation.study.energy import energy_scores, exact_draws
 from vipaint_pyro.evaluation.study.features import features_of
+from vipaint_pyro.evaluation.study.identity import Picture
 from vipaint_pyro.evaluation.study.memory import Peak
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
@@ -42,6 +43,7 @@ class Job:
         weights: the fingerprint that its weights are to have.
         method: a name of the registry.
         source: the kind of the images, as :class:`~vipaint_pyro.evaluation.study.sources.Source` has it.
+        picture: which of the source's it is.
         split: of the source.
         settings: of the method, all that are given.
         num_samples, seed: of the plan.
@@ -59,6 +61,7 @@ class Job:
     weights: str
     method: str
     source: str = ""
+    picture: Picture = field(default_factory=Picture)
     split: str = "test"
     settings: Mapping[str, object] = field(default_factory=dict)
     num_samples: int = 1

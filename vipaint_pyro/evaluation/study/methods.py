@@ -9,7 +9,7 @@ from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler
-from vipaint_pyro.samplers.vipaint.levels import timesteps_for
+from vipaint_pyro.samplers.vipaint.levels import RATIOS, timesteps_for
 
 __all__ = ["sampler_of", "settings_of"]
 
@@ -31,6 +31,11 @@ def settings_of(
     """
     found = Spec.of(spec)
     settings: dict[str, object] = {}
+    if found.levels is not None and found.levels not in RATIOS:
+        known = max(k for k in RATIOS if k <= prior.schedule.num_timesteps)
+        times = ",".join(map(str, timesteps_for(prior, known)))
+        raise ValueError(f"levels are known for {', '.join(f'vipaint-{k}' for k in sorted(RATIOS))}: for others write "
+                         f"the timesteps, as vipaint:timesteps={times} is vipaint-{known} here")  # fmt: skip
     if found.levels is not None:
         settings["timesteps"] = timesteps_for(prior, found.levels)
     settings |= {name: tuple(v) if isinstance(v, list) else v for name, v in (chosen or {}).items()}

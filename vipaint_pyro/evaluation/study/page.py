@@ -14,6 +14,7 @@ import PIL.Image
 from vipaint_pyro.evaluation.study.command import SETTINGS_FILE, command_of, has_settings
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
+from vipaint_pyro.evaluation.study.identity import name_in, titled
 from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grids
 from vipaint_pyro.evaluation.study.page_look import POLICY, SCRIPT, STYLE
 
@@ -120,7 +121,8 @@ def _failures(found: Found) -> str:
     for r in failed:
         error = r.said["error"]
         said = Cell(f"{error.get('type', 'Error')}: {error.get('message', '')}")
-        rows.append((Cell(r.condition), Cell(r.method), Cell(str(r.image), r.image), said))
+        image = titled(r.image, name_in(r.said)).removeprefix("image ")
+        rows.append((Cell(r.condition), Cell(r.method), Cell(image, r.image), said))
     return _table(Grid("", ("condition", "method", "image", "error"), tuple(rows)))
 
 

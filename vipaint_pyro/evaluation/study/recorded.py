@@ -23,6 +23,7 @@ def asked(job: Job, settled: Sampler | None) -> dict:
     given = {"class": None, **job.settings} if settled is None else {"class": type(settled).__name__, **asdict(settled)}
     return {
         "item": asdict(job.item),
+        "picture": asdict(job.picture),
         "settings": {
             "sampler": json.loads(json.dumps(_as_json(given))),
             "num_samples": job.num_samples,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
 
+from vipaint_pyro.evaluation.study.identity import Picture, check_same, pixels_of
 from vipaint_pyro.evaluation.study.job import Outcome
 from vipaint_pyro.evaluation.study.plan import Item, Plan, merged
 from vipaint_pyro.evaluation.study.specs import file_name
 from vipaint_pyro.files import check_writable, is_scratch, sweep, write_picture, write_tensors, write_text
-from vipaint_pyro.images import from_model, to_output
+from vipaint_pyro.images import from_model, read_image, to_model, to_output, to_unit
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 
@@ -54,28 +56,31 @@ class StudyFolder:
         head = self.head()
         return None if head is None else Plan.from_json(head["plan"])
 
-    def begin(self, plan: Plan, marks: Mapping[str, str], versions: Mapping[str, str]) -> list[str]:
+    def begin(
+        self, plan: Plan, marks: Mapping[str, str], versions: Mapping[str, str], pictures: Mapping[int, Picture]
+    ) -> list[str]:
         """Write the plan, or add it to the one that is there.
 
         Args:
             plan: what is to be computed now.
             marks: fingerprints of weights by their names in plan.json.
             versions: of the packages.
+            pictures: number -> which picture it is, of the images of this plan.
 
         Returns:
             Which versions are others than those that the study was begun with, "torch 2.6 -> 2.7".
 
         Raises:
-            ValueError: where a setting that numbers depend on has changed, with the difference; or the folder holds
-                something else, or cannot be written.
+            ValueError: where a setting that numbers depend on has changed, with the difference; a number stands
+                for another picture than before; or the folder holds something else, or cannot be written.
         """
-        head, other = self.check(plan, marks, versions)
+        head, other = self.check(plan, marks, versions, pictures)
         if head != self.head():
             write_text(self.path / "plan.json", json.dumps(head, indent=2) + "\n")
         return other
 
     def check(
-        self, plan: Plan, marks: Mapping[str, str], versions: Mapping[str, str]
+        self, plan: Plan, marks: Mapping[str, str], versions: Mapping[str, str], pictures: Mapping[int, Picture]
     ) -> tuple[dict, list[str]]:
         """What :meth:`begin` would write and give, and its errors; nothing is written."""
         check_writable(self.path)
@@ -83,7 +88,7 @@ class StudyFolder:
         if head is None:
             if self.path.is_dir() and any(p.name != _LOCK and not is_scratch(p) for p in self.path.iterdir()):
                 raise ValueError(f"{self.path} holds something else than a study: choose another --out")
-            return {"plan": plan.to_json(), **marks, "versions": dict(versions)}, []
+            return {"plan": plan.to_json(), **marks, "versions": dict(versions), "pictures": _listed(pictures)}, []
         changes, both = [], plan
         try:
             both = merged(Plan.from_json(head["plan"]), plan)
@@ -93,9 +98,27 @@ class StudyFolder:
         if changes:
             raise ValueError(f"the study in {self.path} has other settings ({'; '.join(changes)}): choose another "
                              "--out, or give those")  # fmt: skip
+        check_same(self._pictures(head, pictures), pictures, self.path)
         before = head["versions"]
         other = [f"{k} {before.get(k)} -> {v}" for k, v in versions.items() if before.get(k) != v]
-        return {**head, "plan": both.to_json()}, other
+        listed = dict(sorted({**head.get("pictures", {}), **_listed(pictures)}.items()))
+        return {**head, "plan": both.to_json(), "pictures": listed}, other
+
+    def _pictures(self, head: dict, numbers: Iterable[int]) -> dict[int, Picture]:
+        """Which pictures are there, by plan.json; of one that it does not list, by what ``truth/`` keeps of it."""
+        found = {}
+        for i in numbers:
+            kept, listed = self._place_of_truth(i), head.get("pictures", {}).get(f"{i:05d}")
+            if listed is not None:
+                found[i] = Picture(listed["name"], listed["pixels"])
+            elif kept.exists():
+                picture = read_image(kept)
+                shape = (len(picture.getbands()), picture.height, picture.width)
+                found[i] = Picture(None, pixels_of(to_model(to_unit(picture, shape))[0]))
+        return found
+
+    def _place_of_truth(self, image: int) -> Path:
+        return self.path / "truth" / f"{image:05d}.png"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -151,7 +174,7 @@ class StudyFolder:
 
     def write_truth(self, image: int, truth: Tensor) -> None:
         """Keep an image (1, C, H, W) in [-1, 1] as a picture, where it is not there yet."""
-        path = self.path / "truth" / f"{image:05d}.png"
+        path = self._place_of_truth(image)
         if not path.exists():
             write_picture(path, to_output(from_model(truth), "pil")[0])
 
@@ -165,6 +188,11 @@ class StudyFolder:
         path = self.path / "measured" / condition / f"{image:05d}.safetensors"
         if not path.exists():
             write_tensors(path, {"y": measurement.y})
+
+
+def _listed(pictures: Mapping[int, Picture]) -> dict[str, dict]:
+    """Pictures as plan.json lists them."""
+    return {f"{i:05d}": asdict(picture) for i, picture in pictures.items()}
 
 
 def _read(path: Path, names: tuple[str, ...]) -> dict:

@@ -88,7 +88,7 @@ def _round(plan: Plan, path: Path, log: Callable[[str], None]) -> Plan:
     study, folder = Study(plan), StudyFolder(path)
     with folder.alone():
         folder.sweep()
-        for other in folder.begin(plan, study.marks, versions()):
+        for other in folder.begin(plan, study.marks, versions(), study.pictures):
             log(f"Warning: the search was begun with another version: {other}")
         todo, tally = missing(study, folder)
         run_study(study, folder, todo, tally, log)

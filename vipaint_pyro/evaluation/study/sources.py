@@ -19,6 +19,8 @@ __all__ = ["Pictures", "Source", "make_source"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _HUB = "hf:"
+#: So many names of classes are said of those that a prior has.
+_NAMES = 5
 
 
 class Source(ABC):
@@ -44,6 +46,10 @@ class Source(ABC):
     def name(self, i: int) -> str:
         """What it is called."""
         return f"{self.kind} {i}"
+
+    def to_class(self) -> str:
+        """How its images could have classes, in words that end a sentence; empty where they cannot."""
+        return ""
 
     def check(self, numbers: range) -> None:
         """Raise ValueError where there are fewer images, or what can be seen at once says that one cannot be taken."""
@@ -105,7 +111,11 @@ class Pictures(Source):
         """Picture i as it is."""
 
     def truth(self, i: int) -> Tensor:
-        picture, size = self.picture(i), (self._shape[2], self._shape[1])
+        size = (self._shape[2], self._shape[1])
+        try:
+            picture = self.picture(i)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{self.name(i)}: {error}; another try does not help before it is mended") from error
         try:
             if self._resize and picture.size != size:
                 picture = PIL.ImageOps.fit(picture, size, PIL.Image.Resampling.LANCZOS)
@@ -140,6 +150,11 @@ class _Folder(Pictures):
 
     def name(self, i: int) -> str:
         return str(self._files[i].relative_to(self._folder))
+
+    def to_class(self) -> str:
+        names = [f"{name!r}" for name in self._classes]
+        called = f" ({', '.join(names[:_NAMES])}{' ...' if len(names) > _NAMES else ''})" if names else ""
+        return f", or put them into subfolders that are named by its classes{called} or their numbers, from 0 on"
 
     def check(self, numbers: range) -> None:
         super().check(numbers)

@@ -12,6 +12,7 @@ from vipaint_pyro.evaluation.failures import FAILURES
 from vipaint_pyro.evaluation.records import fingerprint_of
 from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.features import features_of
+from vipaint_pyro.evaluation.study.identity import Picture, pixels_of
 from vipaint_pyro.evaluation.study.job import Job, lpips_of
 from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.evaluation.study.plan import Item, Plan
@@ -35,6 +36,7 @@ class Study:
         plan: the same.
         prior: which prior.
         source: the images.
+        pictures: number -> which picture it is, of all images of the plan.
         marks: fingerprints of the weights, of the prior ("weights"), of LPIPS ("lpips_weights") and of the network of
             the features ("features_weights"), where there are any.
         settings: of each method under each condition, (method, condition) -> all that are given.
@@ -50,6 +52,7 @@ class Study:
         prior = self._pipe.prior
         self.source = make_source(plan.data, plan.split, prior, plan.resize)
         self.source.check(plan.numbers)
+        self.pictures = {i: self._picture(i) for i in plan.numbers}
         self._prompts = self._read_prompts()
         self._check_labels()
         self.marks = {"weights": weights, "lpips_weights": fingerprint_of(lpips_of(plan.lpips))}
@@ -70,12 +73,29 @@ class Study:
         last, truth, seen = None, None, {}
         for item in items:
             if item.image != last:
-                last, truth, seen = item.image, self._tried(lambda i=item.image: self.source.truth(i)[None]), {}
+                last, truth, seen = item.image, self._tried(lambda i=item.image: self._truth(i)), {}
             if item.condition not in seen:
                 seen[item.condition] = truth if isinstance(truth, Exception) else self._tried(
                     lambda c=item.condition, i=item.image, x=truth: measured(c, x, self.plan.seed, i)
                 )  # fmt: skip
             yield self._job(item, truth, seen[item.condition])
+
+    @property
+    def unread(self) -> list[str]:
+        """Names of the pictures that cannot be read or taken: their items will fail."""
+        return [picture.name for picture in self.pictures.values() if picture.pixels is None]
+
+    def _picture(self, image: int) -> Picture:
+        truth = self._tried(lambda: self.source.truth(image))
+        return Picture(self.source.name(image), None if isinstance(truth, Exception) else pixels_of(truth))
+
+    def _truth(self, image: int) -> Tensor:
+        """An image (1, C, H, W), which is still the one that was there at first."""
+        truth, known = self.source.truth(image), self.pictures[image]
+        if known.pixels != pixels_of(truth):
+            raise ValueError(f"{known.name} has changed while the study was at work: let pictures be, and go on with "
+                             "--retry-failed")  # fmt: skip
+        return truth[None]
 
     @staticmethod
     def _tried(make):
@@ -96,6 +116,7 @@ class Study:
             Spec.of(item.method).method.name,
             settings=self.settings[item.method, item.condition],
             source=self.source.kind,
+            picture=self.pictures[item.image],
             split=plan.split,
             num_samples=plan.samples,
             seed=plan.seed,
@@ -134,8 +155,8 @@ class Study:
                     found[method, condition] = settings
                 except (ValueError, TypeError) as error:
                     refusals.setdefault((method, str(error)), []).append(condition)
-        if refusals:
-            raise ValueError("\n".join(f"{m} cannot do {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+        if refusals:  # by the method, the condition, or settings that cannot be: the error says which
+            raise ValueError("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
         return found
 
     def _read_prompts(self) -> list[str] | None:
@@ -157,6 +178,8 @@ class Study:
         labels = dict.fromkeys(map(self.label, plan.numbers))
         told = plan.labels == "true" and self._pipe.prior.num_classes
         if told and set(labels) == {None}:
-            raise ValueError("labels is none here: the data have no classes that the prior knows")
+            raise ValueError("samplers are told classes (labels='true', where nothing else is said), but no image "
+                             "asked for has one that the prior knows: give labels='none'"
+                             f"{self.source.to_class()}")  # fmt: skip
         for label in labels if not self._pipe.prior.needs else ():
             conditioned(self.prior, label, None, plan.guidance)
