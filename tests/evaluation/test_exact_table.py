@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.exact_baselines import baseline, seen_by
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
-from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, rows, run_table, score, write_table
+from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, plot_table, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.measurements import Gaussian, Measurement
 from vipaint_pyro.samplers.registry import METHODS
@@ -84,6 +84,24 @@ def test_a_run_goes_on_where_it_was(tmp_path):
     assert "| 8, 1 | MCGDiff (published) | 1.43 ± 0.55 |" in write_table(tmp_path)
     with pytest.raises(ValueError, match="other settings"):
         run_table(["exact"], [(8, 1)], Lab(), tmp_path, seeds=range(2))
+
+
+def test_the_table_says_what_it_shows_and_keeps_the_published_apart(tmp_path):
+    run_table(["exact", "prior"], [(8, 1), (8, 2)], SMALL, tmp_path, seeds=range(2))
+    text = write_table(tmp_path)
+    measured, _, published = text.partition("\nPublished (")
+    assert "| 8, 2 | prior |" in measured and "(published)" not in measured
+    assert published.count("(published) |") == 2 * len(PUBLISHED) and "on 20 other problems" in published
+    for said in ("2 problems per cell, 200 samples of each", "1.96 standard errors", "Lower is better", "\n- mode TV: ",
+                 "\n- k: "):  # fmt: skip
+        assert said in measured
+    # Within a cell the published ones come last, however near they are: MCGDiff's 1.43 is below the prior's.
+    order = [(r["d_y"], r["published"]) for r in rows(tmp_path)]
+    assert order == sorted(order) and {r["problems"] for r in rows(tmp_path)} == {2, 20}
+    picture = plot_table(tmp_path)
+    assert "2 problems" in picture.get_suptitle() and "grey: published, on other problems" in picture.get_suptitle()
+    assert "1.96 standard errors" in picture.get_suptitle()
+    assert all("lower is better" in axes.get_xlabel() for axes in picture.axes)
 
 
 def test_published_rows_belong_to_their_cells():
