@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
+from vipaint_pyro.evaluation.exact_baselines import described_row
 from vipaint_pyro.evaluation.exact_markdown import markdown, ran_on
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.evaluation.exact_published import CELLS, PUBLISHED
@@ -84,7 +85,8 @@ def run_table(
 
     Raises:
         ValueError: before anything runs, for an unknown method, settings it cannot have or a cell that cannot be; where
-            the folder cannot be written, holds other files, a damaged record or a table with other settings.
+            the folder cannot be written, holds other files, a damaged record or a table with other settings, those of
+            a row's sampler included, with each difference.
     """
     methods, seeds, failed = list(dict.fromkeys(methods)), list(seeds), 0
     for d, d_y in cells:
@@ -92,7 +94,7 @@ def run_table(
     for name in methods:
         check_name(name, lab)
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
-    check_folder(folder, settings)
+    check_folder(folder, settings, lambda name, cell: described_row(name, lab, cell))
     for cell in dict.fromkeys(cells):
         problems = None
         for name in methods:
@@ -100,6 +102,8 @@ def run_table(
             if is_done(path):
                 continue
             record = {"method": name, "cell": list(cell), "settings": settings}
+            sampler = described_row(name, lab, cell)
+            record |= {} if sampler is None else {"sampler": sampler}
             try:
                 problems = problems or mixture_problems(*cell, seeds, kernel=lab.kernel)
                 record |= _measured(name, problems, lab)
