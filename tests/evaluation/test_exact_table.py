@@ -112,7 +112,10 @@ def test_published_rows_belong_to_their_cells():
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"),
+    [(["hierarchic"], "unknown method 'hierarchic'. Did you mean 'hierarchical'? "),
+     (["dps@20"], "unknown method 'dps@20'. Here a method has settings of its own: give dps\n"),
+     (["vipaint-4"], "unknown method 'vipaint-4'. Did you mean 'vipaint'? There are the rows exact, "),
+     (["hierarchical+mcmc"], "a correction is one of"),
      (["red-diff+smc"], "has no weights to correct it by"), (["exact", "--cell", "7,1"], "d is even"),
      (["exact", "--cell", "8"], "two whole numbers"), (["exact", "blended"], "is for inpainting alone"),
      (["exact", "--beta", "-1"], "--beta is a finite number, above 0, but is -1.0")],
