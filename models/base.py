@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pyro
 import pyro.distributions as dist
@@ -13,6 +14,7 @@ from torch import Tensor
 from vipaint_pyro.distributions import Factored
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["ImageModel", "check_model"]
@@ -40,6 +42,15 @@ class ImageModel(ABC):
     @abstractmethod
     def fitting(self) -> AbstractContextManager:
         """Around a fit: what the program remembers from call to call begins and ends here."""
+
+    @contextmanager
+    def counted(self, calls: Calls) -> Iterator[None]:
+        """A block in which what the model and its guides ask the prior is added to ``calls``, and to no other count."""
+        outside, self.prior = self.prior, self.prior.counted(calls)
+        try:
+            yield
+        finally:
+            self.prior = outside
 
     def outline(self) -> dict[str, object]:
         """What a guide of another model must share with this one to serve here."""

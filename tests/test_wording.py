@@ -2,7 +2,7 @@
 
 import pytest
 
-from vipaint_pyro.wording import counted, did_you_mean
+from vipaint_pyro.wording import counted, did_you_mean, differences
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,12 @@ def test_one_of_them_and_more(number, noun, said):
 )  # fmt: skip
 def test_the_nearest_name_as_it_is_written(name, said):
     assert did_you_mean(name, ("dps", "red-diff", "AutoNormal", "num_steps")) == said
+
+
+def test_what_differs_is_said_old_and_new():
+    old = {"a": 1, "b": None, "c": {"x": 1, "y": 2.0}, "d": [1] * 100}
+    assert differences(old, old) == []
+    new = {"a": 2, "b": "z", "c": {"x": 1, "y": 3.0}, "e": 0}
+    found = differences(old, new)
+    assert found[:3] == ["a: 1 -> 2", "b: not given -> z", "c y: 2.0 -> 3.0"] and found[-1] == "e: not given -> 0"
+    assert found[3].startswith("d: [1, 1, ") and found[3].endswith("... -> not given") and len(found[3]) < 120

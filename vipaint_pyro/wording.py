@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ["counted", "did_you_mean", "shown"]
+__all__ = ["counted", "did_you_mean", "differences", "shown"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -28,7 +28,26 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def differences(old: Mapping, new: Mapping) -> list[str]:
+    """What differs between two mappings, "name: old -> new" each; of one within it, "outer name: old -> new"."""
+    found = []
+    for name in dict.fromkeys((*old, *new)):
+        before, now = old.get(name), new.get(name)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            found += [f"{name} {text}" for text in differences(before, now)]
+        elif before != now:
+            found.append(f"{name}: {_said(before)} -> {_said(now)}")
+    return found
+
+
+def _said(value: object) -> str:
+    return "not given" if value is None else _short(str(value))
+
+
 def shown(value: object) -> str:
     """A value as it was written, in one line that is not long: of a tensor its beginning."""
-    text = " ".join(repr(value).split())
+    return _short(" ".join(repr(value).split()))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."

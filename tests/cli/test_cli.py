@@ -501,3 +501,34 @@ def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, m
     monkeypatch.setattr("vipaint_pyro.pipelines.vipaint.VIPaintPipeline.from_pretrained", None)
     result = plain(*given)
     assert result.exit_code == 1 and ("has no" in result.output or "no method" in result.output), result.output
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [("vipaint-4", "vipaint with 4 levels, at VIPaint's noise-to-signal ratios"),
+     ("vipaint-1", "vipaint with 1 level, at"),
+     ("dps@20", "dps at about 20 forward calls of the network a sample"),
+     ("dps@20:zeta=2;limit=yes", "dps at about 20 forward calls of the network a sample, with zeta 2.0, with limit")],
+)  # fmt: skip
+def test_methods_say_what_a_spec_means(spec, said):
+    told = CliRunner().invoke(main, ["methods", spec])
+    first, rest = told.output.split("\n", 1)
+    assert told.exit_code == 0 and first.startswith(f"{spec}, as vipaint evaluate takes it: {said}")
+    assert rest == CliRunner().invoke(main, ["methods", said.split()[0]]).output
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [("vipaint-3", "there are vipaint-1, vipaint-2, vipaint-4, not vipaint-3: for other levels write vipaint:"),
+     ("dsp@20", "no method is called 'dsp'. Did you mean 'dps'?"), ("dps@", "a method is NAME, NAME@CALLS or")],
+)  # fmt: skip
+def test_methods_refuse_what_is_no_spec(spec, said):
+    told = CliRunner().invoke(main, ["methods", spec])
+    assert told.exit_code == 1 and told.output.startswith(f"Error: {said}") and told.output.count("\n") == 1
+
+
+def test_no_default_is_said_to_be_none():
+    from vipaint_pyro.samplers.registry import METHODS
+
+    told = CliRunner().invoke(main, ["methods", *METHODS]).output
+    assert told.count("Default: ") > 50 and "Default: None" not in told and "Default: ." not in told

@@ -15,7 +15,9 @@ from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.benchmarks import PRIORS
 from vipaint_pyro.evaluation.figures import FIGURES, Plan
 from vipaint_pyro.evaluation.figures import scene as scenes
+from vipaint_pyro.evaluation.figures.registry import LATENT
 from vipaint_pyro.measurements.masks import MASKS
+from vipaint_pyro.priors import DiffusionPrior
 
 
 def vipaint(*words):
@@ -49,6 +51,22 @@ def test_the_command_has_an_option_for_all_that_a_plan_holds():
     assert open_ == set(command._OF_THE_PLAN) <= options.keys()
     assert tuple(options["prior"].type.choices) == PRIORS
     assert options["first"].default == 200
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [((5, "--methods", "blended,psld"), "psld needs a latent prior, but fashion-mnist is a pixel prior"),
+     ((7, "--baseline", "resample", "--prior", "fashion-mnist"), "resample needs a latent prior"),
+     ((6, "--methods", "ddnm"), "ddnm needs a pixel prior, but cartoon-faces is a latent prior")],
+)  # fmt: skip
+def test_a_method_for_other_priors_is_refused_before_anything_is_read(nothing_is_computed, words, said):
+    done = vipaint(*words, "--out", "f.png")
+    assert done.exit_code == 1 and said in done.output and done.output.count("\n") == 1, done.output
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_which_priors_are_latent(name):
+    assert DiffusionPrior.from_pretrained(name).is_latent == (name in LATENT)
 
 
 def test_the_list_is_the_registry():

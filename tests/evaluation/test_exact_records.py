@@ -8,9 +8,11 @@ from click.testing import CliRunner
 
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation import exact_table
+from vipaint_pyro.evaluation.exact_baselines import BASELINES
 from vipaint_pyro.evaluation.exact_methods import Lab
 from vipaint_pyro.evaluation.exact_records import read_record
 from vipaint_pyro.evaluation.exact_table import run_table
+from vipaint_pyro.samplers import DPSSampler
 
 FEW = ["--cell", "8,1", "--samples", "100", "--problems", "2"]
 
@@ -152,3 +154,30 @@ def test_scratch_of_a_killed_run_is_swept_though_nothing_is_to_be_done(table):
 def test_a_record_comes_back(table):
     record = read_record(table / "cells" / "delta-8-1.json")
     assert record["method"] == "delta" and len(record["scores"]["sliced_w1"]) == 2
+
+
+def test_other_settings_are_named_old_and_new(table):
+    other = ["exact", "exact", "--steps", "20", *FEW[:-1], "3", "--out", str(table)]
+    done = CliRunner().invoke(main, other)
+    said = f"Error: {table} holds a table with other settings (steps: 90 -> 20; problems: 0 ... 1 -> 0 ... 2): "
+    assert done.exit_code == 1 and done.output == f"{said}name another folder with --out\n"
+
+
+def test_a_changed_setting_of_a_row_is_named_and_a_record_of_before_is_taken_as_it_is(tmp_path, monkeypatch):
+    lab = Lab(samples=100, dps_steps=3)
+
+    def run(*methods):
+        return run_table(methods, [(8, 1)], lab, tmp_path, seeds=range(2))
+
+    run("dps", "exact")
+    path = tmp_path / "cells" / "dps-8-1.json"
+    record = read_record(path)
+    assert record["sampler"]["class"] == "DPSSampler" and record["sampler"]["zeta"] == 0.2
+    assert "sampler" not in read_record(tmp_path / "cells" / "exact-8-1.json")
+    monkeypatch.setitem(BASELINES, "dps", lambda lab: DPSSampler(lab.dps_steps, zeta=0.3))
+    for methods in (("dps",), ("exact",)):  # the table would hold the old row either way
+        with pytest.raises(ValueError, match=r"other settings \(dps zeta: 0\.2 -> 0\.3\): name another folder"):
+            run(*methods)
+    changed(path, sampler=None)
+    before = path.read_bytes()
+    assert run("dps", "exact") == 0 and path.read_bytes() == before

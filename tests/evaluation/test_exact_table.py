@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.exact_baselines import baseline, seen_by
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
-from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, rows, run_table, score, write_table
+from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, plot_table, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.measurements import Gaussian, Measurement
 from vipaint_pyro.samplers.registry import METHODS
@@ -86,6 +86,24 @@ def test_a_run_goes_on_where_it_was(tmp_path):
         run_table(["exact"], [(8, 1)], Lab(), tmp_path, seeds=range(2))
 
 
+def test_the_table_says_what_it_shows_and_keeps_the_published_apart(tmp_path):
+    run_table(["exact", "prior"], [(8, 1), (8, 2)], SMALL, tmp_path, seeds=range(2))
+    text = write_table(tmp_path)
+    measured, _, published = text.partition("\nPublished (")
+    assert "| 8, 2 | prior |" in measured and "(published)" not in measured
+    assert published.count("(published) |") == 2 * len(PUBLISHED) and "on 20 other problems" in published
+    for said in ("2 problems per cell, 200 samples of each", "1.96 standard errors", "Lower is better", "\n- mode TV: ",
+                 "\n- k: "):  # fmt: skip
+        assert said in measured
+    # Within a cell the published ones come last, however near they are: MCGDiff's 1.43 is below the prior's.
+    order = [(r["d_y"], r["published"]) for r in rows(tmp_path)]
+    assert order == sorted(order) and {r["problems"] for r in rows(tmp_path)} == {2, 20}
+    picture = plot_table(tmp_path)
+    assert "2 problems" in picture.get_suptitle() and "grey: published, on other problems" in picture.get_suptitle()
+    assert "1.96 standard errors" in picture.get_suptitle()
+    assert all("lower is better" in axes.get_xlabel() for axes in picture.axes)
+
+
 def test_published_rows_belong_to_their_cells():
     assert PUBLISHED["MCGDiff"][CELLS.index((80, 2))] == (0.67, 0.24)
     assert PUBLISHED["DPS"][CELLS.index((800, 4))] == (5.51, 1.18)
@@ -94,7 +112,10 @@ def test_published_rows_belong_to_their_cells():
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["hierarchic"], "unknown method"), (["hierarchical+mcmc"], "a correction is one of"),
+    [(["hierarchic"], "unknown method 'hierarchic'. Did you mean 'hierarchical'? "),
+     (["dps@20"], "unknown method 'dps@20'. Here a method has settings of its own: give dps\n"),
+     (["vipaint-4"], "unknown method 'vipaint-4'. Did you mean 'vipaint'? There are the rows exact, "),
+     (["hierarchical+mcmc"], "a correction is one of"),
      (["red-diff+smc"], "has no weights to correct it by"), (["exact", "--cell", "7,1"], "d is even"),
      (["exact", "--cell", "8"], "two whole numbers"), (["exact", "blended"], "is for inpainting alone"),
      (["exact", "--beta", "-1"], "--beta is a finite number, above 0, but is -1.0")],

@@ -17,6 +17,7 @@ from vipaint_pyro.measurements.likelihoods import Laplace, Noiseless
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.tasks import make_operator
+from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.samplers import BlendedSampler, DPSSampler, VIPaintSampler, draw, timesteps_for
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.run import Run
@@ -48,6 +49,31 @@ def test_calls_are_those_of_the_network(network_prior, sampler):
     prior.denoiser = Counted(prior.denoiser)
     samples = sampler(prior, window(2), 3, torch.Generator().manual_seed(0))
     assert 2 * sum(samples.calls.values()) == prior.denoiser.asked
+
+
+@pytest.mark.filterwarnings("ignore:importance weights:RuntimeWarning")
+@pytest.mark.parametrize("settings", [{}, {"correct": "psis", "num_particles": 8}, {"correct": "smc",
+    "num_particles": 8, "measurement_scale": 0.1}], ids=["none", "psis", "smc"])  # fmt: skip
+@pytest.mark.parametrize("name", ["hierarchical", "flow"])
+def test_calls_of_a_guide_that_was_fitted_before_are_those_of_the_network(network_prior, settings, name):
+    """Those of the guide's own draws too: it asks the prior that it was fitted with."""
+    sampler = VIPaintSampler(
+        (800, 600, 400), fit_steps=2, num_chains=1, refinement_steps=4, guide_name=name, **settings
+    )
+    prior = network_prior.conditioned([0, 1])
+    fitted = sampler(prior, window(2), 3, torch.Generator().manual_seed(0))
+    before = dict(fitted.calls)
+    other, outer = count_calls(prior)
+    other.denoiser = prior.denoiser = Counted(prior.denoiser)
+    fitted.guide.model.prior.denoiser = prior.denoiser
+    for _ in range(2):
+        prior.denoiser.asked = outer.total = 0
+        drawn = sampler.from_guide(fitted.guide)(other, window(2), 3, torch.Generator().manual_seed(5))
+        assert list(drawn.calls) == ["refinement"]
+        assert 2 * drawn.calls["refinement"] == prior.denoiser.asked == outer.total
+    if not settings:  # of each sample the K - 1 predictions of the guide, and the steps from T_s down
+        assert drawn.calls == {"refinement": 3 * (2 + 4)}
+    assert fitted.calls == before
 
 
 def test_levels_are_the_predictions_at_the_guides_draws(network_prior):

@@ -93,12 +93,11 @@ def _drawn(number: int, options: dict, command: str) -> None:
     if options["out"] is None:
         raise ValueError("out is missing: name the picture, --out NAME.png or NAME.pdf")
     prior = options["prior"] or known.priors[0]
-    if prior not in known.priors:
-        raise ValueError(f"figure {number} is of {' or '.join(known.priors)}, not of {prior}: {known.title}")
     given = {name: options[name] for name in _OF_THE_PLAN if options[name] is not None}
     if "labels" in given:
         given["labels"] = tuple(int(label) if label.isdecimal() else label for label in given["labels"])
     plan = (known.full if options["full"] else known.quick).asked(**given)
+    known.check(plan, prior)
     check_names(options["out"], options["overwrite"])
 
     from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER

@@ -177,7 +177,7 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 def methods(names: tuple[str, ...]) -> None:
-    """List the methods that --method takes, or the settings of NAMES."""
+    """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning."""
     from vipaint_pyro.samplers.registry import METHODS, NEEDS
 
     if not names:

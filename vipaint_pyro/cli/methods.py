@@ -6,8 +6,9 @@ from dataclasses import fields
 
 from vipaint_pyro.cli.options import SETTINGS
 from vipaint_pyro.samplers.base import Sampler
-from vipaint_pyro.samplers.registry import NEEDS, make_sampler, method
+from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.written import listed, written, written_name
+from vipaint_pyro.wording import counted
 
 __all__ = ["described", "sampler_of", "settings_of"]
 
@@ -56,9 +57,29 @@ def _option(name: str) -> str:
     return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
 
 
-def described(name: str) -> list[str]:
-    """A method in lines: what it is, where it is from, and its settings."""
-    chosen = method(name)
+def described(text: str) -> list[str]:
+    """A method in lines: what it is, where it is from, and its settings; of a spec of a study, first what that means.
+
+    Raises:
+        ValueError: for an unknown method, or a spec that cannot be.
+    """
+    from vipaint_pyro.evaluation.study.specs import Spec
+    from vipaint_pyro.samplers.vipaint.levels import RATIOS
+
+    spec = Spec.of(text)
+    if spec.levels is not None and spec.levels not in RATIOS:
+        known = ", ".join(f"vipaint-{k}" for k in sorted(RATIOS))
+        raise ValueError(f"there are {known}, not {text}: for other levels write vipaint:timesteps=T_e,...,T_s")
+    means = [
+        *([f"with {counted(spec.levels, 'level')}, at VIPaint's noise-to-signal ratios"] if spec.levels else []),
+        *([f"at about {counted(spec.calls, 'forward call')} of the network a sample"] if spec.calls else []),
+        *(f"with {written_name(name)} {value}" for name, value in spec.settings.items()),
+    ]
+    meaning = [f"{text}, as vipaint evaluate takes it: {spec.method.name} {', '.join(means)}"] if means else []
+    return meaning + _of_method(spec.method)
+
+
+def _of_method(chosen: Method) -> list[str]:
     needs = ", ".join(NEEDS[need] for need in chosen.needs) or "nothing in particular"
     lines = [f"{chosen.name}: {chosen.summary} ({chosen.paper})", f"  needs {needs}"]
     if chosen.cost:

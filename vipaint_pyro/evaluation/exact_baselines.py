@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule
+from vipaint_pyro.evaluation.records import described
+from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule, mixture_problems
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.base import Sampler
@@ -19,7 +20,7 @@ from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.exact_methods import Lab
 
-__all__ = ["BASELINES", "baseline", "is_baseline", "seen_by"]
+__all__ = ["BASELINES", "baseline", "described_row", "is_baseline", "seen_by"]
 
 
 def _vipaint(lab: Lab) -> Sampler:
@@ -60,6 +61,14 @@ def baseline(name: str, lab: Lab) -> Sampler:
         ValueError: for a name there is none of.
     """
     return BASELINES[name](lab) if name in BASELINES else make_sampler(name)
+
+
+def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
+    """The settings of a row's sampler, settled for the first problem of a cell; None for a row that is none."""
+    if not is_baseline(name):
+        return None
+    first = mixture_problems(*cell, range(1), kernel=lab.kernel)
+    return described(baseline(name, lab).settle(first.prior, seen_by(name, first)))
 
 
 def seen_by(name: str, problems: Problems) -> Measurement:

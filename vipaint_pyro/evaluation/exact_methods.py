@@ -2,6 +2,7 @@ r"""Methods by name, each drawing from the posterior of the benchmark's problems
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 
@@ -131,11 +132,13 @@ def check_name(name: str, lab: Lab) -> None:
     if is_baseline(guide):
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
     if guide not in GUIDES:
-        others = ", ".join(dict.fromkeys((*CALIBRATION, *METHODS)))
-        hint = did_you_mean(name, (*CALIBRATION, *METHODS, *GUIDES))
+        known = (*CALIBRATION, *METHODS, *GUIDES)
+        alone = re.split("[@:]", name)[0]
+        if alone != name and alone in known:
+            raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
         raise ValueError(
-            f"unknown method {name!r}. {hint}There are {others}, and the guides "
-            f"{', '.join(GUIDES)}, each alone or with +psis or +smc"
+            f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
+            "vipaint methods lists, and what vipaint guides lists, each guide alone or with +psis or +smc"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import PIL.Image
 
 from vipaint_pyro.files import check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
-from vipaint_pyro.wording import counted
+from vipaint_pyro.wording import counted, differences
 
 __all__ = ["COLUMNS", "COSTS", "HEADS", "TITLE", "check_folder", "is_done", "read_record", "record_path", "records"]
 
@@ -60,11 +60,19 @@ def is_done(path: Path) -> bool:
     return path.exists() and not read_record(path).get("error")
 
 
-def check_folder(folder: Path, settings: dict) -> None:
+def check_folder(
+    folder: Path, settings: dict, sampler_of: Callable[[str, Sequence[int]], dict | None] = lambda name, cell: None
+) -> None:
     """Look whether a table of these settings can be kept in ``folder``.
 
+    Args:
+        folder: where the table is, or is to be.
+        settings: of all rows.
+        sampler_of: of a row by its name and cell, the settings of its sampler; None for a row that has none.
+
     Raises:
-        ValueError: where it cannot be written, holds files that are not the table's, or those of other settings.
+        ValueError: where it cannot be written, holds files that are not the table's, or those of other settings, with
+            each difference, old -> new.
     """
     cells = folder / "cells"
     for place in (folder, cells):
@@ -78,8 +86,22 @@ def check_folder(folder: Path, settings: dict) -> None:
         if (path.exists() or path.is_symlink()) and not _is_table(path):
             raise ValueError(f"{path} was not written by vipaint exact: move it, or name another folder with --out")
     for record in records(folder):
-        if record["settings"] != settings:
-            raise ValueError(f"{folder} holds a table with other settings: name another folder with --out")
+        name, sampler = record["method"], record.get("sampler")  # older records do not say it
+        changes = differences(_by_option(record["settings"]), _by_option(settings))
+        if not changes and sampler is not None:
+            changes = [f"{name} {text}" for text in differences(sampler, sampler_of(name, record["cell"]) or {})]
+        if changes:
+            said = "; ".join(changes)
+            raise ValueError(f"{folder} holds a table with other settings ({said}): name another folder with --out")
+
+
+def _by_option(settings: dict) -> dict:
+    """The same, the seeds as the problems that they are, from the first to the last."""
+    seeds = settings.get("seeds")
+    whole_numbers = isinstance(seeds, list) and seeds and all(isinstance(s, int) for s in seeds)
+    if whole_numbers and seeds == [*range(seeds[0], seeds[-1] + 1)]:
+        seeds = f"{seeds[0]} ... {seeds[-1]}"
+    return {"problems" if name == "seeds" else name: seeds if name == "seeds" else v for name, v in settings.items()}
 
 
 def _is_table(path: Path) -> bool:
@@ -102,6 +124,8 @@ def _wrong(record: object) -> str:
     if not isinstance(record, dict):
         return "it holds no object"
     kinds = {"method": str, "cell": list, "settings": dict}
+    if not isinstance(record.get("sampler"), dict | None):
+        return "its sampler has no settings"
     for name, kind in kinds.items():
         if not isinstance(record.get(name), kind):
             return f"it has no {name}"

@@ -12,12 +12,13 @@ from pathlib import Path
 import torch
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
+from vipaint_pyro.evaluation.exact_baselines import described_row
+from vipaint_pyro.evaluation.exact_markdown import markdown, ran_on
 from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_named
 from vipaint_pyro.evaluation.exact_published import CELLS, PUBLISHED
 from vipaint_pyro.evaluation.exact_records import (
     COLUMNS,
     COSTS,
-    HEADS,
     TITLE,
     check_folder,
     is_done,
@@ -84,7 +85,8 @@ def run_table(
 
     Raises:
         ValueError: before anything runs, for an unknown method, settings it cannot have or a cell that cannot be; where
-            the folder cannot be written, holds other files, a damaged record or a table with other settings.
+            the folder cannot be written, holds other files, a damaged record or a table with other settings, those of
+            a row's sampler included, with each difference.
     """
     methods, seeds, failed = list(dict.fromkeys(methods)), list(seeds), 0
     for d, d_y in cells:
@@ -92,7 +94,7 @@ def run_table(
     for name in methods:
         check_name(name, lab)
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
-    check_folder(folder, settings)
+    check_folder(folder, settings, lambda name, cell: described_row(name, lab, cell))
     for cell in dict.fromkeys(cells):
         problems = None
         for name in methods:
@@ -100,6 +102,8 @@ def run_table(
             if is_done(path):
                 continue
             record = {"method": name, "cell": list(cell), "settings": settings}
+            sampler = described_row(name, lab, cell)
+            record |= {} if sampler is None else {"sampler": sampler}
             try:
                 problems = problems or mixture_problems(*cell, seeds, kernel=lab.kernel)
                 record |= _measured(name, problems, lab)
@@ -126,10 +130,16 @@ def _result(record: dict) -> str:
 
 
 def rows(folder: Path) -> list[dict]:
-    """One row per method and cell: means over problems, and 95 % confidence intervals; or ``error``, why it failed."""
+    """One row per method and cell, cell by cell, the published ones (``published``) behind those that were measured.
+
+    A row has means over ``problems``, of ``samples`` each; as ``..._ci``, 1.96 standard errors of each mean; or
+    ``error``, why it failed.
+    """
     result = []
     for record in records(folder):
-        row = {"method": record["method"], "d": record["cell"][0], "d_y": record["cell"][1]}
+        settings = record["settings"]
+        row = {"method": record["method"], "d": record["cell"][0], "d_y": record["cell"][1], "published": False}
+        row |= {"problems": len(settings.get("seeds", ())), "samples": settings.get("samples", 0)}
         if record.get("error"):
             result.append(row | {"error": one_line(record["error"])})
             continue
@@ -148,10 +158,11 @@ def rows(folder: Path) -> list[dict]:
         result.append(row)
     for name, values in PUBLISHED.items():
         for (d, d_y), (mean, interval) in zip(CELLS, values):
-            row = {"method": f"{name} (published)", "d": d, "d_y": d_y, "sliced_w1": mean, "sliced_w1_ci": interval}
+            row = {"method": f"{name} (published)", "d": d, "d_y": d_y, "published": True, "problems": 20}
+            row |= {"sliced_w1": mean, "sliced_w1_ci": interval}
             if any((r["d"], r["d_y"]) == (d, d_y) for r in result):
                 result.append(row)
-    return sorted(result, key=lambda r: (r["d"], r["d_y"], r.get("sliced_w1", math.inf)))
+    return sorted(result, key=lambda r: (r["d"], r["d_y"], r["published"], r.get("sliced_w1", math.inf)))
 
 
 def write_table(folder: Path) -> str:
@@ -162,47 +173,35 @@ def write_table(folder: Path) -> str:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(table)
-    lines = [
-        f"{HEADS['table.md']}| mode TV | modes found "
-        "| log p(y) error (rms) | log p(y) - bound | k | fit calls | calls per sample | seconds |",
-        "|--|--|--|--|--|--|--|--|--|--|--|",
-    ]
-    for r in table:
-        cell = [f"{r['d']}, {r['d_y']}", r["method"]]
-        if "error" in r:
-            lines.append("| " + " | ".join([*cell, r["error"].replace("|", "\\|"), *[""] * 8]) + " |")
-            continue
-        cell += [_shown(r, "sliced_w1"), _shown(r, "mode_tv"), _shown(r, "modes_found", False)]
-        error = ""
-        if "log_evidence_error" in r:
-            error = f"{r['log_evidence_error']:+.3f} ({r['log_evidence_error_rms']:.3f})"
-        cell += [error, _shown(r, "bound_gap"), _shown(r, "k_hat", False)]
-        cell += [f"{r[n]:.0f}" if n in r else "" for n in ("fit_calls", "calls")]
-        cell += [f"{r['fit_seconds'] + r['seconds']:.0f}" if "seconds" in r else ""]
-        lines.append("| " + " | ".join(cell) + " |")
-    text = "\n".join(lines) + "\n"
+    text = markdown(table)
     write_text(folder / "table.md", text)
     write_picture(folder / "table.png", plot_table(folder), dpi=110, metadata={"Title": TITLE})
     return text
 
 
 def plot_table(folder: Path):
-    """Sliced W1 of every method, cell by cell, with the published ones; returns the matplotlib figure."""
+    """Sliced W1 of every method, cell by cell, with the published ones below; returns the matplotlib figure."""
     from matplotlib.figure import Figure
 
     table = rows(folder)
     cells = sorted({(r["d"], r["d_y"]) for r in table})
-    figure = Figure(figsize=(4.2 * len(cells), 0.28 * max(len(table) / len(cells), 4) + 1.2), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(cells), 0.28 * max(len(table) / len(cells), 4) + 1.8), layout="constrained")
     for axes, cell in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells):
         here = [r for r in table if (r["d"], r["d_y"]) == cell]
-        colours = ["0.7" if "published" in r["method"] else "tab:blue" for r in here]
-        distances, intervals = ([r.get(c, 0) for r in here] for c in ("sliced_w1", "sliced_w1_ci"))
-        axes.barh(range(len(here)), distances, xerr=intervals, color=colours)
+        places = [i + 0.8 * r["published"] for i, r in enumerate(here)]
+        for published, colour in ((False, "tab:blue"), (True, "0.7")):
+            bars = [(place, r) for place, r in zip(places, here) if r["published"] == published]
+            distances, intervals = ([r.get(c, 0) for _, r in bars] for c in ("sliced_w1", "sliced_w1_ci"))
+            axes.barh([place for place, _ in bars], distances, xerr=intervals, color=colour)
         names = [f"{r['method']}, failed" if "error" in r else r["method"] for r in here]
-        axes.set_yticks(range(len(here)), names, fontsize=7)
+        axes.set_yticks(places, names, fontsize=7)
         axes.invert_yaxis()
         axes.set_title(f"d = {cell[0]}, d_y = {cell[1]}", fontsize=9)
-        axes.set_xlabel("sliced W1 to the exact posterior", fontsize=8)
+        axes.set_xlabel("sliced W1 to the exact posterior\n(lower is better)", fontsize=8)
+    said = f"{ran_on(table)}\nline: 1.96 standard errors over problems (95 %)"
+    if any(r["published"] for r in table):
+        said += "\ngrey: published, on other problems"
+    figure.suptitle(said, fontsize=8)
     return figure
 
 
@@ -215,9 +214,3 @@ def _interval(values: Sequence[float]) -> tuple[float, float]:
 def _mean(values: Sequence[float]) -> str:
     mean, interval = _interval(values)
     return f"{mean:.2f} ± {interval:.2f}"
-
-
-def _shown(row: dict, column: str, interval: bool = True) -> str:
-    if column not in row:
-        return ""
-    return f"{row[column]:.2f} ± {row[column + '_ci']:.2f}" if interval else f"{row[column]:.2f}"

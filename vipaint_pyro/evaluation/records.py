@@ -23,6 +23,7 @@ from vipaint_pyro.files import sweep, write_tensors, write_text
 from vipaint_pyro.images import from_bytes, to_bytes
 from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.wording import differences
 
 __all__ = ["Kept", "check_facts", "chunks", "described", "eight_bits", "file_name", "fingerprint", "fingerprint_of"]
 
@@ -140,10 +141,11 @@ def check_facts(path: Path, found: dict, expected: dict) -> None:
     """Whether what is kept comes from these settings.
 
     Raises:
-        ValueError: where it does not.
+        ValueError: where it does not, with each difference, old -> new.
     """
     if found != expected:
-        raise ValueError(f"{path} comes from other settings; choose another --out")
+        changes = "; ".join(differences(found, expected))
+        raise ValueError(f"{path} comes from other settings; choose another --out ({changes})")
 
 
 def eight_bits(x: Tensor) -> Tensor:

@@ -61,11 +61,15 @@ class DPSSampler(ReverseSampler):
 
     zeta: float = setting(0.5, number(least=0), "DPS step size.")
     limit: bool = setting(False, switch(), "Whether a step may not be longer than the residual.")
-    measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].")
-    fraction: float | None = setting(None, number(above=0), "How much of the residual a step may take away.")
+    measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
+    fraction: float | None = setting(
+        None, number(above=0), "How much of the residual a step may take away.", stands_for="no bound"
+    )
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS.")
     perceptual_net: str = setting("alex", choice(("alex", "vgg")), "Which LPIPS.")
-    perceptual_weights: str | None = setting(None, path(), "A safetensors file of its weights.")
+    perceptual_weights: str | None = setting(
+        None, path(), "A safetensors file of its weights.", stands_for="those that ship, or torchvision's"
+    )
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DPSSampler:
         """Raises as the contract says, and FileNotFoundError where ``perceptual_weights`` is missing."""

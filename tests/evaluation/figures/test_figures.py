@@ -1,6 +1,8 @@
 """Every figure by a tiny budget; and its numbers are those of the samplers, called directly."""
 
 import json
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -81,6 +83,35 @@ def test_a_figure_is_drawn_and_says_how(number, scene, tmp_path):
     assert set(said["numbers"]) >= {"vipaint"} or number in (9, 10, 24)
     assert said["versions"].keys() >= {"vipaint-pyro", "torch", "python"} and len(said["weights"]) == 12
     assert said["samplers"] and all("class" in settings for settings in said["samplers"].values())
+
+
+class Titles:
+    """A stand-in for the sheet, which keeps the words."""
+
+    def __init__(self, rows, columns, side, names=(), title=""):
+        self.columns, self.names, self.title, self.size = columns, names, title, (len(rows), len(columns))
+
+
+@pytest.mark.parametrize("number", [n for n, shape in SHAPES.items() if shape is not None])
+def test_a_sheet_says_what_it_shows(number, scene, monkeypatch):
+    here = replace(scene(number), name="some-prior")
+    monkeypatch.setattr(import_module(f"vipaint_pyro.evaluation.figures.{FIGURES[number].place}"), "grid", Titles)
+    with Watch(quiet=True) as watch:
+        drawing = FIGURES[number].draw(here, plan_of(number), watch)
+    sheet, numbers = drawing.picture, drawing.numbers
+    images = "test image 200" if len(here) == 1 else "test images 200 ... 201"
+    assert sheet.title.startswith(f"some-prior, {images}; lilac: hidden\n") and len(sheet.names) == sheet.size[0]
+    if number in (2, 4):
+        assert [c.split("LPIPS")[0].split() for c in sheet.columns[2:]] == [["iteration", "1"], ["iteration", "3"]]
+    if number == 4:
+        for column, found in zip(sheet.columns[2:], numbers["vipaint"], strict=True):
+            assert column.endswith(f"\nLPIPS {found['lpips_composite'][0]:.4f}")
+    elif number != 2:
+        said = [c.rpartition("\n")[2] for c in sheet.columns if "\nLPIPS " in c]
+        of = "lpips_raw" if number in (5, 6) else "lpips_composite"
+        means = [sum(q[of]) / len(q[of]) for q in numbers.values() if of in q and isinstance(q[of], list)]
+        assert said == [f"LPIPS {mean:.4f}" for mean in means]
+    assert number == 2 or "lower is better" in sheet.title
 
 
 def test_figure_2_is_the_samplers_after_so_many_steps(scene, tmp_path):

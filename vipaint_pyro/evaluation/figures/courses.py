@@ -38,8 +38,9 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
             {"iterations": until.steps, **quality_of(quality), **_of_mean(scene, samples.images)}
             for until, (quality, samples) in zip(runs, found, strict=True)
         ]
-    labels = ["truth", "observed", *map(str, plan.iterations)]
-    sheet = grid([row for _, row in rows], labels, side=84, names=[what for what, _ in rows])
+    labels = ["truth", "observed", *(f"iteration\n{k}" for k in plan.iterations)]
+    title = scene.heading("means and samples after so many iterations of the fits")
+    sheet = grid([row for _, row in rows], labels, side=84, names=[what for what, _ in rows], title=title)
     return Drawing(sheet, numbers, described_all(samplers))
 
 

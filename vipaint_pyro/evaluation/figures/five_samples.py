@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
-from vipaint_pyro.evaluation.figures.reported import described_all, means, quality_of
+from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, lpips_of, means, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.plots import grid
+from vipaint_pyro.wording import counted
 
 __all__ = ["draw"]
 
@@ -20,9 +21,12 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     rows = []
     for i in range(len(scene)):
         rows.append([*scene.given(i), *(tile for x in samples.values() for tile in tiles(x[:, i]))])
-    labels = ["truth", "observed", *(name if k == 0 else f"{k + 1}" for name in names for k in range(plan.samples))]
+    said = {name: [f"{name}\n{lpips_of(q)}", *(f"sample\n{k + 2}" for k in range(plan.samples - 1))]
+            for name, q in qualities.items()}  # fmt: skip
+    labels = ["truth", "observed", *(label for name in names for label in said[name])]
     numbers = {
         name: quality_of(q) | {"lpips": means(q, "lpips_composite"), "spread": means(q, "diversity")}
         for name, q in qualities.items()
     }
-    return Drawing(grid(rows, labels, side=84), numbers, described_all(samplers))
+    title = scene.heading(f"{COMPOSITE} {counted(plan.samples, 'sample')} of each")
+    return Drawing(grid(rows, labels, side=84, names=scene.names, title=title), numbers, described_all(samplers))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
-from vipaint_pyro.evaluation.figures.reported import described_all, quality_of
+from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, lpips_of, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.plots import grid
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.wording import counted
 
 __all__ = ["draw"]
 
@@ -19,14 +20,18 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     scenes = {name: scene.of_labels(number) for number, name in zip(numbers, names, strict=True)}
     settings = plan.settings.get("vipaint", {})
     samplers = {name: labelled.sampler("vipaint", **settings) for name, labelled in scenes.items()}
-    rows, found = [scene.given(0) for _ in range(plan.samples)], {}
+    rows, found, lpips = [scene.given(0) for _ in range(plan.samples)], {}, {}
     for name, labelled in scenes.items():
         qualities, samples = labelled.run_all({name: samplers[name]}, plan.samples, watch)
         found[name] = quality_of(qualities[name]) | {"label": labelled.labels[0], "own": labelled.labels[0] == own}
+        lpips[name] = lpips_of(qualities[name])
         for row, sample in zip(rows, samples[name][:, 0], strict=True):
             row += tiles(sample[None])
-    shown = [f"{name}{' *' if found[name]['own'] else ''}".replace(" ", "\n", 1) for name in names]
-    return Drawing(grid(rows, ["truth", "observed", *shown], side=98), found, described_all(samplers))
+    shown = [name.replace(" ", "\n", 1) + (" *\n" if found[name]["own"] else "\n") + lpips[name] for name in names]
+    title = scene.heading("VIPaint under other labels; * its own", f"{COMPOSITE} {counted(plan.samples, 'sample')}")
+    samples = [f"sample {k + 1}" for k in range(plan.samples)]
+    sheet = grid(rows, ["truth", "observed", *shown], side=98, names=samples, title=title)
+    return Drawing(sheet, found, described_all(samplers))
 
 
 def _labels(prior: DiffusionPrior, plan: Plan) -> tuple[list[int], list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
-from vipaint_pyro.evaluation.figures.reported import described_all, means, quality_of
+from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, means, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.samplers import timesteps_for
@@ -36,14 +36,17 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
         ]
         for name in _COLOURS
     }
-    return Drawing(_figure(numbers, len(scene)), numbers, described_all(samplers))
+    return Drawing(_figure(numbers, scene, plan), numbers, described_all(samplers))
 
 
-def _figure(numbers: dict[str, list[dict]], images: int):
+def _figure(numbers: dict[str, list[dict]], scene: Scene, plan: Plan):
     from matplotlib.figure import Figure  # no pyplot: no global state, no window
     from matplotlib.ticker import FormatStrFormatter
 
-    figure = Figure(figsize=(9, 3.8), layout="constrained", dpi=110)
+    images, figure = len(scene), Figure(figsize=(9, 4.2), layout="constrained", dpi=110)
+    bars = "; bars: one standard error over images" if images > 1 else ""
+    said = f"{COMPOSITE} {counted(plan.samples, 'sample')} of each{bars}"
+    figure.suptitle(f"{scene.said}\n{said}", fontsize=8)
     for axes, (cost, label) in zip(figure.subplots(1, 2, sharey=True), _AXES.items(), strict=True):
         for name, points in numbers.items():
             x, y = [p[cost] for p in points], [p["lpips"]["mean"] for p in points]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
-from vipaint_pyro.evaluation.figures.reported import described_all, means, quality_of
+from vipaint_pyro.evaluation.figures.reported import RAW, described_all, lpips_of, means, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.plots import grid
+from vipaint_pyro.wording import counted
 
 __all__ = ["draw"]
 
@@ -20,4 +21,6 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     for i in range(len(scene)):
         rows.append([*scene.given(i), *(tile for x in samples.values() for tile in tiles(x[0, i : i + 1]))])
     numbers = {name: quality_of(q) | {"lpips": means(q, "lpips_raw")} for name, q in qualities.items()}
-    return Drawing(grid(rows, ["truth", "observed", *plan.methods], side=84), numbers, described_all(samplers))
+    labels = ["truth", "observed", *(f"{name}\n{lpips_of(q, 'lpips_raw')}" for name, q in qualities.items())]
+    title = scene.heading(f"{RAW} {counted(len(scene), 'image')}")
+    return Drawing(grid(rows, labels, side=84, names=scene.names, title=title), numbers, described_all(samplers))

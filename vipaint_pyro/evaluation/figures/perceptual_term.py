@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
-from vipaint_pyro.evaluation.figures.reported import described_all, quality_of
+from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, lpips_of, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.evaluation.quality import Quality, paired
 from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.plots import grid
+from vipaint_pyro.wording import counted
 
 __all__ = ["draw"]
 
@@ -28,10 +29,14 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     rows = []
     for i in range(len(scene)):
         rows.append([*scene.given(i), *(tile for x in samples.values() for tile in tiles(x[:, i]))])
-    shown = [name.replace(" ", "\n") if k == 0 else f"{k + 1}" for name in samplers for k in range(plan.samples)]
+    shown = []
+    for name, quality in qualities.items():
+        shown += [f"{name}\nin VIPaint\n{lpips_of(quality)}", *(f"sample\n{k + 2}" for k in range(plan.samples - 1))]
     numbers = {name: quality_of(q) for name, q in qualities.items()}
     numbers["with minus without, image by image"] = _differences(qualities[_WITH], qualities[_WITHOUT])
-    return Drawing(grid(rows, ["truth", "observed", *shown], side=98), numbers, described_all(samplers))
+    title = scene.heading(f"VIPaint; {COMPOSITE} {counted(plan.samples, 'sample')} of each")
+    sheet = grid(rows, ["truth", "observed", *shown], side=98, names=scene.names, title=title)
+    return Drawing(sheet, numbers, described_all(samplers))
 
 
 def _differences(a: Quality, b: Quality) -> dict[str, dict[str, float]]:

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from vipaint_pyro.evaluation.figures.plan import Plan
+from vipaint_pyro.samplers.registry import NEEDS, method
 
-__all__ = ["FIGURES", "Figure", "figure"]
+__all__ = ["FIGURES", "LATENT", "Figure", "figure"]
+
+#: The built-in priors that are latent.
+LATENT = ("cartoon-faces",)
 
 _BOTH = ("fashion-mnist", "cartoon-faces")
 
@@ -37,6 +41,15 @@ class Figure:
     full: Plan
     priors: tuple[str, ...] = _BOTH
     masks: str = "rotated"
+
+    def check(self, plan: Plan, prior: str) -> None:
+        """Raise ValueError where the figure is not of this prior, or a method of the plan not for it."""
+        if prior not in self.priors:
+            raise ValueError(f"figure {self.number} is of {' or '.join(self.priors)}, not of {prior}: {self.title}")
+        kind, other = ("latent", "pixel") if prior in LATENT else ("pixel", "latent")
+        for name in (*(plan.methods or ()), *(() if plan.baseline is None else (plan.baseline,))):
+            if other in method(name).needs:
+                raise ValueError(f"{name} needs {NEEDS[other]}, but {prior} is {NEEDS[kind]}: take another method")
 
     @property
     def draw(self) -> Callable:

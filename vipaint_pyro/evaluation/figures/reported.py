@@ -9,7 +9,11 @@ from vipaint_pyro.evaluation.quality import Quality, mean_and_error
 from vipaint_pyro.evaluation.records import described
 from vipaint_pyro.samplers.base import Sampler
 
-__all__ = ["described_all", "means", "quality_of"]
+__all__ = ["COMPOSITE", "RAW", "described_all", "lpips_of", "means", "quality_of"]
+
+#: What the LPIPS above a picture is of.
+COMPOSITE = "LPIPS (AlexNet, lower is better): observed pixels put back, mean of"
+RAW = "LPIPS (AlexNet, lower is better): raw samples, mean of"
 
 
 def quality_of(quality: Quality) -> dict[str, object]:
@@ -21,6 +25,11 @@ def means(quality: Quality, column: str) -> dict[str, float]:
     """Mean of a column over the images, and its standard error, nan for a single image."""
     mean, error = mean_and_error(vars(quality)[column])
     return {"mean": mean, "standard_error": error}
+
+
+def lpips_of(quality: Quality, column: str = "lpips_composite") -> str:
+    """The mean LPIPS as it stands above pictures."""
+    return f"LPIPS {means(quality, column)['mean']:.4f}"
 
 
 def described_all(samplers: Mapping[str, Sampler]) -> dict[str, dict]:

@@ -36,6 +36,7 @@ class Scene:
         labels: class per image; None for none.
         first: number of the first image in the test split.
         seed: added to an image's number, it seeds that image's noise.
+        name: of the prior.
     """
 
     prior: DiffusionPrior
@@ -44,6 +45,7 @@ class Scene:
     labels: Sequence[int | None] | None
     first: int = 0
     seed: int = 0
+    name: str = ""
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -52,6 +54,22 @@ class Scene:
     def seeds(self) -> list[int]:
         """The seed of each image's generator."""
         return [self.seed + self.first + i for i in range(len(self))]
+
+    @property
+    def said(self) -> str:
+        """Prior and images in words."""
+        last = self.first + len(self) - 1
+        images = f"test image {last}" if len(self) == 1 else f"test images {self.first} ... {last}"
+        return f"{self.name}, {images}" if self.name else images
+
+    def heading(self, *lines: str) -> str:
+        """What a sheet of pictures says above them: prior, images, and more lines."""
+        return "\n".join((f"{self.said}; lilac: hidden", *lines))
+
+    @property
+    def names(self) -> list[str]:
+        """What a row per image is called."""
+        return [f"image {self.first + i}" for i in range(len(self))]
 
     def of_labels(self, *labels: int | None) -> Scene:
         """The same with other labels."""
@@ -136,4 +154,4 @@ def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: s
             benchmark = completion(prior, masks, stop, True, "test", data, Path(cache))
             truth, labels, seen = benchmark.truth, benchmark.labels, benchmark.measurement
     loaded = DiffusionPrior.from_pretrained(prior)
-    return Scene(loaded, truth[first:], seen.part(first, stop), list(labels[first:]), first, seed)
+    return Scene(loaded, truth[first:], seen.part(first, stop), list(labels[first:]), first, seed, prior)

@@ -55,8 +55,6 @@ class Until:
             return fitted
         draws = [torch.Generator().manual_seed(_DRAWS + g.initial_seed()) for g in generators]
         drawn = self.sampler.from_guide(fitted.guide)(prior, measurement, num_samples, draws, on_step)
-        # The ended run's draws cost what these do; they are counted there, since the guide asks the prior it was
-        # fitted with.
-        calls = {"fit": fitted.calls["fit"], "refinement": fitted.calls["refinement"] + drawn.calls["refinement"]}
-        seconds = {"fit": fitted.seconds["fit"], **drawn.seconds}
-        return replace(drawn, fit=fitted.fit, calls=calls, seconds=seconds)
+        spent = ("calls", "backward", "seconds")
+        costs = {name: {"fit": vars(fitted)[name]["fit"], **vars(drawn)[name]} for name in spent}
+        return replace(drawn, fit=fitted.fit, **costs)

@@ -9,6 +9,7 @@ from vipaint_pyro.evaluation.study.specs import Spec, check_chosen, chosen_for, 
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.measurements.tasks import TASKS
 from vipaint_pyro.settings import checked, choice, number, switch, whole
+from vipaint_pyro.wording import differences
 
 __all__ = ["KEEP", "Item", "Plan", "check_condition", "merged"]
 
@@ -153,11 +154,8 @@ def merged(old: Plan, new: Plan) -> Plan:
         ValueError: where the numbers of items that are there would be other ones, with each difference, old -> new;
             or where images would be left out between the two.
     """
-    changes = [
-        f"{f.name}: {_said(getattr(old, f.name))} -> {_said(getattr(new, f.name))}"
-        for f in fields(Plan)
-        if f.name not in _GROWS and getattr(old, f.name) != getattr(new, f.name)
-    ]
+    fixed = [f.name for f in fields(Plan) if f.name not in _GROWS]
+    changes = differences({n: getattr(old, n) for n in fixed}, {n: getattr(new, n) for n in fixed})
     conditions, methods = _both(old.conditions, new.conditions), _both(old.methods, new.methods)
     for method in old.methods:
         for condition in old.conditions:
@@ -184,13 +182,9 @@ def merged(old: Plan, new: Plan) -> Plan:
 
 def _changed(old: Plan, new: Plan, method: str, condition: str) -> list[str]:
     before, now = old.chosen(method, condition), new.chosen(method, condition)
-    names = [n for n in _both(tuple(before), tuple(now)) if before.get(n) != now.get(n)]
-    return [f"{n} of {method} under {condition}: {_said(before.get(n))} -> {_said(now.get(n))}" for n in names]
+    where = f"of {method} under {condition}"
+    return differences({f"{n} {where}": v for n, v in before.items()}, {f"{n} {where}": v for n, v in now.items()})
 
 
 def _both(old: tuple, new: tuple) -> tuple:
     return (*old, *(v for v in new if v not in old))
-
-
-def _said(value: object) -> str:
-    return "not given" if value is None else str(value)

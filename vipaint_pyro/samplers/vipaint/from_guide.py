@@ -70,4 +70,7 @@ class FromGuide(Sampler):
         return {"refinement": self.sampler.refinement_steps}
 
     def draw(self, run: Run) -> Samples:
-        return self.sampler.draw(run, self.guide)
+        if not isinstance(self.guide, Guide):
+            return self.sampler.draw(run, self.guide)
+        with self.guide.model.counted(run.prior.calls):  # a guide asks the prior that it was fitted with
+            return self.sampler.draw(run, self.guide)
