@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import one_line
-from vipaint_pyro.evaluation.study.summary import Mean, compared, heading, mean_of
+from vipaint_pyro.evaluation.study.summary import Mean, compared, mean_of
+from vipaint_pyro.evaluation.study.titles import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
