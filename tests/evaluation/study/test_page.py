@@ -104,7 +104,7 @@ def test_it_says_what_was_run(text):
     said = " ".join(read.texts["dd"])
     for fact in ("0123456789ab", "fashion-classifier", "2.6.0", "DPSSampler", "num_steps", "0.05"):
         assert fact in said + " ".join(read.texts["dt"]), fact
-    title = "LPIPS (AlexNet), observed pixels put back (restorations: as drawn, clipped), lower is better"
+    title = "LPIPS (AlexNet), observed pixels put back (restorations: as drawn and clipped), lower is better"
     assert title in read.texts["h3"]
     assert any(code.startswith("vipaint evaluate --prior") for code in read.texts["code"])
     assert "4 of 18 items finished" not in text and "12 of 18 items finished, 2 failed." in read.texts["p"]

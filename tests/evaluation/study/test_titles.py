@@ -22,10 +22,10 @@ def found(study, conditions):
     "conditions, composite, diversity",
     [
         (MASKS, ", observed pixels put back", " where hidden"),
-        (TASKS, ", as drawn, clipped", " over the whole image"),
+        (TASKS, ", as drawn and clipped", " over the whole image"),
         (
             (MASKS[0], TASKS[0]),
-            ", observed pixels put back (restorations: as drawn, clipped)",
+            ", observed pixels put back (restorations: as drawn and clipped)",
             " where hidden (restorations: over the whole image)",
         ),
     ],

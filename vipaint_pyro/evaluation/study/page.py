@@ -39,7 +39,7 @@ def page(
         "run": ("What was run", _facts(found)),
         "quality": ("Quality", _tables(quality_grids(found, metrics))),
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
-        "calls": ("Quality against forward calls", _chart(chart)),
+        "calls": ("Quality against calls", _chart(chart)),
         "samples": ("Samples", _sheets(sheets)),
         "costs": ("Costs", _table(replace(costs_grid(found), title=""))),
         "failures": ("Failures", _failures(found)),
@@ -88,10 +88,11 @@ def _chart(chart: PIL.Image.Image | None) -> str:
     if chart is None:
         return "<p>Nothing has been scored yet.</p>\n"
     caption = (
-        "Means over the images in common, ± standard error; hollow: over a method's own images. NAME@CALLS of one NAME "
-        "are joined, and methods of nearly as many calls stand beside each other"
+        "Means over the images in common, ± standard error; hollow: over a method's own images. Calls of the network "
+        "are counted forward and backward, with a sample's share of a fit. NAME@CALLS of one NAME, "
+        "CALLS of them forward, are joined. Where marks would hide each other the larger lies behind the smaller"
     )
-    return _figure(chart, "Quality against forward calls per sample, a panel per condition", caption)
+    return _figure(chart, "Quality against calls per sample, forward and backward, a panel per condition", caption)
 
 
 def _sheets(sheets: Mapping[str, PIL.Image.Image]) -> str:

@@ -31,7 +31,7 @@ class Metric:
 
 
 METRICS = {
-    "lpips_composite": Metric("LPIPS", -1, ways=(", observed pixels put back", ", as drawn, clipped")),
+    "lpips_composite": Metric("LPIPS", -1, ways=(", observed pixels put back", ", as drawn and clipped")),
     "lpips_raw": Metric("LPIPS, as drawn", -1),
     "psnr": Metric("PSNR (dB)", 1, 2),
     "ssim": Metric("SSIM", 1),
