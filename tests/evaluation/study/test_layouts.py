@@ -7,7 +7,7 @@ import math
 import pytest
 
 from vipaint_pyro.evaluation.study.found import read_study
-from vipaint_pyro.evaluation.study.grids import Cell, markdown
+from vipaint_pyro.evaluation.study.grids import Cell, latex, markdown
 from vipaint_pyro.evaluation.study.layouts import (
     costs_csv,
     costs_grid,
@@ -46,15 +46,34 @@ def test_the_papers_layout(found):
     assert markdown(quality_grid(found, LPIPS)) == (
         "## LPIPS (AlexNet), observed pixels put back, lower is better\n\n"
         "| condition | images | vipaint-4 | dps | blended | daps |\n|--|--:|--:|--:|--:|--|\n"
-        "| rotated | 2 | **0.2000 ± 0.1000** | <ins>0.4000 ± 0.1000 †</ins> | <ins>0.4000 ± 0.2000 †</ins> | — |\n"
+        "| rotated | 2 | 0.2000 ± 0.1000 | 0.4000 ± 0.1000 † | 0.4000 ± 0.2000 † | — |\n"
         "| box | 0 | — | — | — | — |\n\n"
         "- Means over samples, then over the images that the compared methods have in common, ± standard error over "
-        "images; best in bold, second underlined\n"
-        "- † rotated, dps: incomplete (n = 2 of 3, 1 failed)\n"
-        "- † rotated, blended: incomplete (n = 2 of 3)\n"
-        "- † rotated, daps: incomplete (n = 0 of 3)\n"
-        + "".join(f"- † box, {m}: incomplete (n = 0 of 3)\n" for m in found.methods)
+        "images\n"
+        "- Best in bold, second underlined, of the methods that have all images, where 10 or more are in common\n"
+        "- rotated: too few images to rank (n = 2)\n"
+        "- rotated, image by image against dps, the best baseline: vipaint-4 ahead so far (n = 2), blended open so far "
+        "(n = 2)\n"
+        "- † rotated, dps: incomplete (n = 2 of 3, 1 failed), not ranked\n"
+        "- † rotated, blended: incomplete (n = 2 of 3), not ranked\n"
+        "- † rotated, daps: incomplete (n = 0 of 3), not ranked\n"
+        + "".join(f"- † box, {m}: incomplete (n = 0 of 3), not ranked\n" for m in found.methods)
     )
+
+
+def test_ten_images_in_common_are_ranked_and_what_is_incomplete_is_not(study):
+    s = study(["vipaint-4", "dps", "blended"], images=11)
+    for image in range(11):
+        s.add("rotated", "vipaint-4", image, 0.3)
+        s.add("rotated", "dps", image, 0.4)
+        if image < 10:
+            s.add("rotated", "blended", image, 0.1)
+    grid = quality_grid(read_study(s.folder), LPIPS)
+    assert [c.mark for c in grid.rows[0]] == ["", "", "best", "second", ""]
+    verdicts = "vipaint-4 behind so far (n = 10), dps behind so far (n = 10)"
+    said = f"rotated, image by image against blended, the best baseline: {verdicts}"
+    assert grid.notes[2:] == (said, "† rotated, blended: incomplete (n = 10 of 11), not ranked")
+    assert all(said in text for text in (markdown(grid), latex(grid)))
 
 
 def test_a_method_that_has_begun_stands_on_its_own_images(study):
@@ -64,7 +83,7 @@ def test_a_method_that_has_begun_stands_on_its_own_images(study):
     s.add("rotated", "daps", 0, 0.1)
     grid = quality_grid(read_study(s.folder), LPIPS)
     assert grid.rows[0][1:] == (Cell("4", 4), Cell("0.5000 ± 0.0000", 0.5), Cell("0.1000 (n = 1) †", 0.1))
-    assert grid.notes[1] == "† rotated, daps: incomplete (n = 1 of 4); on its own images, and not compared"
+    assert grid.notes[-1] == "† rotated, daps: incomplete (n = 1 of 4), not ranked; on its own images, and not compared"
 
 
 def test_where_neither_way_is_better_nothing_is_marked(study):
@@ -104,6 +123,19 @@ def test_the_paired_table(found):
     ]
     first, _ = rows(paired_csv(found, [LPIPS]))
     assert first["best_baseline"] == "dps" and float(first["difference"]) == pytest.approx(-0.2, abs=1e-15)
+
+
+def test_the_paired_table_says_what_its_baseline_is_best_in_and_why_there_is_no_verdict(study):
+    s = study(["vipaint-4", "dps"], images=2)
+    for image in range(2):
+        for method in ("vipaint-4", "dps"):
+            s.add("rotated", method, image, psnr=20.0, diversity=0.1)
+    grids = {m: paired_grid(read_study(s.folder), m) for m in (LPIPS, "psnr", "diversity")}
+    assert "(lowest mean of this score of the methods" in grids[LPIPS].notes[0]
+    assert "(highest mean of this score of the methods" in grids["psnr"].notes[0]
+    assert "(lowest mean LPIPS of the methods" in grids["diversity"].notes[0]
+    assert grids["diversity"].notes[0].endswith("neither way is better, so that there is no verdict")
+    assert grids["diversity"].rows[0][-1].text == "neither way is better"
 
 
 def test_costs_stand_apart(found):

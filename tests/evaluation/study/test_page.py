@@ -104,8 +104,11 @@ def test_it_says_what_was_run(text):
     said = " ".join(read.texts["dd"])
     for fact in ("0123456789ab", "fashion-classifier", "2.6.0", "DPSSampler", "num_steps", "0.05"):
         assert fact in said + " ".join(read.texts["dt"]), fact
-    assert "LPIPS (AlexNet), observed pixels put back, lower is better" in read.texts["h3"]
-    assert any(code.startswith("vipaint evaluate --prior") for code in read.texts["code"])
+    title = "LPIPS (AlexNet), observed pixels put back (restorations: as drawn and clipped), lower is better"
+    assert title in read.texts["h3"]
+    (command,) = [code for code in read.texts["code"] if code.startswith("vipaint evaluate --prior")]
+    assert command.endswith(" --out FOLDER")
+    assert f"of {ODD}" in read.texts["dt"] and "of rotated" not in read.texts["dt"]
     assert "4 of 18 items finished" not in text and "12 of 18 items finished, 2 failed." in read.texts["p"]
 
 
@@ -121,3 +124,14 @@ def test_a_study_of_failures(study):
     found = read_study(s.folder)
     read = Reader(page(found, metrics_of(found), None, {}))
     assert "NonFiniteError: at t = 5" in read.texts["td"] and "No samples were kept." in read.texts["p"]
+
+
+def test_results_come_before_what_was_run(text):
+    ids = [attributes["id"] for tag, attributes in Reader(text).seen if tag == "section"]
+    assert ids[0] == "quality" and ids.index("run") > ids.index("costs")
+
+
+def test_samples_have_their_caption(text):
+    captions = " ".join(Reader(text).texts["figcaption"])
+    assert "observed pixels put back. Violet pixels were hidden" in captions
+    assert "as drawn and clipped: nothing is put back" in captions and captions.count("crossed grey cell") == 2

@@ -8,14 +8,15 @@ from vipaint_pyro.evaluation.study.found import read_study
 from vipaint_pyro.evaluation.study.summary import (
     Comparison,
     Mean,
+    best_baseline,
     compared,
     differences,
-    heading,
     is_vipaint,
     mean_of,
     metrics_of,
     per_image,
 )
+from vipaint_pyro.evaluation.study.titles import heading
 
 
 def test_samples_first_then_images(study):
@@ -53,7 +54,7 @@ def test_paired_differences_by_hand(study):
     assert (ours.method, ours.baseline, ours.mean.images) == ("vipaint-4", "dps", 3)
     assert ours.mean.mean == pytest.approx(-0.1, abs=1e-15) and ours.mean.error == pytest.approx(0.05, abs=1e-15)
     assert blended.method == "blended" and blended.mean.mean == pytest.approx(0.5, abs=1e-15)
-    # The baseline is that of LPIPS for other scores too; 2, 3, 4 dB more.
+    # 2, 3, 4 dB more than the baseline that is best in them: 3 / 0.577 = 5.2 is beyond t_2 = 4.3.
     psnr = differences(found, "psnr")[0]
     assert (psnr.baseline, psnr.mean) == ("dps", Mean(3.0, math.sqrt(1 / 3), 3))
     assert psnr.verdict == "ahead so far (n = 3)"  # more is better
@@ -73,42 +74,44 @@ def lead(study, images, shift, metric="lpips_composite"):
 @pytest.mark.parametrize(
     "images, shift, verdict",
     [
-        (100, -0.011, "better"),  # standard error 0.005025
-        (100, -0.010, "no lead"),
-        (100, 0.010, "no lead"),
-        (100, 0.011, "worse"),
+        (100, -0.0102, "better"),  # standard error 0.005025, times t_99 = 1.984 is 0.00997
+        (100, -0.0099, "no lead"),
+        (100, 0.0099, "no lead"),
+        (100, 0.0102, "worse"),
         (98, -0.2, "ahead so far (n = 98)"),
-        (98, -0.010, "open so far (n = 98)"),
+        (98, -0.0099, "open so far (n = 98)"),
         (98, 0.2, "behind so far (n = 98)"),
+        (2, 0.2, "open so far (n = 2)"),  # four standard errors, but t_1 = 12.7
+        (2, 0.7, "behind so far (n = 2)"),
         (1, -0.2, "open so far (n = 1)"),
     ],
 )
-def test_a_lead_is_two_paired_standard_errors_on_a_hundred_images(study, images, shift, verdict):
+def test_a_lead_is_beyond_students_t_on_a_hundred_images(study, images, shift, verdict):
     assert lead(study, images, shift) == verdict
 
 
 def test_a_lead_in_a_score_where_more_is_better_or_neither(study):
     assert lead(study, 100, 0.2, "psnr") == "better"
-    assert lead(lambda m, **k: study(m, name="other", **k), 100, 0.2, "diversity") == ""
+    assert lead(lambda m, **k: study(m, name="other", **k), 100, 0.2, "diversity") == "neither way is better"
 
 
 def test_a_method_with_images_missing_is_compared_on_common_ones(study):
-    s = study(["vipaint-4", "dps", "blended", "few"], images=4)
-    for image in range(4):
-        s.add("rotated", "vipaint-4", image, 0.1 + image)
-        s.add("rotated", "dps", image, 0.2 + image)
-        if image < 3:
-            s.add("rotated", "blended", image, 0.3 + image)
+    s = study(["vipaint-4", "dps", "blended", "few"], images=11)
+    for image in range(11):
+        s.add("rotated", "vipaint-4", image, 0.3 + image)
+        s.add("rotated", "dps", image, 0.4 + image)
+        if image < 10:
+            s.add("rotated", "blended", image, 0.2 + image)
     s.add("rotated", "few", 0, 0.0)  # the easiest image alone would win
     s.add("rotated", "few", 1, error={"type": "NonFiniteError", "message": "no"})
     found = read_study(s.folder)
     c = compared(found, "rotated", "lpips_composite")
-    assert c.images == 3 and list(c.common) == ["vipaint-4", "dps", "blended"]
-    assert c.common["vipaint-4"].mean == pytest.approx(1.1) and c.own["vipaint-4"].mean == pytest.approx(1.6)
+    assert c.images == 10 and list(c.common) == ["vipaint-4", "dps", "blended"]
+    assert c.common["vipaint-4"].mean == pytest.approx(4.8) and c.own["vipaint-4"].mean == pytest.approx(5.3)
     assert c.own["few"].images == 1
-    assert c.marks(-1) == {"vipaint-4": "best", "dps": "second"}
+    assert c.marks(-1) == {"vipaint-4": "best", "dps": "second"}  # what is incomplete is not ranked, nor leads
     found_few = differences(found, "lpips_composite")[-1]
-    assert (found_few.method, found_few.baseline, found_few.mean.images) == ("few", "dps", 1)
+    assert (found_few.method, found_few.baseline, found_few.mean.images) == ("few", "blended", 1)
 
 
 def test_no_baseline(study):
@@ -120,10 +123,35 @@ def test_no_baseline(study):
 
 
 def test_marks():
-    m = {"a": Mean(0.1, 0, 3), "b": Mean(0.3, 0, 3), "c": Mean(0.1, 0, 3), "d": Mean(0.2, 0, 3)}
-    assert Comparison(m, m).marks(-1) == {"a": "best", "c": "best", "d": "second"}
-    assert Comparison(m, m).marks(1) == {"b": "best", "d": "second"}
-    assert Comparison(m, m).marks(0) == {} == Comparison(m, {"a": m["a"]}).marks(-1)
+    m = {name: Mean(value, 0, 10) for name, value in {"a": 0.1, "b": 0.3, "c": 0.1, "d": 0.2}.items()}
+    every = frozenset(m)
+    assert Comparison(m, m, every).marks(-1) == {"a": "best", "c": "best", "d": "second"}
+    assert Comparison(m, m, every).marks(1) == {"b": "best", "d": "second"}
+    assert Comparison(m, m, every).marks(0) == {} == Comparison(m, {"a": m["a"]}, every).marks(-1)
+    assert Comparison(m, m, frozenset("bd")).marks(-1) == {"d": "best", "b": "second"}
+    assert Comparison(m, m, frozenset("d")).marks(-1) == {}  # alone
+    few = {name: Mean(v.mean, 0, 9) for name, v in m.items()}
+    assert Comparison(few, few, every).marks(-1) == {}
+
+
+def test_every_metric_has_its_own_best_baseline(study):
+    s = study(["vipaint", "dps", "blended"], images=2)
+    for image in range(2):
+        s.add("rotated", "vipaint", image, 0.1, psnr=20.0, ssim=0.5, diversity=0.3)
+        s.add("rotated", "dps", image, 0.2, psnr=15.0, ssim=0.6, diversity=0.1)
+        s.add("rotated", "blended", image, 0.3, psnr=18.0, ssim=0.4, diversity=0.4)
+    found = read_study(s.folder)
+    best = {m: best_baseline(found, "rotated", m) for m in ("lpips_composite", "psnr", "ssim", "diversity")}
+    assert best == {"lpips_composite": "dps", "psnr": "blended", "ssim": "dps", "diversity": "dps"}
+    assert [d.mean.mean for d in differences(found, "psnr")] == [2.0, -3.0]
+
+
+def test_one_sample_has_no_diversity(study):
+    s = study(["dps"], images=2, samples=1)
+    for image in range(2):
+        s.add("rotated", "dps", image, diversity=0.0)
+    found = read_study(s.folder)
+    assert metrics_of(found) == ["lpips_composite"] and found.records[0].said["scores"]["diversity"] == 0
 
 
 @pytest.mark.parametrize("spec", ["vipaint", "vipaint-4", "vipaint-2@100", "vipaint:beta=2", "vipaint-4@50:beta=2"])

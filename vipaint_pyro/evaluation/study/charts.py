@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import one_line
-from vipaint_pyro.evaluation.study.summary import Mean, compared, heading, mean_of
+from vipaint_pyro.evaluation.study.summary import Mean, compared, mean_of
+from vipaint_pyro.evaluation.study.titles import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +33,11 @@ def family(method: str) -> tuple[str, int | None]:
 
 
 def quality_vs_calls(found: Found, metric: str) -> Figure:
-    """The means of the tables over forward calls per sample; hollow are those that are not on the common images.
+    """The means of the tables over calls per sample; hollow are those that are not on the common images.
 
-    Methods ``NAME@CALLS`` of one NAME are joined by a line; NAME itself, with its own settings, stands alone.
-    Methods of nearly as many calls stand beside each other.
+    Calls are forward and backward ones of the network, with a sample's share of a fit. Methods ``NAME@CALLS`` of one
+    NAME are joined by a line; NAME itself, with its own settings, stands alone. Every mark is where its numbers are:
+    of those that would hide each other the first is the largest, and behind.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -57,6 +59,8 @@ def quality_vs_calls(found: Found, metric: str) -> Figure:
     handles = [_line(k, name) for k, name in enumerate(families)]
     if any(not p.common for c in found.conditions for p in _points(found, c, metric)):
         handles.append(Line2D([], [], color="0.4", marker="o", mfc="white", lw=0, label="hollow: on its own images"))
+    if any(n for c in found.conditions for n in _sizes(_points(found, c, metric)).values()):
+        handles.append(Line2D([], [], color="0.4", marker="o", mec="white", ms=8.5, lw=0, label="larger: lies behind"))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     return figure
 
@@ -65,19 +69,26 @@ def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequ
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     points = _points(found, condition, metric)
-    own, left_out = _apart([p for p in points if p.calls > 0]), [p.family for p in points if not p.calls > 0]
+    own = sorted([p for p in points if p.calls > 0], key=lambda p: p.calls)
+    left_out, sizes = [p.family for p in points if not p.calls > 0], _sizes(own)
     for k, name in enumerate(families):
         here = [p for p in own if p.family == name]
         line = [p for p in here if p.joined]
         look = {"color": _colour(k), "lw": 1.4, "zorder": 2}
         axes.plot([p.calls for p in line], [p.mean.mean for p in line], ls=_style(k), **look)
         for p in here:
+            wider = sizes[p]
             error = 0 if math.isnan(p.mean.error) else p.mean.error
             axes.errorbar(
-                p.calls, p.mean.mean, error, fmt=_marker(k), ms=5, capsize=2.5,
-                mfc=_colour(k) if p.common else "white", **look,
+                p.calls, p.mean.mean, error, fmt=_marker(k), ms=6 + 2.5 * wider, capsize=2.5 + 1.5 * wider,
+                mfc=_colour(k) if p.common else "white", mec=_colour(k) if not p.common else "white", mew=0.7,
+                ecolor=_colour(k), elinewidth=1.4 + wider, **look | {"zorder": 3 - 0.1 * wider},
             )  # fmt: skip
     axes.set_xscale("log")
+    if own:
+        low, high = own[0].calls, own[-1].calls
+        aside = max(1.15, 2 / math.sqrt(high / low))  # a factor of 4 across at least, or there is no mark on the axis
+        axes.set_xlim(low / aside, high * aside)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -87,12 +98,12 @@ def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequ
     images = compared(found, condition, metric).images
     axes.set_title(_plain(f"{condition} (n = {images})"), fontsize=9)
     note = f"\nnot shown, without calls: {', '.join(left_out)}" if left_out else ""
-    axes.set_xlabel(f"forward calls per sample{_plain(note)}", fontsize=8)
+    axes.set_xlabel(f"calls per sample, forward + backward{_plain(note)}", fontsize=8)
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A method: forward calls, whether its mean is on the common images, whether it is part of a line."""
+    """A method: its calls of both kinds, whether its mean is on the common images, whether it is part of a line."""
 
     family: str
     calls: float
@@ -107,28 +118,29 @@ def _points(found: Found, condition: str, metric: str) -> list[_Point]:
         mean = comparison.common.get(method, comparison.own[method])
         if math.isfinite(mean.mean):
             name, calls = family(method)
-            made = [r.said["calls"]["forward"] for r in found.of(condition, method) if not r.failed]
+            made = [_calls(r.said["calls"]) for r in found.of(condition, method) if not r.failed]
             points.append(_Point(name, mean_of(made).mean, mean, method in comparison.common, calls is not None))
     return points
 
 
-def _apart(points: Sequence[_Point]) -> list[_Point]:
-    """By calls; those of nearly as many stand beside each other, or their error bars would hide each other.
+def _calls(said: Mapping[str, float]) -> float:
+    return said["forward"] + said["backward"]
 
-    A step aside is a small part of the axis, however long that is.
-    """
-    points = sorted(points, key=lambda p: p.calls)
-    step = max(1.01, (points[-1].calls / points[0].calls) ** 0.015) if points else 1
-    groups: list[list[_Point]] = []
-    for point in points:
-        if groups and point.calls < step * groups[-1][0].calls:
-            groups[-1].append(point)
-        else:
-            groups.append([point])
-    result = []
-    for group in groups:
-        result += [replace(p, calls=p.calls * step ** (i - (len(group) - 1) / 2)) for i, p in enumerate(group)]
-    return result
+
+def _sizes(points: Sequence[_Point]) -> dict[_Point, int]:
+    """How much larger each is, to be seen behind those after it: of nearly as many calls, whose bars meet its own."""
+    there = sorted([p for p in points if p.calls > 0], key=lambda p: p.calls)
+    near = max(1.02, (there[-1].calls / there[0].calls) ** 0.02) if there else 1
+    sizes: dict[_Point, int] = {}
+    for k, point in reversed([*enumerate(there)]):
+        after = [sizes[p] + 1 for p in there[k + 1 :] if p.calls <= near * point.calls and _meet(p.mean, point.mean)]
+        sizes[point] = min(max(after, default=0), 4)
+    return sizes
+
+
+def _meet(one: Mean, two: Mean) -> bool:
+    reach = sum(0 if math.isnan(m.error) else m.error for m in (one, two))
+    return abs(one.mean - two.mean) <= 1.2 * reach or math.isclose(one.mean, two.mean, rel_tol=0.01)
 
 
 def _line(k: int, name: str):
@@ -157,4 +169,4 @@ def _plain(text: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return text.replace(", ", ",\n")
+    return text.replace(", ", ",\n").replace(" (restorations", "\n(restorations")

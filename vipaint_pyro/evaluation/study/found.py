@@ -53,7 +53,9 @@ class Record:
     @cached_property
     def means(self) -> dict[str, float]:
         """Score -> its mean over samples, of those that have a value; of a failed item none."""
-        scores = {} if self.failed else self.said["scores"]
+        scores = {} if self.failed else dict(self.said["scores"])
+        if not self.failed and self.said["settings"]["num_samples"] == 1:
+            scores.pop("diversity", None)  # one sample has none, though records of earlier versions say 0
         listed = {n: v if isinstance(v, list) else [v] for n, v in scores.items() if v is not None}
         return {n: math.fsum(map(float, v)) / len(v) for n, v in listed.items()}
 

@@ -12,19 +12,10 @@ from collections.abc import Sequence
 from vipaint_pyro.evaluation.study.cells import count_cell, csv_text, mean_cell, mean_text
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid
+from vipaint_pyro.evaluation.study.notes import NO_PAIRS, failures, long_notes, pairing, quality_notes
 from vipaint_pyro.evaluation.study.sets import SETS
-from vipaint_pyro.evaluation.study.summary import (
-    EXACT,
-    LEAD_IMAGES,
-    Comparison,
-    Mean,
-    compared,
-    differences,
-    heading,
-    mean_of,
-    metric_of,
-    per_image,
-)
+from vipaint_pyro.evaluation.study.summary import Comparison, Mean, compared, differences, lacking, mean_of
+from vipaint_pyro.evaluation.study.titles import EXACT, heading, metric_of
 from vipaint_pyro.wording import counted
 
 __all__ = [
@@ -32,25 +23,6 @@ __all__ = [
     "quality_grid", "quality_grids",
 ]  # fmt: skip
 
-_MEANING = (
-    "Means over samples, then over the images that the compared methods have in common, ± standard error over images; "
-    "best in bold, second underlined"
-)
-_SETS = (
-    "Of the set of all composites of the images that the compared methods have in common to the set of their truths; "
-    "best in bold, second underlined"
-)
-_ERRORS = {
-    "kid": "KID is unbiased, ± standard error over images",
-    "fid": "FID has no standard error, and is biased upwards, by less the more images there are: it is to be compared "
-    "between equal numbers of them",
-}
-_PAIRED = (
-    "Method minus the best baseline of its condition (lowest mean LPIPS of the methods that are not vipaint), image by "
-    f"image, ± paired standard error. A lead is beyond two of them on {LEAD_IMAGES} images or more: better or worse; "
-    "on fewer images it is ahead or behind so far. Within two of them it is no lead, or open so far"
-)
-_NO_PAIRS = "Sets of images have a distance, and no image one of its own: there are no differences image by image"
 LONG_HEAD = ("metric", "condition", "method", "mean", "standard_error", "images", "failed", "planned")
 
 
@@ -63,7 +35,6 @@ def quality_grids(found: Found, metrics: Sequence[str]) -> list[Grid]:
 def quality_grid(found: Found, metric: str) -> Grid:
     """Conditions by methods, as the paper's Table 1; below a distance to exact draws that of as many exact ones."""
     known, rows = metric_of(metric), []
-    notes = [_SETS, _ERRORS[metric]] if metric in SETS else [_MEANING] if known.better else [_MEANING.split(";")[0]]
     for condition in found.conditions:
         comparison = compared(found, condition, metric)
         marks = comparison.marks(known.better)
@@ -73,11 +44,8 @@ def quality_grid(found: Found, metric: str) -> Grid:
             scale = compared(found, condition, EXACT[metric])
             cells = [_quality(found, condition, m, scale, known.digits, {}) for m in found.methods]
             rows.append((Cell(f"{condition}: exact draws"), Cell(str(scale.images), scale.images), *cells))
-        notes += [n for m in found.methods if (n := _note(found, condition, m, comparison))]
-        notes += [n for m in found.methods if (n := _endless(found, condition, m, metric))]
-    if metric in EXACT:
-        notes.insert(1, "Exact draws: what as many of them have in the samples' place, 0 but for chance")
-    return Grid(heading(found, metric), ("condition", "images", *found.methods), tuple(rows), tuple(notes))
+    head = ("condition", "images", *found.methods)
+    return Grid(heading(found, metric), head, tuple(rows), quality_notes(found, metric))
 
 
 def _quality(
@@ -90,37 +58,8 @@ def _quality(
     text = mean_text(mean, digits)
     if common is None:
         text += f" (n = {own.images})"
-    dagger = " †" if _lacks(found, condition, method) else ""
+    dagger = " †" if lacking(found, condition, method) else ""
     return Cell(text + dagger, mean.mean, marks.get(method, ""))
-
-
-def _lacks(found: Found, condition: str, method: str) -> int:
-    """How many of the planned images a method has no scores of."""
-    done = {r.image for r in found.of(condition, method) if not r.failed}
-    return len(set(found.images) - done)
-
-
-def _note(found: Found, condition: str, method: str, comparison: Comparison) -> str:
-    if not _lacks(found, condition, method):
-        return ""
-    planned = len(found.images)
-    done, failed = planned - _lacks(found, condition, method), _failures(found, condition, method)
-    text = f"† {condition}, {method}: incomplete (n = {done} of {planned}"
-    text += f", {failed} failed)" if failed else ")"
-    left = comparison.common and method not in comparison.common and done
-    return f"{text}; on its own images, and not compared" if left else text
-
-
-def _endless(found: Found, condition: str, method: str, metric: str) -> str:
-    """Of how many images a score is infinite, where it is of any: what their mean is says nothing of the others."""
-    values = per_image(found, condition, method, metric).values()
-    endless = sum(map(math.isinf, values))
-    said = f"{condition}, {method}: a sample is the truth itself in {endless} of {counted(len(values), 'image')}"
-    return f"∞ {said}" if endless else ""
-
-
-def _failures(found: Found, condition: str, method: str) -> int:
-    return sum(r.failed for r in found.of(condition, method))
 
 
 def quality_csv(found: Found, metrics: Sequence[str]) -> str:
@@ -140,7 +79,7 @@ def long_csv(found: Found, metrics: Sequence[str]) -> str:
     """A row per metric, condition and method: over all the images that it has, in common or not."""
     rows = []
     for metric, condition, method, mean in _long(found, metrics):
-        counts = mean.images, _failures(found, condition, method), len(found.images)
+        counts = mean.images, failures(found, condition, method), len(found.images)
         rows.append((metric, condition, method, mean.mean, mean.error, *counts))
     return csv_text(LONG_HEAD, rows)
 
@@ -150,12 +89,9 @@ def long_grid(found: Found, metric: str) -> Grid:
     rows = []
     for _, condition, method, mean in _long(found, [metric]):
         cells = [Cell(condition), Cell(method), mean_cell(mean, metric_of(metric).digits)]
-        rows.append((*cells, *map(count_cell, (mean.images, _failures(found, condition, method), len(found.images)))))
-    notes = ("Means over samples, then over all images that a method has, ± standard error over images",)
-    if metric in SETS:
-        notes = ("Of the set of all composites of all images that a method has to their truths", _ERRORS[metric])
+        rows.append((*cells, *map(count_cell, (mean.images, failures(found, condition, method), len(found.images)))))
     head = ("condition", "method", "mean", "images", "failed", "planned")
-    return Grid(heading(found, metric), head, tuple(rows), notes)
+    return Grid(heading(found, metric), head, tuple(rows), long_notes(metric))
 
 
 def _long(found: Found, metrics: Sequence[str]) -> list[tuple[str, str, str, Mean]]:
@@ -175,7 +111,7 @@ def paired_grid(found: Found, metric: str) -> Grid:
         cells = [Cell(d.condition), Cell(d.method), Cell(d.baseline), mean]
         rows.append((*cells, count_cell(d.mean.images), Cell(d.verdict)))
     head = ("condition", "method", "best baseline", "difference", "images", "verdict")
-    notes = (_PAIRED if rows else _NO_PAIRS if metric in SETS else "There is no baseline to compare with",)
+    notes = (pairing(metric) if rows else NO_PAIRS if metric in SETS else "There is no baseline to compare with",)
     return Grid(heading(found, metric), head, tuple(rows), notes)
 
 

@@ -16,7 +16,9 @@ from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
 from vipaint_pyro.evaluation.study.identity import name_in, titled
 from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grids
+from vipaint_pyro.evaluation.study.notes import settings_of
 from vipaint_pyro.evaluation.study.page_look import POLICY, SCRIPT, STYLE
+from vipaint_pyro.evaluation.study.stacks import sheet_caption
 
 __all__ = ["HEAD", "page"]
 
@@ -37,14 +39,14 @@ def page(
     """
     title = escape(_title(found))
     sections = {
-        "run": ("What was run", _facts(found)),
         "quality": ("Quality", _tables(quality_grids(found, metrics))),
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
-        "calls": ("Quality against forward calls", _chart(chart)),
+        "calls": ("Quality against calls", _chart(chart)),
         "samples": ("Samples", _sheets(sheets)),
         "costs": ("Costs", _table(replace(costs_grid(found), title=""))),
         "failures": ("Failures", _failures(found)),
         "long": ("All means", _tables([long_grid(found, m) for m in metrics])),
+        "run": ("What was run", _facts(found)),
         "settings": ("Settings of the methods", _settings(found)),
     }
     links = "".join(f'<a href="#{key}">{head}</a>' for key, (head, _) in sections.items())
@@ -67,9 +69,11 @@ def _facts(found: Found) -> str:
     facts = {"conditions": ", ".join(found.conditions), "methods": ", ".join(found.methods), **plan}
     facts |= {"weights": found.common("weights"), "LPIPS network": found.common("lpips_net")}
     facts["features"] = found.common("features")
+    facts |= {f"of {c}": said for c in found.conditions if (said := settings_of(found, c))}
     text = _list((k, _said(v)) for k, v in facts.items() if v is not None)
     text += "<h3>Versions</h3>\n" + _list((k, ", ".join(v)) for k, v in _versions(found).items())
-    text += f"<h3>Command</h3>\n<pre><code>{escape(command_of(found.plan))}</code></pre>\n"
+    text += f"<h3>Command</h3>\n<pre><code>{escape(command_of(found.plan))} --out FOLDER</code></pre>\n"
+    text += "<p>FOLDER is the study's own, to go on with it, or a new one.</p>\n"
     if has_settings(found.plan):
         chosen = json.dumps(found.plan["settings"], indent=1, ensure_ascii=False)
         text += _details(f"Chosen settings: {SETTINGS_FILE}", f"<pre><code>{escape(chosen)}</code></pre>\n")
@@ -89,17 +93,18 @@ def _chart(chart: PIL.Image.Image | None) -> str:
     if chart is None:
         return "<p>Nothing has been scored yet.</p>\n"
     caption = (
-        "Means over the images in common, ± standard error; hollow: over a method's own images. NAME@CALLS of one NAME "
-        "are joined, and methods of nearly as many calls stand beside each other"
+        "Means over the images in common, ± standard error; hollow: over a method's own images. Calls of the network "
+        "are counted forward and backward, with a sample's share of a fit. NAME@CALLS of one NAME, "
+        "CALLS of them forward, are joined. Where marks would hide each other the larger lies behind the smaller"
     )
-    return _figure(chart, "Quality against forward calls per sample, a panel per condition", caption)
+    return _figure(chart, "Quality against calls per sample, forward and backward, a panel per condition", caption)
 
 
 def _sheets(sheets: Mapping[str, PIL.Image.Image]) -> str:
     text = ""
     for condition, sheet in sheets.items():
         alt = f"Samples under {condition}: rows are truth, what was observed, and methods; columns are images"
-        text += f"<h3>{escape(condition)}</h3>\n{_figure(sheet, alt, '', 'pixels')}"
+        text += f"<h3>{escape(condition)}</h3>\n{_figure(sheet, alt, sheet_caption(condition), 'pixels')}"
     return text or "<p>No samples were kept.</p>\n"
 
 

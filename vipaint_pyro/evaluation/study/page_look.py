@@ -18,7 +18,10 @@ body { margin: 0 auto; max-width: 75rem; padding: 1rem; background: var(--paper)
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; line-height: 1.2 } h2 { font-size: 1.2rem; margin-top: 2.2rem } h3 { font-size: 1rem }
 nav a { display: inline-block; margin-right: 1rem } a { color: var(--link) }
-.wide { overflow-x: auto }
+.wide { overflow-x: auto; --edge: rgb(128 128 128 / .55);
+  background: linear-gradient(to left, var(--under, var(--paper)) 40%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--edge), transparent) right / 1.2rem 100% no-repeat scroll }
+details { --under: var(--card) }
 table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper) }

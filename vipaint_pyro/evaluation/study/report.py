@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import PIL.Image
-import PIL.ImageDraw
-import PIL.ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from vipaint_pyro.evaluation.study.charts import quality_vs_calls
 from vipaint_pyro.evaluation.study.found import Found, read_study
-from vipaint_pyro.evaluation.study.grids import Grid, latex, markdown, one_line
+from vipaint_pyro.evaluation.study.grids import Grid, latex, markdown
 from vipaint_pyro.evaluation.study.layouts import (
     LONG_HEAD,
     costs_csv,
@@ -28,6 +26,7 @@ from vipaint_pyro.evaluation.study.layouts import (
 )
 from vipaint_pyro.evaluation.study.page import HEAD, page
 from vipaint_pyro.evaluation.study.pictures import samples_sheet
+from vipaint_pyro.evaluation.study.stacks import stacked
 from vipaint_pyro.evaluation.study.summary import metrics_of
 from vipaint_pyro.files import check_writable, write_picture, write_text
 
@@ -82,7 +81,7 @@ def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] =
     for name, text in texts.items():
         write_text(out / name, text)
     _picture(out / "report/quality-vs-calls.png", chart)
-    _picture(out / "report/samples.png", _stacked(sheets) if sheets else None)
+    _picture(out / "report/samples.png", stacked(sheets) if sheets else None)
     write_text(out / "report.html", page(found, metrics, chart, sheets))
     return texts["report/table.md"]
 
@@ -128,19 +127,6 @@ def _picture(path: Path, picture: PIL.Image.Image | None) -> None:
         info = PngInfo()
         info.add_text("Title", _TITLE)
         write_picture(path, picture, pnginfo=info)
-
-
-def _stacked(sheets: Mapping[str, PIL.Image.Image]) -> PIL.Image.Image:
-    """The conditions' figures below each other, each under its name."""
-    line, font = 22, PIL.ImageFont.load_default(size=14)
-    size = max(s.width for s in sheets.values()), sum(s.height + line for s in sheets.values())
-    whole = PIL.Image.new("RGB", size, (255, 255, 255))
-    pen, top = PIL.ImageDraw.Draw(whole), 0
-    for condition, sheet in sheets.items():
-        pen.text((6, top + line / 2), one_line(condition), (40, 40, 40), font, anchor="lm")
-        whole.paste(sheet, (0, top + line))
-        top += sheet.height + line
-    return whole
 
 
 def check_own(out: Path) -> None:

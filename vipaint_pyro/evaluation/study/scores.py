@@ -47,7 +47,7 @@ def score(
         Numbers about all samples:
 
         - ``diversity``: standard deviation over samples (S - 1 in the denominator) in the hole, root mean square over
-          its entries, in units of [-1, 1]; in a restoration over the whole image; 0 for one sample;
+          its entries, in units of [-1, 1]; in a restoration over the whole image; None for one sample;
         - ``lpips_diversity``: see :func:`lpips_diversity`; None for one sample.
 
     Raises:
@@ -73,7 +73,7 @@ def score(
         "psnr": psnr(whole.double(), truth.double())[:, 0].tolist(),
         "ssim": similar,
         "observed_error": observed_error(seen.operator(x), seen.y, seen.operator.observed)[:, 0].tolist(),
-        "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else 0.0,
+        "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else None,
         "lpips_diversity": lpips_diversity(whole[:, 0], lpips_fn),
     }
 

@@ -11,50 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vipaint_pyro.evaluation.study.found import Found
-from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance, set_heading
+from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance
+from vipaint_pyro.evaluation.study.titles import METRICS, metric_of
+from vipaint_pyro.evaluation.study.verdicts import RANK_IMAGES, verdict
 
 __all__ = [
-    "EXACT", "LEAD_IMAGES", "METRICS", "Comparison", "Difference", "Mean", "Metric", "common_images", "compared",
-    "differences", "heading", "is_vipaint", "mean_of", "metrics_of", "per_image",
+    "RANKED_BY", "Comparison", "Difference", "Mean", "best_baseline", "common_images", "compared", "differences",
+    "is_vipaint", "lacking", "mean_of", "metrics_of", "per_image",
 ]  # fmt: skip
 
-#: A lead is beyond so many paired standard errors, on at least so many images.
-LEAD_ERRORS, LEAD_IMAGES = 2, 100
-#: What the best baseline is best in.
+#: What the best baseline is best in, for metrics of which neither way is better.
 RANKED_BY = "lpips_composite"
-_NETS = {"alex": "AlexNet", "vgg": "VGG", "squeeze": "SqueezeNet"}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A score and how it is shown.
-
-    Attributes:
-        text: its name; "LPIPS" is followed by its network's.
-        better: -1 where lower is better, 1 where higher is, 0 where neither.
-        digits: behind the point.
-    """
-
-    text: str
-    better: int
-    digits: int = 4
-
-
-METRICS = {
-    "lpips_composite": Metric("LPIPS, observed pixels put back", -1),
-    "lpips_raw": Metric("LPIPS, as drawn", -1),
-    "psnr": Metric("PSNR (dB)", 1, 2),
-    "ssim": Metric("SSIM", 1),
-    "observed_error": Metric("observed error", -1),
-    "energy_distance": Metric("energy distance to the exact posterior", -1),
-    "energy_distance_of_exact": Metric("energy distance of as many exact draws", 0),
-    "diversity": Metric("diversity: standard deviation where hidden", 0),
-    "lpips_diversity": Metric("diversity: LPIPS between samples", 0),
-    "kid": Metric("KID", -1),
-    "fid": Metric("FID", -1, 2),
-}
-#: Beside which metric another belongs, as what it is for exact draws.
-EXACT = {"energy_distance": "energy_distance_of_exact"}
 
 
 @dataclass(frozen=True)
@@ -80,23 +47,29 @@ class Comparison:
         own: method -> mean over all the images that it has.
         common: method -> mean over the images that all of these have. A method that has fewer than half as many images
             as the one that has most is left out of it.
+        whole: those of these methods that have all the planned images.
     """
 
     own: dict[str, Mean]
     common: dict[str, Mean]
+    whole: frozenset[str]
 
     @property
     def images(self) -> int:
         """How many the common means are over."""
         return next((m.images for m in self.common.values()), 0)
 
+    @property
+    def ranked(self) -> dict[str, Mean]:
+        """The common means of the methods that are ranked: those that have all images, where there are enough."""
+        there = {m: v for m, v in self.common.items() if m in self.whole and not math.isnan(v.mean)}
+        return there if len(there) > 1 and self.images >= RANK_IMAGES else {}
+
     def marks(self, better: int) -> dict[str, str]:
-        """Method -> "best" or "second", of those on common images; equal means share a mark."""
-        if not better or len(self.common) < 2:
-            return {}
-        places = sorted({-better * m.mean for m in self.common.values() if not math.isnan(m.mean)})[:2]
+        """Ranked method -> "best" or "second"; equal means share a mark."""
+        places = sorted({-better * m.mean for m in self.ranked.values()})[:2] if better else []
         names = dict(zip(places, ("best", "second")))
-        return {m: names[v] for m, mean in self.common.items() if (v := -better * mean.mean) in names}
+        return {m: names[v] for m, mean in self.ranked.items() if (v := -better * mean.mean) in names}
 
 
 @dataclass(frozen=True)
@@ -105,9 +78,9 @@ class Difference:
 
     Attributes:
         mean: of the differences, with its paired standard error.
-        verdict: "better" or "worse" for a lead, beyond two standard errors on 100 images or more; on fewer "ahead so
-            far (n = ..)", "behind so far (n = ..)"; "no lead", "open so far (n = ..)" within two standard errors; and
-            nothing where neither direction is better.
+        verdict: "better" or "worse" for a lead, on 100 images or more beyond Student's t at the 95 % level times the
+            standard error; on fewer "ahead so far (n = ..)", "behind so far (n = ..)"; "no lead", "open so far
+            (n = ..)" within it; "neither way is better" where that is so.
     """
 
     condition: str
@@ -126,20 +99,6 @@ def metrics_of(found: Found) -> list[str]:
         if not all(map(math.isnan, own)):
             there.add(name)
     return [*(n for n in METRICS if n in there), *sorted(there - {*METRICS})]
-
-
-def heading(found: Found, metric: str) -> str:
-    """A metric's name, with LPIPS's network, and which direction is better."""
-    known = metric_of(metric)
-    net = found.common("lpips_net")
-    text = known.text.replace("LPIPS", f"LPIPS ({_NETS.get(net, net)})")
-    text = set_heading(found, metric) if metric in SETS else text
-    return text + {-1: ", lower is better", 1: ", higher is better", 0: ""}[known.better]
-
-
-def metric_of(name: str) -> Metric:
-    """How a metric is shown, one that is not known too."""
-    return METRICS.get(name, Metric(name, 0))
 
 
 def is_vipaint(method: str) -> bool:
@@ -181,7 +140,8 @@ def compared(found: Found, condition: str, metric: str) -> Comparison:
     values = {m: per_image(found, condition, m, metric) for m in found.methods}
     methods, images = common_images(values)
     own = {m: mean_of([*v.values()]) for m, v in values.items()}
-    return Comparison(own, {m: mean_of([values[m][i] for i in images]) for m in methods})
+    common = {m: mean_of([values[m][i] for i in images]) for m in methods}
+    return Comparison(own, common, _whole(found, condition, methods))
 
 
 def _of_sets(found: Found, condition: str, metric: str) -> Comparison:
@@ -191,21 +151,38 @@ def _of_sets(found: Found, condition: str, metric: str) -> Comparison:
     there = {m: dict.fromkeys(images_with_features(found, condition, m), 0.0) for m in found.methods}
     methods, images = common_images(there)
     own = {m: mean(m, [*there[m]]) for m in found.methods}
-    return Comparison(own, {m: mean(m, images) for m in methods})
+    return Comparison(own, {m: mean(m, images) for m in methods}, _whole(found, condition, methods))
 
 
-def best_baseline(found: Found, condition: str) -> str | None:
-    """The method that is not VIPaint with the lowest mean LPIPS on the common images."""
-    common = compared(found, condition, RANKED_BY).common
-    baselines = {m: mean.mean for m, mean in common.items() if not is_vipaint(m)}
+def lacking(found: Found, condition: str, method: str) -> int:
+    """How many of the planned images a method has no scores of."""
+    done = {r.image for r in found.of(condition, method) if not r.failed}
+    return len(set(found.images) - done)
+
+
+def _whole(found: Found, condition: str, methods: Sequence[str]) -> frozenset[str]:
+    return frozenset(m for m in methods if not lacking(found, condition, m))
+
+
+def best_baseline(found: Found, condition: str, metric: str) -> str | None:
+    """The method that is not VIPaint with the best mean of a metric on the common images.
+
+    Where neither way is better it is that of the lowest LPIPS.
+    """
+    better = metric_of(metric).better
+    metric, better = (metric, better) if better else (RANKED_BY, -1)
+    common = compared(found, condition, metric).common
+    baselines = {m: -better * mean.mean for m, mean in common.items() if not is_vipaint(m)}
     return min(baselines, key=baselines.__getitem__, default=None)
 
 
 def differences(found: Found, metric: str) -> list[Difference]:
-    """Every method against the best baseline of its condition, by one metric."""
+    """Every method against the best baseline of its condition, by one metric; none of what sets of images have."""
+    if metric in SETS:
+        return []
     result = []
     for condition in found.conditions:
-        baseline = best_baseline(found, condition)
+        baseline = best_baseline(found, condition, metric)
         if baseline is None:
             continue
         base = per_image(found, condition, baseline, metric)
@@ -214,18 +191,6 @@ def differences(found: Found, metric: str) -> list[Difference]:
             both = sorted(own.keys() & base.keys())
             if method != baseline and both:
                 mean = mean_of([own[i] - base[i] for i in both])
-                verdict = _verdict(mean, metric_of(metric).better)
-                result.append(Difference(condition, method, baseline, metric, mean, verdict))
+                said = verdict(mean.mean, mean.error, mean.images, metric_of(metric).better)
+                result.append(Difference(condition, method, baseline, metric, mean, said))
     return result
-
-
-def _verdict(difference: Mean, better: int) -> str:
-    if not better:
-        return ""
-    ahead = better * difference.mean
-    # A comparison with NaN, the error of a single image, is false.
-    clear = abs(ahead) > LEAD_ERRORS * difference.error
-    if difference.images >= LEAD_IMAGES:
-        return ("better" if ahead > 0 else "worse") if clear else "no lead"
-    words = ("ahead" if ahead > 0 else "behind") if clear else "open"
-    return f"{words} so far (n = {difference.images})"
