@@ -66,7 +66,7 @@ def test_more_is_added_and_what_is_there_stays(here):
     plan = StudyFolder("out").plan()
     assert plan.images == 3 and len(plan.methods) == 3 and plan.conditions == ("rotated", "super-resolution", "random")
     again = evaluate()
-    assert again.exit_code == 0 and "8 of 8 items are there" in again.output and "[" not in again.output
+    assert again.exit_code == 0 and "8 of 8 items are there" in again.output and "[1/" not in again.output
 
 
 def test_changed_settings_are_refused_with_the_difference(here):
