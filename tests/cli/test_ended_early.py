@@ -8,7 +8,7 @@ import pytest
 import safetensors
 import torch
 
-from tests.cli.test_cli import inpaint, plain, vipaint
+from tests.cli.calls import inpaint, plain, vipaint
 from vipaint_pyro.priors.denoisers import EpsilonDenoiser
 
 

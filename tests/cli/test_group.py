@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.test_cli import vipaint
+from tests.cli.calls import vipaint
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
-from tests.cli.test_cli import FEW
+from tests.cli.calls import FEW
 from tests.convert.tiny_ldm import CHURCHES, churches_original, state_of
 from tests.kills import SIGNALS, forked
 from vipaint_pyro import convert

@@ -52,7 +52,7 @@ def test_what_no_run_wrote_is_not_replaced_with_it(tmp_path):
 
 
 def test_every_file_of_a_run_is_known_as_one(tmp_path, here):
-    from tests.cli.test_cli import inpaint
+    from tests.cli.calls import inpaint
 
     assert inpaint("--out", "out").exit_code == 0
     assert check(here / "out", True)(here / "out")
@@ -161,7 +161,7 @@ def test_an_empty_name_is_no_name(tmp_path, monkeypatch, command):
 
 
 def test_an_empty_folder_one_is_in_takes_the_result(here, tmp_path_factory, monkeypatch):
-    from tests.cli.test_cli import FEW, vipaint
+    from tests.cli.calls import FEW, vipaint
 
     empty = tmp_path_factory.mktemp("empty")
     monkeypatch.chdir(empty)
@@ -174,7 +174,7 @@ def test_an_empty_folder_one_is_in_takes_the_result(here, tmp_path_factory, monk
 
 def test_two_runs_into_one_new_folder_are_both_kept(here, monkeypatch):
     """The other ends in the last moment, while this one writes its files."""
-    from tests.cli.test_cli import inpaint
+    from tests.cli.calls import inpaint
     from vipaint_pyro.cli import results
 
     figure = results.bound_figure
