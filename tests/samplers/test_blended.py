@@ -5,6 +5,7 @@ import torch
 
 from tests.conftest import standard_error
 from tests.priors.pretrained.tiny import latent_kl
+from tests.samplers.half_seen import OBSERVED
 from vipaint_pyro import LinearMap
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
@@ -12,8 +13,6 @@ from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import BlendedSampler
-
-OBSERVED = torch.tensor([[True, False, False], [False, True, False]]).reshape(1, 1, 2, 3)
 
 
 def seeded(*seeds):

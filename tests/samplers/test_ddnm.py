@@ -13,6 +13,7 @@ from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.grayscale import Grayscale
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import DDNMSampler
 from vipaint_pyro.samplers.run import Run
 
@@ -67,10 +68,16 @@ def test_time_travel_is_counted(gaussian):
 
 def test_noise_is_taken_where_the_pseudo_inverse_leaves_it_as_it_is(network_prior):
     # An average over blocks is undone by copies; bicubic weights overlap, and their inverse colours the noise.
-    prior, y, noise = network_prior.conditioned([0]), torch.zeros(1, 1, 4, 4), Gaussian(0.1)
+    prior, y, noise = network_prior.conditioned([0]), torch.full((1, 1, 4, 4), 0.3).double(), Gaussian(2.0)
     average, bicubic = (SuperResolution((1, 8, 8), 2, method) for method in ("average", "bicubic"))
-    samples = DDNMSampler(3)(prior, Measurement(average, noise, y), 1, seeded(0))
-    assert samples.images.isfinite().all()
+    seen = Measurement(average, noise, y)
+    assert DDNMSampler(3).settle(prior, seen).prepared(prior, seen)[1] is seen
+    c_0, c_t, std = reverse_step(prior.schedule, 300, 200)
+    lam, z = std / (c_0 * 2.0), torch.linspace(-1, 1, 64).double().reshape(1, 1, 1, 8, 8)
+    assert 0.1 < lam < 0.9  # the noise of y is all that the step has: none is drawn besides
+    ours, z0 = DDNMSampler(3).step(Run(prior, seen, 1), z, 300, 200)
+    copies = (torch.nn.functional.avg_pool2d(z0[0], 2) - y).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    torch.testing.assert_close(ours, c_0 * (z0 - lam * copies) + c_t * z, rtol=0, atol=1e-9)
     with pytest.raises(ValueError, match="ddnm takes Gaussian noise where"):
         DDNMSampler(3).settle(prior, Measurement(bicubic, noise, y))
     DDNMSampler(3).settle(prior, Measurement.of(bicubic, y))  # without noise there is nothing to colour

@@ -3,14 +3,11 @@
 import pytest
 import torch
 
+from tests.samplers.half_seen import seeded
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.dps import DPSSampler, refine
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def norm(r):

@@ -6,18 +6,14 @@ from diffusers import DDPMScheduler, RePaintScheduler
 
 from tests.conftest import float64_tables, tiny_unet
 from tests.priors.pretrained.tiny import latent_kl
+from tests.samplers.against.walks import OBSERVED
+from tests.samplers.half_seen import seeded
 from vipaint_pyro import LinearMap
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import RePaintSampler
-
-OBSERVED = (torch.arange(64).reshape(1, 1, 8, 8) % 3) == 0
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def theirs(unet, scheduler, y, num_samples, sampler, prior, generator):

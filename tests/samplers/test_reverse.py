@@ -5,6 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from tests.conftest import float64_tables, tiny_unet
+from tests.samplers.half_seen import seeded
 from vipaint_pyro import LinearMap
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
@@ -12,10 +13,6 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.samplers.blended import BlendedSampler
 from vipaint_pyro.samplers.dps import DPSSampler, refine
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def everything(n, shape, value=0.0):
