@@ -244,6 +244,6 @@ def _check_length(num_timesteps: int) -> None:
 def _table(name: str, given: object) -> Tensor:
     """A table of finite numbers, float64 on the CPU; a ValueError where it is none."""
     listed = given.tolist() if isinstance(given, (Tensor, np.ndarray)) and np.ndim(given) == 1 else given
-    if not isinstance(listed, (list, tuple)) or not all(number().check(v) for v in listed):
+    if not isinstance(listed, (list, tuple)) or not all(map(number().check, listed)):
         raise ValueError(f"{name} is a table of finite numbers, with shape (T,), but is {shown(given)}")
     return torch.tensor(listed, dtype=torch.float64, device="cpu")
