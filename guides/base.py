@@ -185,9 +185,9 @@ class Guide(PyroModule):
         Returns:
             Site -> tensor with the site's own shape, (N, C, H, W).
         """
-        self._check_draws(num_samples, generator)
         point = self.point()
         if point is not None:
+            self._check_draws(num_samples, generator)
             return point
         found = self.quantiles([0.5], y, num_samples=num_samples, generator=generator)
         return {name: value[0] for name, value in found.items()}

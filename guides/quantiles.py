@@ -13,7 +13,6 @@ from torch import Tensor
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams, isolated
-from vipaint_pyro.settings import checked, whole
 from vipaint_pyro.wording import shown
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ def drawn(
         num_samples: S, at least 1.
         generator: one, or a list with one per image; None gives each image one of seed 0.
     """
-    checked("num_samples", num_samples, whole())
     model, streams = guide.model, streams_for(guide.model.num_images, generator)
     parts: dict[str, list[Tensor]] = {site(t): [] for t in model.timesteps}
     # What an approximation of all images together draws comes from the global state.

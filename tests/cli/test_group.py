@@ -47,3 +47,9 @@ def test_ctrl_c_in_a_list_is_one_line(monkeypatch):
     monkeypatch.setattr("vipaint_pyro.cli.main.click.echo", interrupted)
     result = vipaint("guides")
     assert result.exit_code == 1 and result.output == "Error: stopped by Ctrl-C: nothing was written\n", result.output
+
+
+def test_a_handler_of_sigterm_that_python_did_not_set_is_left_alone(monkeypatch):
+    monkeypatch.setattr("vipaint_pyro.cli.main.signal.getsignal", lambda number: None)
+    monkeypatch.setattr("vipaint_pyro.cli.main.signal.signal", None)
+    assert vipaint("guides").exit_code == 0

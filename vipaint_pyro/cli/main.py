@@ -30,9 +30,11 @@ TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 @click.pass_context
 def main(context: click.Context) -> None:
     """Fill holes in pictures with draws from a variational posterior under a diffusion prior."""
-    if threading.current_thread() is threading.main_thread():
+    before = signal.getsignal(signal.SIGTERM)
+    # A handler that Python did not set, None, could not be put back.
+    if before is not None and threading.current_thread() is threading.main_thread():
         # What has been begun is tidied up, as after Ctrl-C.
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 

@@ -62,7 +62,7 @@ def test_what_is_in_the_folder(here):
 def test_more_is_added_and_what_is_there_stays(here):
     assert evaluate(images=1).exit_code == 0
     before = {p: p.read_bytes() for p in (here / "out" / "records").rglob("*.json")}
-    more = evaluate( methods="dps:num_steps=3,blended:num_steps=3", conditions=["--masks", "rotated,random"])
+    more = evaluate(methods="dps:num_steps=3,blended:num_steps=3", conditions=["--masks", "rotated,random"])
     assert more.exit_code == 0, more.output
     assert "1 of 8 items are there" in more.output and len(records()) == 4 + 7
     assert all(p.read_bytes() == text for p, text in before.items())
