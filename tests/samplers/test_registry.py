@@ -20,6 +20,8 @@ CHEAP = {
     "repaint": {"num_steps": 4, "jump_length": 2, "jump_n_sample": 2},
     "ddnm": {"num_steps": 4},
     "pigdm": {"num_steps": 4},
+    "mmps": {"num_steps": 4, "iterations": 2},
+    "tmpd": {"num_steps": 4},
     "copaint": {"num_steps": 4},
     "copaint-tt": {"num_steps": 4, "jump_length": 2},
     "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor
 
 from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.linearised import Linearised
 from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
@@ -51,19 +51,6 @@ class MomentMatched(Gaussian):
         known = prior.measured(operator, self.scale, z, t)
         if known is not None:
             return known
-        variance = self._spread(operator, prediction).clamp_min(0)
-        variance = variance + torch.as_tensor(self.scale, dtype=z.dtype, device=z.device) ** 2
+        scale = torch.as_tensor(self.scale, dtype=z.dtype, device=z.device)
+        variance = Linearised(operator, prediction).variance().to(z) + scale**2
         return dist.Normal(operator(prediction.z0), variance.sqrt()).mask(operator.observed).to_event(3)
-
-    @staticmethod
-    def _spread(operator: LinearOperator, prediction: Prediction) -> Tensor:
-        r"""The row sums of :math:`A\,\mathrm{Cov}[x | z_t]\,A^T`, in y's shape."""
-        prior, z, t, graph = prediction.prior, prediction.z, prediction.t, prediction.z0
-        with torch.enable_grad():
-            if not graph.requires_grad:
-                z = z.detach().requires_grad_()
-                graph = prior.denoise(z, t)
-            ones = operator.adjoint(operator.observed.to(z.dtype)).expand_as(z)
-            (rows,) = torch.autograd.grad(graph, z, ones, retain_graph=True)
-        gain = float(prior.schedule.sigma(t) ** 2 / prior.schedule.alpha(t))
-        return operator(gain * rows)

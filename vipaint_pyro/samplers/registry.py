@@ -115,6 +115,22 @@ METHODS: dict[str, Method] = {
             cost="100 F + 99 B",
         ),
         Method(
+            "mmps",
+            "the prediction given y, by the covariance that the network's Jacobian says",
+            "arXiv:2405.13712",
+            f"{_SAMPLERS}.mmps:MMPSSampler",
+            needs=("gaussian",),
+            cost="100 F + 100 B",
+        ),
+        Method(
+            "tmpd",
+            "mmps with variances in place of the covariance",
+            "arXiv:2310.06721",
+            f"{_SAMPLERS}.tmpd:TMPDSampler",
+            needs=("gaussian",),
+            cost="100 F + 200 B",
+        ),
+        Method(
             "copaint",
             "z moved at every noise level until its prediction agrees with y",
             "arXiv:2304.03322",

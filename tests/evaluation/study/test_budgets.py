@@ -18,7 +18,7 @@ from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 NAMES = [*METHODS, "vipaint-1", "vipaint-2", "vipaint-4"]
 CALLS = (50, 100, 250, 500, 1000, 2500)
-MOST = dict.fromkeys(("dps", "blended", "ddnm", "pigdm", "psld", "red-diff"), 1000) | {"resample": 1396}
+MOST = dict.fromkeys(("dps", "blended", "ddnm", "pigdm", "mmps", "tmpd", "psld", "red-diff"), 1000) | {"resample": 1396}
 # What calls no network, but takes its time.
 QUICK = {"daps": {"mcmc_steps": 1}, "resample": {"pixel_iterations": 1, "latent_iterations": 1}}
 
@@ -111,6 +111,8 @@ VARIED = {
     "repaint": [{"num_steps": 12, "jump_length": 5, "jump_n_sample": 4}],
     "copaint-tt": [{"num_steps": 11, "jump_length": 3, "num_gradients": 1}],
     "mgdm": [{"num_steps": 13, "sweeps": 2, "denoising_steps": 3}],
+    "mmps": [{"iterations": 3}],
+    "tmpd": [{}],
     "mgps": [{"num_steps": 43, "first_intense": 2, "every_intense": 7}],
     "resample": [{"num_steps": 31, "every": 3, "unroll": 4}, {"num_steps": 9, "every": 1, "unroll": 0}],
     "daps": [{"num_steps": 9, "ode_steps": 40}],

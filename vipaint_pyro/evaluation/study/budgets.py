@@ -70,6 +70,8 @@ BUDGETS: dict[str, Budget] = {
     ),
     "ddnm": _PLAIN,
     "pigdm": _PLAIN,
+    "mmps": _PLAIN,
+    "tmpd": _PLAIN,
     "copaint": Budget(
         "The two gradient steps at every level are the method; fewer calls are fewer levels, over which the step size "
         "grows as much as over the published 250. A gradient step that is too long costs a call more than is aimed at.",

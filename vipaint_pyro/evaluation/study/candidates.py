@@ -44,6 +44,10 @@ _RED = Grid(
     "Adam's rate decides whether so few steps arrive, and the weight of the regulariser what the hole is made of.",
     {"lr": (0.03, 0.1, 0.3), "lambda_": (0.1, 0.25, 0.6)},
 )
+_MATCHED = Grid(
+    "The noise taken for that of y decides how closely it is followed, and eta how much noise is drawn anew in a step.",
+    {"measurement_scale": (0.01, 0.03, 0.1), "eta": (0.0, 0.5, 1.0)},
+)
 _ETA = "No weight is to be chosen; how much noise is drawn anew in a step decides how much it mends."
 
 #: On pixel priors, by the method's name in the registry.
@@ -61,6 +65,8 @@ GRIDS: dict[str, Grid] = {
     "repaint": Grid(_ETA, {"eta": (0.0, 0.25, 0.5, 0.75, 1.0)}),
     "ddnm": Grid(_ETA, {"eta": (0.0, 0.25, 0.5, 0.85, 1.0)}),
     "pigdm": Grid(_ETA, {"eta": (0.0, 0.25, 0.5, 0.75, 1.0)}),
+    "mmps": _MATCHED,
+    "tmpd": _MATCHED,
     "copaint": _COPAINT,
     "copaint-tt": _COPAINT,
     "daps": Grid(

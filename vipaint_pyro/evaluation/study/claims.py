@@ -18,11 +18,14 @@ from vipaint_pyro.samplers.ddnm import DDNMSampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mgdm import MGDMSampler
 from vipaint_pyro.samplers.mgps import MGPSSampler
+from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.pigdm import PiGDMSampler
+from vipaint_pyro.samplers.posterior_mean import PosteriorMeanSampler
 from vipaint_pyro.samplers.psld import PSLDSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.repaint import RePaintSampler
 from vipaint_pyro.samplers.resample import ReSampleSampler
+from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
@@ -92,6 +95,22 @@ def _dps_backward(settled: DPSSampler) -> int:
         return 0
     twice = settled.fraction is not None and settled.perceptual_refinement
     return (settled.num_steps - 1) * (2 if twice else 1)
+
+
+@claimed.register(MMPSSampler)
+def _mmps(settled, prior, num_samples) -> Claim:
+    return _guided(settled, prior, settled.iterations)
+
+
+@claimed.register(TMPDSampler)
+def _tmpd(settled, prior, num_samples) -> Claim:
+    return _guided(settled, prior, 2)
+
+
+def _guided(settled: PosteriorMeanSampler, prior, backward: int) -> Claim:
+    """At every step but one where z_t says nothing of z_0."""
+    nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0
+    return Claim(settled.num_steps, backward * (settled.num_steps - nothing))
 
 
 @claimed.register(RePaintSampler)
