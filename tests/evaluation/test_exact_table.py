@@ -165,7 +165,10 @@ def test_samplers_are_told_of_the_noise(problems):
         assert sigma == 0 if name == "ddnm" else torch.equal(sigma, problems.sigma)
 
 
-@pytest.mark.parametrize("name, steps", [("pigdm", {}), ("copaint", {}), ("daps", {"mcmc_steps": 3}), ("vipaint", {})])
+@pytest.mark.parametrize(
+    "name, steps",
+    [("pigdm", {}), ("mmps", {}), ("tmpd", {}), ("copaint", {}), ("daps", {"mcmc_steps": 3}), ("vipaint", {})],
+)  # fmt: skip
 def test_the_noise_changes_what_is_drawn(problems, name, steps):
     # Of each image its own sigma; the norm of copaint and the published balance of vipaint do not know it.
     few = {"fit_steps": 2} if name == "vipaint" else {"num_steps": 4, **steps}

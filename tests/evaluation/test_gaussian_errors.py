@@ -83,7 +83,7 @@ def drawn(problem, name, num_samples=600, **settings):
 @pytest.mark.parametrize(
     "name, settings",
     [("ddnm", {}), ("ddnm", {"eta": 0.0}), ("repaint", {"jump_n_sample": 1}), ("blended", {}), ("dps", {}),
-     ("pigdm", {})],
+     ("pigdm", {}), ("mmps", {}), ("tmpd", {})],
 )  # fmt: skip
 def test_where_pixels_are_independent_the_hole_is_exact(name, settings):
     # Nothing seen says anything of the hole, and nothing pulls on it: what is left is the steps' own error, 6 % of the
@@ -103,6 +103,16 @@ def test_where_pixels_are_alike_more_steps_do_not_make_it_exact(name):
     found = drawn(problem, name, num_steps=500)
     for column in ("mean_hidden", "kl_hidden"):
         assert mean(found[column]) > 4 * mean(exact[column])
+
+
+@pytest.mark.slow
+def test_where_pixels_are_alike_mmps_is_exact_with_iterations_enough():
+    # It knows how far what is seen decides the hole: what is left is the steps' own error.
+    problem = gaussian_problem(4, 3.0, LEFT, 0.2)
+    few, enough = (drawn(problem, "mmps", num_steps=500, iterations=k) for k in (1, 8))
+    assert mean(enough["mean_hidden"]) < 2 / 600**0.5 < mean(few["mean_hidden"])
+    assert mean(enough["std_hidden"]) == pytest.approx(1, abs=0.03)
+    assert mean(enough["std_seen"]) == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.slow

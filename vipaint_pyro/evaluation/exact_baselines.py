@@ -13,6 +13,7 @@ from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.daps import DAPSSampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mgps import MGPSSampler
+from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.registry import METHODS, make_sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -35,11 +36,12 @@ def _vipaint(lab: Lab) -> Sampler:
 #: Samplers with the settings of the table; the others of the registry have their defaults. Modes lie 8 apart here, and
 #: not about [-1, 1]: steps that are lengths in x are longer. Chosen on the problems that are not reported. The chain of
 #: DAPS may take no longer ones, for the noise of some is a thirtieth of what is measured: it is stable on all of them,
-#: and gets further by its momentum.
+#: and gets further by its momentum. MMPS may solve exactly what is measured in at most four numbers.
 BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
     "daps": lambda lab: DAPSSampler(step_size=1e-3, momentum=0.98),
     "mgps": lambda lab: MGPSSampler(lr=1.0),
+    "mmps": lambda lab: MMPSSampler(iterations=4),
     "vipaint": _vipaint,
     "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),

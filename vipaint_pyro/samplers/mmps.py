@@ -59,9 +59,10 @@ class MMPSSampler(PosteriorMeanSampler):
         going = gamma > enough
         for _ in range(self.iterations):
             moved, product = seen.spread(p)
+            spread = _dot(p, product)
             product = product + variance * p
             curvature = _dot(p, product)
-            going = going & (gamma > enough) & (curvature > 0)
+            going = going & (gamma > enough) & (spread >= 0) & (curvature > 0)
             step = torch.where(going, gamma / curvature.clamp_min(tiny), 0)
             total, r = total + step * moved, r - step * product
             before, gamma = gamma, _dot(r, r)

@@ -4,17 +4,26 @@ azula's times are ours, looked up in our schedule; its denoiser is its own exact
 azula differs from the paper, a test says by how much.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from tests.samplers.against.walks import OBSERVED, SEEN, Y, draws_of, gaussian, given, moments, network, walk
+from tests.samplers.against.walks import OBSERVED, SEEN, Network, Y, draws_of, gaussian, given, moments, network, walk
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
-from vipaint_pyro.samplers import DDNMSampler, DPSSampler, PiGDMSampler, RePaintSampler
+from vipaint_pyro.samplers import (
+    DDNMSampler,
+    DPSSampler,
+    MMPSSampler,
+    PiGDMSampler,
+    RePaintSampler,
+    TMPDSampler,
+)
 from vipaint_pyro.samplers.run import Run
 
 pytest.importorskip("azula")
@@ -246,6 +255,70 @@ def test_the_moment_matched_likelihood_of_a_network_is_that_of_tmpd(t):
     theirs = TMPDenoiser(their_gaussian(exact), Y, masked, scale**2)
     guided = theirs(z[:, 0].detach(), torch.tensor(t)).mean
     torch.testing.assert_close(seen.z0.detach()[:, 0] + gain * score[:, 0], guided, **CLOSE)
+
+
+def pixels(x):
+    """What is seen, over the last axis: azula solves over that one."""
+    return x[:, OBSERVED[0]]
+
+
+NOISY = Measurement(SEEN.operator, Gaussian(0.3), Y)
+AGAINST = {
+    "mmps-1": (MMPSSampler(8, iterations=1), lambda d: mmps(d, 1)),
+    "mmps-3": (MMPSSampler(8, iterations=3), lambda d: mmps(d, 3)),
+    "tmpd": (TMPDSampler(8), lambda d: TMPDenoiser(d, Y[OBSERVED], pixels, 0.09)),
+}
+
+
+def mmps(denoiser, iterations, solver="cg"):
+    noise = IsotropicCovariance(0.09)
+    return MMPSDenoiser(denoiser, Y[OBSERVED], pixels, noise, solver=solver, iterations=iterations)
+
+
+class Calm(Network):
+    """One whose Jacobian is positive; where it is not, azula's solvers go on, and ours stop."""
+
+    def __call__(self, z, t, condition=None):
+        alpha, sigma = (f(t).reshape(-1, 1, 1, 1) for f in (self.schedule.alpha, self.schedule.sigma))
+        size = (alpha**2 + sigma**2).sqrt()
+        return alpha * (z + 0.3 * size * self.unet(z / size, t).sample) / size**2
+
+
+@pytest.mark.parametrize("schedule", ["preserving", "exploding", "flow"])
+@pytest.mark.parametrize("name", AGAINST)
+@pytest.mark.parametrize("of", ["gaussian", "network"])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_mmps_and_tmpd(monkeypatch, schedule, name, of, eta):
+    prior = gaussian(schedule)
+    denoiser = their_gaussian(prior)
+    if of == "network":
+        prior = DiffusionPrior(prior.schedule, Calm(prior.schedule), prior.latent_shape)
+        denoiser = Ours(prior)
+    sampler, make = AGAINST[name]
+    drawn = draws_of(monkeypatch)
+    visited, ours = walk(replace(sampler, eta=eta), prior, 2, NOISY)
+    given(monkeypatch, [*(drawn[1:] or [torch.zeros(2, 1, 8, 8)] * 7), torch.zeros(2, 1, 8, 8)])
+    theirs = DDIMSampler(make(denoiser), eta=eta**2)
+    for z, t, s, expected in zip(ours, visited, visited[1:], ours[1:]):
+        torch.testing.assert_close(theirs.step(z, *times(t, s)), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("t", [100, 600])
+def test_mmps_of_azula_goes_less_far_by_default(t):
+    # One iteration of GMRES is one of conjugate gradients, shortened by cos^2 of the angle between r and M r.
+    prior = gaussian()
+    z = torch.randn(2, 1, 1, 8, 8, dtype=torch.float64)
+    ours, x_hat = MMPSSampler(8, iterations=1).guided(Run(prior, NOISY, 2), z, t)
+    theirs = mmps(their_gaussian(prior), 1, "gmres")(z[:, 0], torch.tensor(t)).mean[:, None]
+    share = ((theirs - x_hat) / (ours - x_hat)).flatten(1)
+    ratio = float(prior.schedule.alpha(t) / prior.schedule.sigma(t))
+    covariance = torch.linalg.inv(torch.linalg.inv(moments()[1]) + ratio**2 * torch.eye(64).double())
+    seen = OBSERVED.flatten()
+    r = (Y - x_hat[:, 0]).flatten(1)[:, seen]
+    Mr = r @ covariance[seen][:, seen] + 0.09 * r
+    cos2 = (r * Mr).sum(1) ** 2 / (r.square().sum(1) * Mr.square().sum(1))
+    torch.testing.assert_close(share, cos2[:, None].expand_as(share), rtol=0, atol=1e-6)
+    assert (share < 1).all()
 
 
 def test_the_noise_of_y_in_pigdm_is_that_of_mmps_with_its_covariance():

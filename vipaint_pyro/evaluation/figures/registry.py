@@ -59,6 +59,7 @@ class Figure:
 
 _PIXEL = ("vipaint", "dps", "blended", "repaint", "ddnm", "pigdm", "copaint", "daps", "red-diff", "red-diff-v")
 _LATENT = ("vipaint", "dps", "blended", "psld", "resample", "daps", "red-diff", "red-diff-v")
+_DEAR = ("mgps", "mgdm", "mmps", "tmpd")
 _COURSE = (1, 10, 50, 100)
 
 #: The figures by number.
@@ -76,13 +77,13 @@ FIGURES: dict[int, Figure] = {
         ),
         Figure(
             5, "methods by images, pixel prior", "methods_by_images",
-            Plan(images=2, methods=_PIXEL), Plan(images=8, methods=(*_PIXEL, "copaint-tt", "mgps", "mgdm")),
+            Plan(images=2, methods=_PIXEL), Plan(images=8, methods=(*_PIXEL, "copaint-tt", *_DEAR)),
             ("fashion-mnist",),
         ),
         Figure(
             6, "methods by images, latent prior", "methods_by_images",
             Plan(images=2, methods=_LATENT, settings={"psld": {"num_steps": 250}}),
-            Plan(images=8, methods=(*_LATENT, "repaint", "copaint", "mgps", "mgdm")),
+            Plan(images=8, methods=(*_LATENT, "repaint", "copaint", *_DEAR)),
             ("cartoon-faces",),
         ),
         Figure(
