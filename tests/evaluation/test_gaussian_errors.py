@@ -112,7 +112,7 @@ def test_where_pixels_are_alike_mmps_is_exact_with_iterations_enough():
     few, enough = (drawn(problem, "mmps", num_steps=500, iterations=k) for k in (1, 8))
     assert mean(enough["mean_hidden"]) < 2 / 600**0.5 < mean(few["mean_hidden"])
     assert mean(enough["std_hidden"]) == pytest.approx(1, abs=0.03)
-    assert mean(enough["std_seen"]) == pytest.approx(1, abs=0.03)
+    assert mean(enough["std_seen"]) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.slow
