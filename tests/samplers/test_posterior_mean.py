@@ -10,7 +10,7 @@ from tests.samplers.half_seen import OBSERVED, Y, seeded
 from vipaint_pyro import LinearMap, Nonlinear
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
-from vipaint_pyro.measurements.matrix import as_matrix
+from vipaint_pyro.measurements.matrix import Matrix, as_matrix
 from vipaint_pyro.priors.codecs import KLCodec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -123,7 +123,8 @@ def test_tmpd_elsewhere_takes_row_sums(kind, operator):
     x = prior.denoise(z, t)
     ours, _ = TMPDSampler(4).guided(Run(prior, seen, 3), z, t)
     y = seen.y[seen.operator.observed.expand(seen.y.shape)]
-    u = (y - x.flatten(1) @ A.T) / ((A @ C @ A.T).sum(1).clamp_min(0) + 0.04)
+    rows = (A @ C @ A.T).sum(1)
+    u = torch.where(rows > 0, (y - x.flatten(1) @ A.T) / (rows + 0.04), 0)
     torch.testing.assert_close(ours.flatten(1), x.flatten(1) + u @ A @ C, rtol=0, atol=1e-8)
     assert (ours.flatten(1) - given(prior, seen, z, t)[0]).abs().max() > 1e-3
 
@@ -253,6 +254,20 @@ def test_a_covariance_that_is_not_positive_is_not_followed():
     z, t = drawn(), 300
     guided, z0 = MMPSSampler(4, iterations=3).guided(Run(prior, observing(SUMS, 5.0), 3), z, t)
     assert torch.equal(guided, z0)
+
+
+def test_entries_whose_row_sums_are_not_positive_are_left_out():
+    # The first goes three times against the second: its row sum is negative.
+    A = torch.tensor([[1.0, 0, 0, 0, 0, 0], [-3, 0, 0, 0, 1, 0]], dtype=torch.float64)
+    prior = DiffusionPrior(NoiseSchedule.variance_preserving(), Shrunk(), SHAPE)
+    z, t, seen = drawn(), 300, observing(Matrix(A, SHAPE))
+    gain = float(prior.schedule.sigma(t) ** 2 / prior.schedule.alpha(t))
+    x = z / 2
+    rows = gain / 2 * (A @ A.T).sum(1)
+    assert rows[0] < 0 < rows[1]
+    u = (seen.y.flatten() - x.flatten(1) @ A.T)[:, 1:] / (rows[1] + 0.04)
+    ours, _ = TMPDSampler(4).guided(Run(prior, seen, 3), z, t)
+    torch.testing.assert_close(ours.flatten(1), x.flatten(1) + gain / 2 * u @ A[1:], rtol=0, atol=1e-10)
 
 
 def test_of_some_samples_it_is_and_of_others_not():

@@ -66,9 +66,12 @@ class Linearised:
         seen = torch.where(self.operator.observed, self._pushed(pulled), 0)
         return self.gain * _wide(pulled), self.gain * _wide(seen)
 
-    def variance(self) -> Tensor:
-        """The row sums of H Cov H^T, what is above 0 of them: TMPD's variances (Boys et al., arXiv:2310.06721)."""
-        return self.spread(self.operator.observed.to(self.z0.dtype))[1].clamp_min(0)
+    def row_sums(self) -> Tensor:
+        """H Cov H^T 1, y's shape, over what is observed: what TMPD takes for variances (Boys et al., arXiv:2310.06721).
+
+        Of a network, or of entries that go against each other, they may lie below 0.
+        """
+        return self.spread(self.operator.observed.to(self.z0.dtype))[1]
 
     @property
     def _linear(self) -> bool:
