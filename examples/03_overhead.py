@@ -22,7 +22,7 @@ from pyro.infer import Trace_ELBO
 
 from vipaint_pyro import DiffusionPrior, fit, refine
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.inference.fit import default_optimizer
+from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.masks import rotated_window
 from vipaint_pyro.measurements.measurement import Measurement

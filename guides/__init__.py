@@ -5,6 +5,7 @@ from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide
 from vipaint_pyro.guides.gaussian import GaussianGuide
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.guides.hierarchical_guided import HierarchicalGuidedGuide
 from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
@@ -19,6 +20,7 @@ __all__ = [
     "GaussianGuide",
     "Guide",
     "HierarchicalGuide",
+    "HierarchicalGuidedGuide",
     "HierarchicalX0Guide",
     "MarkovGuide",
     "MeanFieldGuide",

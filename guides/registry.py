@@ -14,6 +14,7 @@ from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.flow import FlowGuide
 from vipaint_pyro.guides.gaussian import GaussianGuide
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.guides.hierarchical_guided import HierarchicalGuidedGuide
 from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
 from vipaint_pyro.guides.mean_field import MeanFieldGuide
 from vipaint_pyro.guides.mixture import MixtureGuide
@@ -55,6 +56,9 @@ GUIDES: dict[str, Recipe] = {
         Recipe("hierarchical", "VIPaint's: a Gaussian at T_e, the prior's step mixed below it", HierarchicalGuide),
         Recipe(
             "hierarchical-x0", "VIPaint's for SD 3.5: the prior's step, from a shifted prediction", HierarchicalX0Guide
+        ),
+        Recipe(
+            "hierarchical-guided", "VIPaint's, each kernel guided by y from where its z_t is", HierarchicalGuidedGuide
         ),
         Recipe("gaussian", "one Gaussian at one level", GaussianGuide, levels=1),
         Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),

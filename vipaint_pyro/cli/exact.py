@@ -53,7 +53,7 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
 
     METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
     methods (dps, red-diff ...); and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta,
-    prior. Without any, these rows, dps and the hierarchical guide.
+    prior. Without any, these rows, dps and the hierarchical guides.
 
     Where a method fails in a cell the others go on, and the same command tries it again.
     """
@@ -62,8 +62,8 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
         from vipaint_pyro.evaluation.exact_table import run_table, write_table
 
         chosen = [_cell(c) for c in cells] or [(8, 1), (8, 2), (80, 1), (80, 2)]
-        hierarchical = ("hierarchical", "hierarchical+psis", "hierarchical+smc")
-        methods = methods or (*CALIBRATION, "dps", *hierarchical)
+        guided = ("hierarchical", *(f"hierarchical-guided{corrected}" for corrected in ("", "+psis", "+smc")))
+        methods = methods or (*CALIBRATION, "dps", *guided)
         lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
         seeds = range(20, 20 + problems) if tune else range(problems)
         try:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 import torch
+from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
@@ -17,6 +18,7 @@ from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.inference.optimizers import decaying_optimizer
 from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
@@ -44,7 +46,8 @@ class Lab:
     Args:
         ratios: noise-to-signal ratios sigma/alpha of the guide's timesteps. The first has to be high
             enough for the modes to have merged; a guide of one level takes the first.
-        fit_steps: gradient steps.
+        fit_steps: gradient steps, at rates that fall from ten times the guide's own to a tenth.
+        fit_chains: Monte Carlo chains per step.
         steps: twisted steps from T_s to x.
         samples: per problem.
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
@@ -58,6 +61,7 @@ class Lab:
 
     ratios: tuple[float, ...] = (100.0, 60.0, 40.0, 25.0)
     fit_steps: int = 200
+    fit_chains: int = 16
     steps: int = 90
     samples: int = 2000
     likelihood: str = "moment-matched"
@@ -69,7 +73,7 @@ class Lab:
     red_diff_lr: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("fit_steps", "steps", "samples", "dps_steps", "red_diff_steps"):
+        for name in ("fit_steps", "fit_chains", "steps", "samples", "dps_steps", "red_diff_steps"):
             _check(name, vars(self)[name], whole())
         for name in ("beta", "dps_zeta", "red_diff_lr"):
             _check(name, vars(self)[name], number(above=0))
@@ -162,7 +166,15 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
         parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
     calls.total, generator, start = 0, torch.Generator().manual_seed(seed), time.perf_counter()
-    fit(model, guide, problems.y, num_steps=lab.fit_steps, generator=generator)
+    fit(
+        model,
+        guide,
+        problems.y,
+        num_steps=lab.fit_steps,
+        optim=decaying_optimizer(guide, lab.fit_steps),
+        loss=Trace_ELBO(num_particles=lab.fit_chains, vectorize_particles=True, max_plate_nesting=3),
+        generator=generator,
+    )
     guide = guide.finish()
     fit_calls, fit_seconds = calls.total, time.perf_counter() - start
 

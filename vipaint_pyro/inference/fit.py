@@ -15,7 +15,7 @@ from pyro.infer.util import zero_grads
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
-from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
@@ -120,12 +120,6 @@ def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
                     value = sign / divisor * log_prob.reshape(-1, num_images).sum(0)
                     terms[name] = terms[name] + value if name in terms else value
     return terms
-
-
-def default_optimizer(guide: Callable) -> pyro.optim.PyroOptim:
-    """Adam with the guide's own rate per parameter, or 0.05 where it names none."""
-    rate = guide.learning_rate if isinstance(guide, Guide) else lambda name: 0.05
-    return pyro.optim.Adam(lambda name: {"lr": rate(name), "betas": (0.9, 0.99)})
 
 
 def default_loss() -> Trace_ELBO:

@@ -9,19 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.given_y import added_by
 from vipaint_pyro.measurements.linearised import Linearised
 from vipaint_pyro.samplers.posterior_mean import PosteriorMeanSampler
 from vipaint_pyro.settings import setting, whole
 
 __all__ = ["MMPSSampler"]
-
-
-def _dot(u: Tensor, v: Tensor) -> Tensor:
-    """Of each sample alone, to broadcast over (C, H, W)."""
-    return (u * v).sum((-3, -2, -1), keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -51,20 +46,4 @@ class MMPSSampler(PosteriorMeanSampler):
     name: ClassVar[str] = "mmps"
 
     def shift(self, seen: Linearised, away: Tensor, variance: Tensor) -> Tensor:
-        tiny, eps = torch.finfo(away.dtype).tiny, torch.finfo(away.dtype).eps
-        total = 0.0
-        r = p = away
-        gamma = _dot(r, r)
-        enough = eps**2 * gamma
-        going = gamma > enough
-        for _ in range(self.iterations):
-            moved, product = seen.spread(p)
-            spread = _dot(p, product)
-            product = product + variance * p
-            curvature = _dot(p, product)
-            going = going & (gamma > enough) & (spread >= 0) & (curvature > 0)
-            step = torch.where(going, gamma / curvature.clamp_min(tiny), 0)
-            total, r = total + step * moved, r - step * product
-            before, gamma = gamma, _dot(r, r)
-            p = r + gamma / before.clamp_min(tiny) * p
-        return total
+        return added_by(seen, away, variance, self.iterations)
