@@ -132,6 +132,17 @@ def test_of_a_nonlinear_operator_it_is_the_derivative():
     close(seen.spread(u)[1], slope * plain.spread(slope * u)[1])
 
 
+def test_what_is_not_observed_counts_for_nothing():
+    # An operator that says something there, as a mask does not.
+    prior = network()
+    bright = Nonlinear(torch.exp, lambda m: torch.distributions.Normal(m, 0.1), (1, 8, 8), observed=OBSERVED)
+    z = noisy(prior)
+    seen, plain = linearised(bright, prior, z), linearised(LinearMap(lambda x: x, (1, 8, 8)), prior, z)
+    u, slope = torch.randn_like(z) * OBSERVED, OBSERVED * seen.z0.exp()
+    close(seen.spread(u)[1], slope * plain.spread(slope * u)[1])
+    close(seen.row_sums(), slope * plain.spread(slope)[1])
+
+
 def test_what_it_costs():
     prior, calls = count_calls(network())
     seen = linearised(Inpainting(OBSERVED), prior, noisy(prior, 3))

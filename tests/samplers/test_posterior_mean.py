@@ -256,6 +256,21 @@ def test_a_covariance_that_is_not_positive_is_not_followed():
     assert torch.equal(guided, z0)
 
 
+def test_what_has_ended_does_not_go_on():
+    # The first direction is mostly the large entry, the second the negative one; their sum would be positive again.
+    factors = torch.tensor([2.0, -0.1, -0.1, -0.1, 0.4, 0.4]).double().reshape(SHAPE)
+    prior = DiffusionPrior(NoiseSchedule.variance_preserving(), Shrunk(factors), SHAPE)
+    seen = observing(Inpainting(torch.ones(1, *SHAPE, dtype=torch.bool)), 0.5)
+    z, t = drawn(20), 300
+    by_count = [MMPSSampler(4, iterations=k).guided(Run(prior, seen, 20), z, t)[0] for k in range(1, 9)]
+    moved = [(b - a).flatten(1).abs().amax(1) > 1e-9 for a, b in zip(by_count, by_count[1:])]
+    ended = ~moved[0]
+    assert ended.any() and moved[0].any()
+    for later in moved:
+        assert not (later & ended).any()
+        ended = ended | ~later
+
+
 def test_entries_whose_row_sums_are_not_positive_are_left_out():
     # The first goes three times against the second: its row sum is negative.
     A = torch.tensor([[1.0, 0, 0, 0, 0, 0], [-3, 0, 0, 0, 1, 0]], dtype=torch.float64)
