@@ -112,7 +112,9 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     s = settled(network_prior, half)
     assert s.timesteps == timesteps_for(network_prior, 4)
     assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (0.5, math.inf, False)
-    assert (s.measurement_scale, s.perceptual_weights) == (0.0, "")
+    assert (s.zeta, s.limit, s.measurement_scale, s.perceptual_weights) == (2.0, True, 0.0, "")
+    s = settled(network_prior, half, VIPaintSampler(refine="mmps"))
+    assert (s.zeta, s.limit, s.fraction, s.measurement_scale) == (math.inf, False, math.inf, 0.03)
     assert settled(network_prior, half, VIPaintSampler(correct="smc")).measurement_scale == 0.05
     counts = Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=network_prior.dtype)
     s = settled(network_prior, counts)
@@ -121,7 +123,7 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
-    assert settled(network_prior, half, given) == replace(given, chunk=chunk_for(shape))
+    assert settled(network_prior, half, given) == replace(given, zeta=2.0, limit=True, chunk=chunk_for(shape))
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)

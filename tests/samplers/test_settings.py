@@ -11,7 +11,8 @@ def test_the_defaults():
         "timesteps": None, "beta": 1.0, "noise_scale": None, "fit_steps": 50, "num_chains": 2, "num_levels": 2,
         "loss": "trace", "guide_name": "hierarchical", "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
-        "refinement_steps": None, "zeta": 2.0, "limit": True, "fraction": None, "measurement_scale": None,
+        "refine": "dps", "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
+        "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
         "correct": "none", "num_particles": 64,
     }  # fmt: skip
@@ -19,7 +20,8 @@ def test_the_defaults():
 
 
 @pytest.mark.parametrize(
-    "name, value", [("noise_scale", 0.0), ("measurement_scale", 0.0), ("fraction", float("inf"))]
+    "name, value",
+    [("noise_scale", 0.0), ("measurement_scale", 0.0), ("fraction", float("inf")), ("zeta", float("inf"))],
 )
 def test_what_is_settled_is_taken_again(name, value):
     # Where there is nothing to settle on; the number itself, and not what equals it.
@@ -43,7 +45,7 @@ def test_the_bounds(name, least, most):
     refused += [] if most is None else [most + 0.1]
     for value in allowed:
         check_settings(VIPaintSampler(**{name: value}))
-    nothing = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf")}.get(name)  # as settled
-    for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != nothing):
+    settled = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf"), "zeta": float("inf")}
+    for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))

@@ -177,4 +177,5 @@ def _vipaint(settled, prior, num_samples) -> Claim:
     above = min(settled.num_levels, prior.schedule.last - times[0])
     fit = settled.fit_steps * settled.num_chains * (len(times) + above) / num_samples
     between = len(times) - 1  # the guide's steps from T_e to T_s
-    return Claim(fit + between + settled.refinement_steps, fit + _dps_backward(settled.refinement()))
+    refined = claimed(settled.refinement(), prior, 1)  # from T_s, where every step counts
+    return Claim(fit + between + refined.forward, fit + refined.backward)

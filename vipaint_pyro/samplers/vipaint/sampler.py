@@ -25,10 +25,11 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
-from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
+from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, walk
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.wording import counted
@@ -54,7 +55,6 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             FileNotFoundError: where ``perceptual_weights`` is missing.
         """
         super().settle(prior, measurement)
-        own = not measurement.likelihood.noise_alone
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
         times = self._timesteps(prior)
         settled = replace(
@@ -62,19 +62,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             timesteps=times,
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
-            fraction=self.fraction or (0.3 if prior.is_latent else 1.0 if own else math.inf),
-            measurement_scale=self._measurement_scale(),
+            **settled_step(self, prior, measurement),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
-
-    def _measurement_scale(self) -> float:
-        if self.measurement_scale is None:
-            return 0.05 if self.correct == "smc" else 0.0
-        return self.measurement_scale
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -126,16 +120,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
-        if self.measurement_scale and self.correct != "smc" and not self.limit and math.isinf(self.fraction):
-            raise ValueError(
-                "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
-                "fraction, or leave measurement_scale out"
-            )
         check_asked(self, "perceptual", "perceptual_refinement")
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
-        if self.perceptual_refinement:
-            self.refinement().perceptual().check(measurement.operator, measurement.y)
+        check_refinement(self, prior, measurement)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         prior = prior.checkpointed(self.gradient_checkpointing).in_pieces(self.chunk)
@@ -159,19 +147,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_levels=self.num_levels,
         )
 
-    def refinement(self) -> DPSSampler:
-        """DPS from T_s, as these settings have it."""
-        return DPSSampler(
-            self.refinement_steps,
-            self.eta,
-            zeta=self.zeta,
-            limit=self.limit,
-            fraction=None if math.isinf(self.fraction) else self.fraction,
-            perceptual_refinement=self.perceptual_refinement,
-            perceptual_net=self.perceptual_net,
-            perceptual_weights=self.perceptual_weights or None,
-            chunk=self.chunk,
-        )
+    def refinement(self) -> ReverseSampler:
+        """The walk from T_s, as these settings, once settled, have it."""
+        return walk(self)
 
     def at_once(self, num_samples: int) -> int:
         return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
@@ -215,7 +193,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return guide.finish(), record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
-        """The guide's draws, perhaps resampled by their weights, and DPS from T_s."""
+        """The guide's draws, perhaps resampled by their weights, and walked down from T_s."""
         last, diagnostics = model.timesteps[-1], {}
         relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
 
-__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENT_STEPS", "Correct", "Fit", "Refine"]
+__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENTS", "REFINEMENT_STEPS", "Correct", "Fit", "Refine"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 
 #: What may be done about a guide that is not the posterior.
 CORRECTIONS = ("none", "psis", "smc")
+
+#: The steps that walk from T_s to the image, by the names that they have as methods.
+REFINEMENTS = ("dps", "mmps", "tmpd")
 
 #: Where a schedule has as many times below T_s.
 REFINEMENT_STEPS = 100
@@ -84,13 +87,16 @@ class Fit:
 
 @dataclass(frozen=True)
 class Refine:
-    """How the guide's draws are refined: :class:`~vipaint_pyro.samplers.DPSSampler`, from T_s.
+    """How the guide's draws are refined, from T_s.
 
     Args:
+        refine: by which step: ``"dps"`` (:class:`~vipaint_pyro.samplers.DPSSampler`), ``"mmps"`` or ``"tmpd"``
+            (:class:`~vipaint_pyro.samplers.MMPSSampler`, :class:`~vipaint_pyro.samplers.TMPDSampler`), which take the
+            covariance that the network's Jacobian says in the place of a step size.
         refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
-        zeta: DPS step size.
-        limit: whether a step may not be longer than the residual.
-        fraction: how much of the residual a step may take away to first order. None: 0.3 for latent priors, no such
+        zeta: DPS step size. None: 2.
+        limit: whether a DPS step may not be longer than the residual. None: True.
+        fraction: how much of the residual a DPS step may take away to first order. None: 0.3 for latent priors, no such
             bound for pixel ones, but 1 for a measurement fitted under its own likelihood, whose deviance can be
             steep (counts in dark pixels).
         measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1], of a measurement that says nothing of
@@ -98,9 +104,9 @@ class Refine:
             stops pulling where a wrong detail explains y about as well as the truth, and the prior alone keeps better
             from fitting noise (super-resolution of 4 training faces without it: LPIPS 0.007 for 0.019, error where
             measured still that of the noise). ``"smc"`` adds to it, level by level, what the prediction leaves open
-            (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). None: 0 for the refinement, 0.05 for
-            ``"smc"``, which needs some.
-        perceptual_refinement: a step of the refinement goes down by this times the gradient of LPIPS, beside
+            (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). ``"mmps"`` and ``"tmpd"`` weigh y by
+            it. None: 0 for ``"dps"``, 0.03 for the others, 0.05 for ``"smc"``, which needs some.
+        perceptual_refinement: a DPS step goes down by this times the gradient of LPIPS, beside
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
@@ -110,19 +116,22 @@ class Refine:
             2^18 entries.
     """
 
+    refine: str = setting("dps", choice(REFINEMENTS), "The steps from T_s to the image.")
     refinement_steps: int | None = setting(
-        None, whole(), "DPS steps from T_s to the image.", stands_for="100, or all that there are below T_s"
+        None, whole(), "Steps from T_s to the image.", stands_for="100, or all that there are below T_s"
     )
-    zeta: float = setting(2.0, number(least=0), "DPS step size.")
-    limit: bool = setting(True, switch(), "Whether a DPS step may not be longer than the residual.")
+    zeta: float | None = setting(None, number(least=0), "DPS step size.", stands_for="2", nothing=math.inf)
+    limit: bool | None = setting(
+        None, switch(), "Whether a DPS step may not be longer than the residual.", stands_for="yes"
+    )
     fraction: float | None = setting(
         None, number(above=0), "How much of the residual a DPS step may take away.",
         stands_for="0.3 for latent priors, no bound for pixel ones", nothing=math.inf,
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
-        "Noise in the image, in units of [-1, 1]: the refinement stops at the residual that it leaves; --correct smc "
-        "needs it (0.05).",
+        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps and tmpd (0.03) "
+        "and --correct smc (0.05) need it.",
         stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")

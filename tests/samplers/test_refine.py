@@ -1,0 +1,76 @@
+"""The steps of VIPaint's second phase, by name."""
+
+import math
+
+import pytest
+import torch
+
+from vipaint_pyro.exact import exact_posterior
+from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.samplers import MMPSSampler, TMPDSampler, VIPaintSampler
+from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.vipaint.settings import REFINEMENTS
+
+OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
+Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
+SIGMA = 0.3
+
+
+def seen(noise=Gaussian(SIGMA)):
+    return Measurement(Inpainting(OBSERVED), noise, Y)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name, kind", [("mmps", MMPSSampler), ("tmpd", TMPDSampler)])
+def test_the_guides_draws_are_walked_down_by_the_method_of_that_name(gaussian, name, kind):
+    sampler = VIPaintSampler(refine=name, fit_steps=2, refinement_steps=7, measurement_scale=0.1)
+    settled = sampler.settle(gaussian, seen())
+    assert settled.refinement() == kind(7, 1.0, measurement_scale=0.1, chunk=settled.chunk)
+    starts = []
+    drawn = sampler(gaussian, seen(), 4, seeded(), lambda p: starts.append(p) if p.phase == "refinement" else None)
+    assert [p.t for p in starts] == gaussian.times(settled.timesteps[-1], -1, 7)[:-1]
+    assert drawn.backward["refinement"] == 4 * 7 * {"mmps": 1, "tmpd": 2}[name]
+
+
+# One step of conjugate gradients is not exact where the variances of pixels differ.
+@pytest.mark.parametrize("name, error", [("mmps", 0.25), ("tmpd", 0.1)])
+def test_they_draw_the_exact_posterior_of_independent_pixels(gaussian, name, error):
+    sampler = VIPaintSampler(refine=name, fit_steps=150, refinement_steps=None, guide_name="hierarchical-guided")
+    drawn = sampler(gaussian, seen(), 4000, seeded()).images
+    exact = exact_posterior(gaussian, Inpainting(OBSERVED), Y, SIGMA)
+    assert ((drawn.mean(0) - exact.mean).abs() < error * exact.variance.sqrt()).all()
+
+
+def test_settings_of_a_dps_step_are_refused_with_another(gaussian):
+    for setting in ({"zeta": 1.0}, {"limit": True}, {"fraction": 0.5}):
+        (name,) = setting
+        with pytest.raises(ValueError, match=f"^{name} is of a DPS step, and refine is 'mmps': leave {name} out"):
+            VIPaintSampler(refine="mmps", **setting).settle(gaussian, seen())
+    with pytest.raises(ValueError, match="perceptual_refinement pulls beside a DPS step, and refine is 'tmpd'"):
+        VIPaintSampler(refine="tmpd", perceptual_refinement=1.0).settle(gaussian, seen())
+    with pytest.raises(ValueError, match="twisted steps of its own below T_s: leave refine out"):
+        VIPaintSampler(refine="mmps", correct="smc").settle(gaussian, seen())
+    with pytest.raises(ValueError, match="mmps is for Gaussian noise, or none"):
+        VIPaintSampler(refine="mmps").settle(gaussian, seen(Laplace(0.2)))
+    with pytest.raises(ValueError, match="zeta is a finite number, at least 0, but is inf"):
+        VIPaintSampler(zeta=math.inf).settle(gaussian, seen())
+    with pytest.raises(ValueError, match=f"refine is one of {', '.join(REFINEMENTS)}, but is 'gibbs'"):
+        VIPaintSampler(refine="gibbs").settle(gaussian, seen())
+
+
+def test_settling_a_settled_sampler_changes_nothing(gaussian):
+    once = VIPaintSampler(refine="tmpd").settle(gaussian, seen())
+    assert once.settle(gaussian, seen()) == once
+
+
+def test_the_noise_of_y_is_told_to_the_walk(gaussian):
+    for noise, scale in ((Gaussian(SIGMA), SIGMA), (None, 0.03)):
+        measured = seen() if noise else Measurement.of(Inpainting(OBSERVED), Y)
+        settled = VIPaintSampler(refine="mmps").settle(gaussian, measured)
+        prior, told = settled.prepared(gaussian, measured)
+        assert Run(prior, told, 1).measurement.likelihood.sigma == scale

@@ -1,0 +1,78 @@
+"""VIPaint's second phase without weights: which steps walk from T_s to the image."""
+
+from __future__ import annotations
+
+import math
+
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.mmps import MMPSSampler
+from vipaint_pyro.samplers.reverse import ReverseSampler
+from vipaint_pyro.samplers.tmpd import TMPDSampler
+from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
+
+__all__ = ["check_refinement", "settled_step", "walk"]
+
+_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler}
+
+
+def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
+    """The settings of a step with what None stands for; what is of DPS alone has nothing to settle on elsewhere.
+
+    Raises:
+        ValueError: where settings of DPS's step are given with another one.
+    """
+    scale = given.measurement_scale
+    if given.refine == "dps":
+        if given.zeta == math.inf:  # what another step's is settled on
+            raise ValueError("zeta is a finite number, at least 0, but is inf")
+        some = 0.3 if prior.is_latent else math.inf if measurement.likelihood.noise_alone else 1.0
+        return {
+            "zeta": 2.0 if given.zeta is None else given.zeta,
+            "limit": True if given.limit is None else given.limit,
+            "fraction": given.fraction or some,
+            "measurement_scale": scale if scale is not None else 0.05 if given.correct == "smc" else 0.0,
+        }
+    nothing = {"zeta": math.inf, "limit": False, "fraction": math.inf}
+    for name, value in nothing.items():
+        if vars(given)[name] not in (None, value):
+            raise ValueError(f"{name} is of a DPS step, and refine is {given.refine!r}: leave {name} out")
+    if given.perceptual_refinement:
+        raise ValueError(
+            f"perceptual_refinement pulls beside a DPS step, and refine is {given.refine!r}: leave it at 0"
+        )
+    return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
+
+
+def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
+    """Raise ValueError where settled values exclude each other, or the step is not for this prior and measurement."""
+    if settled.refine != "dps":
+        if settled.correct == "smc":
+            raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
+        walk(settled).settle(prior, measurement)
+        return
+    bounded = settled.correct == "smc" or settled.limit or settled.fraction < math.inf
+    if settled.measurement_scale and not bounded:
+        raise ValueError(
+            "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
+            "fraction, or leave measurement_scale out"
+        )
+    if settled.perceptual_refinement:
+        walk(settled).perceptual().check(measurement.operator, measurement.y)
+
+
+def walk(settled: Refine | Fit) -> ReverseSampler:
+    """The sampler that walks down from T_s, by its settings once they are settled."""
+    common = {"num_steps": settled.refinement_steps, "eta": settled.eta, "chunk": settled.chunk}
+    if settled.refine != "dps":
+        return _GUIDED[settled.refine](measurement_scale=settled.measurement_scale, **common)
+    return DPSSampler(
+        zeta=settled.zeta,
+        limit=settled.limit,
+        fraction=None if math.isinf(settled.fraction) else settled.fraction,
+        perceptual_refinement=settled.perceptual_refinement,
+        perceptual_net=settled.perceptual_net,
+        perceptual_weights=settled.perceptual_weights or None,
+        **common,
+    )
