@@ -38,7 +38,7 @@ def score(images: Tensor, exact: Tensor, problem: Problem) -> dict[str, float]:
         - ``pictures``: the effective number of different pictures among the samples;
         - ``atoms``: the effective number of pictures in the posterior;
         - ``off``: the share of samples that are off every picture, see :data:`OFF`;
-        - ``seen_error``: mean of \\|A x - y\\| over what is seen, the mean over samples, in units of [-1, 1].
+        - ``seen_error``: mean of |A x - y| over what is seen, the mean over samples, in units of [-1, 1].
     """
     as_many, found = exact[: len(images)], {}
     for suffix, x in (("", images), ("_of_exact", as_many)):
