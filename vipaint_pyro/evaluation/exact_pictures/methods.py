@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -36,6 +37,8 @@ __all__ = ["DRAWN", "SCORE", "Drawn", "black_box", "default_methods", "described
 DRAWN = ("exact", "prior")
 #: The ancestral walk down E[x | z_t, y], the posterior's own denoiser: what a number of steps costs, and nothing else.
 SCORE = "exact-score"
+# Settings of which no calls are known ahead, or that change none.
+_UNKNOWN = ("correct", "num_particles", "guide_name")
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,13 @@ def black_box(prior: DiffusionPrior) -> DiffusionPrior:
     return DiffusionPrior(prior.schedule, prior.denoiser, prior.latent_shape)
 
 
-def row_sampler(name: str, calls: int, prior: DiffusionPrior, num_samples: int) -> Sampler:
+def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -> Sampler:
     """The sampler of a row, not settled.
 
     Args:
         name: :data:`SCORE`, or a method as a study writes it, NAME or NAME:setting=value, without a number of calls.
         calls: forward calls per sample, hit within a tenth, or three.
-        prior: which they are of.
+        shape: (C, H, W) of the pictures.
         num_samples: which share a fit.
 
     Raises:
@@ -87,10 +90,24 @@ def row_sampler(name: str, calls: int, prior: DiffusionPrior, num_samples: int) 
     spent = SMC(2).marginal_steps if weighed else 0
     if calls <= spent:
         raise ValueError(f"{name} cannot be made to cost {calls} calls per sample: {spent} weigh its particles at T_e")
-    settings = settings_of(spec.name, prior, num_samples) | at_calls(spec.name, calls - spent, prior, num_samples)
+    given = tuple((k, v) for k, v in spec.settings.items() if k not in _UNKNOWN)
+    settings = dict(_costing(spec.name, calls - spent, given, tuple(shape), num_samples))
     if weighed:
         settings["num_particles"] = num_samples
     return make_sampler(spec.method.name, **settings | dict(spec.settings))
+
+
+@lru_cache(maxsize=1024)
+def _costing(name: str, calls: int, given: tuple, shape: tuple[int, ...], num_samples: int) -> Mapping[str, object]:
+    """Settings at a number of calls: kept, since every cell and problem asks for the same ones."""
+    prior = _prior_of(shape)
+    return settings_of(name, prior, num_samples) | at_calls(name, calls, prior, num_samples, dict(given))
+
+
+def _prior_of(shape: Sequence[int]) -> DiffusionPrior:
+    """A prior of one picture, which costs nothing: settings depend on its schedule and shape."""
+    picture = torch.zeros(1, *shape, dtype=torch.float64, device="cpu")
+    return black_box(DatasetPrior(picture, STD, NoiseSchedule.variance_preserving(), kernel="gaussian"))
 
 
 def _check_name(name: str) -> None:
@@ -112,12 +129,11 @@ def described_row(name: str, calls: int | None, cell: Cell, num_samples: int) ->
     """
     if name in DRAWN:
         return None
-    schedule, shape = NoiseSchedule.variance_preserving(), SHAPES[cell.atoms]
-    pictures = torch.zeros(1, *shape, dtype=torch.float64, device="cpu")
-    prior = black_box(DatasetPrior(pictures, STD, schedule, kernel="gaussian"))
+    shape = SHAPES[cell.atoms]
     observed = torch.ones(1, 1, *shape[1:], dtype=torch.bool, device="cpu")
-    measurement = Measurement(Inpainting(observed), Gaussian(cell.sigma), pictures)
-    settled = row_sampler(name, calls, prior, num_samples).settle(prior, measurement)
+    y = torch.zeros(1, *shape, dtype=torch.float64, device="cpu")
+    measurement = Measurement(Inpainting(observed), Gaussian(cell.sigma), y)
+    settled = row_sampler(name, calls, shape, num_samples).settle(_prior_of(shape), measurement)
     settled.check_samples(num_samples)
     return described(settled)
 
@@ -130,13 +146,13 @@ def draw_row(name: str, calls: int | None, problem: Problem, num_samples: int, g
         return Drawn(_prior_draws(problem, num_samples, generator))
     of = problem.posterior.as_prior() if name == SCORE else problem.atoms.prior
     prior = black_box(of)
-    sampler, start = row_sampler(name, calls, prior, num_samples), time.perf_counter()
+    sampler, start = row_sampler(name, calls, prior.image_shape, num_samples), time.perf_counter()
     samples = sampler(prior, problem.measurement, num_samples, generator)
     made = calls_made(samples, num_samples)
     return Drawn(samples.images, made["forward"], made["backward"], time.perf_counter() - start)
 
 
 def _prior_draws(problem: Problem, num_samples: int, generator: torch.Generator) -> Tensor:
-    pictures: Sequence[int] = torch.randint(len(problem.atoms.images), (num_samples,), generator=generator)
-    x = problem.atoms.images[pictures][:, None]
-    return x + STD * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    k = torch.randint(len(problem.atoms.images), (num_samples,), generator=generator, device="cpu")
+    x = problem.atoms.images[k][:, None]
+    return x + STD * torch.randn(x.shape, generator=generator, dtype=x.dtype, device="cpu")

@@ -19,18 +19,17 @@ __all__ = ["rows", "write_tables"]
 
 _DIGITS = {"energy_distance": 3, "pictures": 1, "seen_error": 3}
 _COLUMNS = f"""\
-- ±: one standard error over the problems. (In brackets): what as many exact draws have in the samples' place, the floor.
-- class TV: total variation between the classes of the samples' nearest pictures and the exact weights of the classes, 0
-  to 1; lower is better. A garment has one class; of a face it is the mean over its eleven attributes.
+- ±: one standard error over the problems. (In brackets): what as many exact draws have in their place, the floor.
+- class TV: total variation between the classes of the samples' nearest pictures and the exact weights of the classes,
+  0 to 1; lower is better. A garment has one class; of a face it is the mean over its eleven attributes.
 - energy: energy distance to {REFERENCES} other exact draws in what is hidden; 0 for exact draws, give or take.
 - pictures: effective number of different pictures among the samples (exp of the entropy of the shares); nearer to that
   of the exact draws is better. atoms: the effective number of pictures in the posterior itself.
-- off: share of the samples that are further than {OFF:g} (root mean square, of [-1, 1]) from every picture; lower is
-  better.
+- off: share of the samples that are further than {OFF:g} (root mean square, of [-1, 1]) from every picture.
 - seen: mean of |A x - y| where seen; nearer to that of the exact draws is better: below it, noise is fitted.
-- calls: of the denoiser, forward + backward, per sample, the fit's share included; seconds: of all samples of a problem.
-- exact: draws of the posterior; exact-score: the ancestral walk with the posterior's own denoiser, which says what so few
-  steps cost; prior: draws that know nothing of y. Of the prior all others are told no more than its denoiser.
+- calls: of the denoiser, forward + backward, per sample, the fit's share included; seconds: of a problem's samples.
+- exact: draws of the posterior; exact-score: the ancestral walk with the posterior's own denoiser, which says what so
+  few steps cost; prior: draws that know nothing of y. Samplers are told no more of the prior than its denoiser.
 """
 
 
