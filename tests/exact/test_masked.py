@@ -55,6 +55,7 @@ def test_what_it_is_not_for_is_refused(problem):
         MaskedPosterior(other, seen)
     with pytest.raises(ValueError, match="of a mask, with Gaussian noise of one standard deviation"):
         MaskedPosterior(prior, Measurement.of(seen.operator, seen.y))
-    two = Measurement(Inpainting(seen.operator.observed.expand(2, -1, -1, -1)), Gaussian(0.4), seen.y.expand(2, -1, -1, -1))
+    twice = (t.expand(2, -1, -1, -1) for t in (seen.operator.observed, seen.y))
+    two = Measurement(Inpainting(next(twice)), Gaussian(0.4), next(twice))
     with pytest.raises(ValueError, match="of one picture, not of 2"):
         MaskedPosterior(prior, two)

@@ -11,10 +11,10 @@ from vipaint_pyro.evaluation.exact_pictures.atoms import SHAPES, Atoms
 def atoms():
     """Blocks of 7 x 7 pixels, black or white; three classes."""
     g = torch.Generator().manual_seed(0)
-    blocks = torch.randint(0, 2, (14, 1, 4, 4), generator=g).double() * 2 - 1
+    blocks = torch.randint(0, 2, (15, 1, 4, 4), generator=g).double() * 2 - 1
     images = blocks.repeat_interleave(7, 2).repeat_interleave(7, 3)
     labels = torch.arange(12)[:, None] % 3
-    assert images.shape[1:] == SHAPES["garments"] and len(images.unique(dim=0)) == 14
+    assert images.shape[1:] == SHAPES["garments"] and len(images.unique(dim=0)) == 15
     return Atoms("garments", images[:12], labels, (3,), images[12:])
 
 

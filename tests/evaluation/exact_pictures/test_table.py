@@ -2,6 +2,7 @@
 
 import json
 
+import PIL.Image
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -38,7 +39,7 @@ def test_who_knows_the_posterior_is_at_the_floor(tmp_path, few):
             row = found[cell, name]
             assert row["class_tv"] < 0.03 + row["class_tv_of_exact"] and row["off"] == 0
             assert row["pictures"] == pytest.approx(row["pictures_of_exact"], abs=0.15)
-            assert row["seen_error"] == pytest.approx(row["seen_error_of_exact"], rel=0.05)
+            assert row["seen_error"] == pytest.approx(row["seen_error_of_exact"], rel=0.1)
             assert abs(row["energy_distance"]) < 0.01
         assert found[cell, "prior"]["class_tv"] > 0.3 and found[cell, "prior"]["energy_distance"] > 0.3
     assert found[CELL, "exact"]["atoms"] > 1.02 > found["garments-rotated-0.05", "exact"]["atoms"]
@@ -146,9 +147,7 @@ def test_a_sheet_of_every_method(tmp_path, few):
     run_pictures(Asked(("exact", "dps"), (CELL, "garments-rotated-0.2"), (12, 20), range(2), samples=4), tmp_path)
     sheets = write_sheets(tmp_path)
     assert [p.name for p in sheets] == ["dps.png", "exact.png"] and all(p.is_file() for p in sheets)
-    import PIL.Image
-
-    (wide, high), (one, same) = (PIL.Image.open(p).size for p in sheets)
+    (wide, high), (one, same) = map(size_of, sheets)
     assert wide - one == 3 * 90 and high == same  # three draws more at the second number of calls
     path = next((tmp_path / "samples").glob("*dps@20*"))
     path.write_bytes(b"none")
@@ -158,14 +157,20 @@ def test_a_sheet_of_every_method(tmp_path, few):
     assert len(write_sheets(tmp_path)) == 2
 
 
+def size_of(path):
+    with PIL.Image.open(path) as picture:
+        return picture.size
+
+
 @pytest.mark.parametrize(
     "change, words",
     [({"cells": ("garments",)}, "no cell of pictures"), ({"calls": (0,)}, "calls is a whole number"),
      ({"samples": 1}, "samples is a whole number"), ({"methods": ("dsp",)}, "Did you mean 'dps'"),
      ({"methods": ("dps@9",)}, "--calls says how many calls every method makes: give dps"),
      ({"methods": ("psld",)}, "latent"), ({"methods": ("dps:zet=1",)}, "zet"),
-     ({"methods": ("vipaint-4:correct=smc",)}, "25 weigh its particles"), ({"methods": ("mgdm",), "calls": (2,)}, "mgdm"),
-     ({"calls": (1001,)}, "")],
+     ({"methods": ("vipaint-4:correct=smc",)}, "25 weigh its particles"),
+     ({"methods": ("repaint",), "calls": (2,)}, "repaint cannot be made to cost 2 forward calls"),
+     ({"calls": (1001,)}, "1000|1001")],
 )  # fmt: skip
 def test_what_cannot_be_is_said_before_anything_runs(tmp_path, few, change, words):
     asked = Asked(**({"methods": SMALL.methods, "cells": (CELL,), "calls": (12,), "problems": range(2)} | change))
