@@ -41,7 +41,7 @@ def test_weights_of_truths_are_calibrated(atoms):
 def test_cells_have_their_names():
     assert [c.name for c in REPORTED][:3] == ["garments-rotated-0.05", "garments-rotated-0.2", "garments-few-0.2"]
     assert all(cell_named(name).name == name for name in CELLS) and len(CELLS) == 12
-    with pytest.raises(ValueError, match="no cell of pictures is called 'garments-few'. Did you mean 'garments-few-0.2'"):
+    with pytest.raises(ValueError, match="no cell of pictures is called 'garments-few'. Did you mean 'garments-few-0"):
         cell_named("garments-few")
 
 

@@ -90,6 +90,19 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, few, monkeypa
     assert len(drawn) == 9 and len(few) == 3  # nothing is loaded where nothing is to be done
 
 
+def test_a_run_that_ended_before_its_first_record_goes_on(tmp_path, atoms, monkeypatch):
+    def load(name, number, outside, kept, data):
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "faces-train-2000.safetensors").touch()
+        raise FileNotFoundError("no garments")
+
+    monkeypatch.setattr(table, "load_atoms", load)
+    with pytest.raises(FileNotFoundError):
+        run_pictures(SMALL, tmp_path / "t")
+    monkeypatch.setattr(table, "load_atoms", lambda *_: atoms)
+    assert run_pictures(SMALL, tmp_path / "t") == 0
+
+
 def test_more_is_added_and_other_settings_are_refused(tmp_path, few):
     run_pictures(Asked(("exact",), (CELL,), (12,), range(2), samples=4), tmp_path)
     run_pictures(Asked(("exact", "dps"), (CELL, "garments-few-0.2-outside"), (12, 20), range(3), samples=4), tmp_path)
@@ -119,18 +132,8 @@ def test_a_failure_is_a_row_and_is_tried_again(tmp_path, few, monkeypatch):
     assert "| garments-few-0.2 | dps@12 | failed: not \\| here |" in write_tables(tmp_path)
     lines = (tmp_path / "table.md").read_text().split("\n\n")[0].splitlines()
     assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
-    monkeypatch.undo()
-    monkeypatch.setattr(table, "load_atoms", lambda *_: few_atoms)
-    few_atoms = make_small()
+    monkeypatch.setattr(table, "draw_row", draw_row)
     assert run_pictures(SMALL, tmp_path) == 0 and "failed" not in write_tables(tmp_path)
-
-
-def make_small():
-    from vipaint_pyro.evaluation.exact_pictures.atoms import Atoms
-
-    images = torch.ones(2, 1, 28, 28, dtype=torch.float64)
-    images[1] = -1
-    return Atoms("garments", images, torch.tensor([[0], [1]]), (2,), images[:0])
 
 
 def test_means_and_standard_errors(tmp_path, few):

@@ -124,7 +124,8 @@ def _lacking(asked: Asked, cell: Cell, folder: Path) -> Iterable[dict]:
 
 def _loaded(asked: Asked, cells: Sequence[Cell], folder: Path) -> dict[str, Atoms]:
     outside = {c.atoms: max(asked.problems) + 1 for c in cells if c.outside}
-    return {n: load_atoms(n, asked.atoms, outside.get(n, 0), folder, asked.data) for n in {c.atoms: 0 for c in cells}}
+    kept = folder / "cells"  # which says that the folder is a table's, should the run end before its first record
+    return {n: load_atoms(n, asked.atoms, outside.get(n, 0), kept, asked.data) for n in {c.atoms: 0 for c in cells}}
 
 
 def _place(record: Mapping) -> tuple[str, int]:
