@@ -47,7 +47,7 @@ class Drawn:
 
     Attributes:
         images: (S, 1, C, H, W).
-        calls, backward: calls of the denoiser per sample, the fit's share included; of them with a gradient.
+        calls, backward: forward and backward calls of the denoiser per sample, the fit's share included.
         seconds: of all samples.
     """
 
