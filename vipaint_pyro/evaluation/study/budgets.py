@@ -104,11 +104,7 @@ BUDGETS: dict[str, Budget] = {
 
 
 def at_calls(
-    name: str,
-    calls: int,
-    prior: DiffusionPrior,
-    num_samples: int,
-    given: Mapping[str, object] | None = None,
+    name: str, calls: int, prior: DiffusionPrior, num_samples: int, given: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """Settings with which a sample costs about so many forward calls, within a tenth or three calls.
 
