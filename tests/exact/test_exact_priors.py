@@ -16,7 +16,7 @@ from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
-from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 PAIRS = [(999, 600), (700, 300), (300, 299), (50, CLEAN), (0, CLEAN)]
 MEANS = torch.tensor([-1.5, 0.2, 1.0], dtype=torch.float64)
@@ -420,3 +420,12 @@ def test_refuses_what_is_no_gaussian_or_data_set():
     for std in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="std is the positive width"):
             DatasetPrior(torch.zeros(3, *SHAPE), std, SCHEDULES["vp"])
+
+
+def test_one_time_for_all_is_that_time_for_each():
+    pictures = torch.rand(6, 1, 2, 3, dtype=torch.float64)
+    prior = DatasetPrior(pictures, 0.2, NoiseSchedule.variance_preserving())
+    z = torch.randn(3, 1, 2, 3, dtype=torch.float64)
+    for times in ([300, 300, 300], [300, 300, 20], [20, 300, 300]):
+        each = torch.stack([prior.denoise(z_i[None], t)[0] for z_i, t in zip(z, times)])
+        torch.testing.assert_close(prior.denoiser(z, torch.tensor(times)), each, rtol=1e-12, atol=1e-12)

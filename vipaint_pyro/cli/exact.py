@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vipaint_pyro.cli.exact_pictures import MIXTURES_ALONE, PICTURES_ALONE, check_options, pictures
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
@@ -17,8 +18,15 @@ __all__ = ["exact"]
     "cells",
     multiple=True,
     metavar="D,D_Y",
-    help="Dimensions and measurements, like 8,1; may be repeated. Default: 8,1 8,2 80,1 80,2.",
+    help="Dimensions and measurements, like 8,1, or with --pictures a name like garments-few-0.2; may be repeated. "
+    "Default: 8,1 8,2 80,1 80,2, or three of garments and three of faces.",
 )
+@click.option(
+    "--pictures", "of_pictures", is_flag=True, help="Measure samplers on pictures whose posterior is known, instead."
+)
+@click.option("--calls", metavar="N,N", help="Of pictures: calls of the denoiser per sample.  [default: 100,250,1000]")
+@click.option("--smoke", is_flag=True, help="Of pictures: what is not given is small, to see that all runs.")
+@click.option("--data", type=NamedPath(), help="Of pictures: the folder of Fashion-MNIST.  [default: Debian's]")
 @click.option(
     "--out",
     type=NamedPath(),
@@ -26,7 +34,7 @@ __all__ = ["exact"]
     show_default=True,
     help="Where a run is kept, and goes on.",
 )
-@click.option("--samples", default=2000, show_default=True, type=click.IntRange(100))
+@click.option("--samples", type=click.IntRange(2), help="[default: 2000, at least 100; of pictures 50]")
 @click.option("--fit-steps", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--steps", default=90, show_default=True, type=click.IntRange(1), help="From T_s to x.")
 @click.option("--beta", default=1.0, show_default=True)
@@ -45,18 +53,36 @@ __all__ = ["exact"]
     help="Reverse kernel of the prior: gaussian is the step a network's sampler takes.",
 )
 @click.option(
-    "--problems", default=20, show_default=True, type=click.IntRange(2, 10_000), help="How many of each cell."
+    "--problems", type=click.IntRange(2, 10_000), help="How many of each cell.  [default: 20; of pictures 5]"
 )
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
-def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kernel, problems, tune) -> None:
+@click.pass_context
+def exact(
+    context, methods, cells, of_pictures, calls, smoke, data, out, samples, fit_steps, steps, beta, likelihood, kernel,
+    problems, tune,
+) -> None:  # fmt: skip
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
     METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
     methods (dps, red-diff ...); and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta,
     prior. Without any, these rows, dps and the hierarchical guides.
 
+    With --pictures the priors are 2,000 garments or faces, and METHODS are samplers at equal numbers of calls, as
+    `vipaint evaluate` takes them (vipaint-4, dps, dps:zeta=1 ...), with the rows exact, exact-score and prior. Without
+    any, all of them.
+
     Where a method fails in a cell the others go on, and the same command tries it again.
     """
+    if of_pictures:
+        check_options(context, MIXTURES_ALONE, "mixtures, not for --pictures")
+        with reporting():
+            asked = {"cells": cells, "calls": _calls(calls), "samples": samples, "problems": problems, "data": data}
+            pictures(methods, out, smoke, tune, asked)
+        return
+    check_options(context, PICTURES_ALONE, "--pictures")
+    samples, problems = 2000 if samples is None else samples, problems or 20
+    if samples < 100:
+        raise click.BadParameter(f"{samples} is not in the range x>=100.", context, param_hint="'--samples'")
     with reporting():
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
         from vipaint_pyro.evaluation.exact_table import run_table, write_table
@@ -76,6 +102,13 @@ def exact(methods, cells, out, samples, fit_steps, steps, beta, likelihood, kern
             of = len(set(methods)) * len(set(chosen))
             click.echo(f"{failed} of {of} rows failed, as the table says: the same command tries them again")
             raise SystemExit(1)
+
+
+def _calls(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text is not None else ()
+    except ValueError:
+        raise ValueError(f"--calls are whole numbers, like 100,250, but are {text!r}") from None
 
 
 def _cell(text: str) -> tuple[int, int]:

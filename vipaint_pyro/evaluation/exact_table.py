@@ -94,7 +94,7 @@ def run_table(
     for name in methods:
         check_name(name, lab)
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
-    check_folder(folder, settings, lambda name, cell: described_row(name, lab, cell))
+    check_folder(folder, settings, lambda record: described_row(record["method"], lab, record["cell"]))
     for cell in dict.fromkeys(cells):
         problems = None
         for name in methods:

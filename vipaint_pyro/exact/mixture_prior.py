@@ -54,7 +54,9 @@ class MixtureDenoiser(Denoiser):
         return self._prior.components.means.dtype
 
     def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
-        return self._prior.posterior(z, t).mean
+        # One time for all has one |mu_k|^2 / V for all: of a time each it would be another product (B, D) x (D, K).
+        alike = t.ndim == 1 and len(t) > 1 and bool((t == t[0]).all())
+        return self._prior.posterior(z, t[0] if alike else t).mean
 
     def variance(self, t: Tensor, z: Tensor) -> Tensor:
         """Var[x | z_t] of every entry."""

@@ -192,3 +192,14 @@ def test_the_table_names_settings_that_there_are():
         named = {budget.steps, *budget.inner, *budget.factors, *filter(None, (budget.beyond, budget.fit))}
         assert named <= there and budget.why.endswith(".")
         assert replace(budget) == budget
+
+
+def test_calls_are_reckoned_with_levels_that_are_given(network_prior):
+    prior, measurement = network_prior, half_seen(network_prior.image_shape)
+    last = prior.schedule.last
+    given = {"timesteps": (last, last // 2), "num_chains": 1, "fit_steps": 7}
+    settings = at_calls("vipaint", 60, prior, 5, given)
+    assert settings["timesteps"] == (last, last // 2) and settings["num_chains"] == 1 and settings["fit_steps"] != 7
+    assert abs(calls_of(make_sampler("vipaint", **settings), prior, measurement, 5) - 60) <= 6
+    without = at_calls("vipaint", 60, prior, 5) | {n: given[n] for n in ("timesteps", "num_chains")}
+    assert abs(calls_of(make_sampler("vipaint", **without), prior, measurement, 5) - 60) > 6

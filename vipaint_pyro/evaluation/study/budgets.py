@@ -105,7 +105,9 @@ BUDGETS: dict[str, Budget] = {
 }  # fmt: skip
 
 
-def at_calls(name: str, calls: int, prior: DiffusionPrior, num_samples: int) -> dict[str, object]:
+def at_calls(
+    name: str, calls: int, prior: DiffusionPrior, num_samples: int, given: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Settings with which a sample costs about so many forward calls, within a tenth or three calls.
 
     They are those that :func:`~vipaint_pyro.evaluation.study.claims.claim` says it of. CoPaint's calls depend on the
@@ -116,6 +118,8 @@ def at_calls(name: str, calls: int, prior: DiffusionPrior, num_samples: int) -> 
         calls: forward calls per sample, a fit's share included.
         prior: which they are called on.
         num_samples: S per image, which share the calls of a fit.
+        given: other settings that it will have, which may change what a step costs (levels, chains); those that carry
+            the calls are not looked at.
 
     Raises:
         ValueError: for a name there is none of, a method that is not for such a prior or of which nothing is said in
@@ -128,6 +132,8 @@ def at_calls(name: str, calls: int, prior: DiffusionPrior, num_samples: int) -> 
         raise ValueError(f"{kind} cannot be given a number of calls: nothing says what carries them, as BUDGETS does "
                          f"of {', '.join(BUDGETS)}")  # fmt: skip
     budget, seen = BUDGETS[kind], _anything(prior)
+    carried = {budget.steps, budget.fit, *budget.inner, *budget.factors}
+    fixed |= {setting: value for setting, value in (given or {}).items() if setting not in carried}
     small = {budget.steps: max(2, budget.least)} | dict.fromkeys(budget.inner, 1)
     settled = make_sampler(kind, **fixed, **small).settle(prior, seen)
 

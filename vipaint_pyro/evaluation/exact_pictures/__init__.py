@@ -1,0 +1,1 @@
+"""Samplers on pictures whose posterior is known: ``vipaint exact --pictures``."""
