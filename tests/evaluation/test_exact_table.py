@@ -15,7 +15,7 @@ from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.measurements import Gaussian, Measurement
 from vipaint_pyro.samplers.registry import METHODS
 
-SMALL = Lab(fit_steps=3, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
+SMALL = Lab(fit_steps=3, fit_chains=5, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def test_evidence_and_bound_are_compared_with_the_truth(problems):
 def test_methods_say_what_they_cost(problems, name):
     draws = draw_named(name, problems, SMALL)
     assert draws.x.shape == (200, 2, 1, 1, 8) and torch.isfinite(draws.x).all()
-    # Four levels in the fit, four chains, three steps; below T_s six steps, and the levels above it.
-    assert draws.fit_calls == (0 if name in ("dps", "red-diff") else 3 * 4 * 4)
+    # Four levels in the fit, five chains, three steps; below T_s six steps, and the levels above it.
+    assert draws.fit_calls == (0 if name in ("dps", "red-diff") else 3 * 5 * 4)
     assert (draws.log_evidence is None) == ("+" not in name)
 
 

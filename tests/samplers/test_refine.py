@@ -38,7 +38,7 @@ def test_the_guides_draws_are_walked_down_by_the_method_of_that_name(gaussian, n
 
 
 # One step of conjugate gradients is not exact where the variances of pixels differ.
-@pytest.mark.parametrize("name, error", [("mmps", 0.25), ("tmpd", 0.1)])
+@pytest.mark.parametrize("name, error", [("mmps", 0.25), ("tmpd", 0.15)])
 def test_they_draw_the_exact_posterior_of_independent_pixels(gaussian, name, error):
     sampler = VIPaintSampler(refine=name, fit_steps=150, refinement_steps=None, guide_name="hierarchical-guided")
     drawn = sampler(gaussian, seen(), 4000, seeded()).images
