@@ -4,15 +4,14 @@ import math
 
 import pytest
 
+from vipaint_pyro.evaluation.means import Mean
 from vipaint_pyro.evaluation.study.found import read_study
 from vipaint_pyro.evaluation.study.summary import (
     Comparison,
-    Mean,
     best_baseline,
     compared,
     differences,
     is_vipaint,
-    mean_of,
     metrics_of,
     per_image,
 )
@@ -29,17 +28,6 @@ def test_samples_first_then_images(study):
     # Standard deviation 0.1 of three images; of the six samples it would be another.
     assert own.images == 3
     assert own.mean == pytest.approx(0.3, abs=1e-15) and own.error == pytest.approx(0.1 / math.sqrt(3), abs=1e-15)
-
-
-def test_means_by_hand():
-    assert mean_of([1.0, 2.0, 3.0, 6.0]) == Mean(3.0, math.sqrt(14 / 3 / 4), 4)
-    one, none = mean_of([5.0]), mean_of([])
-    assert (one.mean, one.images) == (5.0, 1) and math.isnan(one.error)
-    assert none.images == 0 and math.isnan(none.mean)
-    values = [0.1 * k**3 for k in range(50)]
-    assert mean_of(values) == mean_of(values[::-1])  # to the last bit
-    endless = mean_of([20.0, math.inf])
-    assert endless.mean == math.inf and math.isnan(endless.error)
 
 
 def test_paired_differences_by_hand(study):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import diffusers
 import torch
 
-from vipaint_pyro.evaluation.records import fingerprint
+from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.pipelines.prior import PriorPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 

@@ -10,33 +10,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vipaint_pyro.evaluation.means import Mean, mean_of, paired
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance
 from vipaint_pyro.evaluation.study.titles import METRICS, metric_of
 from vipaint_pyro.evaluation.study.verdicts import RANK_IMAGES, verdict
 
 __all__ = [
-    "RANKED_BY", "Comparison", "Difference", "Mean", "best_baseline", "common_images", "compared", "differences",
-    "is_vipaint", "lacking", "mean_of", "metrics_of", "per_image",
+    "RANKED_BY", "Comparison", "Difference", "best_baseline", "common_images", "compared", "differences", "is_vipaint",
+    "lacking", "metrics_of", "per_image",
 ]  # fmt: skip
 
 #: What the best baseline is best in, for metrics of which neither way is better.
 RANKED_BY = "lpips_composite"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Over images.
-
-    Attributes:
-        mean: NaN for no images, and where these have none.
-        error: its standard error; NaN for fewer than two images.
-        images: how many.
-    """
-
-    mean: float
-    error: float
-    images: int
 
 
 @dataclass(frozen=True)
@@ -105,16 +91,6 @@ def is_vipaint(method: str) -> bool:
     """Whether a method's spec is of VIPaint, and so no baseline."""
     name = method.partition(":")[0].partition("@")[0]
     return name == "vipaint" or name.startswith("vipaint-")
-
-
-def mean_of(values: Sequence[float]) -> Mean:
-    """Mean and standard error; of any order of the values the same."""
-    n = len(values)
-    if not n or any(map(math.isinf, values)):
-        return Mean(sum(values) / n if n else math.nan, math.nan, n)
-    mean = math.fsum(values) / n
-    squares = math.fsum((v - mean) ** 2 for v in values)
-    return Mean(mean, math.sqrt(squares / (n - 1) / n) if n > 1 else math.nan, n)
 
 
 def per_image(found: Found, condition: str, method: str, metric: str) -> dict[int, float]:
@@ -190,7 +166,7 @@ def differences(found: Found, metric: str) -> list[Difference]:
             own = per_image(found, condition, method, metric)
             both = sorted(own.keys() & base.keys())
             if method != baseline and both:
-                mean = mean_of([own[i] - base[i] for i in both])
+                mean = paired([own[i] for i in both], [base[i] for i in both])
                 said = verdict(mean.mean, mean.error, mean.images, metric_of(metric).better)
                 result.append(Difference(condition, method, baseline, metric, mean, said))
     return result
