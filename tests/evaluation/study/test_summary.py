@@ -11,7 +11,7 @@ from vipaint_pyro.evaluation.study.summary import (
     best_baseline,
     compared,
     differences,
-    is_vipaint,
+    is_baseline,
     metrics_of,
     per_image,
 )
@@ -143,13 +143,23 @@ def test_one_sample_has_no_diversity(study):
 
 
 @pytest.mark.parametrize("spec", ["vipaint", "vipaint-4", "vipaint-2@100", "vipaint:beta=2", "vipaint-4@50:beta=2"])
-def test_vipaint_by_its_spec(spec):
-    assert is_vipaint(spec)
+def test_vipaint_is_no_baseline_whatever_its_spec(spec):
+    assert not is_baseline(spec)
 
 
 @pytest.mark.parametrize("spec", ["dps", "red-diff:init=vipaint-4", "vipainter"])
-def test_others_by_theirs(spec):
-    assert not is_vipaint(spec)
+def test_others_are_baselines(spec):
+    assert is_baseline(spec)
+
+
+def test_what_stands_there_for_scale_is_no_baseline(study):
+    """The estimate of an inpainting holds what is seen itself: no method has a lower error on it."""
+    s = study(["vipaint-4", "dps", "estimate"])
+    for image in range(2):
+        for method, error in {"vipaint-4": 0.02, "dps": 0.01, "estimate": 0.0}.items():
+            s.add("rotated", method, image, observed_error=error)
+    found = differences(read_study(s.folder), "observed_error")
+    assert [(d.method, d.baseline) for d in found] == [("vipaint-4", "dps"), ("estimate", "dps")]
 
 
 def test_scores_without_values_are_left_out(study):

@@ -15,9 +15,10 @@ from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance
 from vipaint_pyro.evaluation.study.titles import METRICS, metric_of
 from vipaint_pyro.evaluation.study.verdicts import RANK_IMAGES, verdict
+from vipaint_pyro.samplers.registry import FOR_SCALE
 
 __all__ = [
-    "RANKED_BY", "Comparison", "Difference", "best_baseline", "common_images", "compared", "differences", "is_vipaint",
+    "RANKED_BY", "Comparison", "Difference", "best_baseline", "common_images", "compared", "differences", "is_baseline",
     "lacking", "metrics_of", "per_image",
 ]  # fmt: skip
 
@@ -87,10 +88,10 @@ def metrics_of(found: Found) -> list[str]:
     return [*(n for n in METRICS if n in there), *sorted(there - {*METRICS})]
 
 
-def is_vipaint(method: str) -> bool:
-    """Whether a method's spec is of VIPaint, and so no baseline."""
+def is_baseline(method: str) -> bool:
+    """Whether a method's spec is of one that others are compared with: not VIPaint, nor what stands there for scale."""
     name = method.partition(":")[0].partition("@")[0]
-    return name == "vipaint" or name.startswith("vipaint-")
+    return name not in ("vipaint", *FOR_SCALE) and not name.startswith("vipaint-")
 
 
 def per_image(found: Found, condition: str, method: str, metric: str) -> dict[int, float]:
@@ -141,14 +142,14 @@ def _whole(found: Found, condition: str, methods: Sequence[str]) -> frozenset[st
 
 
 def best_baseline(found: Found, condition: str, metric: str) -> str | None:
-    """The method that is not VIPaint with the best mean of a metric on the common images.
+    """The baseline with the best mean of a metric on the common images.
 
     Where neither way is better it is that of the lowest LPIPS.
     """
     better = metric_of(metric).better
     metric, better = (metric, better) if better else (RANKED_BY, -1)
     common = compared(found, condition, metric).common
-    baselines = {m: -better * mean.mean for m, mean in common.items() if not is_vipaint(m)}
+    baselines = {m: -better * mean.mean for m, mean in common.items() if is_baseline(m)}
     return min(baselines, key=baselines.__getitem__, default=None)
 
 
