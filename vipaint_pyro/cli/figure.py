@@ -45,7 +45,7 @@ def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
     help="Number of the first test image. No setting was chosen on any from 200 on.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the methods' noise.")
-@click.option("--data", type=NamedPath(), help="Folder of pictures, or of Fashion-MNIST's files. Default: the prior's own.")
+@click.option("--data", type=NamedPath(), help="Folder of pictures or of Fashion-MNIST's files. Default: the prior's.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture and the numbers that are there.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 @click.pass_context

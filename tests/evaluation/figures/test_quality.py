@@ -42,8 +42,8 @@ def test_two_images_of_two_samples(monkeypatch):
     # Over two hidden pixels: variance 9 / 2 and 0, so that the root mean square is 1.5.
     assert found.diversity == pytest.approx([1.5, 0.0])
     assert found.calls == 7 and found.seconds == 3
-    one = judged(Samples(images[:1]), truth, seen(truth))
-    assert one.diversity == [0.0, 0.0] and one.calls == 0
+    one = judged(Samples(images[:1], seconds={"refinement": 4.0}), truth, seen(truth))
+    assert one.diversity == [0.0, 0.0] and one.calls == 0 and one.seconds == 2
 
 
 def test_lpips_is_alexnets():
