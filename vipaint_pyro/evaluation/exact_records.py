@@ -6,9 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import PIL.Image
-
-from vipaint_pyro.files import check_writable, is_scratch
+from vipaint_pyro.files import check_own, check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted, differences
 
@@ -81,10 +79,7 @@ def check_folder(
         return
     if not cells.is_dir() and any(not is_scratch(p) for p in folder.iterdir()):
         raise ValueError(f"{folder} has other content; name another folder with --out")
-    for name in (*HEADS, "table.png"):
-        path = folder / name
-        if (path.exists() or path.is_symlink()) and not _is_table(path):
-            raise ValueError(f"{path} was not written by vipaint exact: move it, or name another folder with --out")
+    check_own(folder, {**HEADS, "table.png": TITLE}, "vipaint exact")
     for record in records(folder):
         name, sampler = record["method"], record.get("sampler")  # older records do not say it
         changes = differences(_by_option(record["settings"]), _by_option(settings))
@@ -102,16 +97,6 @@ def _by_option(settings: dict) -> dict:
     if whole_numbers and seeds == [*range(seeds[0], seeds[-1] + 1)]:
         seeds = f"{seeds[0]} ... {seeds[-1]}"
     return {"problems" if name == "seeds" else name: seeds if name == "seeds" else v for name, v in settings.items()}
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        if path.name in HEADS:
-            return path.read_text(encoding="utf-8").startswith(HEADS[path.name])
-        with PIL.Image.open(path) as picture:
-            return picture.info.get("Title") == TITLE
-    except (OSError, ValueError):
-        return False
 
 
 def _no_record(path: Path, reason: str) -> ValueError:
