@@ -13,9 +13,16 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 __all__ = ["fingerprint", "fingerprint_of"]
 
 
-def fingerprint(prior: DiffusionPrior) -> str:
-    """A short name of a prior's weights."""
-    return fingerprint_of(prior.denoiser.network, prior.codec.network)
+def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
+    """A short name of a prior's weights: of its network, its codec and what embeds its classes.
+
+    Args:
+        prior: which.
+        encoders: of its prompts, which it does not hold itself.
+    """
+    embedder = prior.conditioning.class_embedder  # perhaps a mere function
+    embedders = [embedder] if isinstance(embedder, nn.Module) else []
+    return fingerprint_of(prior.denoiser.network, prior.codec.network, *embedders, *encoders)
 
 
 def fingerprint_of(*networks: nn.Module | None) -> str:
