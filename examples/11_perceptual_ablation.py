@@ -1,14 +1,10 @@
 """With and without LPIPS: VIPaint-4 on the same images, masks and seeds (the paper's figure 9).
 
-The perceptual term has a weight in the fit (the paper's is d, the number of the prior's latent dimensions) and one in
-the refinement; four runs tell what each does: neither, both, and either alone. LPIPS is what the term lowers where
-pixels are known, so that LPIPS of the raw samples is no fair judge of it: the composite, whose known pixels are put
-back, judges the hole alone. The runs are a study of ``vipaint evaluate``, which takes what else is given here. Its
-report compares with the best method that is not VIPaint: differences to VIPaint-4 without the term are taken here, from
-the study's records.
+LPIPS has a weight in the fit (the paper's is d, the number of latent dimensions) and one in the refinement: neither,
+both, and either alone. Where pixels are known it is what is lowered, so that the composite is the fairer judge. The runs
+are a study; differences to VIPaint-4 without the term are taken from its records, as the report compares with others.
 
     python examples/11_perceptual_ablation.py --out perceptual --images 12
-    python examples/11_perceptual_ablation.py --out perceptual-faces --prior cartoon-faces --images 100
 """
 
 from __future__ import annotations
@@ -27,7 +23,6 @@ from vipaint_pyro.evaluation.study.summary import per_image
 from vipaint_pyro.measurements.perceptual import published_weight
 
 DIGITS = {"lpips_raw": 4, "lpips_composite": 4, "psnr": 2, "observed_error": 4}
-REFINEMENT = "perceptual-refinement=2"
 
 
 def differences(folder: Path) -> str:
@@ -53,7 +48,8 @@ def differences(folder: Path) -> str:
 def main(out, name, smoke, more) -> None:
     fit = f"perceptual={published_weight(DiffusionPrior.from_pretrained(name)):.0f}"
     few = ["fit-steps=2", "num-chains=1", "refinement-steps=4"] if smoke else []
-    rows = [";".join([*few, *terms]) for terms in ([], [fit, REFINEMENT], [fit], [REFINEMENT])]
+    refined = "perceptual-refinement=2"
+    rows = [";".join([*few, *terms]) for terms in ([], [fit, refined], [fit], [refined])]
     chosen = ["--prior", name, "--methods", ",".join(f"vipaint-4:{row}".strip(":") for row in rows)]
     small = ["--images", "2", "--samples", "2", "--features", "none"] if smoke else []
     evaluate.main([*chosen, "--masks", "rotated", "--out", str(out), *small, *more], standalone_mode=False)
