@@ -1,7 +1,7 @@
 """With and without LPIPS: VIPaint-4 on the same images, masks and seeds (the paper's figure 9).
 
 LPIPS has a weight in the fit (the paper's is d, the number of latent dimensions) and one in the refinement: neither,
-both, and either alone. Where pixels are known it is what is lowered, so that the composite is the fairer judge. The runs
+both, and either alone. Where pixels are known it is lowered itself, so that the composite is the fairer judge. The runs
 are a study; differences to VIPaint-4 without the term are taken from its records, as the report compares with others.
 
     python examples/11_perceptual_ablation.py --out perceptual --images 12
