@@ -19,18 +19,22 @@ Each face, attribute and method has a file of its own: a stopped run goes on whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import click
+import torch
 from torch import Tensor
 
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
-from vipaint_pyro.evaluation.engines import samplers
-from vipaint_pyro.evaluation.records import described, file_name, fingerprint
+from vipaint_pyro.evaluation.described import described
+from vipaint_pyro.evaluation.fingerprints import fingerprint
+from vipaint_pyro.evaluation.study.claims import calls_of
+from vipaint_pyro.evaluation.study.conditions import measured
+from vipaint_pyro.evaluation.study.methods import sampler_of
+from vipaint_pyro.evaluation.study.specs import file_name
 from vipaint_pyro.evaluation.under_the_mask.charts import chart, sheet
 from vipaint_pyro.evaluation.under_the_mask.completions import complete, kept
 from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
@@ -45,17 +49,21 @@ METHODS = ("VIPaint-2", "VIPaint-4", ALONE, "DPS, equal calls")
 
 def engines(prior: DiffusionPrior, completions: int, smoke: bool) -> dict[str, Callable | None]:
     """Name -> sampler, or None for exact draws."""
-    found = samplers(prior, completions, smoke)
-    found[ALONE] = replace(found["VIPaint-4"], zeta=0.0)
+    few = {"fit_steps": 2, "num_chains": 1, "refinement_steps": 4} if smoke else {}
+    found = {n: sampler_of(n.lower(), prior, completions, few) for n in ("VIPaint-2", "VIPaint-4")}
+    seen = measured("rotated", torch.zeros(1, *prior.image_shape), 0, 0)  # of a picture of this size
+    calls = round(calls_of(found["VIPaint-4"], prior, seen, completions))
+    found[ALONE] = sampler_of("vipaint-4:zeta=0", prior, completions, few)
+    found["DPS, equal calls"] = sampler_of(f"dps@{calls}", prior, completions)
     return {**{method: found[method] for method in METHODS}, EXACT: None}
 
 
 def chosen(methods: str) -> list[str]:
     """Those of METHODS that are named, in their order, and exact draws."""
-    given, known = {file_name(m.strip()): m.strip() for m in methods.split(";")}, {file_name(m) for m in METHODS}
-    for wrong in given.keys() - known:
-        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {given[wrong]}", param_hint="--methods")
-    return [m for m in METHODS if file_name(m) in given] + [EXACT]
+    given = [m.strip() for m in methods.split(";")]
+    for wrong in {*given} - {*METHODS}:
+        raise click.BadParameter(f"a method is one of {'; '.join(METHODS)}, not {wrong}", param_hint="--methods")
+    return [m for m in METHODS if m in given] + [EXACT]
 
 
 def drawn(path: Path, prior: DiffusionPrior, question: Question, sampler: Callable | None, facts: dict) -> Tensor:

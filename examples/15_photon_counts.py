@@ -18,7 +18,9 @@ import torch
 
 from vipaint_pyro import Nonlinear, VIPaintPipeline
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.evaluation.means import mean_of
 from vipaint_pyro.evaluation.metrics import psnr
+from vipaint_pyro.evaluation.study.cells import mean_text
 from vipaint_pyro.files import write_picture
 from vipaint_pyro.images import from_model, to_model, to_output
 from vipaint_pyro.measurements.any_family import Family
@@ -73,8 +75,7 @@ def main(out, peaks, images, samples, data, smoke) -> None:
 
 
 def row(peak: float, name: str, values: torch.Tensor, deviance: float) -> str:
-    error = values.std() / len(values) ** 0.5
-    return f"| {peak:g} | {name} | {values.mean():.1f} ± {error:.1f} | {deviance:.2f} |"
+    return f"| {peak:g} | {name} | {mean_text(mean_of(values.tolist()), 1)} | {deviance:.2f} |"
 
 
 if __name__ == "__main__":

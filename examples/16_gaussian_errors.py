@@ -19,6 +19,7 @@ import click
 import torch
 
 from vipaint_pyro.evaluation.gaussian_errors import COLUMNS, errors, gaussian_problem
+from vipaint_pyro.evaluation.means import mean_of
 from vipaint_pyro.files import write_text
 from vipaint_pyro.samplers.registry import METHODS, make_sampler
 
@@ -94,8 +95,8 @@ def row(key: tuple[str, ...], size: int, noise: float, samples: int, images: int
     facts = [*key, f"{calls:.0f}", f"{backward:.0f}", f"{seconds:.1f}", str(samples), str(images)]
     found = dict(zip(HEADS, facts))
     for column, values in errors(case, x).items():
-        values = torch.tensor(values)
-        found[column], found[f"{column}_se"] = f"{values.mean():.4f}", f"{values.std() / len(values) ** 0.5:.4f}"
+        mean = mean_of(values)
+        found[column], found[f"{column}_se"] = f"{mean.mean:.4f}", f"{mean.error:.4f}"
     return found
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.guides import GUIDES
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 # Its blocks name files of others: tests/convert/test_page.py.
 NOT_RUN = "docs/converting-checkpoints.md"
+CALL = VIPaintPipeline.__call__
 
 
 def blocks(page: str) -> list[str]:
@@ -49,9 +51,25 @@ def test_every_page_with_python_is_run():
     assert {page for page in PAGES if blocks(page)} - {NOT_RUN} == set(EXPECTED)
 
 
+def in_few_steps(self, *args, fit_steps=4, num_inference_steps=6, **options):
+    """A pipeline's call, whose steps are few where the page leaves them at their defaults."""
+    return CALL(self, *args, fit_steps=fit_steps, num_inference_steps=num_inference_steps, **options)
+
+
 @pytest.mark.parametrize("page", EXPECTED)
 def test_python_blocks(page, monkeypatch):
+    run_blocks(page, monkeypatch, in_few_steps)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_readme_with_all_steps(monkeypatch):
+    run_blocks("README.md", monkeypatch, CALL)
+
+
+def run_blocks(page, monkeypatch, call):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(VIPaintPipeline, "__call__", call)
     known = dict(GUIDES)
     count, check = EXPECTED[page]
     assert len(blocks(page)) == count

@@ -12,12 +12,12 @@ from tests.evaluation.figures.common import plan_of, tiny_scene
 from tests.files.common import names
 from vipaint_pyro.cli import figure as command
 from vipaint_pyro.cli.main import main
-from vipaint_pyro.evaluation.benchmarks import PRIORS
 from vipaint_pyro.evaluation.figures import FIGURES, Plan
 from vipaint_pyro.evaluation.figures import scene as scenes
 from vipaint_pyro.evaluation.figures.registry import LATENT
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.priors import DiffusionPrior
+from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 
 
 def vipaint(*words):
@@ -49,7 +49,7 @@ def test_the_command_has_an_option_for_all_that_a_plan_holds():
     options = {p.name: p for p in command.figure.params}
     open_ = {f.name for f in fields(Plan)} - {"num_labels", "settings"}
     assert open_ == set(command._OF_THE_PLAN) <= options.keys()
-    assert tuple(options["prior"].type.choices) == PRIORS
+    assert tuple(options["prior"].type.choices) == tuple(BUILT_IN)
     assert options["first"].default == 200
 
 
@@ -64,7 +64,7 @@ def test_a_method_for_other_priors_is_refused_before_anything_is_read(nothing_is
     assert done.exit_code == 1 and said in done.output and done.output.count("\n") == 1, done.output
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_which_priors_are_latent(name):
     assert DiffusionPrior.from_pretrained(name).is_latent == (name in LATENT)
 
@@ -76,7 +76,7 @@ def test_the_list_is_the_registry():
     for number, known in FIGURES.items():
         assert known.number == number and known.title in listed.output and callable(known.draw)
         assert ", ".join(f"--{name}" for name in known.quick.options()) in listed.output
-        assert known.quick.options() == known.full.options() and set(known.priors) <= set(PRIORS)
+        assert known.quick.options() == known.full.options() and set(known.priors) <= set(BUILT_IN)
         assert known.masks in (*MASKS, "upper half")
 
 

@@ -83,8 +83,8 @@ def posterior(prior, scale):
 def test_fit_finds_the_exact_posterior(gaussian, timesteps):
     scale = 0.4
     model, guide = pair(gaussian, timesteps, Gaussian(scale), num_levels=8)
-    loss = TraceMeanField_ELBO(16, vectorize_particles=True, max_plate_nesting=3)
-    for lr, steps in ((0.05, 400), (0.01, 300)):
+    loss = TraceMeanField_ELBO(64, vectorize_particles=True, max_plate_nesting=3)
+    for lr, steps in ((0.05, 200), (0.01, 150)):
         optim = pyro.optim.Adam({"lr": lr, "betas": (0.9, 0.99)})
         fit(model, guide, Y, num_steps=steps, optim=optim, loss=loss)
     mean, std, evidence = posterior(gaussian, scale)

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from pyro.ops.stats import fit_generalized_pareto
 from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check
@@ -86,6 +85,9 @@ def _smooth(row: Tensor, tail: int, eps: float) -> tuple[Tensor, float]:
     upper = order[row[order] > cutoff]
     if len(upper) < _MIN_TAIL:
         return row, math.nan
+    # Not with the module: Pyro takes a second to load, and what else stands here does without.
+    from pyro.ops.stats import fit_generalized_pareto
+
     with torch.device(row.device):  # Pyro names no device
         k, sigma = fit_generalized_pareto(row[upper].exp() - math.exp(cutoff))
     if not (math.isfinite(k) and sigma > 0):

@@ -51,10 +51,10 @@ def evaluate(**options) -> None:
 def _compute(study, folder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
     from vipaint_pyro.evaluation.study.engines import opened
-    from vipaint_pyro.evaluation.study.report import check_own, write_report
+    from vipaint_pyro.evaluation.study.report import check_place, write_report
     from vipaint_pyro.evaluation.versions import versions
 
-    check_own(folder.path)
+    check_place(folder.path)
     _warn_of_unread(study)
     folder.sweep()
     for other in folder.begin(study.plan, study.marks, versions(), study.pictures):

@@ -45,7 +45,7 @@ def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
     help="Number of the first test image. No setting was chosen on any from 200 on.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the methods' noise.")
-@click.option("--data", type=NamedPath(), help="Folder of Fashion-MNIST. Default: where Debian's package puts it.")
+@click.option("--data", type=NamedPath(), help="Folder of pictures or of Fashion-MNIST's files. Default: the prior's.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture and the numbers that are there.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 @click.pass_context
@@ -100,13 +100,11 @@ def _drawn(number: int, options: dict, command: str) -> None:
     known.check(plan, prior)
     check_names(options["out"], options["overwrite"])
 
-    from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER
     from vipaint_pyro.evaluation.figures.record import facts_of
     from vipaint_pyro.evaluation.figures.scene import scene_of
     from vipaint_pyro.evaluation.figures.watch import Watch
 
-    data = options["data"] or FASHION_MNIST_FOLDER
-    scene = scene_of(prior, known.masks, plan.images or 1, options["first"], options["seed"], data)
+    scene = scene_of(prior, known.masks, plan.images or 1, options["first"], options["seed"], options["data"])
     with one_line_warnings(), Watch(options["quiet"]) as watch:
         drawing = known.draw(scene, plan, watch)
     _written(options["out"], drawing, facts_of(known, scene, plan, {"prior": prior, "command": command}))

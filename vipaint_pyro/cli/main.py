@@ -180,13 +180,16 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 @click.argument("names", nargs=-1)
 def methods(names: tuple[str, ...]) -> None:
     """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning."""
-    from vipaint_pyro.samplers.registry import METHODS, NEEDS
+    from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, NEEDS
 
     if not names:
         width = max(map(len, METHODS))
         for name, known in METHODS.items():
             needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
             click.echo(f"  {name:{width}s} {known.summary} ({known.paper}){needs}")
+        click.echo("Beside them in a comparison, for scale:")
+        for name, known in FOR_SCALE.items():
+            click.echo(f"  {name:{width}s} {known.summary}")
         click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
     with reporting():
         from vipaint_pyro.cli.methods import described

@@ -1,21 +1,14 @@
-"""How good are samples: metrics, benchmarks, comparisons, tables."""
+"""How good are samples: scores, means, studies that compare methods, the paper's figures, exact answers."""
 
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "Benchmark": "vipaint_pyro.evaluation.benchmarks",
     "Estimate": "vipaint_pyro.samplers.estimate",
-    "Kept": "vipaint_pyro.evaluation.records",
-    "Quality": "vipaint_pyro.evaluation.quality",
-    "compare": "vipaint_pyro.evaluation.engines",
-    "completion": "vipaint_pyro.evaluation.benchmarks",
-    "evaluate": "vipaint_pyro.evaluation.quality",
-    "join": "vipaint_pyro.evaluation.quality",
-    "mean_and_error": "vipaint_pyro.evaluation.quality",
-    "paired": "vipaint_pyro.evaluation.quality",
-    "restoration": "vipaint_pyro.evaluation.benchmarks",
-    "sheet": "vipaint_pyro.evaluation.sheets",
-    "table": "vipaint_pyro.evaluation.tables",
+    "Mean": "vipaint_pyro.evaluation.means",
+    "fingerprint": "vipaint_pyro.evaluation.fingerprints",
+    "mean_of": "vipaint_pyro.evaluation.means",
+    "paired": "vipaint_pyro.evaluation.means",
+    "score": "vipaint_pyro.evaluation.study.scores",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from vipaint_pyro.evaluation.records import described
+from vipaint_pyro.evaluation.described import described
 from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule, mixture_problems
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import PIL.Image
-
-from vipaint_pyro.files import check_writable, is_scratch
+from vipaint_pyro.files import check_own, check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted, differences
 
@@ -135,10 +133,7 @@ def check_folder(
         return
     if not cells.is_dir() and any(not is_scratch(p) for p in folder.iterdir()):
         raise ValueError(f"{folder} has other content; name another folder with --out")
-    for name in (*kind.heads, "table.png"):
-        path = folder / name
-        if (path.exists() or path.is_symlink()) and not _is_table(path, kind):
-            raise ValueError(f"{path} was not written by {kind.title}: move it, or name another folder with --out")
+    check_own(folder, {**kind.heads, "table.png": kind.title}, kind.title)
     for record in records(folder, kind):
         name, sampler = record["method"], record.get("sampler")  # older records do not say it
         changes = differences(_by_option(record["settings"]), _by_option(settings))
@@ -156,16 +151,6 @@ def _by_option(settings: dict) -> dict:
     if whole_numbers and seeds == [*range(seeds[0], seeds[-1] + 1)]:
         seeds = f"{seeds[0]} ... {seeds[-1]}"
     return {"problems" if name == "seeds" else name: seeds if name == "seeds" else v for name, v in settings.items()}
-
-
-def _is_table(path: Path, kind: Kind) -> bool:
-    try:
-        if path.name in kind.heads:
-            return path.read_text(encoding="utf-8").startswith(kind.heads[path.name])
-        with PIL.Image.open(path) as picture:
-            return picture.info.get("Title") == kind.title
-    except (OSError, ValueError):
-        return False
 
 
 def _no_record(path: Path, kind: Kind, reason: str) -> ValueError:

@@ -6,10 +6,12 @@ back or finishes what was half moved, and deletes it.
 
 from vipaint_pyro.files.checks import check_replaceable, check_writable
 from vipaint_pyro.files.folders import replacing
+from vipaint_pyro.files.own import check_own
 from vipaint_pyro.files.scratch import is_scratch, sweep
 from vipaint_pyro.files.writing import replacing_file, tensor_errors, write_picture, write_tensors, write_text
 
 __all__ = [
+    "check_own",
     "check_replaceable",
     "check_writable",
     "is_scratch",

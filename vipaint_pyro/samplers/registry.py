@@ -15,7 +15,7 @@ from vipaint_pyro.wording import did_you_mean
 if TYPE_CHECKING:
     from vipaint_pyro.samplers.base import Sampler
 
-__all__ = ["METHODS", "NEEDS", "Method", "make_sampler", "method"]
+__all__ = ["FOR_SCALE", "METHODS", "NEEDS", "Method", "make_sampler", "method"]
 
 #: What a method may need of the prior and of the measurement, in words.
 NEEDS = {
@@ -204,6 +204,18 @@ METHODS: dict[str, Method] = {
 }
 
 
+#: What may stand beside the methods in a comparison, for scale: it draws nothing, and calls no network.
+FOR_SCALE: dict[str, Method] = {
+    "estimate": Method(
+        "estimate",
+        "what was measured as an image: enlarged, blurred, grey, its holes in mid-grey; the methods start there",
+        "the operator's own",
+        f"{_SAMPLERS}.estimate:Estimate",
+        cost="0 F",
+    ),
+}
+
+
 def method(name: str) -> Method:
     """The method of this name.
 
@@ -216,16 +228,17 @@ def method(name: str) -> Method:
             f"method is a name, one of {', '.join(METHODS)}, not {name!r}: give its name and its settings as keywords, "
             "or call a sampler itself, sampler(prior, measurement, num_samples)"
         )
-    if name in METHODS:
-        return METHODS[name]
-    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, METHODS)}There are {', '.join(METHODS)}")
+    known = {**FOR_SCALE, **METHODS}
+    if name in known:
+        return known[name]
+    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {', '.join(METHODS)}")
 
 
 def make_sampler(name: str, **settings) -> Sampler:
     """A sampler by name.
 
     Args:
-        name: one of :data:`METHODS`.
+        name: one of :data:`METHODS` or :data:`FOR_SCALE`.
         **settings: the sampler's fields, in place of their defaults.
 
     Raises:

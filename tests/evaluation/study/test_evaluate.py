@@ -149,3 +149,14 @@ def test_what_was_ended_says_how_to_report_what_is_there(here, monkeypatch, firs
     report = "; vipaint report out reports what is there" if first else ""
     assert result.exit_code == 130
     assert result.output.splitlines()[-1].endswith(f"items done: the same command goes on from there{report}")
+
+
+def test_the_estimate_alone_is_a_row(here):
+    assert evaluate("--dry-run", methods="estimate").exit_code == 0
+    result = evaluate(methods="dps:num_steps=2,estimate")
+    assert result.exit_code == 0, result.output
+    found = [r for r in records().values() if r["item"]["method"] == "estimate"]
+    assert len(found) == 4 and all(r["calls"] == {"forward": 0, "backward": 0, "phases": {}} for r in found)
+    assert all(r["scores"]["diversity"] == 0 for r in found)
+    refused = evaluate(methods="estimate@50", out="other")
+    assert refused.exit_code == 1 and "estimate cannot be given a number of calls" in refused.output

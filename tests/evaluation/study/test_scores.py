@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.evaluation.quality import _compare
 from vipaint_pyro.evaluation.study.scores import composites, hidden, lpips_diversity, score
 from vipaint_pyro.evaluation.study.ssim import ssim
-from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, make_operator, measure
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, make_operator
 from vipaint_pyro.measurements.lpips import shared_lpips
-from vipaint_pyro.samplers.base import Samples
 
 CPU = torch.device("cpu")
 
@@ -61,22 +59,6 @@ def test_a_restoration_has_no_known_pixels():
     assert scores["observed_error"] == pytest.approx([0.1, 0.3], abs=1e-6)  # a reduced constant is that constant
     assert scores["diversity"] == pytest.approx(0.4 / math.sqrt(2), abs=1e-9)  # over the whole image
     assert hidden(measurement, truth).all()
-
-
-def test_scores_are_those_of_evaluate_before_means_are_taken():
-    generator = torch.Generator().manual_seed(0)
-    truth = torch.rand(1, 1, 28, 28, generator=generator) * 2 - 1
-    x = torch.randn(4, 1, 1, 28, 28, generator=generator)
-    lpips = shared_lpips("alex", None, CPU)
-    operator = make_operator("deblur", (1, 28, 28))
-    blurred = Measurement(operator, Gaussian(0.1), measure(operator, truth, 0.1, generator))
-    for measurement in (half_seen(truth), blurred):
-        expected, _ = _compare(Samples(x, {}, {}), truth, measurement, lpips)
-        scores = score(x, truth, measurement, lpips)
-        for name in ("lpips_raw", "lpips_composite", "psnr", "observed_error"):
-            values = scores[name]
-            assert sum(values) / len(values) == pytest.approx(getattr(expected, name)[0], rel=1e-5), name
-        assert scores["diversity"] == pytest.approx(expected.diversity[0], rel=1e-5)
 
 
 def test_each_sample_is_for_itself():

@@ -147,7 +147,7 @@ def test_the_report_has_them_bit_for_bit_and_no_network(filled):
         "from vipaint_pyro.evaluation.study.feature_names import FEATURES, Kind; "
         f"FEATURES['faces-classifier'] = Kind('face-classifier', {F}, ''); "
         f"assert 'KID on' in write_report(Path({str(s.folder)!r})); "
-        "print([m for m in ('diffusers', 'lpips', 'torchvision') if m in sys.modules])"
+        "print([m for m in ('diffusers', 'lpips', 'pyro', 'torchvision') if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -4,15 +4,14 @@ import math
 
 import pytest
 
+from vipaint_pyro.evaluation.means import Mean
 from vipaint_pyro.evaluation.study.found import read_study
 from vipaint_pyro.evaluation.study.summary import (
     Comparison,
-    Mean,
     best_baseline,
     compared,
     differences,
-    is_vipaint,
-    mean_of,
+    is_baseline,
     metrics_of,
     per_image,
 )
@@ -29,17 +28,6 @@ def test_samples_first_then_images(study):
     # Standard deviation 0.1 of three images; of the six samples it would be another.
     assert own.images == 3
     assert own.mean == pytest.approx(0.3, abs=1e-15) and own.error == pytest.approx(0.1 / math.sqrt(3), abs=1e-15)
-
-
-def test_means_by_hand():
-    assert mean_of([1.0, 2.0, 3.0, 6.0]) == Mean(3.0, math.sqrt(14 / 3 / 4), 4)
-    one, none = mean_of([5.0]), mean_of([])
-    assert (one.mean, one.images) == (5.0, 1) and math.isnan(one.error)
-    assert none.images == 0 and math.isnan(none.mean)
-    values = [0.1 * k**3 for k in range(50)]
-    assert mean_of(values) == mean_of(values[::-1])  # to the last bit
-    endless = mean_of([20.0, math.inf])
-    assert endless.mean == math.inf and math.isnan(endless.error)
 
 
 def test_paired_differences_by_hand(study):
@@ -155,13 +143,23 @@ def test_one_sample_has_no_diversity(study):
 
 
 @pytest.mark.parametrize("spec", ["vipaint", "vipaint-4", "vipaint-2@100", "vipaint:beta=2", "vipaint-4@50:beta=2"])
-def test_vipaint_by_its_spec(spec):
-    assert is_vipaint(spec)
+def test_vipaint_is_no_baseline_whatever_its_spec(spec):
+    assert not is_baseline(spec)
 
 
 @pytest.mark.parametrize("spec", ["dps", "red-diff:init=vipaint-4", "vipainter"])
-def test_others_by_theirs(spec):
-    assert not is_vipaint(spec)
+def test_others_are_baselines(spec):
+    assert is_baseline(spec)
+
+
+def test_what_stands_there_for_scale_is_no_baseline(study):
+    """The estimate of an inpainting holds what is seen itself: no method has a lower error on it."""
+    s = study(["vipaint-4", "dps", "estimate"])
+    for image in range(2):
+        for method, error in {"vipaint-4": 0.02, "dps": 0.01, "estimate": 0.0}.items():
+            s.add("rotated", method, image, observed_error=error)
+    found = differences(read_study(s.folder), "observed_error")
+    assert [(d.method, d.baseline) for d in found] == [("vipaint-4", "dps"), ("estimate", "dps")]
 
 
 def test_scores_without_values_are_left_out(study):

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from vipaint_pyro.evaluation.exact_baselines import described
+from vipaint_pyro.evaluation.described import described
 from vipaint_pyro.evaluation.exact_pictures.atoms import SHAPES, STD
 from vipaint_pyro.evaluation.exact_pictures.cells import Cell
 from vipaint_pyro.evaluation.exact_pictures.problems import Problem

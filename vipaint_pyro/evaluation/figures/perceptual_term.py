@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
+from vipaint_pyro.evaluation.figures.quality import Quality
 from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, lpips_of, quality_of
 from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.watch import Watch
-from vipaint_pyro.evaluation.quality import Quality, paired
+from vipaint_pyro.evaluation.means import paired
 from vipaint_pyro.measurements.perceptual import published_weight
 from vipaint_pyro.plots import grid
 from vipaint_pyro.wording import counted
@@ -41,4 +42,4 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
 
 def _differences(a: Quality, b: Quality) -> dict[str, dict[str, float]]:
     found = {column: paired(vars(a)[column], vars(b)[column]) for column in _COLUMNS}
-    return {column: {"mean": mean, "standard_error": error} for column, (mean, error) in found.items()}
+    return {column: {"mean": mean.mean, "standard_error": mean.error} for column, mean in found.items()}

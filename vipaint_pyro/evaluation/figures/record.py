@@ -8,7 +8,7 @@ from dataclasses import asdict
 from vipaint_pyro.evaluation.figures.plan import Plan
 from vipaint_pyro.evaluation.figures.registry import Figure
 from vipaint_pyro.evaluation.figures.scene import Scene
-from vipaint_pyro.evaluation.records import fingerprint
+from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.evaluation.versions import versions
 
 __all__ = ["facts_of"]

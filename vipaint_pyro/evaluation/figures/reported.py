@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from vipaint_pyro.evaluation.quality import Quality, mean_and_error
-from vipaint_pyro.evaluation.records import described
+from vipaint_pyro.evaluation.described import described
+from vipaint_pyro.evaluation.figures.quality import Quality
+from vipaint_pyro.evaluation.means import mean_of
 from vipaint_pyro.samplers.base import Sampler
 
 __all__ = ["COMPOSITE", "RAW", "described_all", "lpips_of", "means", "quality_of"]
@@ -23,8 +24,8 @@ def quality_of(quality: Quality) -> dict[str, object]:
 
 def means(quality: Quality, column: str) -> dict[str, float]:
     """Mean of a column over the images, and its standard error, nan for a single image."""
-    mean, error = mean_and_error(vars(quality)[column])
-    return {"mean": mean, "standard_error": error}
+    mean = mean_of(vars(quality)[column])
+    return {"mean": mean.mean, "standard_error": mean.error}
 
 
 def lpips_of(quality: Quality, column: str = "lpips_composite") -> str:

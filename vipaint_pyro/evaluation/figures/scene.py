@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import PIL.Image
+import torch
 from torch import Tensor
 
-from vipaint_pyro.evaluation.benchmarks import completion, pictures
+from vipaint_pyro.evaluation.figures.quality import Quality, judged
 from vipaint_pyro.evaluation.figures.watch import Watch, steps_of
-from vipaint_pyro.evaluation.quality import Quality, evaluate
+from vipaint_pyro.evaluation.study.sources import make_source
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.measurements.inpainting import Inpainting
-from vipaint_pyro.measurements.masks import rotated_window
+from vipaint_pyro.measurements.masks import MASKS, rotated_window
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.plots import observed_picture
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -92,15 +92,9 @@ class Scene:
             samples: S of each image.
             watch: is told of the steps.
         """
-        on_step, drawn = watch.of(name), []
-
-        def watched(prior, measurement, num_samples, generators):
-            drawn.append(sampler(prior, measurement, num_samples, generators, on_step))
-            return drawn[0]
-
-        seed = self.seed + self.first
-        quality, _ = evaluate(watched, self.prior, self.truth, self.measurement, self.labels, samples, seed)
-        return quality, drawn[0]
+        generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
+        drawn = sampler(self._conditioned(), self.measurement, samples, generators, watch.of(name))
+        return judged(drawn, self.truth, self.measurement), drawn
 
     def run_all(
         self, samplers: dict[str, Sampler], samples: int, watch: Watch
@@ -127,31 +121,32 @@ def tiles(x: Tensor) -> list[PIL.Image.Image]:
     return to_output(from_model(x.detach().cpu()), "pil")
 
 
-def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: str | Path) -> Scene:
+def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: str | Path | None) -> Scene:
     """Test images of a built-in prior, their labels told, half of each hidden.
 
     Args:
-        prior: a name in :data:`~vipaint_pyro.evaluation.benchmarks.PRIORS`.
+        prior: its name.
         masks: a name in :data:`~vipaint_pyro.measurements.masks.MASKS`, each image's mask seeded with its number;
             or ``"upper half"``.
         images: how many.
         first: the number of the first.
         seed: of the samplers' noise.
-        data: folder of Fashion-MNIST.
+        data: as :func:`~vipaint_pyro.evaluation.study.sources.make_source` takes them; None for the prior's own.
 
     Raises:
-        ValueError: where the split has fewer images.
-        FileNotFoundError: where Fashion-MNIST is missing.
-        ImportError: where what draws the faces is.
+        ValueError, OSError, ImportError: as ``make_source``, or where there are fewer images.
     """
-    stop = first + images
-    with tempfile.TemporaryDirectory() as cache:
-        if masks == "upper half":
-            truth, labels = pictures(prior, "test", stop, data, Path(cache))
-            operator = Inpainting(rotated_window(tuple(truth.shape[-2:]), angle=180).expand(stop, -1, -1, -1))
-            seen = Measurement.of(operator, operator(truth))
-        else:
-            benchmark = completion(prior, masks, stop, True, "test", data, Path(cache))
-            truth, labels, seen = benchmark.truth, benchmark.labels, benchmark.measurement
     loaded = DiffusionPrior.from_pretrained(prior)
-    return Scene(loaded, truth[first:], seen.part(first, stop), list(labels[first:]), first, seed, prior)
+    source, numbers = make_source(str(data or prior), "test", loaded), range(first, first + images)
+    source.check(numbers)
+    truth = torch.stack([source.truth(i) for i in numbers])
+    operator = Inpainting(torch.stack([_mask(masks, tuple(truth.shape[-2:]), i) for i in numbers]))
+    seen = Measurement.of(operator, operator(truth))
+    return Scene(loaded, truth, seen, [source.label(i) for i in numbers], first, seed, prior)
+
+
+def _mask(name: str, size: tuple[int, int], image: int) -> Tensor:
+    """What is seen of an image of this number, bool (1, H, W)."""
+    if name == "upper half":
+        return rotated_window(size, angle=180)
+    return MASKS[name](size, torch.Generator().manual_seed(image))

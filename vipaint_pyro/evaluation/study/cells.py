@@ -7,8 +7,8 @@ import io
 import math
 from collections.abc import Iterable
 
+from vipaint_pyro.evaluation.means import Mean
 from vipaint_pyro.evaluation.study.grids import Cell
-from vipaint_pyro.evaluation.study.summary import Mean
 
 __all__ = ["count_cell", "csv_text", "mean_cell", "mean_text"]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vipaint_pyro.evaluation.means import Mean, mean_of
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import one_line
-from vipaint_pyro.evaluation.study.summary import Mean, compared, mean_of
+from vipaint_pyro.evaluation.study.summary import compared
 from vipaint_pyro.evaluation.study.titles import heading
 
 if TYPE_CHECKING:

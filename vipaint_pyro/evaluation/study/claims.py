@@ -16,6 +16,7 @@ from vipaint_pyro.samplers.copaint import CoPaintSampler
 from vipaint_pyro.samplers.daps import DAPSSampler
 from vipaint_pyro.samplers.ddnm import DDNMSampler
 from vipaint_pyro.samplers.dps import DPSSampler
+from vipaint_pyro.samplers.estimate import Estimate
 from vipaint_pyro.samplers.mgdm import MGDMSampler
 from vipaint_pyro.samplers.mgps import MGPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
@@ -72,6 +73,11 @@ def claim(sampler: Sampler, prior: DiffusionPrior, measurement: Measurement, num
 def claimed(settled: Sampler, prior: DiffusionPrior, num_samples: int) -> Claim:
     """The same of settings that are settled, by the sampler's class."""
     raise ValueError(f"the calls of {type(settled).__name__} are not known ahead: draw a sample, and count them")
+
+
+@claimed.register(Estimate)
+def _nothing(settled, prior, num_samples) -> Claim:
+    return Claim(0, 0)
 
 
 @claimed.register(BlendedSampler)

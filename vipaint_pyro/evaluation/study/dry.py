@@ -24,7 +24,7 @@ from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["Cost", "calls_of", "cost", "stand_in"]
+__all__ = ["Cost", "cost", "counted", "stand_in"]
 
 _TIMED = 3
 
@@ -81,7 +81,7 @@ def stand_in(prior: DiffusionPrior) -> DiffusionPrior:
     return new
 
 
-def calls_of(job: Job) -> tuple[int, int]:
+def counted(job: Job) -> tuple[int, int]:
     """Forward and backward calls of a job, all of its samples together, counted on the stand-in."""
     prior = stand_in(conditioned(job.prior, job.label, job.prompt, job.guidance))
     samples = job.sampler()(prior, job.measurement, job.num_samples, [torch.Generator().manual_seed(0)])
@@ -104,7 +104,7 @@ def cost(study: Study, todo: Sequence[Item]) -> Cost:
             raise job.trouble
         if n == 0:
             one, both = _timed(job, study.plan.threads)
-        calls, back = calls_of(job)
+        calls, back = counted(job)
         number = counts[job.item.method, job.item.condition]
         forward, backward = forward + number * calls, backward + number * back
         seconds += number * (one * (calls - back) + both * back)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.failures import FAILURES, said_of
-from vipaint_pyro.evaluation.records import eight_bits
 from vipaint_pyro.evaluation.study.conditions import stream
 from vipaint_pyro.evaluation.study.energy import energy_scores, exact_draws
 from vipaint_pyro.evaluation.study.features import features_of
@@ -20,6 +19,7 @@ from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
 from vipaint_pyro.evaluation.study.recorded import asked, calls_made, recordable
 from vipaint_pyro.evaluation.study.scores import composites, score
+from vipaint_pyro.images import to_bytes
 from vipaint_pyro.measurements.lpips import shared_lpips
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.base import Sampler
@@ -134,7 +134,7 @@ def _computed(job: Job) -> Outcome:
     scores = recordable(score(images, job.truth, job.measurement, lpips) | _to_exact(job, images))
     record = asked(job, settled) | {"scores": scores, "calls": calls_made(samples, job.num_samples)}
     record |= {"seconds": seconds, "peak_memory_mib": memory, "error": None}
-    kept = eight_bits(images[:, 0]) if job.keep_samples else None
+    kept = to_bytes(images[:, 0]).contiguous() if job.keep_samples else None
     seen_by = (composites(images, job.measurement)[:, 0], job.truth) if features is not None else ()
     return Outcome(job.item, record, kept, *map(features, seen_by), wall=time.perf_counter() - began)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from vipaint_pyro.evaluation.means import Mean, mean_of
 from vipaint_pyro.evaluation.study.cells import count_cell, csv_text, mean_cell, mean_text
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.grids import Cell, Grid
 from vipaint_pyro.evaluation.study.notes import NO_PAIRS, failures, long_notes, pairing, quality_notes
 from vipaint_pyro.evaluation.study.sets import SETS
-from vipaint_pyro.evaluation.study.summary import Comparison, Mean, compared, differences, lacking, mean_of
+from vipaint_pyro.evaluation.study.summary import Comparison, compared, differences, lacking
 from vipaint_pyro.evaluation.study.titles import EXACT, heading, metric_of
 from vipaint_pyro.wording import counted
 

@@ -67,8 +67,8 @@ def pairing(metric: str) -> str:
     best = "mean of this score" if better else "mean LPIPS"
     direction = "highest" if better > 0 else "lowest"
     return (
-        f"Method minus the best baseline of its condition ({direction} {best} of the methods that are not vipaint), "
-        f"image by image, ± paired standard error{_VERDICTS if better else _DIRECTIONLESS}"
+        f"Method minus the best baseline of its condition ({direction} {best} of the methods that are neither vipaint "
+        f"nor estimate), image by image, ± paired standard error{_VERDICTS if better else _DIRECTIONLESS}"
     )
 
 

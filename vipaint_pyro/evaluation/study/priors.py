@@ -8,9 +8,10 @@ from functools import lru_cache
 import diffusers
 import torch
 
-from vipaint_pyro.evaluation.records import fingerprint
+from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.pipelines.prior import PriorPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 
 __all__ = ["PriorName", "conditioned", "load"]
 
@@ -41,7 +42,7 @@ def load(prior: PriorName) -> tuple[PriorPipeline, str]:
     diffusers.utils.logging.disable_progress_bar()
     named = {k: v for k, v in (("variant", prior.variant), ("revision", prior.revision)) if v is not None}
     pipe = PriorPipeline.from_pretrained(prior.name, **named)
-    weights = fingerprint(pipe.prior)
+    weights = fingerprint(pipe.prior, *(getattr(pipe, name) for name in TEXT_COMPONENTS if "encoder" in name))
     pipe.to(prior.device)
     if prior.dtype != "float32":
         pipe.to(getattr(torch, prior.dtype))

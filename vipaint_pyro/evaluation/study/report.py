@@ -28,12 +28,12 @@ from vipaint_pyro.evaluation.study.page import HEAD, page
 from vipaint_pyro.evaluation.study.pictures import samples_sheet
 from vipaint_pyro.evaluation.study.stacks import stacked
 from vipaint_pyro.evaluation.study.summary import metrics_of
-from vipaint_pyro.files import check_writable, write_picture, write_text
+from vipaint_pyro.files import check_own, check_writable, write_picture, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FILES", "check_own", "write_report"]
+__all__ = ["FILES", "check_place", "write_report"]
 
 _TITLE = "vipaint report"
 #: What is written, and how it begins; pictures say it in their title. Files that begin otherwise are not ours.
@@ -74,7 +74,7 @@ def write_report(folder: Path, out: Path | None = None, metrics: Sequence[str] =
     out = folder if out is None else out
     found = read_study(folder)
     metrics = _chosen(found, metrics)
-    check_own(out)
+    check_place(out)
     sheets = {c: s for c in found.conditions if (s := samples_sheet(found, c)) is not None}
     chart = _rendered(quality_vs_calls(found, metrics[0])) if metrics else None
     texts = _texts(found, metrics)
@@ -129,22 +129,8 @@ def _picture(path: Path, picture: PIL.Image.Image | None) -> None:
         write_picture(path, picture, pnginfo=info)
 
 
-def check_own(out: Path) -> None:
+def check_place(out: Path) -> None:
     """Raise ValueError where a report cannot be written, or would replace a file that is none."""
     for place in (out, out / "report"):
         check_writable(place)
-    for name in FILES:
-        path = out / name
-        if (path.exists() or path.is_symlink()) and not _is_own(path, FILES[name]):
-            raise ValueError(f"{path} was not written by vipaint report: move it, or name another folder with --out")
-
-
-def _is_own(path: Path, head: str) -> bool:
-    try:
-        if path.suffix != ".png":
-            with open(path, encoding="utf-8", newline="") as file:
-                return file.read(len(head)) == head
-        with PIL.Image.open(path) as picture:
-            return picture.info.get("Title") == head
-    except (OSError, ValueError, SyntaxError):
-        return False
+    check_own(out, FILES, _TITLE)

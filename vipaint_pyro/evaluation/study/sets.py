@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.study.feature_names import FEATURES, titled
+from vipaint_pyro.evaluation.study.fid import enough_for_fid, fid
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.kept import kept_tensor
+from vipaint_pyro.evaluation.study.kid import all_repeated, kid
 
 __all__ = ["SETS", "images_with_features", "set_distance", "set_heading"]
 
@@ -54,10 +56,6 @@ def _distance(found: Found, metric: str, condition: str, method: str, images: Se
     nothing = math.nan, math.nan
     if len(images) < 2:
         return nothing
-    # Not with the module: what it imports takes seconds to load, and most reports do without.
-    from vipaint_pyro.evaluation.study.fid import enough_for_fid, fid
-    from vipaint_pyro.evaluation.study.kid import all_repeated, kid
-
     dimension = FEATURES[found.common("features")].dimension
     if metric == "fid" and not enough_for_fid(len(images), dimension):
         return nothing

@@ -26,7 +26,8 @@ class Spec:
 
     Attributes:
         text: as written: the method's name in records and tables.
-        name: of :data:`~vipaint_pyro.samplers.METHODS`, or ``vipaint-K``.
+        name: of :data:`~vipaint_pyro.samplers.METHODS` or
+            :data:`~vipaint_pyro.samplers.registry.FOR_SCALE`, or ``vipaint-K``.
         calls: forward calls per sample that it is to make, or None.
         settings: those written behind it.
     """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.failures import FAILURES
-from vipaint_pyro.evaluation.records import fingerprint_of
+from vipaint_pyro.evaluation.fingerprints import fingerprint_of
 from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.features import features_of
 from vipaint_pyro.evaluation.study.identity import Picture, pixels_of

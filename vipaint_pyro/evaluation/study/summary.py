@@ -10,33 +10,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vipaint_pyro.evaluation.means import Mean, mean_of, paired
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_distance
 from vipaint_pyro.evaluation.study.titles import METRICS, metric_of
 from vipaint_pyro.evaluation.study.verdicts import RANK_IMAGES, verdict
+from vipaint_pyro.samplers.registry import FOR_SCALE
 
 __all__ = [
-    "RANKED_BY", "Comparison", "Difference", "Mean", "best_baseline", "common_images", "compared", "differences",
-    "is_vipaint", "lacking", "mean_of", "metrics_of", "per_image",
+    "RANKED_BY", "Comparison", "Difference", "best_baseline", "common_images", "compared", "differences", "is_baseline",
+    "lacking", "metrics_of", "per_image",
 ]  # fmt: skip
 
 #: What the best baseline is best in, for metrics of which neither way is better.
 RANKED_BY = "lpips_composite"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Over images.
-
-    Attributes:
-        mean: NaN for no images, and where these have none.
-        error: its standard error; NaN for fewer than two images.
-        images: how many.
-    """
-
-    mean: float
-    error: float
-    images: int
 
 
 @dataclass(frozen=True)
@@ -101,20 +88,10 @@ def metrics_of(found: Found) -> list[str]:
     return [*(n for n in METRICS if n in there), *sorted(there - {*METRICS})]
 
 
-def is_vipaint(method: str) -> bool:
-    """Whether a method's spec is of VIPaint, and so no baseline."""
+def is_baseline(method: str) -> bool:
+    """Whether a method's spec is of one that others are compared with: not VIPaint, nor what stands there for scale."""
     name = method.partition(":")[0].partition("@")[0]
-    return name == "vipaint" or name.startswith("vipaint-")
-
-
-def mean_of(values: Sequence[float]) -> Mean:
-    """Mean and standard error; of any order of the values the same."""
-    n = len(values)
-    if not n or any(map(math.isinf, values)):
-        return Mean(sum(values) / n if n else math.nan, math.nan, n)
-    mean = math.fsum(values) / n
-    squares = math.fsum((v - mean) ** 2 for v in values)
-    return Mean(mean, math.sqrt(squares / (n - 1) / n) if n > 1 else math.nan, n)
+    return name not in ("vipaint", *FOR_SCALE) and not name.startswith("vipaint-")
 
 
 def per_image(found: Found, condition: str, method: str, metric: str) -> dict[int, float]:
@@ -165,14 +142,14 @@ def _whole(found: Found, condition: str, methods: Sequence[str]) -> frozenset[st
 
 
 def best_baseline(found: Found, condition: str, metric: str) -> str | None:
-    """The method that is not VIPaint with the best mean of a metric on the common images.
+    """The baseline with the best mean of a metric on the common images.
 
     Where neither way is better it is that of the lowest LPIPS.
     """
     better = metric_of(metric).better
     metric, better = (metric, better) if better else (RANKED_BY, -1)
     common = compared(found, condition, metric).common
-    baselines = {m: -better * mean.mean for m, mean in common.items() if not is_vipaint(m)}
+    baselines = {m: -better * mean.mean for m, mean in common.items() if is_baseline(m)}
     return min(baselines, key=baselines.__getitem__, default=None)
 
 
@@ -190,7 +167,7 @@ def differences(found: Found, metric: str) -> list[Difference]:
             own = per_image(found, condition, method, metric)
             both = sorted(own.keys() & base.keys())
             if method != baseline and both:
-                mean = mean_of([own[i] - base[i] for i in both])
+                mean = paired([own[i] for i in both], [base[i] for i in both])
                 said = verdict(mean.mean, mean.error, mean.images, metric_of(metric).better)
                 result.append(Difference(condition, method, baseline, metric, mean, said))
     return result

@@ -11,13 +11,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vipaint_pyro.datasets.cartoon_faces.faces import render
-from vipaint_pyro.evaluation.records import check_facts, eight_bits
 from vipaint_pyro.evaluation.under_the_mask.questions import Question
 from vipaint_pyro.files import write_tensors
+from vipaint_pyro.images import to_bytes
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.wording import differences
 
 __all__ = ["complete", "kept"]
 
@@ -81,9 +82,11 @@ def kept(path: Path, facts: dict, compute: Callable[[], Tensor]) -> Tensor:
                 found, pictures = json.loads((file.metadata() or {})["facts"]), file.get_tensor("completions")
         except (SafetensorError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({error}): delete it, and it is computed again") from error
-        check_facts(path, found, facts)
+        if found != facts:
+            changes = "; ".join(differences(found, facts))
+            raise ValueError(f"{path} comes from other settings; choose another --out ({changes})")
         return pictures
-    drawn = eight_bits(compute())
+    drawn = to_bytes(compute()).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, {"completions": drawn}, {"facts": json.dumps(facts)})
     return drawn

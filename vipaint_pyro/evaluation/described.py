@@ -1,0 +1,14 @@
+"""A sampler in words that JSON has."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+__all__ = ["described"]
+
+
+def described(sampler: object) -> dict:
+    """A sampler's class and the settings that results depend on, as JSON gives them back."""
+    settings = {name: value for name, value in asdict(sampler).items() if name != "chunk"}
+    return json.loads(json.dumps({"class": type(sampler).__name__, **settings}))
