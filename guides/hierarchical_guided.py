@@ -48,6 +48,9 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
         ValueError: where y does not fit the model, or for settings that cannot be.
     """
 
+    #: Of conjugate gradients, by default.
+    ITERATIONS = 2
+
     def __init__(
         self,
         model: DiffusionModel,
@@ -55,7 +58,7 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
         *,
         gamma: float | None = 0.99,
         std_scale: float = 0.7,
-        iterations: int = 2,
+        iterations: int = ITERATIONS,
         measurement_scale: float = 0.03,
     ) -> None:
         checked("iterations", iterations, whole())
@@ -80,11 +83,14 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
 
     def _guided(self, z_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """E[z_0 | z_t], with its graph in a fit, and what y adds to it, without one."""
-        model = self.model
+        model, fitted = self.model, z_t.requires_grad
         with torch.enable_grad():
-            z = z_t if z_t.requires_grad else z_t.detach().requires_grad_()
-            z0 = model.denoise(z, t)
+            z = z_t if fitted else z_t.detach().requires_grad_()
+            z0 = (model if fitted else model.prior).denoise(z, t)
             seen = Linearised(model.operator, Prediction(model.prior, z, t, z0))
             away = torch.where(model.operator.observed, self._y - seen.y, 0)
             added = added_by(seen, away, self._variance, self._iterations).detach().to(z_t)
-        return (z0 if torch.is_grad_enabled() else z0.detach()), added
+        if not fitted:
+            z0 = z0.detach()
+            model.keep(z_t, t, z0)
+        return z0, added

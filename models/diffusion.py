@@ -173,6 +173,10 @@ class DiffusionModel(ImageModel):
             self._memo.keep(z, t, z0)
         return z0
 
+    def keep(self, z: Tensor, t: int, z0: Tensor) -> None:
+        """Have a prediction that was made elsewhere found again by :meth:`denoise` at this very tensor z."""
+        self._memo.keep(z, t, z0)
+
     def reverse(self, z_t: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of p(z_s | z_t)."""
         return self.prior.reverse(z_t, t, s, self.eta, self.denoise(z_t, t))
@@ -226,13 +230,10 @@ class DiffusionModel(ImageModel):
         return z
 
     def _terminal(self) -> dist.Distribution:
-        prior = self.prior
-        known = prior.marginal(self.last)
+        prior, known = self.prior, self.prior.marginal(self.last)
         if known is not None:
             return known.expand((self.num_images,))
-        zeros = torch.zeros(
-            self.num_images, *prior.latent_shape, device=prior.device, dtype=prior.dtype
-        )
+        zeros = torch.zeros(self.num_images, *prior.latent_shape, device=prior.device, dtype=prior.dtype)
         return dist.Normal(zeros, prior.schedule.terminal_std).to_event(3)
 
     def _marginal(self, start: Tensor | None) -> dist.Distribution:

@@ -207,13 +207,10 @@ METHODS: dict[str, Method] = {
 #: What may stand beside the methods in a comparison, for scale: it draws nothing, and calls no network.
 FOR_SCALE: dict[str, Method] = {
     "estimate": Method(
-        "estimate",
-        "what was measured as an image: enlarged, blurred, grey, its holes in mid-grey; the methods start there",
-        "the operator's own",
-        f"{_SAMPLERS}.estimate:Estimate",
-        cost="0 F",
+        "estimate", "what was measured as an image, enlarged or grey in its holes: the methods start there",
+        "the operator's own", f"{_SAMPLERS}.estimate:Estimate", cost="0 F",
     ),
-}
+}  # fmt: skip
 
 
 def method(name: str) -> Method:

@@ -10,6 +10,7 @@ from diffusers.models.unets.unet_2d import UNet2DOutput
 from tests.samplers.linear_codec import LinearCodec
 from vipaint_pyro.evaluation.study.budgets import BUDGETS, Budget, at_calls
 from vipaint_pyro.evaluation.study.claims import calls_of, claim
+from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
@@ -133,7 +134,8 @@ VARIED = {
     "daps": [{"num_steps": 9, "ode_steps": 40}],
     "vipaint": [
         {"timesteps": (999, 300)}, {"timesteps": (998, 300), "num_levels": 3}, {"timesteps": (500,), "zeta": 0.0},
-        {"num_chains": 3, "loss": "mean-field", "fraction": 0.3},
+        {"num_chains": 3, "loss": "mean-field", "fraction": 0.3}, {"refine": "mmps"}, {"refine": "tmpd"},
+        {"guide_name": "hierarchical-guided", "num_chains": 3},
     ],
 }  # fmt: skip
 
@@ -198,6 +200,13 @@ def test_what_cannot_be_claimed_is_said(gaussian, monkeypatch):
         at_calls("own", 50, gaussian, 1)
     monkeypatch.setitem(BUDGETS, "own", Budget("One call a step."))
     assert at_calls("own", 50, gaussian, 1) == {"num_steps": 50}
+
+
+def test_a_study_reckons_with_what_is_written_behind_a_method(network_prior):
+    settings = settings_of("vipaint@100:timesteps=800,400;num_chains=4", network_prior, 3)
+    assert settings["timesteps"] == (800, 400) and settings["num_chains"] == 4
+    seen = half_seen(network_prior.image_shape)
+    assert calls_of(make_sampler("vipaint", **settings), network_prior, seen, 3) == pytest.approx(100, abs=10)
 
 
 def test_the_table_names_settings_that_there_are():

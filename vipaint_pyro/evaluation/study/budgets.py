@@ -61,17 +61,12 @@ BUDGETS: dict[str, Budget] = {
         "refinement_steps",
         fit="fit_steps",
     ),
-    "dps": _PLAIN,
-    "blended": _PLAIN,
+    **dict.fromkeys(("dps", "blended", "ddnm", "pigdm", "mmps", "tmpd", "red-diff"), _PLAIN),
     "repaint": Budget(
         "A jump is the same share of the way down (10 of 250 steps) and every stretch is walked down ten times, which "
         "is the method; fewer calls are fewer steps.",
         inner=_JUMP, beyond="jump_length",
     ),
-    "ddnm": _PLAIN,
-    "pigdm": _PLAIN,
-    "mmps": _PLAIN,
-    "tmpd": _PLAIN,
     "copaint": Budget(
         "The two gradient steps at every level are the method; fewer calls are fewer levels, over which the step size "
         "grows as much as over the published 250. A gradient step that is too long costs a call more than is aimed at.",
@@ -100,7 +95,6 @@ BUDGETS: dict[str, Budget] = {
         "Every tenth step resamples, with five steps to refresh the prediction, which is the method; fewer calls are "
         "fewer steps, and fewer resamplings."
     ),
-    "red-diff": _PLAIN,
     "red-diff-v": Budget("One call a step, of any number: its times are drawn at random.", unbounded=True),
 }  # fmt: skip
 
@@ -129,8 +123,8 @@ def at_calls(
     checked("num_samples", num_samples, whole())
     kind, fixed = _named(name, prior)
     if kind not in BUDGETS:
-        raise ValueError(f"{kind} cannot be given a number of calls: nothing says what carries them, as BUDGETS does "
-                         f"of {', '.join(BUDGETS)}")  # fmt: skip
+        known = ", ".join(BUDGETS)
+        raise ValueError(f"{kind} cannot be given a number of calls: nothing says what carries them, as of {known}")
     budget, seen = BUDGETS[kind], _anything(prior)
     carried = {budget.steps, budget.fit, *budget.inner, *budget.factors}
     fixed |= {setting: value for setting, value in (given or {}).items() if setting not in carried}

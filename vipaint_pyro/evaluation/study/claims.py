@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
+from vipaint_pyro.guides import HierarchicalGuidedGuide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
@@ -174,14 +175,18 @@ def _red_diff(settled, prior, num_samples) -> Claim:
 
 @claimed.register(VIPaintSampler)
 def _vipaint(settled, prior, num_samples) -> Claim:
-    if settled.guide_name != "hierarchical" or settled.correct != "none":
+    if settled.guide_name not in ("hierarchical", "hierarchical-guided") or settled.correct != "none":
         raise ValueError(
-            "the calls of vipaint are known ahead for the hierarchical guide without a correction, not for "
+            "the calls of vipaint are known ahead for the hierarchical guides without a correction, not for "
             f"guide_name={settled.guide_name!r}, correct={settled.correct!r}: draw a sample, and count them"
         )
     times = settled.timesteps
     above = min(settled.num_levels, prior.schedule.last - times[0])
     fit = settled.fit_steps * settled.num_chains * (len(times) + above) / num_samples
     between = len(times) - 1  # the guide's steps from T_e to T_s
+    pulls = 0.0  # backward calls of the guide's own kernels, one drawn and the fit's
+    if settled.guide_name == "hierarchical-guided":
+        chains = settled.fit_steps * settled.num_chains / num_samples
+        pulls = HierarchicalGuidedGuide.ITERATIONS * between * (1 + chains)
     refined = claimed(settled.refinement(), prior, 1)  # from T_s, where every step counts
-    return Claim(fit + between + refined.forward, fit + refined.backward)
+    return Claim(fit + between + refined.forward, fit + pulls + refined.backward)

@@ -40,7 +40,7 @@ def settings_of(
         settings["timesteps"] = timesteps_for(prior, found.levels)
     settings |= {name: tuple(v) if isinstance(v, list) else v for name, v in (chosen or {}).items()}
     if found.calls is not None:
-        settings |= at_calls(found.name, found.calls, prior, num_samples)
+        settings |= at_calls(found.name, found.calls, prior, num_samples, settings | dict(found.settings))
     return settings | dict(found.settings)
 
 
