@@ -35,7 +35,7 @@ def test_every_method_writes_its_run(here, name, given, calls):
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
         (
             ["--method", "dps", "--set", "steps=3"],
-            "dps has no setting 'steps'. Did you mean 'num-steps'? It has chunk, eta, fraction, limit,",
+            "dps has no setting 'steps'. Did you mean 'num-steps'? It has chunk, eta, fraction, hidden-pull, limit",
         ),
         (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
         (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),

@@ -6,8 +6,10 @@ import torch
 from tests.samplers.half_seen import seeded
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
+from vipaint_pyro.measurements.linear_map import LinearMap
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers.dps import DPSSampler, refine
+from vipaint_pyro.samplers.run import Run
 
 
 def norm(r):
@@ -147,3 +149,35 @@ def test_no_pull_decodes_once_and_takes_no_gradient(network_prior):
     assert asked == [False]
     still = go(Still(5, zeta=1.0))  # the same by way of the decoder
     assert asked == [True] * 4 + [False] and torch.equal(x, still)
+
+
+@pytest.mark.parametrize("penalised", [False, True])
+@pytest.mark.parametrize("fraction", [None, 0.5])
+def test_a_share_of_the_pull_stays_where_it_is_given(fraction, penalised):
+    z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3).requires_grad_()
+    share = torch.tensor([1.0, 0.1, 0.5, 0.0, 1.0, 1.0]).double().reshape(1, 1, 2, 3)
+    penalty = z.pow(2).sum((-3, -2, -1)) if penalised else None
+    sampler = DPSSampler(zeta=0.3, limit=True, fraction=fraction)
+    whole = sampler.pull(z, norm(3 * z - 1))
+    part = sampler.pull(z, norm(3 * z - 1), 0.0, penalty, share)
+    torch.testing.assert_close(part, share * whole - (2 * z.detach() if penalised else 0))
+
+
+def test_hidden_pixels_keep_a_share_of_the_pull(network_prior):
+    observed = (torch.arange(64).reshape(1, 1, 8, 8) % 3) == 0
+    seen, prior = Measurement.of(Inpainting(observed), 0.5 * observed.double()), network_prior.conditioned([0])
+    z, run = torch.linspace(-1, 1, 64).double().reshape(1, 1, 1, 8, 8), Run(prior, seen, 1)
+    shifts = {}
+    for share in (0.0, 0.25, 1.0):
+        sampler = DPSSampler(10, 0.0, zeta=0.4, hidden_pull=share)
+        shifts[share] = sampler.step(run, z, 500, 400)[0] - DPSSampler(10, 0.0, zeta=0.0).step(run, z, 500, 400)[0]
+    assert (shifts[1.0][~observed.expand_as(z)] != 0).all()  # through the network
+    torch.testing.assert_close(shifts[0.0], shifts[1.0] * observed)
+    torch.testing.assert_close(shifts[0.25], shifts[1.0] * torch.where(observed, 1.0, 0.25).double())
+
+
+def test_a_share_of_what_is_hidden_is_for_masks(gaussian):
+    operator = LinearMap(lambda x: x[..., ::2], gaussian.image_shape, dtype=torch.float64)
+    seen = Measurement.of(operator, torch.zeros(1, 1, 2, 2).double())
+    with pytest.raises(ValueError, match="hidden_pull is of what a mask hides, and this is no inpainting"):
+        DPSSampler(10, hidden_pull=0.5).settle(gaussian, seen)

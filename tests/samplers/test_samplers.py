@@ -123,13 +123,18 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
-    assert settled(network_prior, half, given) == replace(given, zeta=2.0, limit=True, chunk=chunk_for(shape))
+    step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0}
+    assert settled(network_prior, half, given) == replace(given, **step, chunk=chunk_for(shape))
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)
     latent = DiffusionPrior.from_pretrained(tmp_path)
     s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
-    assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (1.0, 0.3, True)
+    assert (s.noise_scale, s.fraction, s.hidden_pull, s.gradient_checkpointing) == (1.0, 0.3, 1.0, True)
+    masked = Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool))
+    assert settled(latent, masked).hidden_pull == 0.1
+    with pytest.raises(ValueError, match="hidden_pull is of what a mask hides.*: leave it out"):
+        settled(network_prior, half, VIPaintSampler(hidden_pull=0.5))
 
 
 @pytest.mark.parametrize("settings", [{}, {"correct": "smc"}, {"correct": "psis", "chunk": 3}])
@@ -199,7 +204,9 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         prepared, seen = settled.prepared(prior, seen)
         assert prepared.checkpointing == (fraction is not None) and seen.likelihood == Noiseless()
         chunk = chunk_for(prior.image_shape)
-        assert settled.refinement() == DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, chunk=chunk)
+        hidden = 1.0 if fraction is None else 0.1
+        step = DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, hidden_pull=hidden, chunk=chunk)
+        assert settled.refinement() == step
 
 
 @pytest.mark.parametrize("name", ["hierarchical", "flow", "AutoNormal", "AutoIAFNormal"])

@@ -12,7 +12,7 @@ def test_the_defaults():
         "loss": "trace", "guide_name": "hierarchical", "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
         "refine": "dps", "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
-        "measurement_scale": None,
+        "hidden_pull": None, "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
         "correct": "none", "num_particles": 64,
     }  # fmt: skip

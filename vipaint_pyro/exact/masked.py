@@ -51,7 +51,8 @@ class MaskedPosterior:
             raise TypeError(f"the prior is a DatasetPrior, not {type(prior).__name__}")
         noise = measurement.likelihood
         sigma = noise.scale if isinstance(noise, Gaussian) else None
-        if not isinstance(measurement.operator, Inpainting) or sigma is None or torch.as_tensor(sigma).numel() != 1:
+        one = sigma is not None and torch.as_tensor(sigma, device="cpu").numel() == 1
+        if not isinstance(measurement.operator, Inpainting) or not one:
             raise ValueError("the measurement is of a mask, with Gaussian noise of one standard deviation, not "
                              f"{type(measurement.operator).__name__} with {shown(noise)}")  # fmt: skip
         if measurement.num_images != 1:

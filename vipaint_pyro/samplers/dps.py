@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
@@ -54,6 +55,11 @@ class DPSSampler(ReverseSampler):
             \lVert\nabla\rVert_2^2 \le f \lVert y - A\hat x\rVert_2` (at 1, Polyak's step). Behind a decoder a
             gradient may be many times as long as on pixels, and a step of fixed zeta too long by as much. None, as
             published, sets no such bound. With LPIPS it costs a second backward pass.
+        hidden_pull: of an inpainting, the share of zeta's pull that latents keep which no known pixel decides, in
+            [0, 1]; 1 as published. How far known pixels decide a latent is the decoder's own sensitivity
+            (:func:`~vipaint_pyro.priors.seen_share.seen_share`), of a pixel prior the mask. A hidden latent changes
+            seen pixels a little, by the decoder's reach and through the network; the residual has no noise scale of its
+            own, so that over many steps whatever rebuilds the seen part best by a hair wins, and modes are lost.
         perceptual_refinement: lambda of a pull by LPIPS beside zeta's, :math:`z_s \leftarrow z_s - \lambda
             \nabla\mathrm{LPIPS}`; at least 0. Neither zeta nor the limit touches it.
         perceptual_net, perceptual_weights: as in :class:`~vipaint_pyro.samplers.VIPaintSampler`.
@@ -64,6 +70,9 @@ class DPSSampler(ReverseSampler):
     measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
     fraction: float | None = setting(
         None, number(above=0), "How much of the residual a step may take away.", stands_for="no bound"
+    )
+    hidden_pull: float = setting(
+        1.0, number(least=0, most=1), "Share of the pull that stays where no known pixel decides; of a mask."
     )
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS.")
     perceptual_net: str = setting("alex", choice(("alex", "vgg")), "Which LPIPS.")
@@ -79,6 +88,8 @@ class DPSSampler(ReverseSampler):
                 "measurement_scale says where a bounded step stops, and no step is bounded: give limit=True or a "
                 "fraction, or leave measurement_scale out"
             )
+        if settled.hidden_pull < 1 and not isinstance(measurement.operator, Inpainting):
+            raise ValueError("hidden_pull is of what a mask hides, and this is no inpainting: leave it at 1")
         check_asked(settled, "perceptual_refinement")
         if settled.perceptual_refinement:
             settled.perceptual().check(measurement.operator, measurement.y)
@@ -113,10 +124,16 @@ class DPSSampler(ReverseSampler):
         bounded = self.limit or self.fraction is not None
         floor = seen.floor(x.detach(), run.noise) if bounded else 0.0
         penalty = self.perceptual().penalty(seen.operator, seen.y, x) if self.perceptual_refinement else None
-        return self.pull(z, seen.distance(x), floor, penalty)
+        share = run.seen_share.clamp_min(self.hidden_pull) if self.hidden_pull < 1 else None
+        return self.pull(z, seen.distance(x), floor, penalty, share)
 
     def pull(
-        self, z: Tensor, distance: Tensor, floor: Tensor | float = 0.0, penalty: Tensor | None = None
+        self,
+        z: Tensor,
+        distance: Tensor,
+        floor: Tensor | float = 0.0,
+        penalty: Tensor | None = None,
+        share: Tensor | None = None,
     ) -> Tensor:
         """The shift of z_s, with z's shape.
 
@@ -125,19 +142,20 @@ class DPSSampler(ReverseSampler):
             distance: to the measurement, (*, N), at least 0; a function of ``z``.
             floor: what noise leaves of it, a number or what broadcasts against it.
             penalty: (*, N), a function of ``z`` whose gradient is added as it is.
+            share: of the distance's gradient that is followed, in [0, 1], broadcasts against z; None for all of it.
         """
         left = (distance.detach() - floor).clamp_min(0)
         size = left.clamp_max(self.zeta) if self.limit else torch.full_like(left, self.zeta)
         extra = penalty is not None
         # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
-        if self.fraction is None and extra:  # both in one backward pass
+        if self.fraction is None and share is None and extra:  # both in one backward pass
             (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
             return -gradient
         (gradient,) = torch.autograd.grad(distance.sum(), z, retain_graph=extra)
         if self.fraction is not None:
             slope = gradient.pow(2).sum((-3, -2, -1)).clamp_min(1e-20)
             size = torch.minimum(size, self.fraction * left / slope)
-        shift = -size[..., None, None, None] * gradient
+        shift = -size[..., None, None, None] * (gradient if share is None else share * gradient)
         return shift - torch.autograd.grad(penalty.sum(), z)[0] if extra else shift
 
 

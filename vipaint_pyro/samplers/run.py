@@ -17,6 +17,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.seen_share import seen_share
 from vipaint_pyro.randomness import Draws, NoiseStreams
 
 __all__ = ["OnStep", "Progress", "Run", "Stop"]
@@ -116,6 +117,12 @@ class Run:
         with torch.no_grad():
             known = latent_mask(observed, prior.codec.factor) if prior.is_latent else observed
             return known, prior.encode(self.measurement.y)
+
+    @cached_property
+    def seen_share(self) -> Tensor:
+        """Of an inpainting, how far known pixels decide each latent, in [0, 1], (N, 1 or C, H, W)."""
+        with torch.no_grad():
+            return seen_share(self.prior, self.measurement.operator.observed, self.prior.encode(self.measurement.y))
 
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.dps import DPSSampler
@@ -27,14 +28,16 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
     if given.refine == "dps":
         if given.zeta == math.inf:  # what another step's is settled on
             raise ValueError("zeta is a finite number, at least 0, but is inf")
+        hidden = 0.1 if prior.is_latent and isinstance(measurement.operator, Inpainting) else 1.0
         some = 0.3 if prior.is_latent else math.inf if measurement.likelihood.noise_alone else 1.0
         return {
             "zeta": 2.0 if given.zeta is None else given.zeta,
             "limit": True if given.limit is None else given.limit,
             "fraction": given.fraction or some,
+            "hidden_pull": hidden if given.hidden_pull is None else given.hidden_pull,
             "measurement_scale": scale if scale is not None else 0.05 if given.correct == "smc" else 0.0,
         }
-    nothing = {"zeta": math.inf, "limit": False, "fraction": math.inf}
+    nothing = {"zeta": math.inf, "limit": False, "fraction": math.inf, "hidden_pull": 1.0}
     for name, value in nothing.items():
         if vars(given)[name] not in (None, value):
             raise ValueError(f"{name} is of a DPS step, and refine is {given.refine!r}: leave {name} out")
@@ -58,6 +61,8 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
             "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
             "fraction, or leave measurement_scale out"
         )
+    if settled.hidden_pull < 1 and not isinstance(measurement.operator, Inpainting):
+        raise ValueError("hidden_pull is of what a mask hides, and this is no inpainting: leave it out")
     if settled.perceptual_refinement:
         walk(settled).perceptual().check(measurement.operator, measurement.y)
 
@@ -70,6 +75,7 @@ def walk(settled: Refine | Fit) -> ReverseSampler:
     return DPSSampler(
         zeta=settled.zeta,
         limit=settled.limit,
+        hidden_pull=settled.hidden_pull,
         fraction=None if math.isinf(settled.fraction) else settled.fraction,
         perceptual_refinement=settled.perceptual_refinement,
         perceptual_net=settled.perceptual_net,

@@ -99,6 +99,8 @@ class Refine:
         fraction: how much of the residual a DPS step may take away to first order. None: 0.3 for latent priors, no such
             bound for pixel ones, but 1 for a measurement fitted under its own likelihood, whose deviance can be
             steep (counts in dark pixels).
+        hidden_pull: share of a DPS step's pull that stays where no known pixel decides, in [0, 1]. None: 0.1 for a
+            latent prior's inpainting, else 1.
         measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1], of a measurement that says nothing of
             its noise. With ``limit``, the refinement goes no further than the residual that such noise leaves: it
             stops pulling where a wrong detail explains y about as well as the truth, and the prior alone keeps better
@@ -127,6 +129,10 @@ class Refine:
     fraction: float | None = setting(
         None, number(above=0), "How much of the residual a DPS step may take away.",
         stands_for="0.3 for latent priors, no bound for pixel ones", nothing=math.inf,
+    )  # fmt: skip
+    hidden_pull: float | None = setting(
+        None, number(least=0, most=1), "Share of a DPS step's pull that stays where no known pixel decides.",
+        stands_for="0.1 for latent priors under a mask, else 1",
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
