@@ -1,7 +1,7 @@
 """Completion quality: VIPaint-4, VIPaint-2 and DPS on the same images under the same masks.
 
 DPS is given as many calls of the network per sample as VIPaint-4 with its share of the fit, once as it is published and
-once with the step that VIPaint refines with, which was chosen for VIPaint. All else is ``vipaint evaluate``, which is
+once with steps as long as those that VIPaint refines with, which were chosen for VIPaint. All else is ``vipaint evaluate``, which is
 told what else is given here: a record per image, so that the same command goes on where an ended one was, and a report.
 
     python examples/02_completion_quality.py --out quality
@@ -26,7 +26,7 @@ def methods(prior: DiffusionPrior, samples: int, few: str = "") -> list[str]:
     four = sampler_of(f"vipaint-4{few}", prior, samples)
     seen = measured("rotated", torch.zeros(1, *prior.image_shape), 0, 0)  # of a picture of this size
     dps = f"dps@{round(calls_of(four, prior, seen, samples))}"
-    step = f"zeta={four.zeta};limit=true{';fraction=0.3' if prior.is_latent else ''}"
+    step = f"zeta={four.settle(prior, seen).zeta:g};limit=true{';fraction=0.3' if prior.is_latent else ''}"
     return [f"vipaint-4{few}", f"vipaint-2{few}", dps, f"{dps}:{step}"]
 
 

@@ -42,8 +42,6 @@ EXAMPLES = {
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "priors/train_fashion_mnist.py": ["--out", "prior"],
 }
-# Their engine has processes of its own, which import the script.
-PROCESSES = {"02_completion_quality.py", "11_perceptual_ablation.py", "12_restoration.py"}
 # The same on another prior, and another measurement.
 MORE = [
     (
@@ -88,11 +86,7 @@ def test_example_runs(name, given, tmp_path, data):
     arguments = [*given, "--smoke"]
     if name in NEEDS_DATA and "--data" not in given:
         arguments += ["--data", str(data)]
-    if name in PROCESSES:
-        command = [sys.executable, str(FOLDER / name), *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    else:
-        done = run_script(FOLDER / name, *arguments, cwd=tmp_path)
+    done = run_script(FOLDER / name, *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
