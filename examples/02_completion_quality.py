@@ -1,8 +1,9 @@
 """Completion quality: VIPaint-4, VIPaint-2 and DPS on the same images under the same masks.
 
 DPS is given as many calls of the network per sample as VIPaint-4 with its share of the fit, once as it is published and
-once with steps as long as those that VIPaint refines with, which were chosen for VIPaint. All else is ``vipaint evaluate``, which is
-told what else is given here: a record per image, so that the same command goes on where an ended one was, and a report.
+once with steps as long as those that VIPaint refines with, which were chosen for VIPaint. All else is
+``vipaint evaluate``, which is told what else is given here: a record per image, so that the same command goes on where
+an ended one was, and a report.
 
     python examples/02_completion_quality.py --out quality
     python examples/02_completion_quality.py --out quality-no-labels --labels none
