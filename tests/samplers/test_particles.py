@@ -1,7 +1,9 @@
 """Which of the weighed particles VIPaint's sampler gives, and what it hands to the run."""
 
+import pytest
 import torch
 
+from vipaint_pyro.exact import exact_posterior
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -13,17 +15,18 @@ OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
 
 
-def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, **settings):
+def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, size=None, **settings):
     """The numbers of the particles that were given, and what the run of particles was asked for."""
     asked = {}
 
     def numbered(model, guide, seen, smc, *, generator, callback):
         asked.update(model=model, seen=seen, smc=smc)
-        images = torch.arange(num_particles).double()[:, None, None, None, None].expand(-1, 1, 1, 2, 3)
+        images = torch.arange(size or num_particles).double()[:, None, None, None, None].expand(-1, 1, 1, 2, 3)
         ones = torch.ones(1, 1)
         return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
 
     monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
+    num_particles = num_particles if size is None else size * num_samples
     s = VIPaintSampler(
         (500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=num_particles, **settings
     )
@@ -72,3 +75,35 @@ def test_settings_reach_the_fit_and_the_guide_is_finished(gaussian, monkeypatch)
         pass
     assert given["num_steps"] == 7 and given["loss"].num_particles == 3 and given["model"].num_levels == 5
     assert given["model"].eta == 0.5 and given["model"].beta == 2.0 and given["finished"]
+
+
+def test_of_clouds_of_their_own_samples_are_independent_draws_of_the_posterior(gaussian):
+    # Of eight particles each: resampled, one of them at random is a draw by their weights.
+    measured = Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y)
+    s = VIPaintSampler(
+        (900, 600), fit_steps=1, refinement_steps=6, correct="smc", num_particles=8 * 60, own_cloud=True
+    )
+    samples = s(gaussian, measured, 60, torch.Generator().manual_seed(0))
+    exact = exact_posterior(gaussian, Inpainting(OBSERVED), Y, 0.3)
+    error = exact.variance.sqrt() / 60**0.5
+    assert ((samples.images.mean(0) - exact.mean).abs() < 4 * error).all()
+    assert samples.diagnostics["ancestors"] == [60]
+    evidence = torch.tensor(samples.diagnostics["log_evidence"]).double()
+    torch.testing.assert_close(evidence, exact.log_evidence, rtol=0, atol=0.4)
+    assert 1 / 8 < samples.diagnostics["smallest_ess"][0] < 0.9
+
+
+def test_one_of_a_cloud_is_kept_at_random(gaussian, monkeypatch):
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    chosen, asked = drawn(gaussian, monkeypatch, seen, 5, 150, own_cloud=True, size=5)
+    assert asked["smc"].num_particles == 5
+    counts = torch.bincount(torch.tensor(chosen).long(), minlength=5)
+    assert len(counts) == 5 and ((counts - 30).abs() < 4 * (150 * 0.2 * 0.8) ** 0.5).all()
+
+
+def test_clouds_that_cannot_be(gaussian):
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    with pytest.raises(ValueError, match="3 clouds of two particles or more .* of 5: raise num_particles to 6"):
+        VIPaintSampler(correct="smc", num_particles=5, own_cloud=True)(gaussian, seen, 3)
+    with pytest.raises(ValueError, match="own_cloud is of correct='smc', and correct is 'psis': leave it out"):
+        VIPaintSampler(correct="psis", own_cloud=True)(gaussian, seen, 3)

@@ -14,7 +14,7 @@ def test_the_defaults():
         "refine": "dps", "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
         "hidden_pull": None, "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
-        "correct": "none", "num_particles": 64,
+        "correct": "none", "num_particles": 64, "own_cloud": False,
     }  # fmt: skip
     check_settings(VIPaintSampler())
 

@@ -118,6 +118,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
             )
+        if self.own_cloud and self.correct != "smc":
+            raise ValueError(f"own_cloud is of correct='smc', and correct is {self.correct!r}: leave it out")
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         check_asked(self, "perceptual", "perceptual_refinement")
@@ -159,6 +161,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         if self.correct != "none" and self.num_particles < num_samples:
             asked, there = counted(num_samples, "sample"), counted(self.num_particles, "particle")
             raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
+        if self.own_cloud and self.num_particles < 2 * num_samples:
+            raise ValueError(
+                f"{counted(num_samples, 'cloud')} of two particles or more cannot be made of {self.num_particles}: "
+                f"raise num_particles to {2 * num_samples}, or leave own_cloud out"
+            )
 
     def phases(self) -> dict[str, int]:
         return {"fit": self.fit_steps, "refinement": self.refinement_steps}

@@ -153,9 +153,14 @@ class Correct:
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
         num_particles: of a correction, per image; no fewer than samples.
+        own_cloud: of ``"smc"``, whether each sample is drawn from a cloud of its own, of ``num_particles`` / samples
+            particles, two at least, of which one is kept at random. One cloud weighs best; but where there is much to
+            see, a few particles of it take all the weight and the samples are copies of each other. Samples of clouds
+            of their own are independent.
     """
 
     correct: str = setting(
         "none", choice(CORRECTIONS), "Weigh the guide's draws: importance weights, or sequential Monte Carlo."
     )
     num_particles: int = setting(64, whole(), "Of a correction.")
+    own_cloud: bool = setting(False, switch(), "Of smc: each sample from particles of its own.")

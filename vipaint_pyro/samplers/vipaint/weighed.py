@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 from vipaint_pyro.guides import Guide
+from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
@@ -22,13 +27,54 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
     """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for.
 
     Args:
-        settings: settled, with ``num_particles``, ``refinement_steps`` and ``measurement_scale``.
+        settings: settled, with ``num_particles``, ``own_cloud``, ``refinement_steps`` and ``measurement_scale``.
         run: of this call.
         model, guide: fitted.
     """
+    if settings.own_cloud:
+        return _of_clouds(settings, run, model, guide)
+    particles = _cloud(settings, run, model, guide, settings.num_particles)
+    # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
+    last = settings.num_particles - 1
+    chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
+    if run.stopped:  # particles on their way weigh no image
+        return Samples(particles.images[chosen])
+    return Samples(particles.images[chosen], diagnostics=_said(*_figures(particles)))
+
+
+def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
+    """One particle at random of each of as many independent clouds as there are samples."""
+    size = settings.num_particles // run.num_samples
+
+    def one(part: Run) -> tuple[Tensor, ...]:
+        particles = _cloud(settings, part, model, guide, size)
+        images = particles.images
+        # At random: the first of those that are resampled in their order would be the first of all, whatever it weighs.
+        u = NoiseStreams(run.generator, images.shape[1]).uniform(images)
+        kept = images[(u * size).long().clamp_max(size - 1), torch.arange(images.shape[1], device=images.device)]
+        return kept[None], *((f[None] for f in _figures(particles)) if not part.stopped else ())
+
+    images, *figures = run.in_chunks(1, one)
+    if not figures:
+        return Samples(images)
+    evidence, ess, ancestors = figures
+    mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
+    return Samples(images, diagnostics=_said(mean, ess.min(0).values, torch.ones_like(ancestors).sum(0)))
+
+
+def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each image: the estimate of log p(y), the smallest effective sample size, the ancestors."""
+    return particles.log_evidence, particles.ess.min(0).values, particles.ancestors
+
+
+def _said(evidence: Tensor, ess: Tensor, ancestors: Tensor) -> dict[str, list[float]]:
+    return {"log_evidence": evidence.tolist(), "smallest_ess": ess.tolist(), "ancestors": ancestors.tolist()}
+
+
+def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide, size: int) -> Particles:
+    """So many particles, weighed and resampled down to the image."""
     seen = run.measurement
     sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else settings.measurement_scale
-
     below = run.prior.times(model.timesteps[-1], CLEAN, settings.refinement_steps)
 
     def moved(step, t, z, z0):
@@ -38,22 +84,11 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
         answer = run.report(Progress("refinement", i, below[i], z, z0))
         return answer, run.stopped
 
-    particles = run_smc(
+    return run_smc(
         model,
         guide,
         Measurement(seen.operator, MomentMatched(sigma), seen.y),
-        SMC(settings.num_particles, settings.refinement_steps),
+        SMC(size, settings.refinement_steps),
         generator=run.generator,
         callback=moved,
     )
-    # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-    last = settings.num_particles - 1
-    chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
-    if run.stopped:  # particles on their way weigh no image
-        return Samples(particles.images[chosen])
-    diagnostics = {
-        "log_evidence": particles.log_evidence.tolist(),
-        "smallest_ess": particles.ess.min(0).values.tolist(),
-        "ancestors": particles.ancestors.tolist(),
-    }
-    return Samples(particles.images[chosen], diagnostics=diagnostics)
