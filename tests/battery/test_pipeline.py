@@ -34,7 +34,8 @@ BAD = {
     "guide": [3, [], "hierarchicl", "", torch.nn.Linear(1, 1)], "method": [*NOT_A_NAME, "DPS"],
     "fit_callback": [3, "f", [], {}], "callback_on_step_end": [3, "f", [], {}],
     "callback_on_step_end_tensor_inputs": [3, ["x"], "latents2", [3], None], "num_step": [3], "zetta": [1.0],
-    "beta": [*NOT_A_NUMBER, -1, 0, HUGE], "limit": ["no", 1, None], "num_chains": [1.5, "2", True],
+    "beta": [*NOT_A_NUMBER, -1, 0, HUGE], "limit": ["no", 1], "num_chains": [1.5, "2", True],
+    "hidden_pull": [-0.1, 1.5],
 }  # fmt: skip
 
 

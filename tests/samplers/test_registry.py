@@ -141,7 +141,7 @@ def test_a_method_of_ones_own_joins_them(monkeypatch):
     own = Method("brief", "few steps", "", VIPaintSampler, {"fit_steps": 1})
     monkeypatch.setitem(METHODS, "brief", own)
     assert make_sampler("brief", zeta=0.3) == VIPaintSampler(fit_steps=1, zeta=0.3)
-    assert "fit_steps" not in own.open() and own.open()["zeta"] == 2.0
+    assert "fit_steps" not in own.open() and own.open()["beta"] == 1.0
 
 
 def given(what, latent):

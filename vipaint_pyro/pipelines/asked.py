@@ -52,10 +52,9 @@ def asked_sampler(
         settings, guide = {**settings, "guide_name": guide}, None
     unknown = [name for name in settings if name not in known]
     if unknown and unknown[0] != "guide_name":
-        raise TypeError(
-            f"unknown setting {unknown[0]!r} of {method}. {did_you_mean(unknown[0], [*own, *known])}"
-            f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
-        )
+        near = did_you_mean(unknown[0], [*own, *known])
+        every = f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
+        raise TypeError(f"unknown setting {unknown[0]!r} of {method}. {near.rstrip() or every}")
     if guide is not None and method != "vipaint":
         raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
     if isinstance(settings.get("timesteps"), list):
