@@ -30,7 +30,7 @@ WORDS = [
     ({"method": VIPaintSampler()}, TypeError, "method is a name, one of vipaint, .* or call a sampler itself"),
     ({"method": 5}, TypeError, "method is a name"),
     ({"num_image_samples": 3}, TypeError, "'num_image_samples' of vipaint. Did you mean 'num_samples'"),
-    ({"maskimage": 3}, TypeError, "Did you mean 'mask_image'.* the call's own image, mask_image"),
+    ({"maskimage": 3}, TypeError, "Did you mean 'mask_image'"),
     ({"method": "dps", "measurement_scale": 0.1}, ValueError, "^measurement_scale .* give limit=True or a fraction"),
     ({"limit": False, "measurement_scale": 0.1}, ValueError, "^measurement_scale .* leave limit on"),
 ]
