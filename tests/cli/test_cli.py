@@ -37,7 +37,8 @@ def test_help_states_the_true_defaults():
         if true is None:  # depends on the prior: in words
             assert stated.strip(".") and "None" not in stated, name
         else:
-            assert stated == ("true." if true is True else f"{true}."), name
+            said = str(true).lower() if isinstance(true, bool) else str(true)
+            assert stated == f"{said}.", name
 
 
 def test_errors_speak_of_options():
