@@ -163,4 +163,4 @@ class Correct:
         "none", choice(CORRECTIONS), "Weigh the guide's draws: importance weights, or sequential Monte Carlo."
     )
     num_particles: int = setting(64, whole(), "Of a correction.")
-    own_cloud: bool = setting(False, switch(), "Of smc: each sample from particles of its own.")
+    own_cloud: bool = setting(False, switch(), "Of smc: each sample from its own num-particles / samples particles.")
