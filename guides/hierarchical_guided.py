@@ -83,14 +83,23 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
 
     def _guided(self, z_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """E[z_0 | z_t], with its graph in a fit, and what y adds to it, without one."""
-        model, fitted = self.model, z_t.requires_grad
-        with torch.enable_grad():
-            z = z_t if fitted else z_t.detach().requires_grad_()
-            z0 = (model if fitted else model.prior).denoise(z, t)
-            seen = Linearised(model.operator, Prediction(model.prior, z, t, z0))
-            away = torch.where(model.operator.observed, self._y - seen.y, 0)
-            added = added_by(seen, away, self._variance, self._iterations).detach().to(z_t)
-        if not fitted:
-            z0 = z0.detach()
-            model.keep(z_t, t, z0)
+        model = self.model
+        if z_t.requires_grad:
+            z0 = model.denoise(z_t, t)
+            return z0, self._added(z_t, t, z0)
+        # Each piece's graph is gone before the next one's is made.
+        pieces = z_t.split(model.prior.pieces or len(z_t)) if z_t.ndim > 4 else (z_t,)
+        z0, added = (torch.cat(parts) for parts in zip(*(self._drawn(piece, t) for piece in pieces)))
+        model.keep(z_t, t, z0)
         return z0, added
+
+    def _drawn(self, z: Tensor, t: int) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            z0 = self.model.prior.denoise(z, t)
+        return z0.detach(), self._added(z, t, z0)
+
+    def _added(self, z: Tensor, t: int, z0: Tensor) -> Tensor:
+        """Delta of z, of which z0 is a function."""
+        seen = Linearised(self.model.operator, Prediction(self.model.prior, z, t, z0))
+        return added_by(seen, seen.away(self._y), self._variance, self._iterations).detach().to(z)

@@ -84,6 +84,30 @@ def test_a_kernel_costs_a_forward_call_and_as_many_backward_ones_as_iterations(d
     assert (calls.total, calls.backward) == (5, 10)
 
 
+def test_draws_are_made_in_pieces_and_are_the_same(dense, monkeypatch):
+    # The graph of a piece is gone before the next one's is made: memory does not grow with the samples.
+    prior, operator, y = dense
+    z = torch.linspace(-2, 2, 30).double().reshape(5, 1, 1, 2, 3)
+    whole, sizes = guided(prior, operator, y).kernel(z, T, S).base_dist.loc, []
+    monkeypatch.setattr(type(prior), "denoise", recorded(type(prior).denoise, sizes))
+    guide = guided(prior.in_pieces(2), operator, y)
+    torch.testing.assert_close(guide.kernel(z, T, S).base_dist.loc, whole)
+    assert sizes == [2, 2, 1]
+    with torch.no_grad(), guide.model.predictions():  # and found again by who asks for the prediction itself
+        guide.kernel(z, T, S)
+        del sizes[:]
+        torch.testing.assert_close(guide.model.denoise(z, T), prior.in_pieces(None).denoise(z, T))
+        assert sizes == [5]
+
+
+def recorded(denoise, sizes):
+    def call(self, z, t):
+        sizes.append(len(z))
+        return denoise(self, z, t)
+
+    return call
+
+
 def test_the_noise_is_that_of_y_where_it_is_gaussian(gaussian):
     operator = Inpainting(OBSERVED)
 

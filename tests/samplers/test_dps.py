@@ -181,3 +181,16 @@ def test_a_share_of_what_is_hidden_is_for_masks(gaussian):
     seen = Measurement.of(operator, torch.zeros(1, 1, 2, 2).double())
     with pytest.raises(ValueError, match="hidden_pull is of what a mask hides, and this is no inpainting"):
         DPSSampler(10, hidden_pull=0.5).settle(gaussian, seen)
+
+
+def test_what_known_pixels_decide_is_looked_at_once_for_all_samples(network_prior, monkeypatch):
+    observed, asked = (torch.arange(64).reshape(1, 1, 8, 8) % 3) == 0, []
+
+    def share(prior, observed, z):
+        asked.append(z.shape)
+        return observed.to(z.dtype)
+
+    monkeypatch.setattr("vipaint_pyro.samplers.known.seen_share", share)
+    seen = Measurement.of(Inpainting(observed), 0.5 * observed.double())
+    DPSSampler(3, hidden_pull=0.1, chunk=2)(network_prior.conditioned([0]), seen, 5, seeded(0))
+    assert len(asked) == 1

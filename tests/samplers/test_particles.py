@@ -9,6 +9,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.samplers.run import Stop
 from vipaint_pyro.samplers.vipaint import sampler as module
 
 OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 1, 2, 3)
@@ -99,6 +100,37 @@ def test_one_of_a_cloud_is_kept_at_random(gaussian, monkeypatch):
     assert asked["smc"].num_particles == 5
     counts = torch.bincount(torch.tensor(chosen).long(), minlength=5)
     assert len(counts) == 5 and ((counts - 30).abs() < 4 * (150 * 0.2 * 0.8) ** 0.5).all()
+
+
+def test_no_particle_of_those_that_were_asked_for_is_left_out(gaussian, monkeypatch):
+    sizes = []
+
+    def numbered(model, guide, seen, smc, *, generator, callback):
+        sizes.append(smc.num_particles)
+        ones = torch.ones(1, 1)
+        images = torch.zeros(smc.num_particles, 1, 1, 2, 3).double()
+        return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
+
+    monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
+    s = VIPaintSampler((500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=8, own_cloud=True)
+    s(gaussian, Measurement.of(Inpainting(OBSERVED), Y), 3, torch.Generator().manual_seed(0))
+    assert sizes == [3, 3, 2]
+
+
+def test_a_run_that_is_stopped_in_a_later_cloud_gives_what_there_is(gaussian):
+    measured, steps = Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y), []
+
+    def stop(progress):
+        steps.append((progress.phase, progress.first, progress.step))
+        return Stop() if steps[-1] == ("refinement", 1, 2) else None
+
+    s = VIPaintSampler(
+        (900, 600), fit_steps=1, refinement_steps=6, correct="smc", num_particles=12, own_cloud=True
+    )
+    samples = s(gaussian, measured, 3, torch.Generator().manual_seed(0), stop)
+    whole = s(gaussian, measured, 3, torch.Generator().manual_seed(0))
+    assert steps[-1] == ("refinement", 1, 2) and samples.images.shape == (2, 1, 1, 2, 3) and not samples.diagnostics
+    assert torch.equal(samples.images[0], whole.images[0]) and len(whole.images) == 3
 
 
 def test_clouds_that_cannot_be(gaussian):

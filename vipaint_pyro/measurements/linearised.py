@@ -56,6 +56,10 @@ class Linearised:
         curved = self.z0 if self._straight else self._curve[1].detach()
         return _wide(self.operator(curved) if self._linear else curved)
 
+    def away(self, y: Tensor) -> Tensor:
+        """y - h(z0_hat), (*, N, C', H', W'), 0 where nothing is observed."""
+        return torch.where(self.operator.observed, y - self.y, 0)
+
     def covariance(self, u: Tensor) -> Tensor:
         """Cov[z_0 | z_t] H^T u, (*, N, C, H, W), of u that broadcasts against y and is 0 where nothing is observed."""
         return self.gain * _wide(self._pulled(u))

@@ -47,7 +47,7 @@ class BlendedSampler(ReverseSampler):
     @torch.no_grad()
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         prior, schedule = run.prior, run.prior.schedule
-        known, y = run.known_latents
+        known, y = run.known.mask, run.known.latents
         noised = float(schedule.alpha(t)) * y + float(schedule.sigma(t)) * run.normal(z)
         z = torch.where(known, noised, z)
         z0 = prior.denoise(z, t)

@@ -124,7 +124,7 @@ class DPSSampler(ReverseSampler):
         bounded = self.limit or self.fraction is not None
         floor = seen.floor(x.detach(), run.noise) if bounded else 0.0
         penalty = self.perceptual().penalty(seen.operator, seen.y, x) if self.perceptual_refinement else None
-        share = run.seen_share.clamp_min(self.hidden_pull) if self.hidden_pull < 1 else None
+        share = run.known.share.clamp_min(self.hidden_pull) if self.hidden_pull < 1 else None
         return self.pull(z, seen.distance(x), floor, penalty, share)
 
     def pull(

@@ -69,7 +69,7 @@ class PosteriorMeanSampler(ReverseSampler):
         if float(run.prior.schedule.alpha(t)) == 0:
             return z0.detach(), z0.detach()
         seen = Linearised(measurement.operator, Prediction(run.prior, z, t, z0))
-        away = torch.where(measurement.operator.observed, measurement.y - seen.y, 0)
+        away = seen.away(measurement.y)
         sigma = torch.as_tensor(measurement.likelihood.sigma, dtype=away.dtype, device=away.device)
         return seen.z0 + self.shift(seen, away, sigma**2).to(z), seen.z0
 

@@ -57,7 +57,7 @@ class RePaintSampler(TravellingSampler):
     @torch.no_grad()
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         prior, schedule = run.prior, run.prior.schedule
-        known, y = run.known_latents
+        known, y = run.known.mask, run.known.latents
         z0 = prior.denoise(z, t)
         c_0, c_t, std = (float(c) for c in reverse_step(schedule, t, s, self.eta))
         # One draw serves both: they are about different latents.

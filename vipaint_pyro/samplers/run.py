@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.faults import Fault, freed, located
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.priors.codecs import latent_mask
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.seen_share import seen_share
 from vipaint_pyro.randomness import Draws, NoiseStreams
+from vipaint_pyro.samplers.known import Known
 
 __all__ = ["OnStep", "Progress", "Run", "Stop"]
 
@@ -75,6 +73,7 @@ class Run:
 
     Attributes:
         noise: a stream per image.
+        known: of an inpainting, what known pixels say of the latents.
         first: number of the first sample; see :meth:`in_chunks`.
         ended: the fault or Ctrl-C that ended :meth:`in_chunks` early, or None.
         calls, backward, seconds: by phase; calls per image.
@@ -93,6 +92,7 @@ class Run:
         self.measurement = measurement.to(prior.device, prior.dtype)
         self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
         self.noise = NoiseStreams(generator, measurement.num_images)
+        self.known = Known(self.prior, self.measurement)
         self.first, self.ended = 0, None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
@@ -109,20 +109,6 @@ class Run:
         self.calls[name] = (counted.total - forward) // n
         self.backward[name] = (counted.backward - backward) // n
         self.seconds[name] = time.perf_counter() - start
-
-    @cached_property
-    def known_latents(self) -> tuple[Tensor, Tensor]:
-        """Of an inpainting, which latents known pixels decide, bool, and what they are: y encoded; both (N, ...)."""
-        prior, observed = self.prior, self.measurement.operator.observed
-        with torch.no_grad():
-            known = latent_mask(observed, prior.codec.factor) if prior.is_latent else observed
-            return known, prior.encode(self.measurement.y)
-
-    @cached_property
-    def seen_share(self) -> Tensor:
-        """Of an inpainting, how far known pixels decide each latent, in [0, 1], (N, 1 or C, H, W)."""
-        with torch.no_grad():
-            return seen_share(self.prior, self.measurement.operator.observed, self.prior.encode(self.measurement.y))
 
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""

@@ -14,7 +14,6 @@ from vipaint_pyro.evaluation.described import described
 from vipaint_pyro.evaluation.exact_pictures.atoms import SHAPES, STD
 from vipaint_pyro.evaluation.exact_pictures.cells import Cell
 from vipaint_pyro.evaluation.exact_pictures.problems import Problem
-from vipaint_pyro.evaluation.study.budgets import at_calls
 from vipaint_pyro.evaluation.study.candidates import pixel_methods
 from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.evaluation.study.recorded import calls_made
@@ -101,7 +100,7 @@ def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -
 def _costing(name: str, calls: int, given: tuple, shape: tuple[int, ...], num_samples: int) -> Mapping[str, object]:
     """Settings at a number of calls: kept, since every cell and problem asks for the same ones."""
     prior = _prior_of(shape)
-    return settings_of(name, prior, num_samples) | at_calls(name, calls, prior, num_samples, dict(given))
+    return settings_of(f"{name}@{calls}", prior, num_samples, dict(given))
 
 
 def _prior_of(shape: Sequence[int]) -> DiffusionPrior:

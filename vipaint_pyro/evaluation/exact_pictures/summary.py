@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from vipaint_pyro.evaluation.exact_pictures.records import PAIRED, PICTURES, row
 from vipaint_pyro.evaluation.exact_pictures.scores import OFF, REFERENCES
 from vipaint_pyro.evaluation.exact_records import records
 from vipaint_pyro.evaluation.failures import one_line
+from vipaint_pyro.evaluation.means import mean_of
 from vipaint_pyro.files import replacing_file, write_text
 from vipaint_pyro.wording import counted
 
@@ -54,10 +54,9 @@ def _row(group: Sequence[Mapping]) -> dict:
     if not done:
         return row | {"error": one_line(first["error"])}
     for name in PICTURES.columns:
-        values = [r["scores"][name][0] for r in done]
-        row[name] = statistics.fmean(values)
-        row[f"{name}_se"] = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
-    return row | {name: statistics.fmean(r[name] for r in done) for name in PICTURES.costs}
+        found = mean_of([r["scores"][name][0] for r in done])
+        row[name], row[f"{name}_se"] = found.mean, found.error if len(done) > 1 else None
+    return row | {name: mean_of([r[name] for r in done]).mean for name in PICTURES.costs}
 
 
 def write_tables(folder: Path) -> str:

@@ -44,22 +44,22 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
 
 def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
     """One particle at random of each of as many independent clouds as there are samples."""
-    size = settings.num_particles // run.num_samples
+    size, more = divmod(settings.num_particles, run.num_samples)
 
     def one(part: Run) -> tuple[Tensor, ...]:
-        particles = _cloud(settings, part, model, guide, size)
+        particles = _cloud(settings, part, model, guide, size + (part.first < more))
         images = particles.images
         # At random: the first of those that are resampled in their order would be the first of all, whatever it weighs.
-        u = NoiseStreams(run.generator, images.shape[1]).uniform(images)
-        kept = images[(u * size).long().clamp_max(size - 1), torch.arange(images.shape[1], device=images.device)]
-        return kept[None], *((f[None] for f in _figures(particles)) if not part.stopped else ())
+        k = (NoiseStreams(run.generator, images.shape[1]).uniform(images) * len(images)).long()
+        kept = images[k.clamp_max(len(images) - 1), torch.arange(images.shape[1], device=images.device)]
+        return kept[None], *(f[None] for f in _figures(particles))
 
-    images, *figures = run.in_chunks(1, one)
-    if not figures:
+    images, evidence, ess, ancestors = run.in_chunks(1, one)
+    if run.stopped:
         return Samples(images)
-    evidence, ess, ancestors = figures
     mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
-    return Samples(images, diagnostics=_said(mean, ess.min(0).values, torch.ones_like(ancestors).sum(0)))
+    # Each image that is kept goes back to one draw.
+    return Samples(images, diagnostics=_said(mean, ess.min(0).values, torch.full_like(ancestors[0], len(images))))
 
 
 def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
