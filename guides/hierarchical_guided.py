@@ -102,4 +102,4 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
     def _added(self, z: Tensor, t: int, z0: Tensor) -> Tensor:
         """Delta of z, of which z0 is a function."""
         seen = Linearised(self.model.operator, Prediction(self.model.prior, z, t, z0))
-        return added_by(seen, seen.away(self._y), self._variance, self._iterations).detach().to(z)
+        return added_by(seen, seen.away(self._y), self._variance, self._iterations).to(z)
