@@ -20,7 +20,9 @@ def test_patience_and_steps_have_to_fit():
 def test_a_sampler_ends_each_image_by_itself():
     """Where they end differs; images, fits and records are those of the images alone."""
     prior, measurement = tiny("pixel"), seen()
-    sampler = make_sampler("vipaint", timesteps=(700, 300), fit_steps=12, fit_patience=1, num_chains=1, refinement_steps=2)
+    sampler = make_sampler(
+        "vipaint", timesteps=(700, 300), fit_steps=12, fit_patience=1, num_chains=1, refinement_steps=2
+    )
 
     def drawn(part, seeds, told=None):
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]

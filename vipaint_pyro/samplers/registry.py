@@ -207,8 +207,10 @@ METHODS: dict[str, Method] = {
 
 #: What may stand beside the methods in a comparison, for scale: it draws nothing, and calls no network.
 FOR_SCALE: dict[str, Method] = {
-    "estimate": Method("estimate", "what was measured as an image, enlarged or grey in its holes: the methods start there",
-                       "the operator's own", f"{_SAMPLERS}.estimate:Estimate", cost="0 F"),
+    "estimate": Method(
+        "estimate", "what was measured as an image, enlarged or grey in its holes: the methods start there",
+        "the operator's own", f"{_SAMPLERS}.estimate:Estimate", cost="0 F",
+    ),
 }  # fmt: skip
 
 
@@ -235,8 +237,7 @@ def make_sampler(name: str, **settings) -> Sampler:
 
     Args:
         name: one of :data:`METHODS` or :data:`FOR_SCALE`.
-        **settings: the sampler's fields, in place of their defaults; of VIPaint also ``effort``
-            (:func:`~vipaint_pyro.samplers.vipaint.effort.at_effort`).
+        **settings: the sampler's fields, in place of their defaults; of VIPaint also ``effort``, a preset of them.
 
     Raises:
         ValueError: for an unknown name or effort.

@@ -11,8 +11,8 @@ from vipaint_pyro.wording import did_you_mean, shown
 
 __all__ = ["EFFORTS", "at_effort"]
 
-#: Settings by the word for them, for pixel and latent priors alike. Denoiser calls per sample, of 8 that share a fit, with
-#: four levels: about 50; 178; and up to 650, as many as the fit makes until its bound has settled.
+#: Settings by the word for them, for pixel and latent priors alike. Denoiser calls per sample, of 8 that share a fit,
+#: with four levels: 50; 178; and 300 to 500, by when the bound has settled.
 EFFORTS: dict[str, dict[str, object]] = {
     "draft": {"fit_steps": 20, "num_chains": 1, "refinement_steps": 32},
     "standard": {},
