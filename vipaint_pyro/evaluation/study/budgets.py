@@ -105,7 +105,7 @@ def at_calls(
     """Settings with which a sample costs about so many forward calls, within a tenth or three calls.
 
     They are those that :func:`~vipaint_pyro.evaluation.study.claims.claim` says it of. CoPaint's calls depend on the
-    data: a step that is too long costs one more, which is not aimed at. With a ``fit_patience`` among ``given`` a sample
+    data: a step that is too long costs one more, which is not aimed at. With a ``fit_patience`` in ``given`` a sample
     costs so many at most.
 
     Args:
