@@ -274,6 +274,8 @@ FIELDS = {
         "beta": NUMBERS_ABOVE_0,
         "noise_scale": NUMBERS_ABOVE_0[:-1],
         "fit_steps": NOT_WHOLE,
+        "fit_patience": [*[v for v in NOT_WHOLE if v != 0], 1],
+        "effort": [*NOT_A_NAME, "drft", "best"],
         "num_chains": NOT_WHOLE,
         "num_levels": NOT_WHOLE,
         "loss": NOT_A_NAME,

@@ -105,7 +105,8 @@ def at_calls(
     """Settings with which a sample costs about so many forward calls, within a tenth or three calls.
 
     They are those that :func:`~vipaint_pyro.evaluation.study.claims.claim` says it of. CoPaint's calls depend on the
-    data: a step that is too long costs one more, which is not aimed at.
+    data: a step that is too long costs one more, which is not aimed at. With a ``fit_patience`` in ``given`` a sample
+    costs so many at most.
 
     Args:
         name: one of :data:`~vipaint_pyro.samplers.registry.METHODS`, or "vipaint-K" with K levels.

@@ -18,6 +18,7 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
+from vipaint_pyro.inference.settling import Settling
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
@@ -100,6 +101,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 f"the guide {kind.name!r} is a point: it has no density to weigh its draws with; leave correct at "
                 "'none', or take another guide"
+            )
+        if self.fit_patience and self.fit_steps <= 2 * self.fit_patience:
+            raise ValueError(
+                f"fit_patience compares {counted(self.fit_patience, 'step')} with as many before, so that no fit of "
+                f"{self.fit_steps} ends early: give fit_steps above {2 * self.fit_patience}, or a smaller fit_patience"
             )
         n = measurement.num_images
         if kind.joint and n > 1:
@@ -195,7 +201,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=run.fitted,
+            callback=Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted,
         )
         return guide.finish(), record
 

@@ -42,7 +42,9 @@ class Fit:
             inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
             D / d, with which the guide hardly follows what is seen and the refinement has to. A measurement whose
             likelihood stands for more than the noise (``noise_alone``) is fitted under that one instead.
-        fit_steps: gradient steps of the fit.
+        fit_steps: gradient steps of the fit; the most where it may end before.
+        fit_patience: the fit of an image ends once its losses of so many steps are no lower than those of as many
+            before (:class:`~vipaint_pyro.inference.settling.Settling`); 0 makes all of ``fit_steps``.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
         loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
@@ -66,7 +68,10 @@ class Fit:
         None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
         stands_for="entries of the measurement per entry of the image, 1 for inpaint", nothing=0.0,
     )  # fmt: skip
-    fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
+    fit_steps: int = setting(50, whole(), "Gradient steps of the fit, at most.")
+    fit_patience: int = setting(
+        0, whole(0), "End the fit once the losses of so many steps are no lower than those of as many before; 0: never."
+    )
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
     num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
