@@ -67,7 +67,7 @@ class FromGuide(Sampler):
         return self.sampler.at_once(num_samples)
 
     def phases(self) -> dict[str, int]:
-        return {"refinement": self.sampler.refinement_steps}
+        return {"refinement": self.sampler.phases()["refinement"]}
 
     def draw(self, run: Run) -> Samples:
         if not isinstance(self.guide, Guide):

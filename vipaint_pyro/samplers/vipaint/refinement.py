@@ -13,9 +13,14 @@ from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
-__all__ = ["check_refinement", "settled_step", "walk"]
+__all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 
-_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler}
+#: Gibbs sweeps need a step that draws from a conditional as nearly as may be. MMPS's is exact for a Gaussian prior; DPS's
+#: goes down the residual by a step size, the further the more often it is made, and is none of any posterior.
+_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler}
+
+#: Gibbs sweeps where nothing is said of them.
+_SWEEPS = 4
 
 
 def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
@@ -46,6 +51,21 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
             f"perceptual_refinement pulls beside a DPS step, and refine is {given.refine!r}: leave it at 0"
         )
     return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
+
+
+def settled_sweeps(given: Refine) -> int:
+    """How many sweeps follow the first walk; none but with ``refine="gibbs"``.
+
+    Raises:
+        ValueError: where some are asked for of another refinement, or none of this.
+    """
+    if given.refine == "gibbs":
+        if given.sweeps == 0:  # what another refinement is settled on
+            raise ValueError("sweeps is a whole number of at least 1, but is 0")
+        return _SWEEPS if given.sweeps is None else given.sweeps
+    if given.sweeps:
+        raise ValueError(f"sweeps are of refine='gibbs', and refine is {given.refine!r}: leave sweeps out")
+    return 0
 
 
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
