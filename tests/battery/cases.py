@@ -287,7 +287,7 @@ FIELDS = {
         "zeta": NUMBERS_FROM_0,
         "limit": NOT_A_SWITCH,
         "refine": [*NOT_A_NAME, "walk"],
-        "sweeps": [*WHOLE_OR_NONE, 3],
+        "sweeps": [v for v in WHOLE_OR_NONE if not (isinstance(v, int) and v == 0)] + [3],
         "hidden_pull": [*NUMBERS_FROM_0, 1.5],
         "own_cloud": [*NOT_A_SWITCH, True],
         "fraction": [v for v in NUMBERS_ABOVE_0 if v != math.inf],

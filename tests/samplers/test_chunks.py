@@ -50,7 +50,10 @@ def seen(double):
     return Measurement.of(Inpainting(observed), y * observed)
 
 
-FAST = {("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"), ("vipaint+psis", "one")}
+FAST = {
+    ("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"),
+    ("vipaint+psis", "one"),
+}  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:importance weights")

@@ -46,6 +46,7 @@ def test_the_bounds(name, least, most):
     for value in allowed:
         check_settings(VIPaintSampler(**{name: value}))
     settled = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf"), "zeta": float("inf")}
+    settled |= {"sweeps": 0}
     for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))

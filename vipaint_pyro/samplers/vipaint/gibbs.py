@@ -37,9 +37,12 @@ def swept(
     3. :math:`z_0` by the walk, which stands for p(z_0 | z_{T_s}, y).
 
     The first leaves p(z_0, z_t | y) as it is. So would the others were they exact: the posterior is then what sweeps
-    keep, and what they come to from any start. As it is they keep a distribution that no longer depends on the
-    guide's q(z_{T_e}), or on how often it drew a mode. Calls per sample and sweep: those of the walk, and of each kernel
-    of the guide once, whichever the level.
+    keep, and what they come to from any start. As it is they come to a distribution that has the biases of the kernels
+    and of the walk, but none of q(z_{T_e}): how often the guide drew a mode is forgotten. Kernels that forget z_t (of
+    ``"mean-field"``, and often of ``"hierarchical"``) bring back what the guide said; those of
+    ``"hierarchical-guided"`` follow y from where z_t is.
+
+    Calls per sample and sweep: those of the walk, and of each kernel once, whichever the level.
 
     Args:
         run: of the samples in z.

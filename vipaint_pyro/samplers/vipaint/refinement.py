@@ -15,8 +15,8 @@ from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
 __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 
-#: Gibbs sweeps need a step that draws from a conditional as nearly as may be. MMPS's is exact for a Gaussian prior; DPS's
-#: goes down the residual by a step size, the further the more often it is made, and is none of any posterior.
+#: Gibbs sweeps need steps that draw from p(z_s | z_t, y) as nearly as may be. MMPS's are exact for a Gaussian prior;
+#: those of DPS go down the residual by a step size, and have no posterior that they would keep.
 _GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler}
 
 #: Gibbs sweeps where nothing is said of them.
