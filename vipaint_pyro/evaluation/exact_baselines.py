@@ -33,6 +33,19 @@ def _vipaint(lab: Lab) -> Sampler:
     )
 
 
+#: Levels of the rows below, down to where a step from the guide's draws errs less; higher up MMPS's own error is all.
+_LOWER = (100.0, 40.0, 16.0, 8.0)
+
+
+def _guided(lab: Lab, refine: str) -> Sampler:
+    """Kernels and steps that know y, in one walk or by Gibbs sweeps."""
+    times = tuple(mcgdiff_schedule().time_of_ratio(ratio) for ratio in _LOWER)
+    return VIPaintSampler(
+        timesteps=times, guide_name="hierarchical-guided", fit_steps=lab.fit_steps, refine=refine,
+        refinement_steps=lab.steps,
+    )  # fmt: skip
+
+
 #: Samplers with the settings of the table; the others of the registry have their defaults. Modes lie 8 apart here, and
 #: not about [-1, 1]: steps that are lengths in x are longer. Chosen on the problems that are not reported. The chain of
 #: DAPS may take no longer ones, for the noise of some is a thirtieth of what is measured: it is stable on all of them,
@@ -43,6 +56,8 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "mgps": lambda lab: MGPSSampler(lr=1.0),
     "mmps": lambda lab: MMPSSampler(iterations=4),
     "vipaint": _vipaint,
+    "vipaint-mmps": lambda lab: _guided(lab, "mmps"),
+    "vipaint-gibbs": lambda lab: _guided(lab, "gibbs"),
     "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
 }

@@ -168,6 +168,14 @@ def test_proportions_are_kept(gaussian):
     assert halves["fit_steps"] * 12 / 5 == pytest.approx(125, abs=1)
 
 
+@pytest.mark.parametrize("given", [{}, {"sweeps": 1}, {"sweeps": 2, "guide_name": "hierarchical-guided"}])
+def test_sweeps_walk_down_once_more_each(gaussian, given):
+    given = {"refine": "gibbs", **given}
+    chosen, walks = at_calls("vipaint-4", 250, gaussian, 5, given), 1 + given.get("sweeps", 4)
+    assert chosen["fit_steps"] == 52 and chosen["refinement_steps"] == round(125 / walks - 3)
+    assert abs(calls_of(make_sampler("vipaint", **chosen), gaussian, half_seen(gaussian.image_shape), 5) - 250) <= 3
+
+
 def test_the_budget_of_a_prior_conditioned_on_several_images(network_prior):
     prior = network_prior.conditioned([0, 1, 2])
     assert at_calls("dps", 50, prior, 1) == {"num_steps": 50}
