@@ -21,7 +21,9 @@ CHUNKED = {
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
     "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 9},
     "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 9},
-    "vipaint gibbs": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2},
+    "vipaint gibbs": {
+        "fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2, "sweep_levels": 3,
+    },
     "vipaint mixture": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "guide_name": "mixture"},
 }
 GENERATORS = {

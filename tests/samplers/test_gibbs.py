@@ -8,7 +8,7 @@ import torch
 from diffusers import DDPMScheduler
 
 from vipaint_pyro.exact import GaussianMixturePrior, exact_posterior
-from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.guides import GUIDES, MarkovGuide, Recipe, make_guide
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
@@ -149,8 +149,8 @@ def test_each_sample_is_noised_to_its_own_level_and_led_down_by_the_kernels_belo
     assert set(level.tolist()) == {0, 1, 2}
     found = renewed(Run(prior, SEEN, 60, seeded()), z_0, guide, TIMES)
     torch.testing.assert_close(found, alpha * z_0 + sigma * noise + 1000 * below, rtol=1e-13, atol=1e-11)
-    # Without kernels there is T_s alone.
-    alone = renewed(Run(prior, SEEN, 60, seeded()), z_0, lambda y=None: None, TIMES)
+    # For T_s alone no kernel is needed.
+    alone = renewed(Run(prior, SEEN, 60, seeded()), z_0, lambda y=None: None, TIMES[-1:])
     alpha, sigma = (float(f(TIMES[-1])) for f in (SCHEDULE.alpha, SCHEDULE.sigma))
     torch.testing.assert_close(alone, alpha * z_0 + sigma * noise, rtol=1e-13, atol=1e-13)
 
@@ -162,6 +162,7 @@ def test_modes_that_a_walk_leaves_wrong_come_to_their_weights(correct):
     prior = two_modes()
     guide = exact_parts(prior)[1]
     given = {"timesteps": TIMES, "refinement_steps": 10, "correct": correct, "num_particles": 1000}
+    swept_by = {"refine": "gibbs", "sweep_levels": 3}
     right = float(exact_posterior(prior, SEEN.operator, Y, SIGMA).weights[0, 0])
 
     def error(**refined):
@@ -169,7 +170,9 @@ def test_modes_that_a_walk_leaves_wrong_come_to_their_weights(correct):
         return abs(float((x[..., 0] < 0).double().mean()) - right)
 
     assert error(refine="mmps") > 0.7
-    assert error(refine="gibbs", sweeps=2) < 0.5 and error(refine="gibbs", sweeps=10) < 0.06
+    assert error(**swept_by, sweeps=2) < 0.5 and error(**swept_by, sweeps=10) < 0.06
+    # From T_s alone they are slower, and come as near.
+    assert 0.2 < error(refine="gibbs", sweeps=10) < 0.7 and error(refine="gibbs", sweeps=100) < 0.06
 
 
 def quick(**more):
@@ -179,20 +182,23 @@ def quick(**more):
 def test_how_many_sweeps_is_settled():
     prior = two_modes()
     settled = quick().settle(prior, SEEN)
-    assert settled.sweeps == 4 and settled.settle(prior, SEEN) == settled
+    assert (settled.sweeps, settled.sweep_levels) == (4, 1) and settled.settle(prior, SEEN) == settled
     assert settled.refinement() == MMPSSampler(3, measurement_scale=0.03, chunk=settled.chunk)
     assert settled.phases() == {"fit": 1, "refinement": 3 * 5}
     assert settled.from_guide(exact_parts(prior)[1]).phases() == {"refinement": 3 * 5}
     plain = VIPaintSampler().settle(prior, SEEN)
-    assert plain.sweeps == 0 and plain.settle(prior, SEEN) == plain
+    assert (plain.sweeps, plain.sweep_levels) == (0, 0) and plain.settle(prior, SEEN) == plain
 
 
 def test_what_is_refused():
     prior = two_modes()
-    with pytest.raises(ValueError, match="^sweeps are of refine='gibbs', and refine is 'mmps': leave sweeps out$"):
-        VIPaintSampler(refine="mmps", sweeps=2).settle(prior, SEEN)
-    with pytest.raises(ValueError, match="^sweeps is a whole number of at least 1, but is 0$"):
-        quick(sweeps=0).settle(prior, SEEN)
+    for name in ("sweeps", "sweep_levels"):
+        with pytest.raises(ValueError, match=f"^{name} is of refine='gibbs', and refine is 'mmps': leave {name} out$"):
+            VIPaintSampler(refine="mmps", **{name: 2}).settle(prior, SEEN)
+        with pytest.raises(ValueError, match=f"^{name} is a whole number of at least 1, but is 0$"):
+            quick(**{name: 0}).settle(prior, SEEN)
+    with pytest.raises(ValueError, match="^sweep_levels is at most 3 levels, those of the guide, but is 4$"):
+        quick(sweep_levels=4).settle(prior, SEEN)
     with pytest.raises(ValueError, match="twisted steps of its own below T_s: leave refine out"):
         quick(correct="smc").settle(prior, SEEN)
     with pytest.raises(ValueError, match="^zeta is of a DPS step, and refine is 'gibbs': leave zeta out"):
@@ -216,10 +222,34 @@ def test_steps_are_told_through_all_sweeps_and_a_stop_ends_them():
     assert len(images) == 4 and torch.equal(images[:2], whole[:2])
 
 
-def test_a_guide_of_pyro_is_swept_at_its_lowest_level():
+def test_a_guide_without_kernels_is_swept_from_its_lowest_level_alone(monkeypatch):
+    prior, says = two_modes(), "kernels of the guide lead down from, and {} has none: leave sweep_levels out"
+    assert quick(guide_name="AutoNormal")(prior, SEEN, 2, seeded()).images.isfinite().all()
+    two = quick(guide_name="AutoNormal", sweep_levels=2)
+    with pytest.raises(ValueError, match=says.format("PyroAutoGuide")):
+        two.settle(prior, SEEN)
+    fitted = quick(guide_name="AutoNormal")(prior, SEEN, 2, seeded()).guide
+    for guide, name in ((fitted, "PyroAutoGuide"), (lambda y=None: None, "function")):
+        with pytest.raises(ValueError, match=says.format(name)):
+            quick(sweep_levels=2).from_guide(guide).settle(prior, SEEN)
+    # A recipe that is a function says only when it is called what it makes: before it is fitted.
+    made = Recipe("made", "", lambda model, y: make_guide("AutoNormal", model, y), "marginal")
+    monkeypatch.setitem(GUIDES, "made", made)
+    told = []
+    with pytest.raises(ValueError, match=says.format("PyroAutoGuide")):
+        quick(guide_name="made", sweep_levels=2)(prior, SEEN, 2, seeded(), told.append)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "name", ["hierarchical", "hierarchical-guided", "hierarchical-x0", "mean-field", "mixture", "flow"]
+)
+def test_kernels_are_asked_once_a_sweep(name):
+    if name == "flow":
+        pytest.importorskip("zuko")
     prior, n = two_modes(), 3
-    drawn = quick(guide_name="AutoNormal", sweeps=2)(prior, SEEN, n, seeded())
-    assert drawn.calls["refinement"] == n * (len(TIMES) - 1 + 3 * 3)  # its levels, asked for once, and no kernels
-    drawn = quick(guide_name="hierarchical", sweeps=2)(prior, SEEN, n, seeded())
-    assert drawn.calls["refinement"] == n * 3 * (len(TIMES) - 1 + 3)
-    assert drawn.levels.keys() == set(TIMES)
+    drawn = [quick(guide_name=name, sweeps=2, sweep_levels=k)(prior, SEEN, n, seeded()) for k in (1, 3)]
+    each = 0 if name == "mean-field" else 2
+    assert drawn[1].calls["refinement"] - drawn[0].calls["refinement"] == n * 2 * each
+    assert drawn[0].calls["refinement"] == n * (len(TIMES) - 1 + 3 * 3)
+    assert drawn[1].levels.keys() == set(TIMES)

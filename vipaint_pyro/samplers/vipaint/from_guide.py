@@ -13,6 +13,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class FromGuide(Sampler):
         guide, times = self.guide, self.sampler.timesteps
         if not callable(guide) or isinstance(guide, type):
             raise TypeError(f"guide is a fitted guide, not {guide!r}")
+        check_kernels(guide, self.sampler.sweep_levels)
         if not isinstance(guide, Guide):
             return
         own = guide.model

@@ -22,11 +22,11 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 
-__all__ = ["renewed", "swept"]
+__all__ = ["check_kernels", "renewed", "swept"]
 
 
 def swept(
-    run: Run, walk: ReverseSampler, z: Tensor, guide: Guide | Callable, timesteps: Sequence[int], sweeps: int
+    run: Run, walk: ReverseSampler, z: Tensor, guide: Guide | Callable, levels: Sequence[int], sweeps: int
 ) -> tuple[Tensor, Tensor | None]:
     r"""The images of one walk from T_s, and of as many sweeps after it.
 
@@ -38,9 +38,9 @@ def swept(
 
     The first leaves p(z_0, z_t | y) as it is. So would the others were they exact: the posterior is then what sweeps
     keep, and what they come to from any start. As it is they come to a distribution that has the biases of the kernels
-    and of the walk, but none of q(z_{T_e}): how often the guide drew a mode is forgotten. Kernels that forget z_t (of
-    ``"mean-field"``, and often of ``"hierarchical"``) bring back what the guide said; those of
-    ``"hierarchical-guided"`` follow y from where z_t is.
+    and of the walk, but none of q(z_{T_e}): how often the guide drew a mode is forgotten. From T_s alone only the walk
+    errs; from further up a sweep mixes faster, and kernels that forget z_t (of ``"mean-field"``, and often of
+    ``"hierarchical"``) bring back what the guide said.
 
     Calls per sample and sweep: those of the walk, and of each kernel once, whichever the level.
 
@@ -49,20 +49,20 @@ def swept(
         walk: settled.
         z: z_{T_s}, (S, N, C, H, W).
         guide: fitted; see :func:`renewed`.
-        timesteps: T_e > ... > T_s of the guide.
+        levels: those of the guide that are gone up to, neighbours down to T_s.
         sweeps: R; 0 is the walk alone.
 
     Returns:
         As :meth:`~vipaint_pyro.samplers.reverse.ReverseSampler.walk`, with E[z_0 | z_{T_s}] of the guide's own draw.
     """
-    last = timesteps[-1]
+    last = levels[-1]
     z, first = walk.descend(run, z, last)
     for sweep in range(1, sweeps + 1):
         if run.stopped:
             break
         made = sweep * walk.num_steps
         with located("refinement", made, last, broken=walk.cure(), memory=walk.relief(len(z))):
-            z = renewed(run, z, guide, timesteps)
+            z = renewed(run, z, guide, levels)
             check_finite(z, "a draw of the guide's kernels")
         z, _ = walk.descend(run, z, last, made)
     with located("decoding", broken=walk.cure(), memory=walk.relief(len(z))):
@@ -70,14 +70,11 @@ def swept(
 
 
 @torch.no_grad()
-def renewed(run: Run, z_0: Tensor, guide: Guide | Callable, timesteps: Sequence[int]) -> Tensor:
-    """z_{T_s} of z_0 (S, N, C, H, W): noised to a level of the guide, each to its own, and down by the guide's kernels.
+def renewed(run: Run, z_0: Tensor, guide: Guide | Callable, levels: Sequence[int]) -> Tensor:
+    """z_{T_s} of z_0 (S, N, C, H, W): noised to a level, each to its own, and from there down by the guide's kernels.
 
-    Levels are equally likely. A guide without kernels (:class:`~vipaint_pyro.guides.MarkovGuide` has them) has T_s
-    alone: no kernel leads down from any other.
+    Levels are equally likely. For T_s alone the guide need not have kernels.
     """
-    chained = isinstance(guide, MarkovGuide)
-    levels = tuple(timesteps) if chained else (timesteps[-1],)
     u = run.noise.uniforms(z_0.shape[:2], 1, z_0)
     # One that is drawn in low precision may be rounded up to 1 by the product.
     level = (u * len(levels)).long().clamp_max(len(levels) - 1)[..., None, None, None]
@@ -88,6 +85,16 @@ def renewed(run: Run, z_0: Tensor, guide: Guide | Callable, timesteps: Sequence[
         # Those that start further down are led from above as well, and replaced there: every kernel is called once.
         z = torch.where(level >= k, noised, _stepped(run, z, guide, levels[k - 1], t)) if k else noised
     return z
+
+
+def check_kernels(guide: object, levels: int) -> None:
+    """Raise ValueError where a guide, given as it is or by its class, has no kernels down from so many levels."""
+    kind = guide if isinstance(guide, type) else type(guide)
+    if levels > 1 and not issubclass(kind, MarkovGuide):
+        raise ValueError(
+            f"sweep_levels = {levels} goes up to levels that kernels of the guide lead down from, and {kind.__name__} "
+            "has none: leave sweep_levels out, or take a MarkovGuide"
+        )
 
 
 def _stepped(run: Run, z: Tensor, guide: MarkovGuide, t: int, s: int) -> Tensor:

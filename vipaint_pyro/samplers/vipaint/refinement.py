@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
+from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -11,7 +13,9 @@ from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
+from vipaint_pyro.wording import counted
 
 __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 
@@ -19,8 +23,8 @@ __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 #: those of DPS go down the residual by a step size, and have no posterior that they would keep.
 _GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler}
 
-#: Gibbs sweeps where nothing is said of them.
-_SWEEPS = 4
+#: Of Gibbs sweeps, where nothing is said of them.
+_SWEEPS = {"sweeps": 4, "sweep_levels": 1}
 
 
 def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
@@ -53,19 +57,19 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
     return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
 
 
-def settled_sweeps(given: Refine) -> int:
-    """How many sweeps follow the first walk; none but with ``refine="gibbs"``.
+def settled_sweeps(given: Refine) -> dict[str, int]:
+    """The settings of sweeps with what None stands for; all 0 but with ``refine="gibbs"``.
 
     Raises:
-        ValueError: where some are asked for of another refinement, or none of this.
+        ValueError: where they are given with another refinement, or are 0 with this one.
     """
-    if given.refine == "gibbs":
-        if given.sweeps == 0:  # what another refinement is settled on
-            raise ValueError("sweeps is a whole number of at least 1, but is 0")
-        return _SWEEPS if given.sweeps is None else given.sweeps
-    if given.sweeps:
-        raise ValueError(f"sweeps are of refine='gibbs', and refine is {given.refine!r}: leave sweeps out")
-    return 0
+    for name in _SWEEPS:
+        value = vars(given)[name]
+        if given.refine == "gibbs" and value == 0:  # what another refinement is settled on
+            raise ValueError(f"{name} is a whole number of at least 1, but is 0")
+        if given.refine != "gibbs" and value:
+            raise ValueError(f"{name} is of refine='gibbs', and refine is {given.refine!r}: leave {name} out")
+    return {name: (vars(given)[name] or default) * (given.refine == "gibbs") for name, default in _SWEEPS.items()}
 
 
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
@@ -73,6 +77,13 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
     if settled.refine != "dps":
         if settled.correct == "smc":
             raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
+        if settled.sweep_levels > len(settled.timesteps):
+            there = counted(len(settled.timesteps), "level")
+            raise ValueError(f"sweep_levels is at most {there}, those of the guide, but is {settled.sweep_levels}")
+        build = recipe(settled.guide_name).build
+        build = build.func if isinstance(build, partial) else build
+        if isinstance(build, type):  # of a function it is seen when it has made the guide
+            check_kernels(build, settled.sweep_levels)
         walk(settled).settle(prior, measurement)
         return
     bounded = settled.correct == "smc" or settled.limit or settled.fraction < math.inf

@@ -28,7 +28,7 @@ from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
-from vipaint_pyro.samplers.vipaint.gibbs import swept
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
 from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, settled_sweeps, walk
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
@@ -64,7 +64,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
-            sweeps=settled_sweeps(self),
+            **settled_sweeps(self),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
@@ -189,6 +189,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _fitted(self, run: Run, model: DiffusionModel) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted."""
         guide = make_guide(self.guide_name, model, run.measurement)
+        check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
         record = fit(
             model,
@@ -217,7 +218,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
         def chunk(part: Run) -> tuple[Tensor, ...]:
             start = z[part.first : part.first + part.num_samples]
-            images, z0 = swept(part, refined, start, guide, model.timesteps, self.sweeps)
+            images, z0 = swept(part, refined, start, guide, model.timesteps[-self.sweep_levels :], self.sweeps)
             return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)
