@@ -136,7 +136,7 @@ VARIED = {
         {"timesteps": (999, 300)}, {"timesteps": (998, 300), "num_levels": 3}, {"timesteps": (500,), "zeta": 0.0},
         {"num_chains": 3, "loss": "mean-field", "fraction": 0.3}, {"refine": "mmps"}, {"refine": "tmpd"},
         {"refine": "gibbs", "timesteps": (900, 500, 300)}, {"refine": "gibbs", "sweep_levels": 3},
-        {"refine": "gibbs", "sweeps": 2, "sweep_levels": 2, "timesteps": (999, 300), "guide_name": "hierarchical-guided"},
+        {"refine": "gibbs", "sweeps": 2, "sweep_levels": 2, "guide_name": "hierarchical-guided"},
         {"guide_name": "hierarchical-guided", "num_chains": 3},
     ],
 }  # fmt: skip
