@@ -163,7 +163,7 @@ def test_refinements_of_vipaint_are_rows(problems, name, sweeps):
     settled = few.settle(problems.prior, seen)
     assert settled.refine == name.removeprefix("vipaint-") and settled.sweeps == sweeps
     drawn = settled(problems.prior, seen, 3, torch.Generator().manual_seed(0))
-    assert torch.isfinite(drawn.images).all() and drawn.calls["refinement"] == 3 * (1 + sweeps) * (3 + 3)
+    assert torch.isfinite(drawn.images).all() and drawn.calls["refinement"] == 3 * (3 + (1 + sweeps) * 3)
 
 
 def test_samplers_are_told_of_the_noise(problems):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +13,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.vipaint.gibbs import check_kernels
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ class FromGuide(Sampler):
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> FromGuide:
         """Raises as VIPaint does, and where the guide cannot stand for one that would be fitted here."""
-        settled = FromGuide(self.sampler.settle(prior, measurement), self.guide)
+        sampler = self.sampler
+        if sampler.refine == "gibbs" and sampler.sweep_levels is None and not has_kernels(self.guide):
+            sampler = replace(sampler, sweep_levels=1)
+        settled = FromGuide(sampler.settle(prior, measurement), self.guide)
         settled._check(measurement)
         return settled
 

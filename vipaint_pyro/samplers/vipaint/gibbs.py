@@ -22,7 +22,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 
-__all__ = ["check_kernels", "renewed", "swept"]
+__all__ = ["check_kernels", "has_kernels", "renewed", "swept"]
 
 
 def swept(
@@ -87,13 +87,18 @@ def renewed(run: Run, z_0: Tensor, guide: Guide | Callable, levels: Sequence[int
     return z
 
 
+def has_kernels(guide: object) -> bool:
+    """Whether a guide, given as it is or by its class, is known to have kernels to come down by."""
+    return issubclass(guide if isinstance(guide, type) else type(guide), MarkovGuide)
+
+
 def check_kernels(guide: object, levels: int) -> None:
-    """Raise ValueError where a guide, given as it is or by its class, has no kernels down from so many levels."""
-    kind = guide if isinstance(guide, type) else type(guide)
-    if levels > 1 and not issubclass(kind, MarkovGuide):
+    """Raise ValueError where a guide, given likewise, has no kernels to come down by from so many levels."""
+    if levels > 1 and not has_kernels(guide):
+        name = (guide if isinstance(guide, type) else type(guide)).__name__
         raise ValueError(
-            f"sweep_levels = {levels} goes up to levels that kernels of the guide lead down from, and {kind.__name__} "
-            "has none: leave sweep_levels out, or take a MarkovGuide"
+            f"sweep_levels = {levels} goes up to levels that kernels of the guide lead down from, and {name} has none: "
+            "leave sweep_levels out, or take a MarkovGuide"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from vipaint_pyro.guides.registry import recipe
@@ -13,7 +14,7 @@ from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
-from vipaint_pyro.samplers.vipaint.gibbs import check_kernels
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 from vipaint_pyro.wording import counted
 
@@ -23,8 +24,8 @@ __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 #: those of DPS go down the residual by a step size, and have no posterior that they would keep.
 _GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler}
 
-#: Of Gibbs sweeps, where nothing is said of them.
-_SWEEPS = {"sweeps": 4, "sweep_levels": 1}
+#: Gibbs sweeps where nothing is said of them: on mixtures the first does half of what four do, and 16 hardly more.
+_SWEEPS = 4
 
 
 def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
@@ -57,19 +58,26 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
     return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
 
 
-def settled_sweeps(given: Refine) -> dict[str, int]:
+def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, int]:
     """The settings of sweeps with what None stands for; all 0 but with ``refine="gibbs"``.
 
     Raises:
         ValueError: where they are given with another refinement, or are 0 with this one.
     """
-    for name in _SWEEPS:
+    some = {"sweeps": _SWEEPS, "sweep_levels": len(timesteps) if has_kernels(_made(given)) else 1}
+    for name in some:
         value = vars(given)[name]
         if given.refine == "gibbs" and value == 0:  # what another refinement is settled on
             raise ValueError(f"{name} is a whole number of at least 1, but is 0")
         if given.refine != "gibbs" and value:
             raise ValueError(f"{name} is of refine='gibbs', and refine is {given.refine!r}: leave {name} out")
-    return {name: (vars(given)[name] or default) * (given.refine == "gibbs") for name, default in _SWEEPS.items()}
+    return {name: (vars(given)[name] or default) * (given.refine == "gibbs") for name, default in some.items()}
+
+
+def _made(settled: Fit) -> object:
+    """What makes the guide: its class, or a function that does not say which it will be."""
+    build = recipe(settled.guide_name).build
+    return build.func if isinstance(build, partial) else build
 
 
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
@@ -80,10 +88,9 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
         if settled.sweep_levels > len(settled.timesteps):
             there = counted(len(settled.timesteps), "level")
             raise ValueError(f"sweep_levels is at most {there}, those of the guide, but is {settled.sweep_levels}")
-        build = recipe(settled.guide_name).build
-        build = build.func if isinstance(build, partial) else build
-        if isinstance(build, type):  # of a function it is seen when it has made the guide
-            check_kernels(build, settled.sweep_levels)
+        made = _made(settled)
+        if isinstance(made, type):  # of a function it is seen when it has made the guide
+            check_kernels(made, settled.sweep_levels)
         walk(settled).settle(prior, measurement)
         return
     bounded = settled.correct == "smc" or settled.limit or settled.fraction < math.inf

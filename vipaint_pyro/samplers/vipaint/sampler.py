@@ -64,7 +64,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
-            **settled_sweeps(self),
+            **settled_sweeps(self, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),

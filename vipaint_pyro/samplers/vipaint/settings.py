@@ -115,9 +115,9 @@ class Refine:
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
         sweeps: R of ``"gibbs"``, each of ``refinement_steps`` more. None: 4.
-        sweep_levels: of ``"gibbs"``, how many levels of the guide a sweep may go up to, T_s being the first. Each more
-            mixes faster, and brings in the errors of one more of the guide's kernels. None: 1, T_s alone, which no
-            kernel has to lead down to: guides without kernels (AutoGuides) have no other.
+        sweep_levels: of ``"gibbs"``, how many levels of the guide a sweep may go up to, T_s being the first. Samples
+            change modes at levels where those have merged; each level more brings in the errors of one more of the
+            guide's kernels. None: all; 1, which is T_s alone, of guides without kernels (AutoGuides).
         chunk: how many samples per image are refined and decoded at once, and for how many the network is asked where
             draws are made and weighed. Memory grows with it, results do not change. The particles of ``"smc"`` are one
             population: below T_s all of them are moved at once. None: 25, and of small images as many as have
@@ -151,7 +151,7 @@ class Refine:
         None, whole(), "Gibbs sweeps after the first walk from T_s.", stands_for="4 with gibbs", keyword=True, nothing=0
     )
     sweep_levels: int | None = setting(
-        None, whole(), "Levels of the guide, from T_s on, that a sweep may go up to.", stands_for="1 with gibbs",
+        None, whole(), "Levels of the guide, from T_s on, that a sweep may go up to.", stands_for="all with gibbs",
         keyword=True, nothing=0,
     )  # fmt: skip
     chunk: int | None = chunk_setting()
