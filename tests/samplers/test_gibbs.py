@@ -155,6 +155,14 @@ def test_each_sample_is_noised_to_its_own_level_and_led_down_by_the_kernels_belo
     torch.testing.assert_close(alone, alpha * z_0 + sigma * noise, rtol=1e-13, atol=1e-13)
 
 
+def test_each_image_of_a_batch_has_levels_of_its_own():
+    prior, two = two_modes(), Measurement(Inpainting(OBSERVED.repeat(2, 1, 1, 1)), Gaussian(SIGMA), Y.repeat(2, 1, 1, 1))
+    guide = Counting(DiffusionModel(prior, two.operator, TIMES, form="marginal"), None)
+    passed = renewed(Run(prior, two, 30, seeded()), torch.zeros(30, 2, 1, 1, 2).double(), guide, TIMES)
+    below = (passed[:, :, 0, 0, 0] / 1000).round()
+    assert {(float(a), float(b)) for a, b in below} == {(a, b) for a in (0.0, 1.0, 2.0) for b in (0.0, 1.0, 2.0)}
+
+
 @pytest.mark.parametrize("correct", ["none", "psis"])
 @pytest.mark.filterwarnings("ignore:importance weights")
 def test_modes_that_a_walk_leaves_wrong_come_to_their_weights(correct):
@@ -206,11 +214,12 @@ def test_what_is_refused():
 
 
 def test_steps_are_told_through_all_sweeps_and_a_stop_ends_them():
-    prior, told = two_modes(), []
+    prior, told, last = two_modes(), [], []
 
     def on_step(progress):
         if progress.phase == "refinement":
             told.append((progress.first, progress.step, progress.t))
+            last[:] = [progress.z]
         return Stop() if told and told[-1][:2] == (2, 4) else None
 
     sampler = quick(sweeps=2, chunk=2)
@@ -219,7 +228,7 @@ def test_steps_are_told_through_all_sweeps_and_a_stop_ends_them():
     of_one = [(i, times[i % 3]) for i in range(9)]
     assert told == [(0, *step) for step in of_one] + [(2, *step) for step in of_one[:5]]
     whole = sampler(prior, SEEN, 6, seeded()).images
-    assert len(images) == 4 and torch.equal(images[:2], whole[:2])
+    assert len(images) == 4 and torch.equal(images[:2], whole[:2]) and torch.equal(images[2:], last[0])
 
 
 def test_a_guide_without_kernels_is_swept_from_its_lowest_level_alone(monkeypatch):
