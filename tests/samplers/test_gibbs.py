@@ -156,8 +156,9 @@ def test_each_sample_is_noised_to_its_own_level_and_led_down_by_the_kernels_belo
 
 
 def test_each_image_of_a_batch_has_levels_of_its_own():
-    prior, two = two_modes(), Measurement(Inpainting(OBSERVED.repeat(2, 1, 1, 1)), Gaussian(SIGMA), Y.repeat(2, 1, 1, 1))
-    guide = Counting(DiffusionModel(prior, two.operator, TIMES, form="marginal"), None)
+    prior, operator = two_modes(), Inpainting(OBSERVED.repeat(2, 1, 1, 1))
+    two = Measurement(operator, Gaussian(SIGMA), Y.repeat(2, 1, 1, 1))
+    guide = Counting(DiffusionModel(prior, operator, TIMES, form="marginal"), None)
     passed = renewed(Run(prior, two, 30, seeded()), torch.zeros(30, 2, 1, 1, 2).double(), guide, TIMES)
     below = (passed[:, :, 0, 0, 0] / 1000).round()
     assert {(float(a), float(b)) for a, b in below} == {(a, b) for a in (0.0, 1.0, 2.0) for b in (0.0, 1.0, 2.0)}
