@@ -27,6 +27,8 @@ OPTIONS = {
     "--num-chains": WHOLE,
     "--transitions": WHOLE,
     "--refinement-steps": [*WHOLE, "2000"],
+    "--sweeps": [*[v for v in WHOLE if v != "0"], "3"],
+    "--sweep-levels": [*[v for v in WHOLE if v != "0"], "2"],
     "--samples": WHOLE,
     "--seed": [v for v in WHOLE if v != "0" and v != "1e9"] + ["1e9", str(2**63)],
     "--chunk": WHOLE,

@@ -29,8 +29,9 @@ from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, walk
+from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, settled_sweeps, walk
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.wording import counted
@@ -64,6 +65,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
+            **settled_sweeps(self, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
@@ -174,7 +176,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
 
     def phases(self) -> dict[str, int]:
-        return {"fit": self.fit_steps, "refinement": self.refinement_steps}
+        return {"fit": self.fit_steps, "refinement": self.refinement_steps * (1 + self.sweeps)}
 
     def from_guide(self, guide: Guide) -> FromGuide:
         """The same, drawing from a guide that was fitted before instead of fitting one."""
@@ -193,6 +195,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _fitted(self, run: Run, model: DiffusionModel) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted."""
         guide = make_guide(self.guide_name, model, run.measurement)
+        check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
         record = fit(
             model,
@@ -206,7 +209,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return guide.finish(), record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
-        """The guide's draws, perhaps resampled by their weights, and walked down from T_s."""
+        """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""
         last, diagnostics = model.timesteps[-1], {}
         relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
@@ -220,7 +223,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         z, refined = z[last], self.refinement()
 
         def chunk(part: Run) -> tuple[Tensor, ...]:
-            images, z0 = refined.walk(part, z[part.first : part.first + part.num_samples], last)
+            start = z[part.first : part.first + part.num_samples]
+            images, z0 = swept(part, refined, start, guide, model.timesteps[-self.sweep_levels :], self.sweeps)
             return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)
