@@ -280,7 +280,7 @@ FIELDS = {
         "num_chains": NOT_WHOLE,
         "num_levels": NOT_WHOLE,
         "loss": NOT_A_NAME,
-        "guide_name": [None, 3, "", "hierarchicl", "red-diff", [], "\u00e9"],
+        "guide_name": [3, "", "hierarchicl", "red-diff", [], "\u00e9"],
         "eta": [*NUMBERS_ABOVE_0, 1.5],
         "perceptual": [*NUMBERS_FROM_0, HUGE],
         "perceptual_net": NOT_A_NAME,

@@ -180,7 +180,7 @@ def test_samplers_are_told_of_the_noise(problems):
     [("pigdm", {}), ("mmps", {}), ("tmpd", {}), ("copaint", {}), ("daps", {"mcmc_steps": 3}), ("vipaint", {})],
 )  # fmt: skip
 def test_the_noise_changes_what_is_drawn(problems, name, steps):
-    # Of each image its own sigma; the norm of copaint and the published balance of vipaint do not know it.
+    # Of each image its own sigma; the norm of copaint and the published balance of the paper's guide do not know it.
     few = {"fit_steps": 2} if name == "vipaint" else {"num_steps": 4, **steps}
     sampler = replace(baseline(name, SMALL), **few)
     told = seen_by(name, problems)

@@ -92,7 +92,7 @@ def test_a_prior_loaded_in_inference_mode_can_be_fitted(tmp_path):
         pipe = VIPaintPipeline.from_pretrained(tmp_path)
         pipe.set_progress_bar_config(disable=True)
         found = filled(pipe, 3)
-    assert torch.equal(found, filled(pipeline(), 3))
+    torch.testing.assert_close(found, filled(pipeline(), 3), rtol=0, atol=1e-5)  # backward passes of copied weights
 
 
 def test_a_sampler_in_inference_mode_is_the_same():

@@ -82,7 +82,8 @@ def test_of_clouds_of_their_own_samples_are_independent_draws_of_the_posterior(g
     # Of eight particles each: resampled, one of them at random is a draw by their weights.
     measured = Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y)
     s = VIPaintSampler(
-        (900, 600), fit_steps=1, refinement_steps=6, correct="smc", num_particles=8 * 60, own_cloud=True
+        (900, 600), fit_steps=1, refinement_steps=6, correct="smc", num_particles=8 * 60, own_cloud=True,
+        guide_name="hierarchical",
     )
     samples = s(gaussian, measured, 60, torch.Generator().manual_seed(0))
     exact = exact_posterior(gaussian, Inpainting(OBSERVED), Y, 0.3)

@@ -113,18 +113,20 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     assert s.timesteps == timesteps_for(network_prior, 4)
     assert (s.noise_scale, s.fraction, s.gradient_checkpointing) == (0.5, math.inf, False)
     assert (s.zeta, s.limit, s.measurement_scale, s.perceptual_weights) == (2.0, True, 0.0, "")
+    assert s.guide_name == "hierarchical-guided"
     s = settled(network_prior, half, VIPaintSampler(refine="mmps"))
     assert (s.zeta, s.limit, s.fraction, s.measurement_scale) == (math.inf, False, math.inf, 0.03)
     assert settled(network_prior, half, VIPaintSampler(correct="smc")).measurement_scale == 0.05
     counts = Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=network_prior.dtype)
     s = settled(network_prior, counts)
-    assert (s.noise_scale, s.fraction) == (0.0, 1.0)
+    assert (s.noise_scale, s.fraction, s.guide_name) == (0.0, 1.0, "hierarchical")
     given = VIPaintSampler(
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
     step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0, "sweeps": 0, "sweep_levels": 0}
-    assert settled(network_prior, half, given) == replace(given, **step, chunk=chunk_for(shape))
+    named = {"guide_name": "hierarchical-guided", "chunk": chunk_for(shape)}
+    assert settled(network_prior, half, given) == replace(given, **step, **named)
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)
@@ -132,7 +134,7 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
     assert (s.noise_scale, s.fraction, s.hidden_pull, s.gradient_checkpointing) == (1.0, 0.3, 1.0, True)
     masked = Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool))
-    assert settled(latent, masked).hidden_pull == 0.1
+    assert settled(latent, masked).hidden_pull == 0.1 and settled(latent, masked).guide_name == "hierarchical"
     with pytest.raises(ValueError, match="hidden_pull is of what a mask hides.*: leave it out"):
         settled(network_prior, half, VIPaintSampler(hidden_pull=0.5))
 

@@ -53,7 +53,7 @@ def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
 
     name = options["method"]
     if name == "vipaint" and not settings.get("timesteps"):
-        kind = recipe(settings.get("guide_name", "hierarchical"))
+        kind = recipe(settings.get("guide_name") or "hierarchical")  # of that kind where none is named
         settings = {**settings, "timesteps": timesteps_for(prior, int(options["levels"] or kind.levels or 4))}
     return make_sampler(name, **settings), settings
 

@@ -29,8 +29,9 @@ def _vipaint(lab: Lab) -> Sampler:
     schedule = mcgdiff_schedule()
     times = tuple(schedule.time_of_ratio(ratio) for ratio in (max(lab.ratios), min(lab.ratios)))
     return VIPaintSampler(
-        timesteps=times, fit_steps=lab.fit_steps, refinement_steps=lab.steps, zeta=lab.dps_zeta, limit=False
-    )
+        timesteps=times, guide_name="hierarchical", fit_steps=lab.fit_steps, refinement_steps=lab.steps,
+        zeta=lab.dps_zeta, limit=False,
+    )  # fmt: skip
 
 
 def _guided(lab: Lab, refine: str, **more) -> Sampler:

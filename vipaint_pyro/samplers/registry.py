@@ -74,7 +74,7 @@ METHODS: dict[str, Method] = {
             "fit a guide to the measurement, then refine its draws",
             "arXiv:2411.18929",
             f"{_SAMPLERS}.vipaint.sampler:VIPaintSampler",
-            cost="600 F + B for all samples together, then 103 F + 99 B",
+            cost="600 F, 1,200 B for all samples together, then 103 F, 105 B, of latent priors 600 B and 99 B",
         ),
         Method(
             "dps",

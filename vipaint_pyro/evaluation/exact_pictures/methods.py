@@ -85,10 +85,12 @@ def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -
     if spec.calls is not None:
         raise ValueError(f"{name}: here --calls says how many calls every method makes: give {spec.name}")
     weighed = spec.settings.get("correct") == "smc"
-    # Beside the fit, the levels and the steps that a plain VIPaint has, particles are weighed at T_e.
-    spent = SMC(2).marginal_steps if weighed else 0
+    # Beside the fit, the levels and the steps that a plain VIPaint has, particles are weighed at T_e, and each kernel
+    # of the default guide predicts once more, with a graph.
+    levels = len(spec.settings.get("timesteps", ())) or spec.levels or 4
+    spent = SMC(2).marginal_steps + levels - 1 if weighed else 0
     if calls <= spent:
-        raise ValueError(f"{name} cannot be made to cost {calls} calls per sample: {spent} weigh its particles at T_e")
+        raise ValueError(f"{name} cannot be made to cost {calls} calls per sample: {spent} weigh and guide its particles")
     given = tuple((k, v) for k, v in spec.settings.items() if k not in _UNKNOWN)
     settings = dict(_costing(spec.name, calls - spent, given, tuple(shape), num_samples))
     if weighed:

@@ -28,6 +28,7 @@ from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
@@ -58,14 +59,16 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """
         super().settle(prior, measurement)
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
-        times = self._timesteps(prior)
+        guide = default_guide(prior, measurement) if self.guide_name is None else self.guide_name
+        named = replace(self, guide_name=guide)
+        times = named._timesteps(prior)
         settled = replace(
-            self,
+            named,
             timesteps=times,
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
-            **settled_sweeps(self, times),
+            **settled_sweeps(named, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),

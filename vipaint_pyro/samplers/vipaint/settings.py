@@ -48,7 +48,9 @@ class Fit:
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
         loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
-        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`.
+        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. None:
+            ``"hierarchical-guided"`` for a pixel prior and y linear in the image, with Gaussian noise or none, whose
+            bound is the better one there, for half again of the fit's time; else ``"hierarchical"``, the paper's.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
             :func:`~vipaint_pyro.measurements.perceptual.published_weight`; see
@@ -75,9 +77,10 @@ class Fit:
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
     num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
-    guide_name: str = setting(
-        "hierarchical", path(), "Which guide is fitted; vipaint guides lists them.", option="--guide"
-    )
+    guide_name: str | None = setting(
+        None, path(), "Which guide is fitted; vipaint guides lists them.", option="--guide",
+        stands_for="hierarchical-guided for pixel priors and linear measurements, else hierarchical",
+    )  # fmt: skip
     eta: float = setting(1.0, number(above=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
     perceptual: float = setting(0.0, number(least=0), "Weight of LPIPS in the fit, in nats.")
     perceptual_net: str = setting("alex", choice(("alex", "vgg")), "Which LPIPS.")
