@@ -90,7 +90,9 @@ def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -
     levels = len(spec.settings.get("timesteps", ())) or spec.levels or 4
     spent = SMC(2).marginal_steps + levels - 1 if weighed else 0
     if calls <= spent:
-        raise ValueError(f"{name} cannot be made to cost {calls} calls per sample: {spent} weigh and guide its particles")
+        raise ValueError(
+            f"{name} cannot be made to cost {calls} calls per sample: {spent} weigh and guide its particles"
+        )
     given = tuple((k, v) for k, v in spec.settings.items() if k not in _UNKNOWN)
     settings = dict(_costing(spec.name, calls - spent, given, tuple(shape), num_samples))
     if weighed:
