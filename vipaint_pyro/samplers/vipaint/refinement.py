@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
@@ -15,7 +17,8 @@ from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
 __all__ = ["check_refinement", "settled_step", "walk"]
 
-_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler}
+#: The steps of "tds" are those of MMPS, with weights: what MMPS refuses, it refuses.
+_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "tds": MMPSSampler}
 
 
 def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
@@ -51,6 +54,8 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
     """Raise ValueError where settled values exclude each other, or the step is not for this prior and measurement."""
     if settled.refine != "dps":
+        if settled.refine == "tds":
+            _check_weighed(settled, measurement)
         if settled.correct == "smc":
             raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
         walk(settled).settle(prior, measurement)
@@ -65,6 +70,20 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
         raise ValueError("hidden_pull is of what a mask hides, and this is no inpainting: leave it out")
     if settled.perceptual_refinement:
         walk(settled).perceptual().check(measurement.operator, measurement.y)
+
+
+def _check_weighed(settled: Refine | Fit | Correct, measurement: Measurement) -> None:
+    if settled.correct != "none":
+        raise ValueError(f"refine='tds' has weights of its own, and correct is {settled.correct!r}: leave correct out")
+    if recipe(settled.guide_name).point:
+        raise ValueError(
+            f"the guide {settled.guide_name!r} is a point: it has no density to weigh its draws with; take "
+            "refine='mmps', or another guide"
+        )
+    if not isinstance(measurement.operator, LinearOperator):
+        raise ValueError("refine='tds' is for linear measurements: take 'dps' or 'mmps'")
+    if settled.perceptual:
+        raise ValueError("refine='tds' weighs by the noise of y alone: leave the perceptual weights at 0")
 
 
 def walk(settled: Refine | Fit) -> ReverseSampler:

@@ -63,12 +63,26 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
+            **self._clouds(),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
         )
         settled._check(prior, measurement)
         return settled
+
+    @property
+    def in_clouds(self) -> bool:
+        """Whether particles are weighed all the way down to the image."""
+        return self.correct == "smc" or self.refine == "tds"
+
+    def _clouds(self) -> dict[str, int | bool]:
+        own = self.refine == "tds" if self.own_cloud is None else self.own_cloud
+        each = own and self.refine == "tds"  # 0: 8 for each sample
+        if self.num_particles == 0 and not each:
+            raise ValueError("num_particles is a whole number, at least 1, but is 0")
+        stands_for = 0 if each else 64
+        return {"own_cloud": own, "num_particles": stands_for if self.num_particles is None else self.num_particles}
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -114,12 +128,10 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and self.measurement_scale == 0:
             raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
-        if self.correct == "smc" and prior.is_latent:
+        if self.own_cloud and not self.in_clouds:
             raise ValueError(
-                "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
+                f"own_cloud is of correct='smc' or refine='tds', and correct is {self.correct!r}: leave it out"
             )
-        if self.own_cloud and self.correct != "smc":
-            raise ValueError(f"own_cloud is of correct='smc', and correct is {self.correct!r}: leave it out")
         if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
             raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
         check_asked(self, "perceptual", "perceptual_refinement")
@@ -154,11 +166,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return walk(self)
 
     def at_once(self, num_samples: int) -> int:
-        return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
+        return num_samples if self.in_clouds else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
-        if self.correct != "none" and self.num_particles < num_samples:
+        if not self.num_particles:
+            return
+        if (self.correct != "none" or self.in_clouds) and self.num_particles < max(num_samples, 1 + self.in_clouds):
             asked, there = counted(num_samples, "sample"), counted(self.num_particles, "particle")
             raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
         if self.own_cloud and self.num_particles < 2 * num_samples:
@@ -180,7 +194,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
-            samples = weighed(self, run, model, guide) if self.correct == "smc" else self._refined(run, model, guide)
+            samples = weighed(self, run, model, guide) if self.in_clouds else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 
