@@ -9,7 +9,7 @@ target is the posterior of the image, and the product of the mean weights an unb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import pyro.distributions as dist
@@ -57,7 +57,7 @@ class SMC:
     marginal_steps: int = 25
     threshold: float = 0.5
     weigh: bool = True
-    proposal: Proposal = Pulled()
+    proposal: Proposal = field(default_factory=Pulled)
 
     def __post_init__(self) -> None:
         if not whole(2).check(self.num_particles) or not number(least=0, most=1).check(self.threshold):
