@@ -87,7 +87,7 @@ def test_through_a_linear_decoder_it_is_the_composed_operator():
         seen = y - shift * A.sum()
         times = tuple(exact.schedule.time_of_ratio(r) for r in (3.0, 0.8))
         model = DiffusionModel(prior, operator, times, MomentMatched(SCALE), form="marginal")
-        guide = HierarchicalGuide(model, torch.zeros(5, 1, 1, 2).double(), gamma=0.9, std_scale=1.2)
+        guide = HierarchicalGuide(model, seen, gamma=0.9, std_scale=1.2)
         with torch.no_grad():
             guide.mu_top.copy_(torch.zeros_like(guide.mu_top))
         settings = SMC(4, 5, proposal=PosteriorMean())

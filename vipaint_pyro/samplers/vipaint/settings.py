@@ -157,8 +157,8 @@ class Correct:
             sample that ``"tds"`` draws from a cloud of its own.
         own_cloud: of ``"smc"`` and ``"tds"``, whether each sample is drawn from a cloud of its own, of
             ``num_particles`` / samples particles, two at least, of which one is kept at random. One cloud weighs best;
-            but where there is much to see, a few particles of it take all the weight and the samples are copies of each other. Samples
-            of clouds of their own are independent. None: yes for ``"tds"``, no for ``"smc"``.
+            but where there is much to see, a few particles of it take all the weight and the samples are copies of each
+            other. Samples of clouds of their own are independent. None: yes for ``"tds"``, no for ``"smc"``.
     """
 
     correct: str = setting(
