@@ -31,7 +31,6 @@ def test_three_images_are_the_three_alone(request, kind):
         ({"correct": "smc"}, "refine='tds' has weights of its own"),
         ({"correct": "psis"}, "refine='tds' has weights of its own"),
         ({"zeta": 1.0}, "zeta is of a DPS step"),
-        ({"guide_name": "red-diff"}, "point"),
     ],
 )
 def test_what_excludes_it(gaussian, settings, message):
