@@ -13,6 +13,7 @@ from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
 from vipaint_pyro.guides.quantiles import NUM_SAMPLES, drawn, probabilities, quantiles_of, streams_for
+from vipaint_pyro.guides.shares import row
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel, check_model
@@ -155,6 +156,10 @@ class Guide(PyroModule):
         """Adam's rate for a parameter by its name: means, log standard deviations, gamma logits."""
         kind = name.rsplit(".", 1)[-1].split("_")[0]
         return {"mu": 0.1, "tau": 0.02, "gamma": 0.05}.get(kind, 0.05)
+
+    def share(self, name: str, parameter: Tensor, image: int) -> Tensor:
+        """A view of what is an image's own of a parameter, by its name in the store; ValueError where nothing is."""
+        return row(name, parameter, self.model.num_images, image)
 
     # -- what it says of each level -----------------------------------------------------------------
 

@@ -2,6 +2,7 @@ r"""A normalising flow at T_e: a guide without a shape of its own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 
@@ -108,6 +109,12 @@ class FlowGuide(HierarchicalGuide):
     def learning_rate(name: str) -> float:
         """Adam's rate for a parameter by its name: small for the networks."""
         return 2e-3 if ".flows." in name else HierarchicalGuide.learning_rate(name)
+
+    def share(self, name: str, parameter: Tensor, image: int) -> Tensor:
+        own = re.search(r"(?:^|\.)flows\W+(\d+)\.", name)  # Pyro writes flows$$$0. of a module that is none of its own
+        if own is None:
+            return super().share(name, parameter, image)
+        return parameter if int(own[1]) == image else parameter[:0]
 
     def top(self) -> dist.Distribution:
         normal = super().top().base_dist

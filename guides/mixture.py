@@ -96,6 +96,11 @@ class MixtureGuide(MarkovGuide):
         noise[0] = 0
         return encoded + noise
 
+    def share(self, name: str, parameter: Tensor, image: int) -> Tensor:
+        if name.rpartition(".")[-1].startswith("logits"):
+            return parameter[:, image]
+        return super().share(name, parameter, image)
+
     @property
     def weights(self) -> Tensor:
         """w with shape (M, N)."""

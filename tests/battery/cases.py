@@ -42,6 +42,7 @@ SHAPES += [(True, 4, 4), ("1", 4, 4), []]
 NUMBERS_FROM_0 = [*NOT_A_NUMBER, -1]
 NUMBERS_ABOVE_0 = [*NUMBERS_FROM_0, 0]
 WHOLE_OR_NONE = [v for v in NOT_WHOLE if v is not None]
+WHOLE_ABOVE_0 = [v for v in WHOLE_OR_NONE if type(v) is not int or v != 0]
 NOT_A_SWITCH = ["no", "", 0, 1, math.nan, [], torch.tensor(True)]
 WRONG_Y = [
     *NOT_A_TENSOR,
@@ -274,6 +275,8 @@ FIELDS = {
         "beta": NUMBERS_ABOVE_0,
         "noise_scale": NUMBERS_ABOVE_0[:-1],
         "fit_steps": NOT_WHOLE,
+        "fit_patience": [*[v for v in NOT_WHOLE if v != 0], 1],
+        "effort": [*NOT_A_NAME, "drft", "best"],
         "num_chains": NOT_WHOLE,
         "num_levels": NOT_WHOLE,
         "loss": NOT_A_NAME,
@@ -286,7 +289,9 @@ FIELDS = {
         "refinement_steps": [*WHOLE_OR_NONE, 99],
         "zeta": NUMBERS_FROM_0,
         "limit": NOT_A_SWITCH,
-        "refine": [*NOT_A_NAME, "gibbs"],
+        "refine": [*NOT_A_NAME, "walk"],
+        "sweeps": [*WHOLE_ABOVE_0, 3],
+        "sweep_levels": [*WHOLE_ABOVE_0, 3],
         "hidden_pull": [*NUMBERS_FROM_0, 1.5],
         "own_cloud": [*NOT_A_SWITCH, True],
         "fraction": [v for v in NUMBERS_ABOVE_0 if v != math.inf],

@@ -22,9 +22,13 @@ WORDS = ["", " ", "x", "No Such", "\u00e9", "None", "hierarchicall", "0"]
 
 OPTIONS = {
     "--fit-steps": WHOLE,
+    "--fit-patience": [*[v for v in WHOLE if v != "0"], "1"],
+    "--effort": [*WORDS, "drft", "Best"],
     "--num-chains": WHOLE,
     "--transitions": WHOLE,
     "--refinement-steps": [*WHOLE, "2000"],
+    "--sweeps": [*[v for v in WHOLE if v != "0"], "3"],
+    "--sweep-levels": [*[v for v in WHOLE if v != "0"], "2"],
     "--samples": WHOLE,
     "--seed": [v for v in WHOLE if v != "0" and v != "1e9"] + ["1e9", str(2**63)],
     "--chunk": WHOLE,
@@ -106,6 +110,9 @@ OTHERS = [
     [*GOOD["inpaint"], "--zeta", "1", "--set", "zeta=2"],
     [*GOOD["inpaint"], "--set", "zeta=1", "--set", "zeta=2"],
     [*GOOD["inpaint"], "--method", "dps"],
+    ["inpaint", "image.png", "mask.png", "--prior", "prior", "--method", "dps", "--effort", "draft"],
+    [*GOOD["inpaint"], "--set", "effort=draft"],
+    [*GOOD["inpaint"], "--effort", "best"],
     [*GOOD["inpaint"], "--method", "dps", "--levels", "2"],
     [*GOOD["inpaint"], "--correct", "smc", "--num-particles", "1"],
     [*GOOD["inpaint"], "--guidance", "3"],

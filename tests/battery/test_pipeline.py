@@ -35,7 +35,9 @@ BAD = {
     "fit_callback": [3, "f", [], {}], "callback_on_step_end": [3, "f", [], {}],
     "callback_on_step_end_tensor_inputs": [3, ["x"], "latents2", [3], None], "num_step": [3], "zetta": [1.0],
     "beta": [*NOT_A_NUMBER, -1, 0, HUGE], "limit": ["no", 1], "num_chains": [1.5, "2", True],
-    "hidden_pull": [-0.1, 1.5],
+    "hidden_pull": [-0.1, 1.5], "effort": [*[v for v in NOT_A_NAME if v is not None], "drft", "best"],
+    "fit_patience": [*[v for v in NOT_WHOLE if v != 0], 1],
+    "sweeps": [-1, 1.5, True, 3], "sweep_levels": [-1, 1.5, True, 2],
 }  # fmt: skip
 
 

@@ -37,6 +37,42 @@ def test_writes_everything_it_promises(here):
     np.testing.assert_array_equal(sample[mask == 0], image[mask == 0])
 
 
+def test_an_effort_is_said_and_recorded(here):
+    result = inpaint("--effort", "draft", "--out", "draft")
+    assert result.exit_code == 0, result.output
+    assert "effort draft: --fit-steps 2 --num-chains 1 --refinement-steps 3\n" in result.output  # as it holds
+    facts = json.loads((here / "draft" / "run.json").read_text())
+    assert facts["effort"] == "draft"
+    assert {k: facts["settings"][k] for k in ("fit_steps", "num_chains", "refinement_steps")} == {
+        "fit_steps": 2, "num_chains": 1, "refinement_steps": 3,
+    }  # fmt: skip
+    assert facts["fit"] == {"steps": 2, "ended": "all steps"}
+
+
+def test_a_fit_that_has_settled_says_so(here):
+    result = inpaint("--fit-steps", "30", "--fit-patience", "1", "--out", "settled")
+    assert result.exit_code == 0, result.output
+    facts = json.loads((here / "settled" / "run.json").read_text())
+    steps = facts["fit"]["steps"]
+    assert facts["effort"] is None and facts["fit"]["ended"] == "settled" and 2 <= steps < 30
+    assert len(facts["bound_terms_nats_per_dim"]["reconstruction"]) == steps
+    refused = inpaint("--fit-steps", "30", "--fit-patience", "15", "--out", "never")
+    assert refused.exit_code == 1 and "no fit of 30 ends early: give --fit-steps above 30" in refused.output
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (["--effort", "drft"], "is one of draft, standard, best, but is 'drft'. Did you mean 'draft'?"),
+        (["--effort", "draft", "--method", "dps"], "is of the method 'vipaint', and 'dps' has none"),
+        (["--set", "effort=draft"], "write --effort draft in place of --set"),
+    ],
+)
+def test_efforts_that_cannot_be(here, given, said):
+    result = vipaint("inpaint", "image.png", "mask.png", "--prior", "prior", *given)
+    assert result.exit_code == 1 and said in result.output and result.output.count("\n") == 1
+
+
 def test_shades_of_grey_in_a_mask_are_announced(here):
     mask = np.asarray(PIL.Image.open("mask.png")).copy()
     assert "shades of grey" not in inpaint("--out", "sharp").output

@@ -156,6 +156,16 @@ def test_every_sampler_for_such_problems_is_a_row():
                 check_name(name, Lab())
 
 
+@pytest.mark.parametrize("name, sweeps", [("vipaint-mmps", 0), ("vipaint-gibbs", 4)])
+def test_refinements_of_vipaint_are_rows(problems, name, sweeps):
+    check_name(name, Lab())
+    seen, few = seen_by(name, problems), replace(baseline(name, SMALL), fit_steps=2, refinement_steps=3)
+    settled = few.settle(problems.prior, seen)
+    assert settled.refine == name.removeprefix("vipaint-") and settled.sweeps == sweeps
+    drawn = settled(problems.prior, seen, 3, torch.Generator().manual_seed(0))
+    assert torch.isfinite(drawn.images).all() and drawn.calls["refinement"] == 3 * (3 + (1 + sweeps) * 3)
+
+
 def test_samplers_are_told_of_the_noise(problems):
     # DDNM alone is not: behind a dense operator it knows of none.
     for name in ROWS:

@@ -220,6 +220,15 @@ def test_progress_bars_are_configured(capsys):
     assert "3/3" in shown and "2/2" in shown
 
 
+def test_a_bar_says_that_the_fit_has_settled(capsys):
+    name = "labelled"
+    pipe = make(name)
+    pipe.set_progress_bar_config(disable=False, ascii=True)
+    images(pipe, name, fit_steps=40, fit_patience=1, generator=torch.Generator().manual_seed(0))
+    shown = capsys.readouterr().err
+    assert "nats/dim, settled" in shown and "fit: 100%" in shown and "40/40" not in shown
+
+
 def test_it_says_what_it_is(pipe):
     text = repr(pipe)
     assert text.startswith("VIPaintPipeline") and '"_class_name": "VIPaintPipeline"' in text

@@ -107,6 +107,13 @@ def test_of_every_guide(name, kind, labels, correct):
     same(of_guide(name, correct), tiny(kind), labels)
 
 
+@pytest.mark.parametrize(
+    "kind, name, levels", [("pixel", "flow", 2), ("latent", "hierarchical-guided", 2), ("pixel", "AutoNormal", 1)]
+)
+def test_of_sweeps(kind, name, levels):
+    same(of_guide(name, refine="gibbs", sweeps=2, sweep_levels=levels), tiny(kind), None)
+
+
 @pytest.mark.parametrize("name, kind, labels", OF_METHODS)
 def test_of_every_method(name, kind, labels):
     same(make_sampler(name, **CHEAP[name]), tiny(kind), labels)

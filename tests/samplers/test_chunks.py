@@ -21,6 +21,9 @@ CHUNKED = {
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
     "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 9},
     "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 9},
+    "vipaint gibbs": {
+        "fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2, "sweep_levels": 3,
+    },
     "vipaint mixture": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "guide_name": "mixture"},
 }
 GENERATORS = {
@@ -49,7 +52,10 @@ def seen(double):
     return Measurement.of(Inpainting(observed), y * observed)
 
 
-FAST = {("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint+psis", "one")}
+FAST = {
+    ("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"),
+    ("vipaint+psis", "one"),
+}  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:importance weights")

@@ -123,7 +123,8 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
-    step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0, "num_particles": 64, "own_cloud": False}
+    step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0, "sweeps": 0, "sweep_levels": 0}
+    step |= {"num_particles": 64, "own_cloud": False}
     assert settled(network_prior, half, given) == replace(given, **step, chunk=chunk_for(shape))
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))

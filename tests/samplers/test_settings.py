@@ -9,9 +9,11 @@ from vipaint_pyro.settings import check_settings
 def test_the_defaults():
     assert vars(VIPaintSampler()) == {
         "timesteps": None, "beta": 1.0, "noise_scale": None, "fit_steps": 50, "num_chains": 2, "num_levels": 2,
+        "fit_patience": 0,
         "loss": "trace", "guide_name": "hierarchical", "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
-        "refine": "dps", "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
+        "refine": "dps", "sweeps": None, "sweep_levels": None,
+        "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
         "hidden_pull": None, "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
         "correct": "none", "num_particles": None, "own_cloud": None,
@@ -36,7 +38,8 @@ def test_what_is_settled_is_taken_again(name, value):
         ("beta", "above 0", None), ("noise_scale", "above 0", None), ("fit_steps", 1, None), ("num_chains", 1, None),
         ("num_levels", 1, None), ("eta", "above 0", 1), ("perceptual", 0, None), ("refinement_steps", 1, None),
         ("zeta", 0, None), ("fraction", "above 0", None), ("measurement_scale", "above 0", None),
-        ("perceptual_refinement", 0, None), ("num_particles", 1, None), ("chunk", 1, None),
+        ("perceptual_refinement", 0, None), ("num_particles", 1, None), ("chunk", 1, None), ("sweeps", 1, None),
+        ("sweep_levels", 1, None),
     ],
 )  # fmt: skip
 def test_the_bounds(name, least, most):
@@ -46,6 +49,7 @@ def test_the_bounds(name, least, most):
     for value in allowed:
         check_settings(VIPaintSampler(**{name: value}))
     settled = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf"), "zeta": float("inf")}
+    settled |= {"sweeps": 0, "sweep_levels": 0}
     settled["num_particles"] = 0  # so many as samples ask for
     for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):

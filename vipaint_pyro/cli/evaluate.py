@@ -92,7 +92,8 @@ def _dry(study, folder, retry_failed: bool, workers: int) -> None:
     if not todo:
         return
     found = cost(study, todo)
-    click.echo(f"{found.forward:,} forward and {found.backward:,} backward calls of the network")
+    most = "at most " if found.at_most else ""
+    click.echo(f"{most}{found.forward:,} forward and {found.backward:,} backward calls of the network")
     workers = min(workers, len(todo))
     time = f"about {span(found.seconds)} of them by one worker"
     time += f" and {span(found.seconds / workers)} by {workers} that do not slow each other" if workers > 1 else ""

@@ -64,8 +64,9 @@ def exact(
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
     METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
-    methods (dps, red-diff ...); and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta,
-    prior. Without any, these rows, dps and the hierarchical guides.
+    methods (dps, red-diff ...), and of vipaint's refinements vipaint-mmps and vipaint-gibbs; and the rows that say what
+    the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, these rows, dps and the
+    hierarchical guides.
 
     With --pictures the priors are 2,000 garments or faces, and METHODS are samplers at equal numbers of calls, as
     `vipaint evaluate` takes them (vipaint-4, dps, dps:zeta=1 ...), with the rows exact, exact-score and prior. Without

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from vipaint_pyro.cli.options import SETTINGS
+from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.written import listed, written, written_name
 from vipaint_pyro.wording import counted
 
@@ -14,7 +15,7 @@ __all__ = ["described", "sampler_of", "settings_of"]
 
 
 def settings_of(options: dict) -> dict[str, object]:
-    """The settings that the options give, by their own names and by ``--set``; nothing of a prior is asked.
+    """The settings that the options give, by their own names, by ``--set`` and by ``--effort``; no prior is asked.
 
     Raises:
         ValueError: for an unknown method, or an option that it does not have.
@@ -24,13 +25,18 @@ def settings_of(options: dict) -> dict[str, object]:
     more = written(chosen, options["more"], "--set ")
     for name in settings:
         if name not in chosen.open():
-            said = f"the method {chosen.name!r} has no {_option(name)}: leave it out"
+            said = f"the method {chosen.name!r} has no {option_name(name)}: leave it out"
             raise ValueError(f"{said}. Its settings (--set) are {listed(chosen)}")
         if name in more:
-            raise ValueError(f"{_option(name)} and --set {name.replace('_', '-')} are the same: give one")
+            raise ValueError(f"{option_name(name)} and --set {name.replace('_', '-')} are the same: give one")
     if options["levels"] and chosen.name != "vipaint":
         raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
+    if "effort" in more:
+        raise ValueError(f"effort is an option of its own: write --effort {more['effort']} in place of --set")
+    if options["effort"] is not None:
+        more["effort"] = options["effort"]
     settings |= more
+    settings = at_effort(chosen.name, settings)
     if options["levels"] and settings.get("timesteps"):
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
     return settings
@@ -52,11 +58,6 @@ def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
     return make_sampler(name, **settings), settings
 
 
-def _option(name: str) -> str:
-    """A setting as it is written on the command line."""
-    return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
-
-
 def described(text: str) -> list[str]:
     """A method in lines: what it is, where it is from, and its settings; of a spec of a study, first what that means.
 
@@ -73,7 +74,7 @@ def described(text: str) -> list[str]:
     means = [
         *([f"with {counted(spec.levels, 'level')}, at VIPaint's noise-to-signal ratios"] if spec.levels else []),
         *([f"at about {counted(spec.calls, 'forward call')} of the network a sample"] if spec.calls else []),
-        *(f"with {written_name(name)} {value}" for name, value in spec.settings.items()),
+        *(f"with {written_name(name)} {value}" for name, value in at_effort(spec.method.name, spec.settings).items()),
     ]
     meaning = [f"{text}, as vipaint evaluate takes it: {spec.method.name} {', '.join(means)}"] if means else []
     return meaning + _of_method(spec.method)

@@ -5,19 +5,30 @@ Those of VIPaint are made of its settings' fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 
 import click
 
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.samplers.registry import METHODS
+from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
-__all__ = ["SETTINGS", "all_options", "options_but"]
+__all__ = ["SETTINGS", "all_options", "as_options", "option_name", "options_but"]
 
 #: VIPaint's settings, in the order of the options.
 SETTINGS: dict[str, Field] = {f.name: f for kind in (Fit, Refine, Correct) for f in fields(kind)}
+
+
+def option_name(name: str) -> str:
+    """A setting of VIPaint as it is written on the command line."""
+    return SETTINGS[name].metadata["option"] or "--" + name.replace("_", "-")
+
+
+def as_options(values: Mapping[str, object]) -> str:
+    """Settings as one would write them; in words where there are none."""
+    return " ".join(f"{option_name(name)} {value}" for name, value in values.items()) or "the defaults"
 
 
 class _Times(click.ParamType):
@@ -35,7 +46,7 @@ class _Times(click.ParamType):
 def _of(f: Field) -> Callable:
     """The option of a setting; it is None where it is not given, so that the default is the setting's own."""
     kind, said = f.metadata["kind"], f.metadata
-    name = said["option"] or "--" + f.name.replace("_", "-")
+    name = option_name(f.name)
     default = said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
     text = f"{said['text']} Default: {default}."
     if kind.type is bool:
@@ -58,6 +69,7 @@ def _renamed(old: str, now: str) -> Callable:
 def _options() -> list[Callable]:
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
     seeds = click.IntRange(0, 2**63 - 1)
+    efforts = " ".join(f"{name}: {as_options(values)}." for name, values in EFFORTS.items())
     return [
         click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id."),
         click.option("--variant", help="Of the prior's weights, like fp16. Default: the plain ones."),
@@ -76,6 +88,7 @@ def _options() -> list[Callable]:
             metavar="NAME=VALUE",
             help="A setting of the method; vipaint methods NAME lists them.",
         ),
+        click.option("--effort", help=f"What a sample may cost: settings of VIPaint where not given. {efforts}"),
         click.option(
             "--levels",
             type=click.Choice(["1", "2", "4"]),

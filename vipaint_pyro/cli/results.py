@@ -124,6 +124,11 @@ def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _ended(fit: FitResult | None) -> dict:
+    """After how many steps the fit of the image ended, and why."""
+    return {} if fit is None or not fit.steps else {"fit": {"steps": fit.steps[0], "ended": fit.ended[0]}}
+
+
 def _facts(run: Run, count: int, white: float) -> dict:
     merged, names = _bound(run.output.trace, run.sampler) if run.output.trace else ({}, {})
     return {
@@ -133,6 +138,7 @@ def _facts(run: Run, count: int, white: float) -> dict:
         "hidden_fraction": None if run.observed is None else float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,
         "denoiser_calls": run.output.samples.calls,
+        **_ended(run.output.trace),
         "correction": run.output.samples.diagnostics,
         "bound_terms_nats_per_dim": {names[n]: [float(v) for v in merged[n]] for n in merged},
         "std_white": white,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
+from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 __all__ = ["check_device", "run"]
 
@@ -81,6 +83,8 @@ def run(
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
         click.echo(_hidden(seen.mask, seen.observed))
+    if options["effort"] is not None:
+        click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
     ended = None
     with one_line_warnings():
         try:
@@ -100,7 +104,8 @@ def run(
             if error.output is None:
                 raise
             ended, output = error, error.output
-    asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method")
+    asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method",
+             "effort")  # fmt: skip
     facts = {**facts, "label": number, **{key: options[key] for key in asked}}
     if truth:
         try:

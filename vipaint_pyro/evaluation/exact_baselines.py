@@ -33,16 +33,28 @@ def _vipaint(lab: Lab) -> Sampler:
     )
 
 
+def _guided(lab: Lab, refine: str, **more) -> Sampler:
+    """Kernels and steps that know y, in one walk or by Gibbs sweeps."""
+    times = tuple(mcgdiff_schedule().time_of_ratio(ratio) for ratio in lab.ratios)
+    return VIPaintSampler(
+        timesteps=times, guide_name="hierarchical-guided", fit_steps=lab.fit_steps, refine=refine,
+        refinement_steps=lab.steps, **more,
+    )  # fmt: skip
+
+
 #: Samplers with the settings of the table; the others of the registry have their defaults. Modes lie 8 apart here, and
 #: not about [-1, 1]: steps that are lengths in x are longer. Chosen on the problems that are not reported. The chain of
 #: DAPS may take no longer ones, for the noise of some is a thirtieth of what is measured: it is stable on all of them,
 #: and gets further by its momentum. MMPS may solve exactly what is measured in at most four numbers.
+#: At the lowest of the guides' ratios modes have merged: sweeps go up to there alone.
 BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
     "daps": lambda lab: DAPSSampler(step_size=1e-3, momentum=0.98),
     "mgps": lambda lab: MGPSSampler(lr=1.0),
     "mmps": lambda lab: MMPSSampler(iterations=4),
     "vipaint": _vipaint,
+    "vipaint-mmps": lambda lab: _guided(lab, "mmps"),
+    "vipaint-gibbs": lambda lab: _guided(lab, "gibbs", sweep_levels=1),
     "red-diff": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr),
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
 }

@@ -11,7 +11,7 @@ from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from vipaint_pyro.calibration import psis
-from vipaint_pyro.evaluation.exact_baselines import baseline, is_baseline, seen_by
+from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_baseline, seen_by
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems, mixture_problems
@@ -137,13 +137,14 @@ def check_name(name: str, lab: Lab) -> None:
     if is_baseline(guide):
         raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
     if guide not in GUIDES:
-        known = (*CALIBRATION, *METHODS, *GUIDES)
+        known = (*CALIBRATION, *BASELINES, *METHODS, *GUIDES)
         alone = re.split("[@:]", name)[0]
         if alone != name and alone in known:
             raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
         raise ValueError(
             f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
-            "vipaint methods lists, and what vipaint guides lists, each guide alone or with +psis, +smc or +tds"
+            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists, each guide alone or "
+            "with +psis, +smc or +tds"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")

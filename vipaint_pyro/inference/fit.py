@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.inference.optimizers import default_optimizer
+from vipaint_pyro.inference.resting import Resting
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
@@ -45,11 +46,16 @@ class FitResult:
         losses: minus the bound in nats, summed over the images, one per step.
         terms: for each site, its share of minus the bound per image in nats per dimension of z
             (negative log likelihood for ``y``, KL for the others, beta included), with shape
-            (steps, N); an estimate from the same draws as the loss.
+            (steps, N); an estimate from the same draws as the loss. Of an image whose fit has ended, estimates of
+            one and the same bound.
+        steps: of each image, after how many steps its parameters moved no more.
+        ended: of each image, why: ``"settled"`` where the callback said so, ``"all steps"`` or ``"stopped"``.
     """
 
     losses: list[float] = field(default_factory=list)
     terms: dict[str, Tensor] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -148,18 +154,20 @@ def fit(
         model, guide: the programs; both take ``y``.
         y: measurements with shape (N, C', H', W'), 0 where not observed; brought to the device and the precision of
             the model's prior. Of a measurement its y alone: the model has the likelihood.
-        num_steps: gradient steps.
+        num_steps: gradient steps, at most.
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
         callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
-            itself.
+            itself. Where it returns a tensor of bools (N,), the fits of those images end there, as
+            :class:`~vipaint_pyro.inference.settling.Settling` has it, and each is the one that it would be alone.
 
     Raises:
         NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
             the site. The parameters stay those of the last good step.
         OutOfMemory: where the memory does not suffice; the same of the parameters.
-        ValueError: for fewer than one step, generators of another number, or a y that the model does not measure.
+        ValueError: for fewer than one step, generators of another number, or a y that the model does not measure;
+            where images end by themselves and a parameter has no part that is an image's own.
     """
     checked("num_steps", num_steps, whole())
     for name, value in (("model", model), ("guide", guide), ("callback", callback)):
@@ -177,7 +185,8 @@ def fit(
         y = y_for(model.operator, model.likelihood, y)
         y = y.to(model.prior.device, model.prior.dtype)
     num_images = y.shape[0]
-    noise = PerImageNoise(NoiseStreams(generator, num_images))
+    streams = NoiseStreams(generator, num_images)
+    noise, resting = PerImageNoise(streams), Resting(guide, streams, y.device)
     dims = torch.Size(model.prior.latent_shape).numel() if known else y[0].numel()
     loss = loss or default_loss()
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
@@ -197,12 +206,18 @@ def fit(
                 terms = _terms(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
                 _check(value, terms, parameters)
-                svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
+                with resting.kept(parameters):
+                    svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())
-            if callback is not None and callback(step, value, terms) is True:
+            answer = None if callback is None else callback(step, value, terms)
+            if isinstance(answer, Tensor):
+                resting.add(answer, step)
+            if answer is True or resting.every:
                 break
+    resting.end()
+    result.steps, result.ended = resting.record(len(result.losses), num_steps)
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
 

@@ -50,7 +50,7 @@ def asked_sampler(
         if "guide_name" in settings:
             raise TypeError("guide and guide_name are the same: give one")
         settings, guide = {**settings, "guide_name": guide}, None
-    unknown = [name for name in settings if name not in known]
+    unknown = [name for name in settings if name not in known and name != "effort"]
     if unknown and unknown[0] != "guide_name":
         near = did_you_mean(unknown[0], [*own, *known])
         every = f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"

@@ -11,6 +11,14 @@ from vipaint_pyro.samplers.run import Progress
 __all__ = ["Bars"]
 
 
+def _settled(progress: Progress) -> str:
+    """How many images' fits have ended, in words, where any has."""
+    if progress.settled is None or not progress.settled.any():
+        return ""
+    done, every = int(progress.settled.sum()), len(progress.settled)
+    return ", settled" if done == every else f", {done} of {every} images settled"
+
+
 class Bars:
     """Progress bars, one per phase, under ``set_progress_bar_config``.
 
@@ -35,8 +43,11 @@ class Bars:
         bar = self._bar(progress.phase)
         if progress.terms:
             total = sum(float(term.mean()) for term in progress.terms.values())
-            bar.set_postfix_str(f"-bound {total:.3f} nats/dim", refresh=False)
+            bar.set_postfix_str(f"-bound {total:.3f} nats/dim{_settled(progress)}", refresh=False)
         bar.update()
+        if progress.settled is not None and progress.settled.all():
+            bar.total = bar.n  # there were fewer steps than there might have been
+            bar.refresh()
 
     def __enter__(self):
         return self._show

@@ -116,6 +116,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         return_dict: bool = True,
         guide: Guide | str | None = None,
         method: str = "vipaint",
+        effort: str | None = None,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -149,6 +150,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
                 fitted before, to draw from without fitting again.
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
+            effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
+                :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -176,6 +179,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                 been finished by then are the error's ``output``; of Ctrl-C likewise (``vipaint_pyro.faults.Stopped``).
         """
         own = [name for name in signature(type(self).__call__).parameters if name not in ("self", "settings")]
+        settings = settings if effort is None else {**settings, "effort": effort}
         sampler, guide, written = asked_sampler(method, guide, settings, num_inference_steps, own)
         for name, function in (("fit_callback", fit_callback), ("callback_on_step_end", callback_on_step_end)):
             if function is not None and not callable(function):

@@ -95,7 +95,7 @@ class Sampler(ABC):
         return num_samples
 
     def phases(self) -> dict[str, int]:
-        """The phases of the settled method, and the number of steps that each reports for samples drawn at once."""
+        """The phases of the settled method, and how many steps each reports at most, for samples drawn at once."""
         return {}
 
     def __call__(

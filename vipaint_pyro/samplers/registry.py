@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -236,15 +237,14 @@ def make_sampler(name: str, **settings) -> Sampler:
 
     Args:
         name: one of :data:`METHODS` or :data:`FOR_SCALE`.
-        **settings: the sampler's fields, in place of their defaults.
+        **settings: the sampler's fields, in place of their defaults; of VIPaint also ``effort``, a preset of them.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: for an unknown name or effort.
         TypeError: for a setting that the method does not have, or a name that is none.
     """
-    known = method(name)
-    unknown = [given for given in settings if given not in known.open()]
-    if unknown:
+    known, settings = method(name), at_effort(name, settings)
+    if unknown := [given for given in settings if given not in known.open()]:
         hint = did_you_mean(unknown[0], known.open())
         raise TypeError(f"unknown setting {unknown[0]!r} of {name}. {hint}Known are {', '.join(sorted(known.open()))}")
     return known.kind(**{**known.settings, **settings})

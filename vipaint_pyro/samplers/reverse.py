@@ -95,8 +95,14 @@ class ReverseSampler(ChunkedSampler):
             NonFiniteError: where a sample stops being finite; names the step and the time.
             OutOfMemory: where the memory does not suffice; names the step.
         """
+        z, first = self.descend(run, z, start)
+        with located("decoding", broken=self.cure(), memory=self.relief(len(z))):
+            return run.prior.decode(z), first
+
+    def descend(self, run: Run, z: Tensor, start: int, made: int = 0) -> tuple[Tensor, Tensor | None]:
+        """The same before it is decoded: z_0, and E[z_0 | z_start]. ``made`` steps have been reported before."""
         times, first = self.visits(run.prior, start), None
-        for i, (t, s) in enumerate(zip(times, times[1:])):
+        for i, (t, s) in enumerate(zip(times, times[1:]), made):
             if run.stopped:
                 break
             with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
@@ -105,8 +111,7 @@ class ReverseSampler(ChunkedSampler):
                 check_finite(z, "a sample")
             replaced = run.report(Progress("refinement", i, t, z, z0))
             z = z if replaced is None else replaced
-        with located("decoding", broken=self.cure(), memory=self.relief(len(z))):
-            return run.prior.decode(z), first
+        return z, first
 
     @staticmethod
     def _back(run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:

@@ -33,6 +33,7 @@ class Progress:
         z0: of a refinement, the prediction at time t (of weighed particles, at the time stepped down to).
         loss: of a fit, minus the bound in nats.
         terms: of a fit, the bound's terms by site, nats per dimension, (N,) each.
+        settled: of a fit that ends image by image, bools (N,): whose has ended; None of one that does not.
         first: of a refinement, the number of the first sample in z; above 0 where samples are drawn in chunks, each of
             which counts its steps from 0.
     """
@@ -45,6 +46,7 @@ class Progress:
     loss: float | None = None
     terms: dict[str, Tensor] = field(default_factory=dict)
     first: int = 0
+    settled: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +119,9 @@ class Run:
             self.stopped, answer = True, answer.z
         return answer
 
-    def fitted(self, step: int, loss: float, terms: dict[str, Tensor]) -> bool:
+    def fitted(self, step: int, loss: float, terms: dict[str, Tensor], settled: Tensor | None = None) -> bool:
         """Tell the caller of a step of a fit; whether it was the last. What :func:`~vipaint_pyro.fit` calls."""
-        self.report(Progress("fit", step, loss=loss, terms=terms))
+        self.report(Progress("fit", step, loss=loss, terms=terms, settled=settled))
         return self.stopped
 
     def in_chunks(self, at_once: int, draw: Callable[[Run], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

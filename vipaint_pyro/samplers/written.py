@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import Field, fields
 
 from vipaint_pyro.samplers.registry import Method
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["listed", "written", "written_name"]
@@ -17,7 +18,7 @@ def listed(chosen: Method) -> str:
 
 
 def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, object]:
-    """Settings by the kind of each, from texts ``NAME=VALUE``; dashes and underscores are the same.
+    """Settings by the kind of each, from texts ``NAME=VALUE``; dashes and underscores are the same. An effort is one.
 
     Args:
         chosen: whose settings they are.
@@ -33,15 +34,19 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         name = f"{name}_" if f"{name}_" in known else name  # a word that Python keeps for itself
+        if name in found:
+            raise ValueError(f"{said}{name.replace('_', '-')} is given twice: give one")
         if not equals:
             form = f"{said.strip()} takes NAME=VALUE" if said else "a setting is NAME=VALUE"
             raise ValueError(f"{form}, not {text!r}; {chosen.name} has {listed(chosen)}")
+        if name == "effort":
+            found[name] = value.strip()
+            at_effort(chosen.name, found)  # checks it
+            continue
         if name not in known:
             wrote = text.partition("=")[0].strip()
             hint = did_you_mean(wrote, map(written_name, known))
             raise ValueError(f"{chosen.name} has no setting {wrote!r}. {hint}It has {listed(chosen)}")
-        if name in found:
-            raise ValueError(f"{said}{name.replace('_', '-')} is given twice: give one")
         found[name] = _read(known[name], value.strip(), said)
     return found
 

@@ -135,6 +135,8 @@ VARIED = {
     "vipaint": [
         {"timesteps": (999, 300)}, {"timesteps": (998, 300), "num_levels": 3}, {"timesteps": (500,), "zeta": 0.0},
         {"num_chains": 3, "loss": "mean-field", "fraction": 0.3}, {"refine": "mmps"}, {"refine": "tmpd"},
+        {"refine": "gibbs", "timesteps": (900, 500, 300)}, {"refine": "gibbs", "sweep_levels": 1},
+        {"refine": "gibbs", "sweeps": 2, "sweep_levels": 2, "guide_name": "hierarchical-guided"},
         {"guide_name": "hierarchical-guided", "num_chains": 3},
     ],
 }  # fmt: skip
@@ -164,6 +166,14 @@ def test_proportions_are_kept(gaussian):
     halves = at_calls("vipaint-4", 250, gaussian, 5)
     assert (halves["fit_steps"], halves["refinement_steps"]) == (52, 122) and len(halves["timesteps"]) == 4
     assert halves["fit_steps"] * 12 / 5 == pytest.approx(125, abs=1)
+
+
+@pytest.mark.parametrize("given", [{}, {"sweeps": 1}, {"sweeps": 2, "guide_name": "hierarchical-guided"}])
+def test_sweeps_walk_down_once_more_each(gaussian, given):
+    given = {"refine": "gibbs", **given}
+    chosen, walks = at_calls("vipaint-4", 250, gaussian, 5, given), 1 + given.get("sweeps", 4)
+    assert chosen["fit_steps"] == 52 and chosen["refinement_steps"] == round((122 - 3 * (walks - 1)) / walks)
+    assert abs(calls_of(make_sampler("vipaint", **chosen), gaussian, half_seen(gaussian.image_shape), 5) - 250) <= 3
 
 
 def test_the_budget_of_a_prior_conditioned_on_several_images(network_prior):

@@ -26,3 +26,14 @@ def test_the_calls_are_those_that_are_counted(here, methods):
     calls = [r["calls"] for r in records().values()]
     assert forward == 2 * sum(c["forward"] for c in calls) and backward == 2 * sum(c["backward"] for c in calls)
     assert evaluate("--dry-run", methods=methods, conditions=masks).output == "2 items, 2 of them done, 0 to do\n"
+
+
+def test_a_fit_that_may_end_early_is_counted_to_its_end(here):
+    """Where it ends the true network alone knows, and no stand-in."""
+    said = []
+    for patience in (0, 1):
+        methods = f"vipaint-2:fit_steps=20;num_chains=1;refinement_steps=2;fit_patience={patience}"
+        dry = evaluate("--dry-run", methods=methods, conditions=["--masks", "rotated"])
+        assert dry.exit_code == 0, dry.output
+        said.append(dry.output.splitlines()[1])
+    assert said[1] == f"at most {said[0]}"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.evaluation.study.scores import composites, hidden, lpips_diversity, score
+from vipaint_pyro.evaluation.study.scores import composites, energy_score, hidden, lpips_diversity, score
 from vipaint_pyro.evaluation.study.ssim import ssim
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, make_operator
 from vipaint_pyro.measurements.lpips import shared_lpips
@@ -45,6 +45,8 @@ def test_known_values_of_a_completion():
     assert scores["diversity"] == pytest.approx(std, abs=1e-12)
     # |differences| of the clipped 0.2, -0.4, 1 in half the picture
     assert scores["lpips_diversity"] == pytest.approx((0.6 + 0.8 + 1.4) / 3 / 2, abs=1e-12)
+    to_truth, between = (sum(map(math.sqrt, v)) / 3 for v in ((0.1, 0.2, 0.5), (0.3, 0.4, 0.7)))
+    assert scores["energy_score"] == pytest.approx(to_truth - between / 2, abs=1e-12)
     assert scores["ssim"] == ssim(composites(x, half_seen(truth)), truth)[:, 0].tolist()
 
 
@@ -70,9 +72,46 @@ def test_each_sample_is_for_itself():
     for name in ("lpips_raw", "lpips_composite", "psnr", "ssim", "observed_error"):
         assert len(together[name]) == 3
         assert alone[name] == pytest.approx(together[name][1:2], rel=1e-4), name
-    assert alone["diversity"] is None and alone["lpips_diversity"] is None
+    assert [alone[n] for n in ("diversity", "lpips_diversity", "energy_score")] == [None] * 3
     pairs = [lpips(a, b).item() for a, b in ((x[0], x[1]), (x[0], x[2]), (x[1], x[2]))]
     assert lpips_diversity(x[:, 0], lpips) == pytest.approx(sum(pairs) / 3, rel=1e-4)
+
+
+def test_energy_scores_are_lowest_for_the_law_itself():
+    """Of two pictures, equally probable, where LPIPS does not tell draws from copies.
+
+    They are 1 apart, so that E d(x, y) is 1/2 for any law of x; the score is 1/2 - 1/4 for
+    the law itself and 1/2 for copies of one picture.
+    """
+    generator = torch.Generator().manual_seed(0)
+    truths = torch.randint(2, (2000,), generator=generator)
+    first, second = torch.triu_indices(6, 6, 1)
+
+    def mean(draw):
+        x = torch.stack([draw() for _ in truths])
+        return [energy_score((a - y).abs(), (a[first] - a[second]).abs()) for a, y in zip(x, truths)]
+
+    own = torch.tensor(mean(lambda: torch.randint(2, (6,), generator=generator)))
+    copies = torch.tensor(mean(lambda: torch.zeros(6, dtype=torch.long)))
+    error = own.std().item() / math.sqrt(len(own))
+    assert own.mean().item() == pytest.approx(0.25, abs=4 * error) and error < 0.01  # unbiased
+    assert copies.mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_root_of_lpips_is_a_euclidean_distance():
+    """What makes the score proper: double-centred squared distances have no negative eigenvalue."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(8, 3, 64, 64, generator=generator) * 2 - 1
+    d = torch.zeros(8, 8).double()
+    first, second = torch.triu_indices(8, 8, 1)
+    d[first, second] = d[second, first] = shared_lpips("alex", None, CPU).pairwise(x).double()
+    centre = torch.eye(8).double() - 1 / 8
+    assert torch.linalg.eigvalsh(-centre @ d @ centre / 2).min() > -1e-6
+
+
+def test_an_energy_score_takes_all_pairs():
+    with pytest.raises(ValueError, match="3 samples have 3 pairs, not 2"):
+        energy_score(torch.ones(3), torch.ones(2))
 
 
 def test_noisy_pixels_are_put_back_as_they_were_seen():

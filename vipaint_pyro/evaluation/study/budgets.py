@@ -105,7 +105,8 @@ def at_calls(
     """Settings with which a sample costs about so many forward calls, within a tenth or three calls.
 
     They are those that :func:`~vipaint_pyro.evaluation.study.claims.claim` says it of. CoPaint's calls depend on the
-    data: a step that is too long costs one more, which is not aimed at.
+    data: a step that is too long costs one more, which is not aimed at. With a ``fit_patience`` in ``given`` a sample
+    costs so many at most.
 
     Args:
         name: one of :data:`~vipaint_pyro.samplers.registry.METHODS`, or "vipaint-K" with K levels.
@@ -173,12 +174,12 @@ def _halved(budget: Budget, cost: Cost, calls: int, last: int) -> dict[str, obje
     def of(fit: int, rest: int) -> dict[str, object]:
         return {budget.fit: fit, budget.steps: rest}
 
-    step = cost(of(2, 1)) - cost(of(1, 1))  # of the fit, per sample
-    others = cost(of(1, 1)) - step - 1
+    step, each = cost(of(2, 1)) - cost(of(1, 1)), cost(of(1, 2)) - cost(of(1, 1))  # per sample; one by every sweep
+    others = cost(of(1, 1)) - step - each
     fit = max(1, round(calls / 2 / step))
-    rest = round(calls - fit * step - others)
+    rest = round((calls - fit * step - others) / each)
     if rest > last:
-        fit, rest = max(1, round((calls - last - others) / step)), last
+        fit, rest = max(1, round((calls - each * last - others) / step)), last
     return of(fit, max(1, rest))
 
 

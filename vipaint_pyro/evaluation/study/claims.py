@@ -184,9 +184,11 @@ def _vipaint(settled, prior, num_samples) -> Claim:
     above = min(settled.num_levels, prior.schedule.last - times[0])
     fit = settled.fit_steps * settled.num_chains * (len(times) + above) / num_samples
     between = len(times) - 1  # the guide's steps from T_e to T_s
-    pulls = 0.0  # backward calls of the guide's own kernels, one drawn and the fit's
+    again = settled.sweeps * max(settled.sweep_levels - 1, 0)  # and those of sweeps
+    pulls = 0.0  # backward calls of the guide's own kernels, those drawn and the fit's
     if settled.guide_name == "hierarchical-guided":
         chains = settled.fit_steps * settled.num_chains / num_samples
-        pulls = HierarchicalGuidedGuide.ITERATIONS * between * (1 + chains)
+        pulls = HierarchicalGuidedGuide.ITERATIONS * (between * (1 + chains) + again)
     refined = claimed(settled.refinement(), prior, 1)  # from T_s, where every step counts
-    return Claim(fit + between + refined.forward, fit + pulls + refined.backward)
+    walks = 1 + settled.sweeps
+    return Claim(fit + between + again + walks * refined.forward, fit + pulls + walks * refined.backward)

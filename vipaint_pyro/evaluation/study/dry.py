@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ from vipaint_pyro.evaluation.study.study import Study
 from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["Cost", "cost", "counted", "stand_in"]
 
@@ -38,6 +40,7 @@ class Cost:
         forward, backward: calls of the network, one per z.
         seconds: of the network (and of the decoder, where there is one) by one worker.
         timed: on how many calls that was measured.
+        at_most: whether there may be fewer calls, since a fit may end before its last step.
     """
 
     items: int
@@ -45,6 +48,7 @@ class Cost:
     backward: int
     seconds: float
     timed: int
+    at_most: bool = False
 
 
 class _Free(Denoiser):
@@ -82,10 +86,20 @@ def stand_in(prior: DiffusionPrior) -> DiffusionPrior:
 
 
 def counted(job: Job) -> tuple[int, int]:
-    """Forward and backward calls of a job, all of its samples together, counted on the stand-in."""
+    """Forward and backward calls of a job, all of its samples together, counted on the stand-in.
+
+    Of a fit that may end early the most: when it does, the true network alone knows.
+    """
     prior = stand_in(conditioned(job.prior, job.label, job.prompt, job.guidance))
-    samples = job.sampler()(prior, job.measurement, job.num_samples, [torch.Generator().manual_seed(0)])
+    sampler = job.sampler()
+    if _ends_early(sampler):
+        sampler = replace(sampler, fit_patience=0)
+    samples = sampler(prior, job.measurement, job.num_samples, [torch.Generator().manual_seed(0)])
     return sum(samples.calls.values()), sum(samples.backward.values())
+
+
+def _ends_early(sampler: Sampler) -> bool:
+    return isinstance(sampler, VIPaintSampler) and sampler.fit_patience > 0
 
 
 def cost(study: Study, todo: Sequence[Item]) -> Cost:
@@ -98,17 +112,18 @@ def cost(study: Study, todo: Sequence[Item]) -> Cost:
         first.setdefault((item.method, item.condition), item)
     forward = backward = 0
     seconds = 0.0
-    one, both = 0.0, 0.0
+    one, both, early = 0.0, 0.0, False
     for n, job in enumerate(study.jobs(first.values())):
         if job.trouble is not None:
             raise job.trouble
         if n == 0:
             one, both = _timed(job, study.plan.threads)
+        early = early or _ends_early(job.sampler())
         calls, back = counted(job)
         number = counts[job.item.method, job.item.condition]
         forward, backward = forward + number * calls, backward + number * back
         seconds += number * (one * (calls - back) + both * back)
-    return Cost(len(todo), forward, backward, seconds, 2 * _TIMED * bool(todo))
+    return Cost(len(todo), forward, backward, seconds, 2 * _TIMED * bool(todo), early)
 
 
 def _timed(job: Job, threads: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.levels import RATIOS, timesteps_for
 
 __all__ = ["sampler_of", "settings_of"]
@@ -18,7 +19,7 @@ def settings_of(
     spec: str, prior: DiffusionPrior, num_samples: int, chosen: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """All settings that are given of a method: what is written behind it comes before its number of calls, that before
-    what was chosen, and that before the levels of vipaint-K.
+    what was chosen, and that before the levels of vipaint-K. An effort is written out.
 
     Args:
         spec: NAME, NAME@CALLS, NAME:setting=value.
@@ -41,7 +42,7 @@ def settings_of(
     settings |= {name: tuple(v) if isinstance(v, list) else v for name, v in (chosen or {}).items()}
     if found.calls is not None:
         settings |= at_calls(found.name, found.calls, prior, num_samples, settings | dict(found.settings))
-    return settings | dict(found.settings)
+    return settings | at_effort(found.method.name, found.settings)
 
 
 def sampler_of(

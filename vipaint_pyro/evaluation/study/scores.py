@@ -15,7 +15,7 @@ from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["check_samples", "composites", "hidden", "lpips_diversity", "score"]
+__all__ = ["check_samples", "composites", "energy_score", "hidden", "lpips_diversity", "score"]
 
 
 @torch.no_grad()
@@ -48,7 +48,8 @@ def score(
 
         - ``diversity``: standard deviation over samples (S - 1 in the denominator) in the hole, root mean square over
           its entries, in units of [-1, 1]; in a restoration over the whole image; None for one sample;
-        - ``lpips_diversity``: see :func:`lpips_diversity`; None for one sample.
+        - ``lpips_diversity``: see :func:`lpips_diversity`; None for one sample;
+        - ``energy_score``: see :func:`energy_score`, of the composites; None for one sample.
 
     Raises:
         TypeError: for what is no tensor or no measurement.
@@ -67,14 +68,16 @@ def score(
     raw = lpips_fn(clipped, truth)[:, 0]
     similar = ssim(whole, truth)[:, 0].tolist() if min(truth.shape[-2:]) >= SSIM_WINDOW else None
     restored = not isinstance(measurement.operator, Inpainting)
+    composite, between = raw if restored else lpips_fn(whole, truth)[:, 0], _between(whole[:, 0], lpips_fn)
     return {
         "lpips_raw": raw.tolist(),
-        "lpips_composite": (raw if restored else lpips_fn(whole, truth)[:, 0]).tolist(),
+        "lpips_composite": composite.tolist(),
         "psnr": psnr(whole.double(), truth.double())[:, 0].tolist(),
         "ssim": similar,
         "observed_error": observed_error(seen.operator(x), seen.y, seen.operator.observed)[:, 0].tolist(),
         "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else None,
-        "lpips_diversity": lpips_diversity(whole[:, 0], lpips_fn),
+        "lpips_diversity": between.mean().item() if len(x) > 1 else None,
+        "energy_score": energy_score(composite, between),
     }
 
 
@@ -95,12 +98,41 @@ def hidden(measurement: Measurement, truth: Tensor) -> Tensor:
 
 def lpips_diversity(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> float | None:
     """Mean LPIPS between two different samples, over all pairs of images (S, C, H, W) in [-1, 1]; None for one."""
-    if len(images) < 2:
-        return None
+    return _between(images, lpips_fn).mean().item() if len(images) > 1 else None
+
+
+def energy_score(to_truth: Tensor, between: Tensor) -> float | None:
+    r"""Energy score of samples x_1 ... x_S and the truth y, E d(x, y) - E d(x, x') / 2, d the root of LPIPS; unbiased.
+
+    Gneiting and Raftery 2007, "Strictly proper scoring rules, prediction, and estimation", JASA 102(477), eq. 21, lower
+    being better. Its mean over truths is lowest for draws of the truth's own law, while that of LPIPS is lowest for
+    copies of one likely picture. LPIPS is a squared Euclidean distance of features, so that its root is one that the
+    score is proper with, for the law of those features.
+
+    Args:
+        to_truth: LPIPS of each sample to the truth, (S,).
+        between: LPIPS of each pair of samples, (S (S - 1) / 2,).
+
+    Returns:
+        None for one sample: how far samples are from each other takes two.
+
+    Raises:
+        ValueError: for as many pairs as so many samples do not have.
+    """
+    n = len(to_truth)
+    if len(between) != n * (n - 1) // 2:
+        raise ValueError(f"{n} samples have {n * (n - 1) // 2} pairs, not {len(between)}")
+    # Rounding may leave a distance of a picture to itself a hair below 0.
+    d, e = (v.double().clamp_min(0).sqrt() for v in (to_truth, between))
+    return (d.mean() - e.mean() / 2).item() if n > 1 else None
+
+
+def _between(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """LPIPS of all pairs of images (S, C, H, W), (S (S - 1) / 2,), float64."""
     if isinstance(lpips_fn, LPIPS):
-        return lpips_fn.pairwise(images).double().mean().item()
+        return lpips_fn.pairwise(images).double()
     first, second = torch.triu_indices(len(images), len(images), 1, device=images.device)
-    return lpips_fn(images[first], images[second]).double().mean().item()
+    return lpips_fn(images[first], images[second]).double()
 
 
 def check_samples(images: Tensor, measurement: Measurement) -> None:

@@ -52,6 +52,8 @@ class Spec:
             raise ValueError(f"{text}: a number of calls is at least 1")
         parts = found["settings"].split(";") if found["settings"] else []
         settings = written(chosen, parts)
+        if calls is not None and "effort" in settings:
+            raise ValueError(f"{text}: calls and effort both say what a sample costs: give one")
         if "timesteps" in settings and _LEVELS.fullmatch(found["name"]):
             raise ValueError(f"{text}: the timesteps say how many levels there are: write vipaint:timesteps=...")
         return cls(text, found["name"], calls and int(calls), settings)

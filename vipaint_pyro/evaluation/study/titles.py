@@ -33,6 +33,7 @@ class Metric:
 METRICS = {
     "lpips_composite": Metric("LPIPS", -1, ways=(", observed pixels put back", ", as drawn and clipped")),
     "lpips_raw": Metric("LPIPS, as drawn", -1),
+    "energy_score": Metric("energy score, of the root of LPIPS", -1, ways=(", observed pixels put back", ", as drawn")),
     "psnr": Metric("PSNR (dB)", 1, 2),
     "ssim": Metric("SSIM", 1),
     "observed_error": Metric("observed error", -1),
@@ -46,7 +47,7 @@ METRICS = {
 #: Beside which metric another belongs, as what it is for exact draws.
 EXACT = {"energy_distance": "energy_distance_of_exact"}
 #: What restorations are judged by, in the study's other metrics.
-_AS_DRAWN = {"lpips_composite", "psnr", "ssim", "lpips_diversity", *SETS}
+_AS_DRAWN = {"lpips_composite", "energy_score", "psnr", "ssim", "lpips_diversity", *SETS}
 
 
 def metric_of(name: str) -> Metric:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +13,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ class FromGuide(Sampler):
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> FromGuide:
         """Raises as VIPaint does, and where the guide cannot stand for one that would be fitted here."""
-        settled = FromGuide(self.sampler.settle(prior, measurement), self.guide)
+        sampler = self.sampler
+        if sampler.refine == "gibbs" and sampler.sweep_levels is None and not has_kernels(self.guide):
+            sampler = replace(sampler, sweep_levels=1)
+        settled = FromGuide(sampler.settle(prior, measurement), self.guide)
         settled._check(measurement)
         return settled
 
@@ -43,6 +47,7 @@ class FromGuide(Sampler):
         guide, times = self.guide, self.sampler.timesteps
         if not callable(guide) or isinstance(guide, type):
             raise TypeError(f"guide is a fitted guide, not {guide!r}")
+        check_kernels(guide, self.sampler.sweep_levels)
         if not isinstance(guide, Guide):
             return
         own = guide.model
@@ -67,7 +72,7 @@ class FromGuide(Sampler):
         return self.sampler.at_once(num_samples)
 
     def phases(self) -> dict[str, int]:
-        return {"refinement": self.sampler.refinement_steps}
+        return {"refinement": self.sampler.phases()["refinement"]}
 
     def draw(self, run: Run) -> Samples:
         if not isinstance(self.guide, Guide):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -13,12 +15,19 @@ from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
+from vipaint_pyro.wording import counted
 
-__all__ = ["check_refinement", "settled_step", "walk"]
+__all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 
-#: The steps of "tds" are those of MMPS, with weights: what MMPS refuses, it refuses.
-_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "tds": MMPSSampler}
+#: Gibbs sweeps need steps that draw from p(z_s | z_t, y) as nearly as may be. MMPS's are exact for a Gaussian prior;
+#: those of DPS go down the residual by a step size, and have no posterior that they would keep. Those of "tds" are
+#: MMPS's, with weights. What MMPS refuses, both refuse.
+_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler, "tds": MMPSSampler}
+
+#: Gibbs sweeps where nothing is said of them: on mixtures the first does half of what four do, and 16 hardly more.
+_SWEEPS = 4
 
 
 def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
@@ -51,6 +60,28 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
     return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
 
 
+def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, int]:
+    """The settings of sweeps with what None stands for; all 0 but with ``refine="gibbs"``.
+
+    Raises:
+        ValueError: where they are given with another refinement, or are 0 with this one.
+    """
+    some = {"sweeps": _SWEEPS, "sweep_levels": len(timesteps) if has_kernels(_made(given)) else 1}
+    for name in some:
+        value = vars(given)[name]
+        if given.refine == "gibbs" and value == 0:  # what another refinement is settled on
+            raise ValueError(f"{name} is a whole number of at least 1, but is 0")
+        if given.refine != "gibbs" and value:
+            raise ValueError(f"{name} is of refine='gibbs', and refine is {given.refine!r}: leave {name} out")
+    return {name: (vars(given)[name] or default) * (given.refine == "gibbs") for name, default in some.items()}
+
+
+def _made(settled: Fit) -> object:
+    """What makes the guide: its class, or a function that does not say which it will be."""
+    build = recipe(settled.guide_name).build
+    return build.func if isinstance(build, partial) else build
+
+
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
     """Raise ValueError where settled values exclude each other, or the step is not for this prior and measurement."""
     if settled.refine != "dps":
@@ -58,6 +89,12 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
             _check_weighed(settled, measurement)
         if settled.correct == "smc":
             raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
+        if settled.sweep_levels > len(settled.timesteps):
+            there = counted(len(settled.timesteps), "level")
+            raise ValueError(f"sweep_levels is at most {there}, those of the guide, but is {settled.sweep_levels}")
+        made = _made(settled)
+        if isinstance(made, type):  # of a function it is seen when it has made the guide
+            check_kernels(made, settled.sweep_levels)
         walk(settled).settle(prior, measurement)
         return
     bounded = settled.correct == "smc" or settled.limit or settled.fraction < math.inf

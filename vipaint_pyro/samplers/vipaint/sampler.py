@@ -18,6 +18,7 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
+from vipaint_pyro.inference.settling import Settling
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
@@ -28,8 +29,9 @@ from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
+from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, walk
+from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, settled_sweeps, walk
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.wording import counted
@@ -64,6 +66,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
             **self._clouds(),
+            **settled_sweeps(self, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
@@ -114,6 +117,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 f"the guide {kind.name!r} is a point: it has no density to weigh its draws with; leave correct at "
                 "'none', or take another guide"
+            )
+        if self.fit_patience and self.fit_steps <= 2 * self.fit_patience:
+            raise ValueError(
+                f"fit_patience compares {counted(self.fit_patience, 'step')} with as many before, so that no fit of "
+                f"{self.fit_steps} ends early: give fit_steps above {2 * self.fit_patience}, or a smaller fit_patience"
             )
         n = measurement.num_images
         if kind.joint and n > 1:
@@ -182,7 +190,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
 
     def phases(self) -> dict[str, int]:
-        return {"fit": self.fit_steps, "refinement": self.refinement_steps}
+        return {"fit": self.fit_steps, "refinement": self.refinement_steps * (1 + self.sweeps)}
 
     def from_guide(self, guide: Guide) -> FromGuide:
         """The same, drawing from a guide that was fitted before instead of fitting one."""
@@ -201,6 +209,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def _fitted(self, run: Run, model: DiffusionModel) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted."""
         guide = make_guide(self.guide_name, model, run.measurement)
+        check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
         record = fit(
             model,
@@ -209,12 +218,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=run.fitted,
+            callback=Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted,
         )
         return guide.finish(), record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
-        """The guide's draws, perhaps resampled by their weights, and walked down from T_s."""
+        """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""
         last, diagnostics = model.timesteps[-1], {}
         relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
@@ -228,7 +237,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         z, refined = z[last], self.refinement()
 
         def chunk(part: Run) -> tuple[Tensor, ...]:
-            images, z0 = refined.walk(part, z[part.first : part.first + part.num_samples], last)
+            start = z[part.first : part.first + part.num_samples]
+            images, z0 = swept(part, refined, start, guide, model.timesteps[-self.sweep_levels :], self.sweeps)
             return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)

@@ -20,7 +20,7 @@ LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 CORRECTIONS = ("none", "psis", "smc")
 
 #: The steps that walk from T_s to the image, by the names that they have as methods.
-REFINEMENTS = ("dps", "mmps", "tmpd", "tds")
+REFINEMENTS = ("dps", "mmps", "tmpd", "gibbs", "tds")
 
 #: Where a schedule has as many times below T_s.
 REFINEMENT_STEPS = 100
@@ -42,7 +42,9 @@ class Fit:
             inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
             D / d, with which the guide hardly follows what is seen and the refinement has to. A measurement whose
             likelihood stands for more than the noise (``noise_alone``) is fitted under that one instead.
-        fit_steps: gradient steps of the fit.
+        fit_steps: gradient steps of the fit; the most where it may end before.
+        fit_patience: the fit of an image ends once its losses of so many steps are no lower than those of as many
+            before (:class:`~vipaint_pyro.inference.settling.Settling`); 0 makes all of ``fit_steps``.
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
         loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
@@ -66,7 +68,10 @@ class Fit:
         None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
         stands_for="entries of the measurement per entry of the image, 1 for inpaint", nothing=0.0,
     )  # fmt: skip
-    fit_steps: int = setting(50, whole(), "Gradient steps of the fit.")
+    fit_steps: int = setting(50, whole(), "Gradient steps of the fit, at most.")
+    fit_patience: int = setting(
+        0, whole(0), "End the fit once the losses of so many steps are no lower than those of as many before; 0: never."
+    )
     num_chains: int = setting(2, whole(), "Monte Carlo chains per step of the fit.")
     num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
@@ -92,8 +97,10 @@ class Refine:
     Args:
         refine: by which step: ``"dps"`` (:class:`~vipaint_pyro.samplers.DPSSampler`), ``"mmps"`` or ``"tmpd"``
             (:class:`~vipaint_pyro.samplers.MMPSSampler`, :class:`~vipaint_pyro.samplers.TMPDSampler`), which take the
-            covariance that the network's Jacobian says in the place of a step size; ``"tds"`` takes the steps of
-            ``"mmps"`` in clouds of particles, weighed and resampled all the way down.
+            covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
+            the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
+            (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` in clouds of
+            particles, weighed and resampled all the way down.
         refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
         zeta: DPS step size. None: 2.
         limit: whether a DPS step may not be longer than the residual. None: True.
@@ -107,12 +114,16 @@ class Refine:
             stops pulling where a wrong detail explains y about as well as the truth, and the prior alone keeps better
             from fitting noise (super-resolution of 4 training faces without it: LPIPS 0.007 for 0.019, error where
             measured still that of the noise). ``"smc"`` adds to it, level by level, what the prediction leaves open
-            (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). ``"mmps"`` and ``"tmpd"`` weigh y by
+            (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). ``"mmps"`` and what follows weigh y by
             it. None: 0 for ``"dps"``, 0.03 for the others, 0.05 for ``"smc"``, which needs some.
         perceptual_refinement: a DPS step goes down by this times the gradient of LPIPS, beside
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
             20 leaves noise where pixels are known.
+        sweeps: R of ``"gibbs"``, each of ``refinement_steps`` more. None: 4.
+        sweep_levels: of ``"gibbs"``, how many levels of the guide a sweep may go up to, T_s being the first. Samples
+            change modes at levels where those have merged; each level more brings in the errors of one more of the
+            guide's kernels. None: all; 1, which is T_s alone, of guides without kernels (AutoGuides).
         chunk: how many samples per image are refined and decoded at once, and for how many the network is asked where
             draws are made and weighed. Memory grows with it, results do not change. The particles of ``"smc"`` are one
             population: below T_s all of them are moved at once. None: 25, and of small images as many as have
@@ -137,11 +148,18 @@ class Refine:
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
-        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps and tmpd (0.03) "
+        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps, tmpd, gibbs (0.03) "
         "and --correct smc (0.05) need it.",
         stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
+    sweeps: int | None = setting(
+        None, whole(), "Gibbs sweeps after the first walk from T_s.", stands_for="4 with gibbs", keyword=True, nothing=0
+    )
+    sweep_levels: int | None = setting(
+        None, whole(), "Levels of the guide, from T_s on, that a sweep may go up to.", stands_for="all with gibbs",
+        keyword=True, nothing=0,
+    )  # fmt: skip
     chunk: int | None = chunk_setting()
 
 
