@@ -148,8 +148,8 @@ class Refine:
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
-        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps, tmpd, gibbs (0.03) "
-        "and --correct smc (0.05) need it.",
+        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps, tmpd, gibbs, tds "
+        "(0.03) and --correct smc (0.05) need it.",
         stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
