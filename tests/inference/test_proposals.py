@@ -5,14 +5,15 @@ import pytest
 import torch
 
 from tests.exact.brute_force import SCHEDULES, close
-from tests.inference.test_smc import SCALE, A, agrees, filter_of, plane, smc
+from tests.inference.test_smc import RUNS, SCALE, A, Prior, agrees, filter_of, plane, smc
 from vipaint_pyro import LinearMap
-from vipaint_pyro.exact import GaussianPrior, exact_posterior
+from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.particles import Cloud
 from vipaint_pyro.inference.proposals import PosteriorMean
-from vipaint_pyro.inference.smc import SMC, _twisted, run_smc
+from vipaint_pyro.inference.smc import SMC, _guided, _twisted, run_smc
 from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
@@ -57,25 +58,84 @@ def test_small_clouds_are_unbiased(prior):
     assert agrees(drawn, exact_posterior(model.prior, model.operator, y, SCALE))
 
 
-def test_the_weight_of_a_step_by_hand():
-    model, _, y = filter_of(gaussian(), MomentMatched(SCALE), runs=3)
-    prior, seen = model.prior, Measurement(model.operator, MomentMatched(SCALE), y)
-    cloud = Cloud(model, seen, NoiseStreams(torch.Generator().manual_seed(2), 3), 0.5, True, PosteriorMean())
-    t, s = (prior.schedule.time_of_ratio(r) for r in (0.8, 0.4))
-    z_t = torch.randn(4, 3, 1, 1, 2, generator=torch.Generator().manual_seed(3)).double()
-    with torch.no_grad():
-        cloud.move(z_t, t, 0.0, twist=True)
-        z_t, z0 = cloud.z, cloud.z0  # resampled, perhaps
-        z_s, _, increment = _twisted(cloud, t, s)
+def law(prior, t, z):
+    """E[x | z_t] and the variances of x given z_t, whose entries are independent, by Gaussian conditioning."""
     alpha, sigma = (float(f(t)) for f in (prior.schedule.alpha, prior.schedule.sigma))
-    variance = prior.std**2 * sigma**2 / (alpha**2 * prior.std**2 + sigma**2)  # Cov[x | z_t], independent entries
+    gain = alpha * prior.std**2 / (alpha**2 * prior.std**2 + sigma**2)
+    return prior.mean + gain * (z - alpha * prior.mean), prior.std**2 * (1 - alpha * gain)
+
+
+def twist(prior, t, z, y):
+    """log p(y | z_t) of y = A x + noise."""
+    mean, variance = law(prior, t, z)
     a = A.flatten()
     spread = (a**2 * variance).sum() + SCALE**2
-    given = z0 + variance * a * (y - (a * z0).sum(-1, keepdim=True)) / spread
-    (plain, std), (guided, _) = (prior.reverse(z_t, t, s, model.eta, v) for v in (z0, given))
+    return dist.Normal((a * mean).sum(-1, keepdim=True), spread.sqrt()).log_prob(y).sum((-3, -2, -1))
+
+
+def unresampled(runs=3):
+    """A model of a Gaussian prior, its guide and a cloud that keeps all particles."""
+    model, guide, y = filter_of(gaussian(), MomentMatched(SCALE), runs=runs)
+    seen = Measurement(model.operator, MomentMatched(SCALE), y)
+    return guide, Cloud(model, seen, NoiseStreams(torch.Generator().manual_seed(2), runs), 0, True, PosteriorMean())
+
+
+@torch.no_grad()
+def test_the_weight_of_a_step_by_hand():
+    _, cloud = unresampled()
+    prior, y, eta = cloud.model.prior, cloud.measurement.y, cloud.model.eta
+    t, s = (prior.schedule.time_of_ratio(r) for r in (0.8, 0.4))
+    z_t = torch.randn(4, 3, 1, 1, 2, generator=torch.Generator().manual_seed(3)).double()
+    cloud.move(z_t, t, 0.0, twist=True)
+    z_s, _, increment = _twisted(cloud, t, s)
+    (mean, variance), a = law(prior, t, z_t), A.flatten()
+    spread = (a**2 * variance).sum() + SCALE**2
+    given = mean + variance * a * (y - (a * mean).sum(-1, keepdim=True)) / spread  # E[x | z_t, y]
+    (plain, std), (guided, _) = (prior.reverse(z_t, t, s, eta, v) for v in (mean, given))
     expected = dist.Normal(plain, std).log_prob(z_s).sum((-3, -2, -1))
     expected = expected - dist.Normal(guided, std).log_prob(z_s).sum((-3, -2, -1))
     close(increment, expected)
+    # The whole weight: what was multiplied in at z_t is divided out.
+    cloud.move(z_s, s, increment, twist=True)
+    close(cloud.log_weights, expected + twist(prior, s, z_s, y))
+
+
+@torch.no_grad()
+def test_the_first_weights_by_hand():
+    guide, cloud = unresampled()
+    prior, y, (top, below, _) = cloud.model.prior, cloud.measurement.y, cloud.model.timesteps
+    moves = _guided(cloud, guide, SMC(4), None)
+    z, t, increment = next(moves)
+    cloud.move(z, t, increment, twist=False)
+    q = guide.top()
+    alpha, sigma = (float(f(top)) for f in (prior.schedule.alpha, prior.schedule.sigma))
+    p = dist.Normal(alpha * prior.mean, (alpha**2 * prior.std**2 + sigma**2).sqrt())
+    first = p.log_prob(z).sum((-3, -2, -1)) - q.log_prob(z)
+    assert t == top
+    close(cloud.log_weights, first + twist(prior, top, z, y))
+    z_s, s, increment = next(moves)
+    cloud.move(z_s, s, increment, twist=False)
+    step = dist.Normal(*prior.reverse(z, top, below, 1.0, law(prior, top, z)[0])).log_prob(z_s).sum((-3, -2, -1))
+    assert s == below
+    close(cloud.log_weights, first + step - guide.kernel(z, top, s).log_prob(z_s) + twist(prior, s, z_s, y))
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_modes_have_their_weights(weigh):
+    """The step alone keeps the shares of a guide that has not seen y: half of each, where .94 is right."""
+    means = torch.tensor([[1.5, -1.0], [-1.5, 1.0]]).double()
+    prior = GaussianMixturePrior(torch.tensor([0.5, 0.5]).double(), means, SCHEDULES["vp"], variances=0.1)
+    model, _, y = filter_of(prior, MomentMatched(SCALE), runs=4, value=0.4, ratios=(3.0, 1.0, 0.3))
+    generator = torch.Generator().manual_seed(5)
+    particles = smc(model, Prior(model), y, 1000, num_steps=12, proposal=PosteriorMean(), weigh=weigh,
+                    generator=generator)  # fmt: skip
+    posterior = exact_posterior(prior, model.operator, y, SCALE)
+    shares = posterior.log_responsibilities(particles.images).exp().mean(0)[:, 0]
+    right = posterior.weights[0, 0]
+    assert right > 0.8
+    # Four runs of 1000 weighed particles; 150 of each count at least.
+    error = (right * (1 - right) / 600) ** 0.5
+    assert (shares.mean() - right).abs() < 3 * error if weigh else shares.mean() < right - 0.1
 
 
 def test_through_a_linear_decoder_it_is_the_composed_operator():
@@ -99,6 +159,22 @@ def test_through_a_linear_decoder_it_is_the_composed_operator():
     latent, plain = results
     close(latent.images, 2 * plain.images + 0.1, 0, 1e-9)
     close(latent.log_evidence, plain.log_evidence, 0, 1e-9)
+
+
+def test_through_a_linear_decoder_it_is_unbiased():
+    prior = gaussian()
+    prior.codec = Halves()
+    assert prior.is_latent
+    operator = Matrix(A.expand(RUNS, 1, 2))
+    y = torch.full((RUNS, 1, 1, 1), 0.3).double()
+    times = tuple(prior.schedule.time_of_ratio(r) for r in (3.0, 1.5, 0.8))
+    model = DiffusionModel(prior, operator, times, MomentMatched(SCALE), form="marginal")
+    guide = HierarchicalGuide(model, y, gamma=0.9, std_scale=1.2)
+    drawn = smc(model, guide, y, 8, num_steps=4, proposal=PosteriorMean(), generator=torch.Generator().manual_seed(1))
+    # y = A (2 z + .1) + noise
+    posterior = exact_posterior(gaussian(), Matrix(2 * A.expand(RUNS, 1, 2)), y - 0.1 * A.sum(), SCALE)
+    drawn.images = (drawn.images - 0.1) / 2
+    assert agrees(drawn, posterior)
 
 
 def test_other_noise_is_refused():
