@@ -181,5 +181,11 @@ def test_other_noise_is_refused():
     model, guide, y = filter_of(gaussian(), Laplace(SCALE), runs=2)
     with pytest.raises(ValueError, match="is for Gaussian noise above 0"):
         smc(model, guide, y, 4, num_steps=3, proposal=PosteriorMean())
+    exactly = Measurement.of(model.operator, y)
+    assert exactly.likelihood.sigma == 0
+    with pytest.raises(ValueError, match="is for Gaussian noise above 0"):
+        run_smc(model, guide, exactly, SMC(4, 3, proposal=PosteriorMean()))
+    with pytest.raises(ValueError, match="iterations is a whole number of at least 1, but is 0"):
+        PosteriorMean(0)
     with pytest.raises(TypeError, match="proposal is a Proposal"):
         SMC(4, proposal="mmps")
