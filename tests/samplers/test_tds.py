@@ -42,7 +42,7 @@ def test_three_images_are_the_three_alone(request, kind):
 
 
 def test_behind_a_mask_it_is_the_posterior():
-    """A cloud an image: means of p(y)^ x / p(y) are those of x given y, of what is seen and of holes that go with it."""
+    """A cloud an image: means of p(y)^ x / p(y) are those of x given y, of what is seen and of correlated holes."""
     root = torch.eye(6).double() + 0.5 * torch.linspace(-1, 1, 36).double().reshape(6, 6).sin()
     mean = torch.linspace(-0.3, 0.4, 6).double()[None]
     prior = GaussianMixturePrior(torch.ones(1).double(), mean, SCHEDULES["vp"], covariances=0.3 * root @ root.T)
@@ -103,14 +103,14 @@ def test_so_many_particles(gaussian, monkeypatch, n, given, sizes):
 
 @pytest.mark.parametrize("given", [{"refine": "tds"}, {"correct": "smc", "num_particles": 8}], ids=["tds", "smc"])
 def test_a_latent_prior_is_weighed_through_its_decoder(latent, given):
-    seen = holed(latent, n=800, sigma=0.5)
+    seen = holed(latent, n=1200, sigma=0.5)
     times = tuple(latent.schedule.time_of_ratio(r) for r in (3.0, 1.0))
     s = VIPaintSampler(times, fit_steps=60, refinement_steps=5, **given)
     drawn = s(latent, seen, 1, seeded(0))
     law = torch.distributions.Normal(3 * latent.mean - 1, (9 * latent.std**2 + 0.5**2).sqrt())  # x = 3 z - 1
     exact = (law.log_prob(seen.y[0]) * HOLES[0]).sum()
     z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - exact).exp()
-    hidden = (drawn.images[0][~seen.operator.observed].reshape(800, 3) + 1) / 3
+    hidden = (drawn.images[0][~seen.operator.observed].reshape(1200, 3) + 1) / 3
     assert unbiased(z) and unbiased(z[:, None] * hidden, latent.mean[~HOLES[0]])
 
 
