@@ -119,8 +119,6 @@ def _check_weighed(settled: Refine | Fit | Correct, measurement: Measurement) ->
         )
     if not isinstance(measurement.operator, LinearOperator):
         raise ValueError("refine='tds' is for linear measurements: take 'dps' or 'mmps'")
-    if settled.perceptual:
-        raise ValueError("refine='tds' weighs by the noise of y alone: leave the perceptual weights at 0")
 
 
 def walk(settled: Refine | Fit) -> ReverseSampler:

@@ -140,8 +140,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             raise ValueError(
                 f"own_cloud is of correct='smc' or refine='tds', and correct is {self.correct!r}: leave it out"
             )
-        if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
-            raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        if self.in_clouds and (self.perceptual or self.perceptual_refinement):
+            name = "correct='smc'" if self.correct == "smc" else "refine='tds'"
+            raise ValueError(f"{name} weighs by the noise of y alone: leave the perceptual weights at 0")
         check_asked(self, "perceptual", "perceptual_refinement")
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
