@@ -172,7 +172,7 @@ class Correct:
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
         num_particles: of a correction or of ``"tds"``, per image; no fewer than samples. None: 64, or 8 for each
-            sample that ``"tds"`` draws from a cloud of its own.
+            sample that ``"tds"`` draws from a cloud of its own, which is settled as 0.
         own_cloud: of ``"smc"`` and ``"tds"``, whether each sample is drawn from a cloud of its own, of
             ``num_particles`` / samples particles, two at least, of which one is kept at random. One cloud weighs best;
             but where there is much to see, a few particles of it take all the weight and the samples are copies of each
