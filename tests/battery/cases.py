@@ -25,6 +25,7 @@ from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.exact.problems import mixture_problems, stein_toy
 from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference import SMC, draw, draw_path, log_importance_weights, run_smc
+from vipaint_pyro.inference.proposals import PosteriorMean
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
 from vipaint_pyro.measurements.any_family import Family
 from vipaint_pyro.measurements.blurs import Blur, GaussianBlur, MotionBlur
@@ -333,6 +334,18 @@ FIELDS = {
         "random_times": [True, "yes"],
     },
 }
+#: Of clouds of particles, which other settings are refused with or ask for.
+CLOUDS = {
+    "num_particles": [*[v for v in NOT_WHOLE if v != 0], 1, 3],
+    "own_cloud": NOT_A_SWITCH,
+    "correct": [*NOT_A_NAME, "psis", "smc"],
+    "guide_name": ["AutoDelta"],
+    "zeta": [1.0],
+    "sweeps": [1],
+    "perceptual": [0.5],
+    "perceptual_refinement": [0.5],
+    "measurement_scale": [0.0, -1, math.nan],
+}
 STEPS = {"vipaint": {"timesteps": (30, 20, 10), "fit_steps": 2, "refinement_steps": 3}}
 
 
@@ -368,6 +381,8 @@ def samplers() -> list:
             [None, 3, torch.zeros(2, 1, 4, 4)],
             lambda w, v, make=make: make()(w.prior, v, 2, w.generator),
         )
+    for name, values in CLOUDS.items():
+        cases += one(f"tds-{name}", values, lambda w, v, n=name: sampled(w, "vipaint", refine="tds", **{n: v}))
     steps = make_sampler("dps", num_steps=3)
     cases += one("refine-z", WRONG_Z, lambda w, v: refine(w.prior, w.measurement, v, 10, steps, w.generator))
     cases += one(
@@ -453,9 +468,11 @@ def inference() -> list:
         "marginal_steps": [*NOT_WHOLE, None],
         "threshold": [*NUMBERS_FROM_0, 1.5, None],
         "weigh": [*NOT_A_SWITCH, None],
+        "proposal": [None, 3, "tds", PosteriorMean],
     }
     for name, values in settings.items():
         cases += one(f"SMC-{name}", values, lambda w, v, n=name: SMC(**{"num_particles": 4, n: v}))
+    cases += one("proposal-iterations", [*NOT_WHOLE, None], lambda w, v: PosteriorMean(v))
     smc = SMC(4, num_steps=3)
     unweighed = SMC(3, num_steps=3, weigh=False)
     cases += one(

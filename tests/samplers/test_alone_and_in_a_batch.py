@@ -114,6 +114,14 @@ def test_of_sweeps(kind, name, levels):
     same(of_guide(name, refine="gibbs", sweeps=2, sweep_levels=levels), tiny(kind), None)
 
 
+@pytest.mark.parametrize(
+    "kind, name, own",
+    [("pixel", "flow", True), ("latent", "hierarchical-guided", True), ("pixel", "AutoNormal", False)],
+)
+def test_of_weighed_steps(kind, name, own):
+    same(of_guide(name, refine="tds", num_particles=5, own_cloud=own), tiny(kind), None)
+
+
 @pytest.mark.parametrize("name, kind, labels", OF_METHODS)
 def test_of_every_method(name, kind, labels):
     same(make_sampler(name, **CHEAP[name]), tiny(kind), labels)

@@ -24,6 +24,7 @@ CHUNKED = {
     "vipaint gibbs": {
         "fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2, "sweep_levels": 3,
     },
+    "vipaint tds": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "refine": "tds", "num_particles": 15},
     "vipaint mixture": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "guide_name": "mixture"},
 }
 GENERATORS = {
@@ -54,6 +55,7 @@ def seen(double):
 
 FAST = {
     ("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"),
+    ("vipaint tds", "each"),
     ("vipaint+psis", "one"),
 }  # fmt: skip
 

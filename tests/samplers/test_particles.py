@@ -138,5 +138,5 @@ def test_clouds_that_cannot_be(gaussian):
     seen = Measurement.of(Inpainting(OBSERVED), Y)
     with pytest.raises(ValueError, match="3 clouds of two particles or more .* of 5: raise num_particles to 6"):
         VIPaintSampler(correct="smc", num_particles=5, own_cloud=True)(gaussian, seen, 3)
-    with pytest.raises(ValueError, match="own_cloud is of correct='smc', and correct is 'psis': leave it out"):
+    with pytest.raises(ValueError, match="own_cloud is of correct='smc' or refine='tds', and correct is 'psis'"):
         VIPaintSampler(correct="psis", own_cloud=True)(gaussian, seen, 3)

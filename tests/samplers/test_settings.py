@@ -16,7 +16,7 @@ def test_the_defaults():
         "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
         "hidden_pull": None, "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
-        "correct": "none", "num_particles": 64, "own_cloud": False,
+        "correct": "none", "num_particles": None, "own_cloud": None,
     }  # fmt: skip
     check_settings(VIPaintSampler())
 
@@ -50,6 +50,7 @@ def test_the_bounds(name, least, most):
         check_settings(VIPaintSampler(**{name: value}))
     settled = {"noise_scale": 0.0, "measurement_scale": 0.0, "fraction": float("inf"), "zeta": float("inf")}
     settled |= {"sweeps": 0, "sweep_levels": 0}
+    settled["num_particles"] = 0  # so many as samples ask for
     for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))

@@ -63,7 +63,7 @@ def exact(
 ) -> None:  # fmt: skip
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
-    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis or NAME+smc; other
+    METHODS are guides (hierarchical, mixture ...), each alone or as NAME+psis, NAME+smc or NAME+tds; other
     methods (dps, red-diff ...), and of vipaint's refinements vipaint-mmps and vipaint-gibbs; and the rows that say what
     the distances mean: exact, moment-gaussian, one-mode, delta, prior. Without any, these rows, dps and the
     hierarchical guides.

@@ -20,6 +20,7 @@ from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.optimizers import decaying_optimizer
 from vipaint_pyro.inference.particles import systematic
+from vipaint_pyro.inference.proposals import PosteriorMean, Pulled
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -35,7 +36,7 @@ from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
-CORRECTIONS = ("none", "psis", "smc")
+CORRECTIONS = ("none", "psis", "smc", "tds")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
 
 
@@ -143,7 +144,7 @@ def check_name(name: str, lab: Lab) -> None:
         raise ValueError(
             f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
             "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists, each guide alone or "
-            "with +psis or +smc"
+            "with +psis, +smc or +tds"
         )
     if correction and correction not in CORRECTIONS:
         raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
@@ -193,11 +194,12 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     if correction == "psis":
         index = systematic(weights.smoothed, torch.rand(len(problems), dtype=log_w.dtype, device=log_w.device))
         begin = path.z[model.timesteps[-1]][index, torch.arange(len(problems), device="cpu")]
-    settings = SMC(lab.samples, lab.steps, weigh=correction == "smc")
+    proposal = PosteriorMean() if correction == "tds" else Pulled()
+    settings = SMC(lab.samples, lab.steps, weigh=correction in ("smc", "tds"), proposal=proposal)
     particles = run_smc(model, guide, seen, settings, start=begin, generator=generator)
     seconds = time.perf_counter() - start + (seconds if correction == "psis" else 0.0)
     total = calls.total - before + (used if correction == "psis" else 0)
-    evidence = {"smc": particles.log_evidence, "psis": weights.log_mean, "none": None}[correction]
+    evidence = weights.log_mean if correction == "psis" else particles.log_evidence  # None without weights
     return Draws(
         particles.images, evidence, bound, weights.k_hat, fit_calls / len(problems),
         total / lab.samples / len(problems), fit_seconds, seconds,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.faults import NonFiniteError
+from vipaint_pyro.inference.proposals import Proposal, Pulled
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.prediction import Prediction
@@ -62,12 +63,20 @@ class Cloud:
         streams: noise of each image.
         threshold: resample where the effective sample size falls below this fraction of S.
         weigh: whether there are weights at all.
+        proposal: of the steps below T_s.
     """
 
     def __init__(
-        self, model: DiffusionModel, measurement: Measurement, streams: NoiseStreams, threshold: float, weigh: bool
+        self,
+        model: DiffusionModel,
+        measurement: Measurement,
+        streams: NoiseStreams,
+        threshold: float,
+        weigh: bool,
+        proposal: Proposal = Pulled(),
     ) -> None:
         self.model, self.measurement, self.streams = model, measurement, streams
+        self.proposal = proposal
         self.threshold, self.weigh = threshold, weigh
         self.ess: list[Tensor] = []
         self.resampled: list[Tensor] = []
@@ -92,9 +101,10 @@ class Cloud:
         with torch.set_grad_enabled(twist):
             z = z.detach().requires_grad_(twist)
             z0 = z if t == CLEAN else prior.denoise(z, t)
-            log_likelihood = seen.likelihood.at(seen.operator, Prediction(prior, z, t, z0)).log_prob(seen.y)
+            prediction = Prediction(prior, z, t, z0)
+            log_likelihood = seen.likelihood.at(seen.operator, prediction).log_prob(seen.y)
             if twist:
-                (self.pull,) = torch.autograd.grad(log_likelihood.sum(), z)
+                self.pull = self.proposal.towards(seen, prediction, log_likelihood).detach()
         self.z, self.z0, self.log_likelihood = z.detach(), z0.detach(), log_likelihood.detach()
 
     def put(self, z: Tensor) -> None:

@@ -1,16 +1,15 @@
 r"""Sequential Monte Carlo from T_e to the image: the guide proposes, the model weighs.
 
 Targets are :math:`\pi_t(z_{T_e}, \dots, z_t) \propto p(z_{T_e}) \prod p(z_s | z_t)\, p(y | z_t)`, at T_e and
-the guide's timesteps proposed by the guide's own kernels, below T_s by the prior's step twisted towards
-the measurement, :math:`N(m + \varsigma^2 \nabla_{z_t} \log p(y | z_t), \varsigma^2)` (TDS; Wu et al.,
-arXiv:2306.17775, algorithm 1). The last target is the posterior of the image, and the product of the
-mean weights an unbiased estimate of p(y).
+the guide's timesteps proposed by the guide's own kernels, below T_s by the prior's step moved towards
+the measurement (:mod:`~vipaint_pyro.inference.proposals`; TDS, Wu et al., arXiv:2306.17775, algorithm 1). The last
+target is the posterior of the image, and the product of the mean weights an unbiased estimate of p(y).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import pyro.distributions as dist
@@ -20,6 +19,7 @@ from torch import Tensor
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.inference.particles import Cloud, Particles
+from vipaint_pyro.inference.proposals import Proposal, Pulled
 from vipaint_pyro.inference.weights import check_guide, draw_path, log_marginal, log_path_density
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
@@ -46,6 +46,7 @@ class SMC:
         threshold: particles are resampled (systematically) where the effective sample size falls
             below this fraction of S.
         weigh: False draws the same proposals without weights or resampling.
+        proposal: of the steps below T_s.
 
     Raises:
         ValueError: for fewer than two particles, or a threshold outside [0, 1].
@@ -56,6 +57,7 @@ class SMC:
     marginal_steps: int = 25
     threshold: float = 0.5
     weigh: bool = True
+    proposal: Proposal = field(default_factory=Pulled)
 
     def __post_init__(self) -> None:
         if not whole(2).check(self.num_particles) or not number(least=0, most=1).check(self.threshold):
@@ -66,6 +68,8 @@ class SMC:
         checked("num_steps", self.num_steps, whole())
         checked("marginal_steps", self.marginal_steps, whole())
         checked("weigh", self.weigh, switch())
+        if not isinstance(self.proposal, Proposal):
+            raise TypeError(f"proposal is a Proposal, as PosteriorMean(), not {shown(self.proposal)}")
 
 
 @torch.no_grad()
@@ -126,8 +130,9 @@ def run_smc(
         check_tensor("start", start, str(shape), bools=False)
         if tuple(start.shape) != shape or not torch.isfinite(start).all():
             raise ValueError(f"start is finite, with shape {shape}, but came with {tuple(start.shape)}")
-    measurement = measurement.to(prior.device, prior.dtype)
-    cloud = Cloud(model, measurement, NoiseStreams(generator, model.num_images), settings.threshold, settings.weigh)
+    settings.proposal.check(measurement)
+    measurement, streams = measurement.to(prior.device, prior.dtype), NoiseStreams(generator, model.num_images)
+    cloud = Cloud(model, measurement, streams, settings.threshold, settings.weigh, settings.proposal)
     below = prior.times(times[-1], CLEAN, num_steps)
     guided = _guided(cloud, guide, settings, generator)
     if start is not None:
@@ -195,7 +200,7 @@ def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]
     """The prior's step from t to s, moved towards the measurement."""
     model, prior = cloud.model, cloud.model.prior
     seen = cloud.measurement
-    if s == CLEAN and isinstance(seen.likelihood, Gaussian) and prior.knows_the_clean_image:
+    if s == CLEAN and isinstance(seen.likelihood, Gaussian) and prior.knows_the_clean_image and not prior.is_latent:
         # p(x | z_t, y) itself, so that p / q is p(y | z_t) / p(y | x).
         x, log_seen = prior.complete(cloud.z, t, seen.operator, seen.likelihood.scale, seen.y, cloud.streams)
         clean = seen.likelihood.at(seen.operator, Prediction(prior, x, CLEAN, x))
@@ -203,7 +208,8 @@ def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]
     mean, std = prior.reverse(cloud.z, t, s, model.eta, cloud.z0)
     if s == CLEAN and not std.any():
         return mean, s, 0.0
-    q = dist.Normal(mean + std**2 * cloud.pull, std).to_event(3)
+    at = Prediction(prior, cloud.z, t, cloud.z0)
+    q = dist.Normal(*cloud.proposal.moments(model, at, cloud.pull, s)).to_event(3)
     z = cloud.draw(q)
     return z, s, _increment(cloud, q, z, t, s)
 

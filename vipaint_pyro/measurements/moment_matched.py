@@ -26,7 +26,10 @@ class MomentMatched(Gaussian):
 
     A prior of :mod:`vipaint_pyro.exact` knows the covariance. Of a network's it is the diagonal, and of that the row
     sums that TMPD (Boys et al., arXiv:2310.06721) puts in its place: one backward pass, itself not differentiated.
-    On the clean image it is :class:`Gaussian`.
+    Of a latent prior the decoder is linearised at the prediction. On the clean image it is :class:`Gaussian`.
+
+    As a twist of particles the variances have to be one number for one z_t: weights telescope only where what was
+    multiplied in at a level is divided out again. Row sums are; a random (Hutchinson) estimate would be drawn twice.
 
     Args:
         scale: sigma_y > 0, the noise of the measurement alone; one number or a tensor that broadcasts against y.
@@ -38,19 +41,16 @@ class MomentMatched(Gaussian):
         """p(y | z_t) with event shape (C', H', W'); what is not observed counts for nothing.
 
         Raises:
-            ValueError: for a latent prior, whose decoder is not linear.
             TypeError: for a nonlinear operator.
         """
         prior, z, t = prediction.prior, prediction.z, prediction.t
         if not isinstance(operator, LinearOperator):
             raise TypeError("a nonlinear measurement has no adjoint: what is moment-matched needs a linear one")
-        if prior is not None and prior.is_latent:
-            raise ValueError("the moment-matched likelihood is for pixel priors: a decoder is not linear")
         if t == CLEAN:
             return super().at(operator, prediction)
-        known = prior.measured(operator, self.scale, z, t)
+        known = None if prior.is_latent else prior.measured(operator, self.scale, z, t)
         if known is not None:
             return known
         scale = torch.as_tensor(self.scale, dtype=z.dtype, device=z.device)
         variance = Linearised(operator, prediction).row_sums().clamp_min(0).to(z) + scale**2
-        return dist.Normal(operator(prediction.z0), variance.sqrt()).mask(operator.observed).to_event(3)
+        return dist.Normal(operator(prediction.x), variance.sqrt()).mask(operator.observed).to_event(3)

@@ -137,6 +137,9 @@ VARIED = {
         {"refine": "gibbs", "timesteps": (900, 500, 300)}, {"refine": "gibbs", "sweep_levels": 1},
         {"refine": "gibbs", "sweeps": 2, "sweep_levels": 2, "guide_name": "hierarchical-guided"},
         {"guide_name": "hierarchical-guided", "num_chains": 3},
+        {"refine": "tds", "timesteps": (990, 300)}, {"refine": "tds", "num_particles": 7, "timesteps": (999, 300)},
+        {"refine": "tds", "own_cloud": False, "num_particles": 6},
+        {"refine": "tds", "num_particles": 6, "guide_name": "hierarchical-guided"},
     ],
 }  # fmt: skip
 
@@ -173,6 +176,17 @@ def test_sweeps_walk_down_once_more_each(gaussian, given):
     chosen, walks = at_calls("vipaint-4", 250, gaussian, 5, given), 1 + given.get("sweeps", 4)
     assert chosen["fit_steps"] == 52 and chosen["refinement_steps"] == round((122 - 3 * (walks - 1)) / walks)
     assert abs(calls_of(make_sampler("vipaint", **chosen), gaussian, half_seen(gaussian.image_shape), 5) - 250) <= 3
+
+
+
+@pytest.mark.parametrize("calls, fit, steps", [(1000, 208, 60), (45, 5, 1)])
+def test_particles_take_a_step_each(gaussian, calls, fit, steps):
+    chosen = at_calls("vipaint-4", calls, gaussian, 5, {"refine": "tds"})
+    assert (chosen["fit_steps"], chosen["refinement_steps"]) == (fit, steps)  # 12 / 5 calls, and 8
+    seen = half_seen(gaussian.image_shape)
+    assert abs(calls_of(make_sampler("vipaint", **chosen), gaussian, seen, 5) - calls) <= 0.1 * calls
+    with pytest.raises(ValueError, match="cannot be made to cost 30 forward calls .*: the least is 34.4"):
+        at_calls("vipaint-4", 30, gaussian, 5, {"refine": "tds"})
 
 
 def test_the_budget_of_a_prior_conditioned_on_several_images(network_prior):

@@ -57,7 +57,8 @@ BUDGETS: dict[str, Budget] = {
     "vipaint": Budget(
         "Half of a sample's calls go to the fit, half to the draw and its refinement, as with the default settings "
         "and five samples (120 and 103): more samples that share a fit give it more steps, and where there are all "
-        "steps below T_s in the refinement, the fit takes the rest.",
+        "steps below T_s in the refinement, the fit takes the rest. With refine='tds' every particle of a sample makes "
+        "a step, and what they need for their weights leaves the fit less where calls are few.",
         "refinement_steps",
         fit="fit_steps",
     ),
@@ -180,6 +181,8 @@ def _halved(budget: Budget, cost: Cost, calls: int, last: int) -> dict[str, obje
     rest = round((calls - fit * step - others) / each)
     if rest > last:
         fit, rest = max(1, round((calls - each * last - others) / step)), last
+    elif rest < 1:  # what neither of them can be without takes more than half
+        fit, rest = max(1, round((calls - each - others) / step)), 1
     return of(fit, max(1, rest))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from vipaint_pyro.guides import HierarchicalGuidedGuide
+from vipaint_pyro.inference.smc import SMC
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
@@ -30,6 +31,7 @@ from vipaint_pyro.samplers.resample import ReSampleSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.samplers.vipaint.weighed import PER_SAMPLE
 
 __all__ = ["Claim", "calls_of", "claim", "claimed"]
 
@@ -185,10 +187,27 @@ def _vipaint(settled, prior, num_samples) -> Claim:
     fit = settled.fit_steps * settled.num_chains * (len(times) + above) / num_samples
     between = len(times) - 1  # the guide's steps from T_e to T_s
     again = settled.sweeps * max(settled.sweep_levels - 1, 0)  # and those of sweeps
-    pulls = 0.0  # backward calls of the guide's own kernels, those drawn and the fit's
-    if settled.guide_name == "hierarchical-guided":
-        chains = settled.fit_steps * settled.num_chains / num_samples
-        pulls = HierarchicalGuidedGuide.ITERATIONS * (between * (1 + chains) + again)
+    chains = settled.fit_steps * settled.num_chains / num_samples
+    # Backward calls of each of the guide's own kernels.
+    pull = HierarchicalGuidedGuide.ITERATIONS if settled.guide_name == "hierarchical-guided" else 0
+    fitted = Claim(fit, fit + pull * between * chains)
+    if settled.refine == "tds":
+        return _weighed(settled, prior, num_samples, fitted, pull)
     refined = claimed(settled.refinement(), prior, 1)  # from T_s, where every step counts
     walks = 1 + settled.sweeps
-    return Claim(fit + between + again + walks * refined.forward, fit + pulls + walks * refined.backward)
+    drawn = between + again
+    return Claim(fit + drawn + walks * refined.forward, fitted.backward + pull * drawn + walks * refined.backward)
+
+
+def _weighed(settled: VIPaintSampler, prior: DiffusionPrior, num_samples: int, fitted: Claim, pull: int) -> Claim:
+    """Of particles that are weighed at every level: those of each sample, all from T_e on."""
+    particles = (settled.num_particles or PER_SAMPLE * num_samples) / num_samples
+    top, between, steps = settled.timesteps[0], len(settled.timesteps) - 1, settled.refinement_steps
+    known = prior.marginal(top) is not None
+    noised = 0 if known else len(prior.times(prior.schedule.last, top, SMC.marginal_steps)) - 1  # for p(z_{T_e})
+    moments = 0 if known and not prior.is_latent else between  # of y above T_s, with a graph of their own
+    guided = between if pull else 0  # and so have the guide's kernels
+    each = noised + between + moments + guided + steps
+    # From T_s on two of every step: for E[z_0 | z_t, y] and for the moments of y.
+    back = moments + pull * between + 2 * steps
+    return Claim(fitted.forward + particles * each, fitted.backward + particles * back)

@@ -9,6 +9,7 @@ from functools import partial
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
@@ -21,8 +22,9 @@ from vipaint_pyro.wording import counted
 __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 
 #: Gibbs sweeps need steps that draw from p(z_s | z_t, y) as nearly as may be. MMPS's are exact for a Gaussian prior;
-#: those of DPS go down the residual by a step size, and have no posterior that they would keep.
-_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler}
+#: those of DPS go down the residual by a step size, and have no posterior that they would keep. Those of "tds" are
+#: MMPS's, with weights. What MMPS refuses, both refuse.
+_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler, "tds": MMPSSampler}
 
 #: Gibbs sweeps where nothing is said of them: on mixtures the first does half of what four do, and 16 hardly more.
 _SWEEPS = 4
@@ -83,6 +85,8 @@ def _made(settled: Fit) -> object:
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
     """Raise ValueError where settled values exclude each other, or the step is not for this prior and measurement."""
     if settled.refine != "dps":
+        if settled.refine == "tds":
+            _check_weighed(settled, measurement)
         if settled.correct == "smc":
             raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
         if settled.sweep_levels > len(settled.timesteps):
@@ -103,6 +107,18 @@ def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, mea
         raise ValueError("hidden_pull is of what a mask hides, and this is no inpainting: leave it out")
     if settled.perceptual_refinement:
         walk(settled).perceptual().check(measurement.operator, measurement.y)
+
+
+def _check_weighed(settled: Refine | Fit | Correct, measurement: Measurement) -> None:
+    if settled.correct != "none":
+        raise ValueError(f"refine='tds' has weights of its own, and correct is {settled.correct!r}: leave correct out")
+    if recipe(settled.guide_name).point:
+        raise ValueError(
+            f"the guide {settled.guide_name!r} is a point: it has no density to weigh its draws with; take "
+            "refine='mmps', or another guide"
+        )
+    if not isinstance(measurement.operator, LinearOperator):
+        raise ValueError("refine='tds' is for linear measurements: take 'dps' or 'mmps'")
 
 
 def walk(settled: Refine | Fit) -> ReverseSampler:

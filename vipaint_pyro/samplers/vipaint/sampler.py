@@ -28,6 +28,7 @@ from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.samplers.vipaint.clouds import check_particles, settled_clouds
 from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
@@ -68,6 +69,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(self, prior, measurement),
+            **settled_clouds(self),
             **settled_sweeps(named, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,
@@ -75,6 +77,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         )
         settled._check(prior, measurement)
         return settled
+
+    @property
+    def in_clouds(self) -> bool:
+        """Whether particles are weighed all the way down to the image."""
+        return self.correct == "smc" or self.refine == "tds"
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -125,14 +132,13 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and self.measurement_scale == 0:
             raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
-        if self.correct == "smc" and prior.is_latent:
+        if self.own_cloud and not self.in_clouds:
             raise ValueError(
-                "correct='smc' is for pixel priors: its likelihood sees through no decoder; take correct='psis'"
+                f"own_cloud is of correct='smc' or refine='tds', and correct is {self.correct!r}: leave it out"
             )
-        if self.own_cloud and self.correct != "smc":
-            raise ValueError(f"own_cloud is of correct='smc', and correct is {self.correct!r}: leave it out")
-        if self.correct == "smc" and (self.perceptual or self.perceptual_refinement):
-            raise ValueError("correct='smc' weighs by the noise of y alone: leave the perceptual weights at 0")
+        if self.in_clouds and (self.perceptual or self.perceptual_refinement):
+            name = "correct='smc'" if self.correct == "smc" else "refine='tds'"
+            raise ValueError(f"{name} weighs by the noise of y alone: leave the perceptual weights at 0")
         check_asked(self, "perceptual", "perceptual_refinement")
         if self.perceptual:
             self._perceptual(Laplace()).check(measurement.operator, measurement.y)
@@ -165,18 +171,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return walk(self)
 
     def at_once(self, num_samples: int) -> int:
-        return num_samples if self.correct == "smc" else min(self.chunk or num_samples, num_samples)
+        return num_samples if self.in_clouds else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
-        if self.correct != "none" and self.num_particles < num_samples:
-            asked, there = counted(num_samples, "sample"), counted(self.num_particles, "particle")
-            raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
-        if self.own_cloud and self.num_particles < 2 * num_samples:
-            raise ValueError(
-                f"{counted(num_samples, 'cloud')} of two particles or more cannot be made of {self.num_particles}: "
-                f"raise num_particles to {2 * num_samples}, or leave own_cloud out"
-            )
+        check_particles(self, num_samples)
 
     def phases(self) -> dict[str, int]:
         return {"fit": self.fit_steps, "refinement": self.refinement_steps * (1 + self.sweeps)}
@@ -191,7 +190,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
-            samples = weighed(self, run, model, guide) if self.correct == "smc" else self._refined(run, model, guide)
+            samples = weighed(self, run, model, guide) if self.in_clouds else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 

@@ -20,7 +20,7 @@ LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 CORRECTIONS = ("none", "psis", "smc")
 
 #: The steps that walk from T_s to the image, by the names that they have as methods.
-REFINEMENTS = ("dps", "mmps", "tmpd", "gibbs")
+REFINEMENTS = ("dps", "mmps", "tmpd", "gibbs", "tds")
 
 #: Where a schedule has as many times below T_s.
 REFINEMENT_STEPS = 100
@@ -102,7 +102,8 @@ class Refine:
             (:class:`~vipaint_pyro.samplers.MMPSSampler`, :class:`~vipaint_pyro.samplers.TMPDSampler`), which take the
             covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
             the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
-            (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`).
+            (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` in clouds of
+            particles, weighed and resampled all the way down.
         refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
         zeta: DPS step size. None: 2.
         limit: whether a DPS step may not be longer than the residual. None: True.
@@ -150,8 +151,8 @@ class Refine:
     )  # fmt: skip
     measurement_scale: float | None = setting(
         None, number(above=0),
-        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps, tmpd, gibbs (0.03) "
-        "and --correct smc (0.05) need it.",
+        "Noise in y, in units of [-1, 1]: a DPS step stops at the residual that it leaves; mmps, tmpd, gibbs, tds "
+        "(0.03) and --correct smc (0.05) need it.",
         stands_for="unknown, no stop", nothing=0.0,
     )  # fmt: skip
     perceptual_refinement: float = setting(0.0, number(least=0), "Weight of LPIPS in the refinement.")
@@ -173,15 +174,22 @@ class Correct:
         correct: ``"psis"`` draws ``num_particles`` from the guide and resamples them by their smoothed
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
-        num_particles: of a correction, per image; no fewer than samples.
-        own_cloud: of ``"smc"``, whether each sample is drawn from a cloud of its own, of ``num_particles`` / samples
-            particles, two at least, of which one is kept at random. One cloud weighs best; but where there is much to
-            see, a few particles of it take all the weight and the samples are copies of each other. Samples of clouds
-            of their own are independent.
+        num_particles: of a correction or of ``"tds"``, per image; no fewer than samples. None: 64, or 8 for each
+            sample that ``"tds"`` draws from a cloud of its own, which is settled as 0.
+        own_cloud: of ``"smc"`` and ``"tds"``, whether each sample is drawn from a cloud of its own, of
+            ``num_particles`` / samples particles, two at least, of which one is kept at random. One cloud weighs best;
+            but where there is much to see, a few particles of it take all the weight and the samples are copies of each
+            other. Samples of clouds of their own are independent. None: yes for ``"tds"``, no for ``"smc"``.
     """
 
     correct: str = setting(
         "none", choice(CORRECTIONS), "Weigh the guide's draws: importance weights, or sequential Monte Carlo."
     )
-    num_particles: int = setting(64, whole(), "Of a correction.")
-    own_cloud: bool = setting(False, switch(), "Of smc: each sample from its own num-particles / samples particles.")
+    num_particles: int | None = setting(
+        None, whole(), "Of a correction, or of --refine tds.",
+        stands_for="64, or 8 a sample for clouds of tds", nothing=0,
+    )  # fmt: skip
+    own_cloud: bool | None = setting(
+        None, switch(), "Of smc and tds: each sample from its own num-particles / samples particles.",
+        stands_for="yes for tds, no for smc",
+    )  # fmt: skip

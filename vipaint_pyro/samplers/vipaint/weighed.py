@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.inference.particles import Particles
+from vipaint_pyro.inference.proposals import PosteriorMean, Pulled
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
@@ -21,6 +22,9 @@ from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
 
 __all__ = ["weighed"]
+
+#: Particles of each cloud of TDS, where nothing is said.
+PER_SAMPLE = 8
 
 
 def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
@@ -44,7 +48,7 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
 
 def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
     """One particle at random of each of as many independent clouds as there are samples."""
-    size, more = divmod(settings.num_particles, run.num_samples)
+    size, more = divmod(settings.num_particles or PER_SAMPLE * run.num_samples, run.num_samples)
 
     def one(part: Run) -> tuple[Tensor, ...]:
         particles = _cloud(settings, part, model, guide, size + (part.first < more))
@@ -88,7 +92,7 @@ def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: G
         model,
         guide,
         Measurement(seen.operator, MomentMatched(sigma), seen.y),
-        SMC(size, settings.refinement_steps),
+        SMC(size, settings.refinement_steps, proposal=PosteriorMean() if settings.refine == "tds" else Pulled()),
         generator=run.generator,
         callback=moved,
     )

@@ -1,0 +1,149 @@
+"""VIPaint refined by TDS: what is drawn, and what is refused."""
+
+import pytest
+import torch
+
+from tests.conftest import standard_error
+from tests.exact.brute_force import SCHEDULES
+from tests.inference.test_smc import Prior, unbiased
+from tests.samplers.half_seen import seeded
+from vipaint_pyro.exact import GaussianMixturePrior, exact_posterior
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, Nonlinear
+from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.samplers.vipaint import weighed as module
+
+#: Of six pixels three are seen.
+HOLES = torch.tensor([[True, False, True], [False, True, False]]).reshape(1, 1, 2, 3)
+FEW = {"timesteps": (500, 100), "fit_steps": 2, "refinement_steps": 3}
+
+
+def holed(prior, n=1, sigma=0.3):
+    y = torch.linspace(-0.5, 0.6, 6).double().reshape(1, 1, 2, 3) * HOLES
+    return Measurement(Inpainting(HOLES.expand(n, 1, 2, 3)), Gaussian(sigma), y.expand(n, 1, 2, 3))
+
+
+def of(prior, n=1):
+    observed = torch.ones(n, 1, *prior.image_shape[1:], dtype=torch.bool)
+    y = torch.full((n, *prior.image_shape), 0.2).double()
+    return Measurement(Inpainting(observed), Gaussian(0.3), y)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "latent"])
+def test_three_images_are_the_three_alone(request, kind):
+    prior = request.getfixturevalue(kind)
+    s, seen = VIPaintSampler((500, 100), fit_steps=2, refinement_steps=3, refine="tds"), of(prior, 3)
+    samples = s(prior, seen, 2, [seeded(i) for i in range(3)])
+    assert set(samples.diagnostics) == {"log_evidence", "smallest_ess", "ancestors"}
+    for i in range(3):
+        alone = s(prior, seen.part(i, i + 1), 2, [seeded(i)]).images
+        torch.testing.assert_close(samples.images[:, i : i + 1], alone, rtol=0, atol=1e-9)
+
+
+def test_behind_a_mask_it_is_the_posterior():
+    """A cloud an image: means of p(y)^ x / p(y) are those of x given y, of what is seen and of correlated holes."""
+    root = torch.eye(6).double() + 0.5 * torch.linspace(-1, 1, 36).double().reshape(6, 6).sin()
+    mean = torch.linspace(-0.3, 0.4, 6).double()[None]
+    prior = GaussianMixturePrior(torch.ones(1).double(), mean, SCHEDULES["vp"], covariances=0.3 * root @ root.T)
+    n = 1500
+    y = torch.linspace(-0.5, 0.6, 6).double().reshape(1, 1, 1, 6).expand(n, 1, 1, 6)
+    observed = HOLES.reshape(1, 1, 1, 6).expand(n, 1, 1, 6)
+    seen = Measurement(Inpainting(observed), Gaussian(0.3), y * observed)
+    times = tuple(prior.schedule.time_of_ratio(r) for r in (3.0, 1.0))
+    s = VIPaintSampler(times, fit_steps=30, refinement_steps=6, refine="tds")
+    drawn = s(prior, seen, 1, seeded(1))
+    exact = exact_posterior(prior, seen.operator, seen.y, 0.3)
+    z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - exact.log_evidence).exp()
+    x, mean = drawn.images[0].flatten(1), exact.mean[0].flatten()
+    assert unbiased(z) and unbiased(z[:, None] * x, mean)
+    assert unbiased(z[:, None] * (x - mean) ** 2, exact.variance[0].flatten())
+
+
+@pytest.mark.parametrize("refine", ["mmps", "tds"])
+def test_modes_that_the_guide_drew_are_weighed(refine):
+    means = torch.tensor([[1.5, -1.0], [-1.5, 1.0]]).double()
+    prior = GaussianMixturePrior(torch.tensor([0.5, 0.5]).double(), means, SCHEDULES["vp"], variances=0.1)
+    n = 300
+    observed = torch.tensor([True, False]).expand(n, 1, 1, 2)
+    seen = Measurement(Inpainting(observed), Gaussian(1.2), torch.tensor([0.6, 0.0]).double().expand(n, 1, 1, 2))
+    times = tuple(prior.schedule.time_of_ratio(r) for r in (3.0, 1.0, 0.3))
+    guide = Prior(DiffusionModel(prior, seen.operator, times, form="marginal"))
+    s = VIPaintSampler(times, refinement_steps=12, refine=refine).from_guide(guide)
+    images = s(prior, seen, 2, seeded(3)).images
+    exact = exact_posterior(prior, seen.operator, seen.y, 1.2)
+    share, right = exact.log_responsibilities(images).exp()[..., 0], exact.weights[0, 0]
+    assert right > 0.75
+    error = 3 * standard_error(share.flatten())
+    assert share.mean() < right - 0.1 if refine == "mmps" else (share.mean() - right).abs() < error
+
+
+def test_from_a_guide_that_is_there(gaussian):
+    """Without a fit, and as often as one likes; the same guide fitted on the way draws the same."""
+    seen = holed(gaussian)
+    s = VIPaintSampler(**FEW, refine="tds")
+    fitted = s(gaussian, seen, 2, seeded(0))
+    again = s.from_guide(fitted.guide)(gaussian, seen, 2, seeded(4))
+    assert set(again.calls) == {"refinement"} and again.images.shape == fitted.images.shape
+    assert set(again.diagnostics) == set(fitted.diagnostics)
+    assert torch.equal(again.images, s.from_guide(fitted.guide)(gaussian, seen, 2, seeded(4)).images)
+
+
+@pytest.mark.parametrize("n, given, sizes", [(3, {}, [8, 8, 8]), (3, {"num_particles": 7}, [3, 2, 2]),
+                                             (3, {"own_cloud": False}, [64])])  # fmt: skip
+def test_so_many_particles(gaussian, monkeypatch, n, given, sizes):
+    asked, real = [], module.run_smc
+    monkeypatch.setattr(module, "run_smc", lambda *a, **k: asked.append(a[3].num_particles) or real(*a, **k))
+    s = VIPaintSampler(**FEW, refine="tds", **given)
+    assert s(gaussian, holed(gaussian), n, seeded(0)).images.shape == (n, 1, 1, 2, 3)
+    assert asked == sizes
+    settled = s.settle(gaussian, holed(gaussian))
+    assert settled.settle(gaussian, holed(gaussian)) == settled
+
+
+@pytest.mark.parametrize("given", [{"refine": "tds"}, {"correct": "smc", "num_particles": 8}], ids=["tds", "smc"])
+def test_a_latent_prior_is_weighed_through_its_decoder(latent, given):
+    seen = holed(latent, n=1200, sigma=0.5)
+    times = tuple(latent.schedule.time_of_ratio(r) for r in (3.0, 1.0))
+    s = VIPaintSampler(times, fit_steps=60, refinement_steps=5, **given)
+    drawn = s(latent, seen, 1, seeded(0))
+    law = torch.distributions.Normal(3 * latent.mean - 1, (9 * latent.std**2 + 0.5**2).sqrt())  # x = 3 z - 1
+    exact = (law.log_prob(seen.y[0]) * HOLES[0]).sum()
+    z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - exact).exp()
+    hidden = (drawn.images[0][~seen.operator.observed].reshape(1200, 3) + 1) / 3
+    assert unbiased(z) and unbiased(z[:, None] * hidden, latent.mean[~HOLES[0]])
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"correct": "smc"}, "refine='tds' has weights of its own"),
+        ({"correct": "psis"}, "refine='tds' has weights of its own"),
+        ({"zeta": 1.0}, "zeta is of a DPS step"),
+        ({"sweeps": 2}, "sweeps is of refine='gibbs'"),
+        ({"sweep_levels": 1}, "sweep_levels is of refine='gibbs'"),
+        ({"guide_name": "AutoDelta"}, "the guide 'AutoDelta' is a point: .* take refine='mmps', or another guide"),
+        ({"perceptual": 0.5}, "refine='tds' weighs by the noise of y alone: leave the perceptual weights at 0"),
+        ({"perceptual_refinement": 0.5}, "perceptual_refinement pulls beside a DPS step, and refine is 'tds'"),
+        ({"measurement_scale": 0.0}, "measurement_scale is .*above 0, but is 0"),
+    ],
+)
+def test_what_excludes_it(gaussian, settings, message):
+    with pytest.raises(ValueError, match=message):
+        VIPaintSampler(refine="tds", **settings).settle(gaussian, of(gaussian))
+
+
+def test_what_is_not_linear_is_refused_before_anything_is_computed(gaussian, monkeypatch):
+    operator = Nonlinear(lambda x: x**3, lambda m: torch.distributions.Normal(m, 0.1), (1, 2, 3), 1)
+    cubes = Measurement(operator, Gaussian(0.1), torch.zeros(1, 1, 2, 3).double())
+    monkeypatch.setattr(gaussian, "denoise", None)
+    with pytest.raises(ValueError, match="refine='tds' is for linear measurements: take 'dps' or 'mmps'"):
+        VIPaintSampler(refine="tds")(gaussian, cubes, 2)
+    wide = Measurement(Inpainting(HOLES), Laplace(0.3), holed(gaussian).y)
+    with pytest.raises(ValueError, match="mmps is for Gaussian noise, or none"):
+        VIPaintSampler(refine="tds")(gaussian, wide, 2)
+
+
+def test_too_few_particles(gaussian):
+    with pytest.raises(ValueError, match="raise num_particles"):
+        VIPaintSampler(refine="tds", num_particles=3)(gaussian, of(gaussian), 2)

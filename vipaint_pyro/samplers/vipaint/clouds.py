@@ -1,0 +1,37 @@
+"""How many particles there are, and in how many clouds."""
+
+from __future__ import annotations
+
+from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
+from vipaint_pyro.wording import counted
+
+__all__ = ["check_particles", "settled_clouds"]
+
+
+def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
+    """The settings of particles with what None stands for; 0 of them are 8 for each sample, of ``refine="tds"``.
+
+    Raises:
+        ValueError: for no particles where they are not for each sample.
+    """
+    own = given.refine == "tds" if given.own_cloud is None else given.own_cloud
+    each = own and given.refine == "tds"
+    if given.num_particles == 0 and not each:
+        raise ValueError("num_particles is a whole number, at least 1, but is 0")
+    stands_for = 0 if each else 64
+    return {"own_cloud": own, "num_particles": stands_for if given.num_particles is None else given.num_particles}
+
+
+def check_particles(settled: Correct | Refine, num_samples: int) -> None:
+    """Raise ValueError where so many samples cannot be drawn from the particles that there are."""
+    particles, in_clouds = settled.num_particles, settled.correct == "smc" or settled.refine == "tds"
+    if not particles or (settled.correct == "none" and not in_clouds):
+        return
+    if particles < max(num_samples, 1 + in_clouds):
+        asked, there = counted(num_samples, "sample"), counted(particles, "particle")
+        raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
+    if settled.own_cloud and particles < 2 * num_samples:
+        raise ValueError(
+            f"{counted(num_samples, 'cloud')} of two particles or more cannot be made of {particles}: "
+            f"raise num_particles to {2 * num_samples}, or leave own_cloud out"
+        )
