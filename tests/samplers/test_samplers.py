@@ -120,6 +120,8 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     counts = Nonlinear(lambda x: 5 * (x + 1.1), dist.Poisson, shape, dtype=network_prior.dtype)
     s = settled(network_prior, counts)
     assert (s.noise_scale, s.fraction, s.guide_name) == (0.0, 1.0, "hierarchical")
+    other = Measurement(half, Laplace(0.1), half(torch.zeros(1, *shape, dtype=network_prior.dtype)))
+    assert VIPaintSampler().settle(network_prior, other).guide_name == "hierarchical"  # no sigma to guide by
     given = VIPaintSampler(
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
