@@ -58,7 +58,7 @@ GUIDES: dict[str, Recipe] = {
             "hierarchical-x0", "VIPaint's for SD 3.5: the prior's step, from a shifted prediction", HierarchicalX0Guide
         ),
         Recipe(
-            "hierarchical-guided", "VIPaint's, each kernel guided by y from where its z_t is", HierarchicalGuidedGuide
+            "hierarchical-guided", "each kernel guided by y from where its z_t is; fitted by default under pixel priors", HierarchicalGuidedGuide
         ),
         Recipe("gaussian", "one Gaussian at one level", GaussianGuide, levels=1),
         Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),

@@ -300,7 +300,7 @@ FIELDS = {
         "perceptual_refinement": NUMBERS_FROM_0,
         "chunk": WHOLE_OR_NONE,
         "correct": NOT_A_NAME,
-        "num_particles": NOT_WHOLE,
+        "num_particles": [*[v for v in NOT_WHOLE if v != 0], 5],  # 5: and no correction
         "num_step": [3],
         "betas": [1.0],
     },

@@ -38,7 +38,7 @@ BAD = {
     "hidden_pull": [-0.1, 1.5], "effort": [*[v for v in NOT_A_NAME if v is not None], "drft", "best"],
     "fit_patience": [*[v for v in NOT_WHOLE if v != 0], 1],
     "sweeps": [-1, 1.5, True, 3], "sweep_levels": [-1, 1.5, True, 2],
-    "num_particles": [*NOT_WHOLE], "own_cloud": ["no", 1, True],
+    "num_particles": [*[v for v in NOT_WHOLE if v != 0], 5], "own_cloud": ["no", 1, True],
 }  # fmt: skip
 
 

@@ -19,7 +19,9 @@ def seen():
 
 
 def sampler(**settings):
-    fast = {"fit_steps": 4, "refinement_steps": 20, "num_particles": 300}
+    fast = {"fit_steps": 4, "refinement_steps": 20}
+    if "correct" in settings:
+        fast["num_particles"] = 300
     return VIPaintSampler(**{**fast, **settings})
 
 
@@ -71,6 +73,8 @@ def test_what_cannot_be_is_said(gaussian, seen):
         point = sampler(guide_name="AutoDelta", correct=correct)
         with pytest.raises(ValueError, match="'AutoDelta' is a point: it has no density to weigh its draws with"):
             point(gaussian, seen.part(0, 1), 3)
+    with pytest.raises(ValueError, match="^num_particles is of a correction or .*: leave num_particles out"):
+        sampler(num_particles=5).settle(gaussian, seen)
     with pytest.raises(ValueError, match="raise num_particles"):
         sampler(correct="smc", num_particles=2)(gaussian, seen, 3)
 

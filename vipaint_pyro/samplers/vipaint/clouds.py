@@ -9,11 +9,17 @@ __all__ = ["check_particles", "settled_clouds"]
 
 
 def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
-    """The settings of particles with what None stands for; 0 of them are 8 for each sample, of ``refine="tds"``.
+    """The settings of particles with what None stands for: 0 are none, or of ``refine="tds"`` 8 for each sample.
 
     Raises:
-        ValueError: for no particles where they are not for each sample.
+        ValueError: for particles where nothing weighs them, or none where something does.
     """
+    if given.correct == "none" and given.refine != "tds":
+        if given.num_particles:
+            raise ValueError(
+                "num_particles is of a correction or of refine='tds', and correct is 'none': leave num_particles out"
+            )
+        return {"own_cloud": bool(given.own_cloud), "num_particles": 0}
     own = given.refine == "tds" if given.own_cloud is None else given.own_cloud
     each = own and given.refine == "tds"
     if given.num_particles == 0 and not each:
