@@ -53,12 +53,18 @@ class Recipe:
 GUIDES: dict[str, Recipe] = {
     r.name: r
     for r in (
-        Recipe("hierarchical", "VIPaint's: a Gaussian at T_e, the prior's step mixed below it", HierarchicalGuide),
+        Recipe(
+            "hierarchical",
+            "VIPaint's: a Gaussian at T_e, the prior's step mixed below it; fitted under latent priors by default",
+            HierarchicalGuide,
+        ),
         Recipe(
             "hierarchical-x0", "VIPaint's for SD 3.5: the prior's step, from a shifted prediction", HierarchicalX0Guide
         ),
         Recipe(
-            "hierarchical-guided", "each kernel guided by y from where its z_t is; fitted by default under pixel priors", HierarchicalGuidedGuide
+            "hierarchical-guided",
+            "VIPaint's, each kernel guided by y from where its z_t is; fitted under pixel priors by default",
+            HierarchicalGuidedGuide,
         ),
         Recipe("gaussian", "one Gaussian at one level", GaussianGuide, levels=1),
         Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),
