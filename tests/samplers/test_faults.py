@@ -74,7 +74,9 @@ class ShakyInpainting(Inpainting):
 def case(name, correction="none"):
     if name in GUIDES:
         times = {1: (500,), None: (700, 300)}[GUIDES[name].levels]
-        settings = {"fit_steps": 3, "num_chains": 1, "refinement_steps": 3, "num_particles": 4, "timesteps": times}
+        settings = {"fit_steps": 3, "num_chains": 1, "refinement_steps": 3, "timesteps": times}
+        if correction != "none":
+            settings["num_particles"] = 4
         return make_sampler("vipaint", guide_name=name, correct=correction, **settings)
     return make_sampler(name, **CHEAP[name])
 

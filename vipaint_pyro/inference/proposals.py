@@ -65,7 +65,7 @@ class PosteriorMean(Proposal):
 
     def check(self, measurement: Measurement) -> None:
         sigma = measurement.likelihood.sigma
-        if sigma is None or not (torch.as_tensor(sigma) > 0).all():
+        if sigma is None or not (torch.as_tensor(sigma, device=measurement.y.device) > 0).all():
             raise ValueError("a step to E[z_0 | z_t, y] is for Gaussian noise above 0: give Gaussian or MomentMatched")
 
     def towards(self, measurement: Measurement, prediction: Prediction, log_likelihood: Tensor) -> Tensor:
