@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vipaint_pyro.evaluation.metrics import psnr
-from vipaint_pyro.evaluation.study.scores import composites, energy_score, hidden, lpips_diversity, score
+from vipaint_pyro.evaluation.study.scores import composites, energy_score, hidden, lpips_between, score
 from vipaint_pyro.evaluation.study.ssim import ssim
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, make_operator
 from vipaint_pyro.measurements.lpips import shared_lpips
@@ -74,7 +74,7 @@ def test_each_sample_is_for_itself():
         assert alone[name] == pytest.approx(together[name][1:2], rel=1e-4), name
     assert [alone[n] for n in ("diversity", "lpips_diversity", "energy_score")] == [None] * 3
     pairs = [lpips(a, b).item() for a, b in ((x[0], x[1]), (x[0], x[2]), (x[1], x[2]))]
-    assert lpips_diversity(x[:, 0], lpips) == pytest.approx(sum(pairs) / 3, rel=1e-4)
+    assert lpips_between(x[:, 0], lpips).tolist() == pytest.approx(pairs, rel=1e-4)
 
 
 def test_energy_scores_are_lowest_for_the_law_itself():

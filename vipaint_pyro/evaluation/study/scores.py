@@ -15,7 +15,7 @@ from vipaint_pyro.measurements.lpips import LPIPS
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["check_samples", "composites", "energy_score", "hidden", "lpips_diversity", "score"]
+__all__ = ["check_samples", "composites", "energy_score", "hidden", "lpips_between", "score"]
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def score(
 
         - ``diversity``: standard deviation over samples (S - 1 in the denominator) in the hole, root mean square over
           its entries, in units of [-1, 1]; in a restoration over the whole image; None for one sample;
-        - ``lpips_diversity``: see :func:`lpips_diversity`; None for one sample;
+        - ``lpips_diversity``: mean LPIPS between two different samples, over all pairs; None for one sample;
         - ``energy_score``: see :func:`energy_score`, of the composites; None for one sample.
 
     Raises:
@@ -68,7 +68,7 @@ def score(
     raw = lpips_fn(clipped, truth)[:, 0]
     similar = ssim(whole, truth)[:, 0].tolist() if min(truth.shape[-2:]) >= SSIM_WINDOW else None
     restored = not isinstance(measurement.operator, Inpainting)
-    composite, between = raw if restored else lpips_fn(whole, truth)[:, 0], _between(whole[:, 0], lpips_fn)
+    composite, between = raw if restored else lpips_fn(whole, truth)[:, 0], lpips_between(whole[:, 0], lpips_fn)
     return {
         "lpips_raw": raw.tolist(),
         "lpips_composite": composite.tolist(),
@@ -94,11 +94,6 @@ def hidden(measurement: Measurement, truth: Tensor) -> Tensor:
         said = f"{int(hole.sum())} of {hole.numel()} entries"
         raise ValueError(f"a mask hides some pixels and shows others, but this one hides {said}")
     return hole
-
-
-def lpips_diversity(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> float | None:
-    """Mean LPIPS between two different samples, over all pairs of images (S, C, H, W) in [-1, 1]; None for one."""
-    return _between(images, lpips_fn).mean().item() if len(images) > 1 else None
 
 
 def energy_score(to_truth: Tensor, between: Tensor) -> float | None:
@@ -127,8 +122,8 @@ def energy_score(to_truth: Tensor, between: Tensor) -> float | None:
     return (d.mean() - e.mean() / 2).item() if n > 1 else None
 
 
-def _between(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """LPIPS of all pairs of images (S, C, H, W), (S (S - 1) / 2,), float64."""
+def lpips_between(images: Tensor, lpips_fn: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """LPIPS of all pairs of images (S, C, H, W) in [-1, 1], (S (S - 1) / 2,), float64."""
     if isinstance(lpips_fn, LPIPS):
         return lpips_fn.pairwise(images).double()
     first, second = torch.triu_indices(len(images), len(images), 1, device=images.device)

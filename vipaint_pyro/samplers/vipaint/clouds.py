@@ -5,7 +5,12 @@ from __future__ import annotations
 from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
 from vipaint_pyro.wording import counted
 
-__all__ = ["check_particles", "settled_clouds"]
+__all__ = ["check_particles", "in_clouds", "settled_clouds"]
+
+
+def in_clouds(settings: Correct | Refine) -> bool:
+    """Whether particles are weighed all the way down to the image."""
+    return settings.correct == "smc" or settings.refine == "tds"
 
 
 def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
@@ -14,7 +19,7 @@ def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
     Raises:
         ValueError: for particles where nothing weighs them, or none where something does.
     """
-    if given.correct == "none" and given.refine != "tds":
+    if given.correct == "none" and not in_clouds(given):
         if given.num_particles:
             raise ValueError(
                 "num_particles is of a correction or of refine='tds', and correct is 'none': leave num_particles out"
@@ -30,10 +35,10 @@ def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
 
 def check_particles(settled: Correct | Refine, num_samples: int) -> None:
     """Raise ValueError where so many samples cannot be drawn from the particles that there are."""
-    particles, in_clouds = settled.num_particles, settled.correct == "smc" or settled.refine == "tds"
-    if not particles or (settled.correct == "none" and not in_clouds):
+    particles = settled.num_particles
+    if not particles:
         return
-    if particles < max(num_samples, 1 + in_clouds):
+    if particles < max(num_samples, 1 + in_clouds(settled)):
         asked, there = counted(num_samples, "sample"), counted(particles, "particle")
         raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
     if settled.own_cloud and particles < 2 * num_samples:

@@ -28,7 +28,7 @@ from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.vipaint.clouds import check_particles, settled_clouds
+from vipaint_pyro.samplers.vipaint.clouds import check_particles, in_clouds, settled_clouds
 from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
@@ -77,11 +77,6 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         )
         settled._check(prior, measurement)
         return settled
-
-    @property
-    def in_clouds(self) -> bool:
-        """Whether particles are weighed all the way down to the image."""
-        return self.correct == "smc" or self.refine == "tds"
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
@@ -132,11 +127,11 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             )
         if self.correct == "smc" and self.measurement_scale == 0:
             raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
-        if self.own_cloud and not self.in_clouds:
+        if self.own_cloud and not in_clouds(self):
             raise ValueError(
                 f"own_cloud is of correct='smc' or refine='tds', and correct is {self.correct!r}: leave it out"
             )
-        if self.in_clouds and (self.perceptual or self.perceptual_refinement):
+        if in_clouds(self) and (self.perceptual or self.perceptual_refinement):
             name = "correct='smc'" if self.correct == "smc" else "refine='tds'"
             raise ValueError(f"{name} weighs by the noise of y alone: leave the perceptual weights at 0")
         check_asked(self, "perceptual", "perceptual_refinement")
@@ -171,7 +166,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         return walk(self)
 
     def at_once(self, num_samples: int) -> int:
-        return num_samples if self.in_clouds else min(self.chunk or num_samples, num_samples)
+        return num_samples if in_clouds(self) else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
@@ -190,7 +185,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             with run.phase("fit", memory=_FIT_MEMORY):
                 guide, record = self._fitted(run, model)
         with run.phase("refinement"):
-            samples = weighed(self, run, model, guide) if self.in_clouds else self._refined(run, model, guide)
+            samples = weighed(self, run, model, guide) if in_clouds(self) else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 
