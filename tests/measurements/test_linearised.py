@@ -184,3 +184,22 @@ def test_half_precision_holds_the_noisiest_times():
     assert moved.dtype == spread.dtype == seen.y.dtype == torch.float32
     torch.testing.assert_close(spread, torch.full_like(spread, 1000 * gain))
     assert 1000 * gain > torch.finfo(torch.float16).max
+
+
+def test_what_a_likelihood_decodes_a_step_does_not_decode_again():
+    operator, decoded = Inpainting(torch.ones(1, 1, 8, 8, dtype=torch.bool)), []
+
+    class Counted(Mixed):
+        def decode(self, z):
+            decoded.append(1)
+            return super().decode(z)
+
+    prior = DiffusionPrior(NoiseSchedule.variance_preserving(), Halved(), (1, 8, 8), Counted())
+    z = noisy(prior).requires_grad_()
+    prediction = Prediction(prior, z, T, prior.denoise(z, T))
+    first, y = Linearised.of(operator, prediction), torch.zeros(1, 1, 8, 8).double()
+    close(first.row_sums(), linearised(operator, prior, z).row_sums())
+    decoded.clear()
+    close(Linearised.of(operator, prediction).away(y), y - prediction.x)
+    assert len(decoded) == 1  # by prediction.x alone
+    assert Linearised.of(Inpainting(operator.observed), prediction) is not first

@@ -69,7 +69,7 @@ class PosteriorMean(Proposal):
             raise ValueError("a step to E[z_0 | z_t, y] is for Gaussian noise above 0: give Gaussian or MomentMatched")
 
     def towards(self, measurement: Measurement, prediction: Prediction, log_likelihood: Tensor) -> Tensor:
-        seen = Linearised(measurement.operator, prediction)
+        seen = Linearised.of(measurement.operator, prediction)
         away = seen.away(measurement.y)
         sigma = torch.as_tensor(measurement.likelihood.sigma, dtype=away.dtype, device=away.device)
         return added_by(seen, away, sigma**2, self.iterations).to(prediction.z)

@@ -50,6 +50,14 @@ class Linearised:
         schedule = prediction.prior.schedule
         self.gain = float(schedule.sigma(prediction.t) ** 2 / schedule.alpha(prediction.t))
 
+    @classmethod
+    def of(cls, operator: Operator, prediction: Prediction) -> Linearised:
+        """The one of this prediction, made when first asked for: a likelihood and a step decode it once."""
+        kept = vars(prediction).setdefault("_linearised", {})
+        if id(operator) not in kept:
+            kept[id(operator)] = cls(operator, prediction)
+        return kept[id(operator)]
+
     @cached_property
     def y(self) -> Tensor:
         """h(z0_hat), (*, N, C', H', W'), without a graph."""

@@ -52,5 +52,5 @@ class MomentMatched(Gaussian):
         if known is not None:
             return known
         scale = torch.as_tensor(self.scale, dtype=z.dtype, device=z.device)
-        variance = Linearised(operator, prediction).row_sums().clamp_min(0).to(z) + scale**2
+        variance = Linearised.of(operator, prediction).row_sums().clamp_min(0).to(z) + scale**2
         return dist.Normal(operator(prediction.x), variance.sqrt()).mask(operator.observed).to_event(3)
