@@ -30,13 +30,12 @@ class Resting:
     def __init__(self, guide: Callable, streams: NoiseStreams, device: torch.device) -> None:
         self._guide, self._streams, self._device = guide, streams, device
         self._num_images = streams.num_images
-        self._states: dict[int, Tensor | None] = {}  # of the streams
-        self._since: dict[int, int] = {}  # steps
+        self._rest: dict[int, tuple[int, Tensor | None]] = {}  # after how many steps, and where the stream stood
 
     @property
     def every(self) -> bool:
         """Whether no image is left to be fitted."""
-        return len(self._states) == self._num_images
+        return len(self._rest) == self._num_images
 
     def add(self, images: Tensor, step: int) -> None:
         """Let these images rest as well, bool (N,), from after this step on.
@@ -59,8 +58,7 @@ class Resting:
         states = self._streams.states(self._device) if chosen else []
         for i in chosen:
             # A stream that images share cannot stand in two places.
-            self._states.setdefault(i, states[i] if len(states) == self._num_images else None)
-            self._since.setdefault(i, step + 1)
+            self._rest.setdefault(i, (step + 1, states[i] if len(states) == self._num_images else None))
 
     @contextmanager
     def kept(self, parameters: Mapping[str, Tensor]) -> Iterator[None]:
@@ -70,7 +68,7 @@ class Resting:
             ValueError: where a parameter has no part that is an image's own.
         """
         with torch.no_grad():
-            shares = [self._guide.share(name, p, i) for name, p in parameters.items() for i in self._states]
+            shares = [self._guide.share(name, p, i) for name, p in parameters.items() for i in self._rest]
             before = [share.clone() for share in shares]
         yield
         with torch.no_grad():
@@ -79,13 +77,13 @@ class Resting:
 
     def end(self) -> None:
         """The streams of images that rest return to where they stood when they came to rest."""
-        now = self._streams.states(self._device) if self._states else []
+        now = self._streams.states(self._device) if self._rest else []
         if len(now) == self._num_images:
-            there = [state if self._states.get(i) is None else self._states[i] for i, state in enumerate(now)]
+            there = [self._rest.get(i, (0, state))[1] for i, state in enumerate(now)]
             self._streams.return_to(there, self._device)
 
     def record(self, made: int, most: int) -> tuple[list[int], list[str]]:
         """Of each image its steps, of so many that were made and at most could be, and why there were no more."""
-        images = range(self._num_images)
-        rest = "all steps" if made == most else "stopped"
-        return [self._since.get(i, made) for i in images], ["settled" if i in self._since else rest for i in images]
+        images, others = range(self._num_images), "all steps" if made == most else "stopped"
+        steps = [self._rest[i][0] if i in self._rest else made for i in images]
+        return steps, ["settled" if i in self._rest else others for i in images]
