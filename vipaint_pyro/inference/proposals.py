@@ -2,6 +2,7 @@ r"""How particles step below T_s: the prior's step, moved towards y."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -17,27 +18,31 @@ from vipaint_pyro.settings import checked, whole
 __all__ = ["Pulled", "PosteriorMean", "Proposal"]
 
 
-class Proposal:
+class Proposal(ABC):
     r"""A Gaussian step :math:`N(m, \varsigma^2)` from z_t to z_s, with the spread of the prior's own.
 
     Whatever it knows of y it takes from z_t alone, so that it can be weighed against the prior's step.
     """
 
+    @abstractmethod
     def check(self, measurement: Measurement) -> None:
         """Raise ValueError where the proposal is not for this measurement."""
 
+    @abstractmethod
     def towards(self, measurement: Measurement, prediction: Prediction, log_likelihood: Tensor) -> Tensor:
         """What moves the step, (S, N, C, H, W); the prediction's z has a graph, and so has log p(y | z_t), (S, N)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def moments(self, model: DiffusionModel, at: Prediction, towards: Tensor, s: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of z_s, that broadcast against (S, N, C, H, W)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Pulled(Proposal):
     r""":math:`m = \mu(z_t, \hat z_0) + \varsigma^2 \nabla_{z_t} \log p(y | z_t)` (Wu et al., arXiv:2306.17775)."""
+
+    def check(self, measurement: Measurement) -> None:
+        """It is for every one with a likelihood."""
 
     def towards(self, measurement: Measurement, prediction: Prediction, log_likelihood: Tensor) -> Tensor:
         return torch.autograd.grad(log_likelihood.sum(), prediction.z)[0]
