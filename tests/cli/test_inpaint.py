@@ -216,11 +216,14 @@ def test_a_run_that_is_ended_while_it_writes_leaves_nothing(here, monkeypatch, b
 
     monkeypatch.setattr("vipaint_pyro.cli.results.bound_figure", lambda *_: os.kill(os.getpid(), by))
     before, outer = {p.name for p in here.iterdir()}, signal.signal(signal.SIGTERM, missed)
+    # As Python has it from a terminal: what a shell starts in the background is told to ignore it.
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         done = inpaint("--out", "out")
         assert signal.getsignal(signal.SIGTERM) is missed
     finally:
         signal.signal(signal.SIGTERM, outer)
+        signal.signal(signal.SIGINT, interrupted)
     assert done.exit_code == status and isinstance(done.exception, SystemExit), done.output
     assert {p.name for p in here.iterdir()} == before
 
