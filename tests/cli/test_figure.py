@@ -57,7 +57,7 @@ def test_the_command_has_an_option_for_all_that_a_plan_holds():
     "words, said",
     [((5, "--methods", "blended,psld"), "psld needs a latent prior, but fashion-mnist is a pixel prior"),
      ((7, "--baseline", "resample", "--prior", "fashion-mnist"), "resample needs a latent prior"),
-     ((6, "--methods", "ddnm"), "ddnm needs a pixel prior, but cartoon-faces is a latent prior")],
+     ((6, "--methods", "pigdm"), "pigdm needs a pixel prior, but cartoon-faces is a latent prior")],
 )  # fmt: skip
 def test_a_method_for_other_priors_is_refused_before_anything_is_read(nothing_is_computed, words, said):
     done = vipaint(*words, "--out", "f.png")

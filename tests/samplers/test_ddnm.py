@@ -12,6 +12,7 @@ from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
 from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.grayscale import Grayscale
 from vipaint_pyro.measurements.super_resolution import SuperResolution
+from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.samplers import DDNMSampler
@@ -97,6 +98,41 @@ def test_what_it_cannot_do(gaussian):
         DDNMSampler(4, jump_length=4, jump_n_sample=2).settle(gaussian, seen)
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
-    seen = Measurement.of(Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16))
-    with pytest.raises(ValueError, match="it is for pixel priors; for latent ones take"):
-        DDNMSampler(4).settle(prior, seen)
+    mask, y = Inpainting(torch.ones(1, 1, 16, 16, dtype=torch.bool)), torch.zeros(1, 3, 16, 16)
+    DDNMSampler(4).settle(prior, Measurement.of(mask, y))
+    average = SuperResolution((3, 16, 16), 2, "average")
+    for seen in (Measurement(mask, Gaussian(0.1), y), Measurement.of(average, torch.zeros(1, 3, 8, 8))):
+        with pytest.raises(ValueError, match="of a latent prior it is for masks and y without noise; take dps"):
+            DDNMSampler(4).settle(prior, seen)
+    with pytest.raises(ValueError, match="of a latent prior it is for masks and y without noise; take dps"):
+        DDNMSampler(4, measurement_scale=0.1).settle(prior, Measurement.of(mask, y))
+
+
+class Leaking(Codec):
+    """Each latent is half of its own entry and of the next one's; the encoder halves the picture."""
+
+    def decode(self, z):
+        return z + z.roll(1, -1)
+
+    def encode(self, x):
+        return x / 2
+
+
+def test_through_a_codec_what_is_seen_is_put_in_the_decoded_picture(gaussian):
+    # A latent is seen by its own entry and by that on its right; it follows by the share of the two that is seen.
+    y = torch.where(OBSERVED, 0.8, 0.0).double()
+    seen = Measurement.of(Inpainting(OBSERVED), y)
+    prior = DiffusionPrior(gaussian.schedule, gaussian.denoiser, gaussian.latent_shape, Leaking())
+    z = torch.linspace(-1, 1, 12).double().reshape(2, 1, 1, 2, 3)
+    run = Run(prior, seen, 2, seeded(5))
+    ours, z0 = DDNMSampler(10).step(run, z, 100, 40)
+    share = run.known.share
+    both = (OBSERVED.double() + OBSERVED.double().roll(-1, -1)) / 2
+    assert (share[both == 0] == 0).all() and (share[both == 1] == 1).all() and (share[both == 0.5] < 0.9).all()
+    x = gaussian.denoise(z, 100)
+    placed = torch.where(OBSERVED, y, x + x.roll(1, -1)) / 2
+    c_0, c_t, std = reverse_step(prior.schedule, 100, 40)
+    noise = Run(prior, seen, 2, seeded(5)).normal(z)
+    mean = c_0 * ((1 - share) * x + share * placed) + c_t * z
+    torch.testing.assert_close(ours, mean + std * noise, rtol=0, atol=1e-9)
+    torch.testing.assert_close(z0, x)

@@ -9,7 +9,7 @@ from vipaint_pyro.exact import exact_posterior
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.measurement import Measurement
-from vipaint_pyro.samplers import MMPSSampler, TMPDSampler, VIPaintSampler
+from vipaint_pyro.samplers import DDNMSampler, MMPSSampler, TMPDSampler, VIPaintSampler
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.settings import REFINEMENTS
 
@@ -36,6 +36,19 @@ def test_the_guides_draws_are_walked_down_by_the_method_of_that_name(gaussian, n
     assert [p.t for p in starts] == gaussian.times(settled.timesteps[-1], -1, 7)[:-1]
     drawing = 2 * 3 * 4  # two steps of conjugate gradients by each kernel between the four levels
     assert drawn.backward["refinement"] == 4 * 7 * {"mmps": 1, "tmpd": 2}[name] + drawing
+
+
+def test_ddnm_walks_down_without_a_backward_call(gaussian):
+    clean = Measurement.of(Inpainting(OBSERVED), Y)
+    sampler = VIPaintSampler(refine="ddnm", fit_steps=2, refinement_steps=7, guide_name="hierarchical")
+    settled = sampler.settle(gaussian, clean)
+    assert settled.refinement() == DDNMSampler(7, eta=1.0, chunk=settled.chunk)
+    assert settled.settle(gaussian, clean) == settled
+    drawn = sampler(gaussian, clean, 4, seeded())
+    assert drawn.backward["refinement"] == 0 and drawn.calls["refinement"] == 4 * (3 + 7)
+    torch.testing.assert_close(drawn.images[:, OBSERVED], Y[OBSERVED].expand(4, -1), rtol=0, atol=1e-8)
+    with pytest.raises(ValueError, match="zeta is of a DPS step, and refine is 'ddnm': leave zeta out"):
+        VIPaintSampler(refine="ddnm", zeta=1.0).settle(gaussian, clean)
 
 
 # One step of conjugate gradients is not exact where the variances of pixels differ.

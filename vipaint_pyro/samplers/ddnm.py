@@ -35,6 +35,16 @@ class DDNMSampler(TravellingSampler):
 
     No gradient, one network call a step.
 
+    Through an autoencoder, of a mask and y without noise: the seen pixels are put in place of the decoded prediction,
+    which is encoded again, and latents follow it as far as known pixels decide them, :math:`s_i` of
+    :func:`~vipaint_pyro.priors.seen_share.seen_share`,
+
+    .. math:: \tilde z_{0|t} = \hat z_{0|t} + s \odot
+              \big(E(m \odot y + (1 - m) \odot D(\hat z_{0|t})) - \hat z_{0|t}\big)
+
+    so that the encoder hears of the hole what the sample itself has there, and latents in the hole are left to the
+    prior: no residual pulls at them.
+
     Args:
         num_steps: of one way down; as published, 100.
         jump_length, jump_n_sample: time travel as RePaint's, l and r of its algorithm 2; none by default.
@@ -50,10 +60,16 @@ class DDNMSampler(TravellingSampler):
         operator = measurement.operator
         if not isinstance(operator, LinearOperator):
             raise ValueError("ddnm needs the pseudo-inverse of what was measured: it is for linear operators")
-        if prior.is_latent:
-            raise ValueError("ddnm puts pixels in place: it is for pixel priors; for latent ones take dps or psld")
         settled = super().settle(prior, measurement)
         sigma = measurement.noisy(self.measurement_scale or 0.0).likelihood.sigma
+        if prior.is_latent:
+            noisy = sigma is None or (torch.as_tensor(sigma, device="cpu") > 0).any()
+            if noisy or not isinstance(operator, Inpainting):
+                raise ValueError(
+                    "ddnm puts seen pixels in place of decoded ones: of a latent prior it is for masks and y without "
+                    "noise; take dps, psld or mmps"
+                )
+            return settled
         plain = isinstance(operator, Inpainting) or (
             isinstance(operator, SuperResolution) and operator.method == "average"
         )
@@ -72,6 +88,9 @@ class DDNMSampler(TravellingSampler):
         prior, seen = run.prior, run.measurement
         z0 = prior.denoise(z, t)
         c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, self.eta))
+        if prior.is_latent:
+            mean = c_0 * self._in_place(run, z0) + c_t * z
+            return (mean + std * run.normal(z) if std else mean), z0
         sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=z.dtype, device=z.device)
         own = torch.minimum(torch.full_like(sigma_y, std), c_0 * sigma_y)  # what the step's noise has of y's
         weight = torch.where(sigma_y > 0, own / (c_0 * sigma_y).clamp_min(1e-30), 1.0)
@@ -79,3 +98,10 @@ class DDNMSampler(TravellingSampler):
         mean = c_0 * (z0 - weight * back) + c_t * z
         left = (std**2 - own**2).clamp_min(0).sqrt()
         return (mean + left * run.normal(z) if std else mean), z0
+
+    @staticmethod
+    def _in_place(run: Run, z0: Tensor) -> Tensor:
+        """The prediction with what is seen put in its decoded picture, as far as latents are decided by that."""
+        prior, seen = run.prior, run.measurement
+        x = torch.where(seen.operator.observed, seen.y, prior.decode(z0))
+        return z0 + run.known.share * (prior.encode(x) - z0)

@@ -104,7 +104,7 @@ METHODS: dict[str, Method] = {
             "what y says put in place in every prediction, by the pseudo-inverse",
             "arXiv:2212.00490",
             f"{_SAMPLERS}.ddnm:DDNMSampler",
-            needs=("linear", "pixel", "gaussian"),
+            needs=("linear", "gaussian"),
             cost="100 F",
         ),
         Method(

@@ -50,7 +50,7 @@ def test_latent_priors_have_grids_of_their_own_where_their_defaults_differ():
     assert grid_of("vipaint-2", latent=True) == GRIDS["vipaint"]
     with pytest.raises(ValueError, match="no method is called 'dpz'"):
         grid_of("dpz", latent=False)
-    assert "psld" in latent_methods() and "ddnm" not in latent_methods()
+    assert "psld" in latent_methods() and "pigdm" not in latent_methods()
     assert "psld" not in pixel_methods() and pixel_methods()[:2] == ("vipaint-4", "vipaint-2")
 
 

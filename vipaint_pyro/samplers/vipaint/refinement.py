@@ -11,6 +11,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers.ddnm import DDNMSampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
@@ -24,7 +25,7 @@ __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
 #: Gibbs sweeps need steps that draw from p(z_s | z_t, y) as nearly as may be. MMPS's are exact for a Gaussian prior;
 #: those of DPS go down the residual by a step size, and have no posterior that they would keep. Those of "tds" are
 #: MMPS's, with weights. What MMPS refuses, both refuse.
-_GUIDED = {"mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler, "tds": MMPSSampler}
+_GUIDED = {"ddnm": DDNMSampler, "mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs": MMPSSampler, "tds": MMPSSampler}
 
 #: Gibbs sweeps where nothing is said of them: on mixtures the first does half of what four do, and 16 hardly more.
 _SWEEPS = 4
@@ -57,7 +58,8 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
         raise ValueError(
             f"perceptual_refinement pulls beside a DPS step, and refine is {given.refine!r}: leave it at 0"
         )
-    return {**nothing, "measurement_scale": 0.03 if scale is None else scale}
+    some = 0.0 if given.refine == "ddnm" else 0.03
+    return {**nothing, "measurement_scale": some if scale is None else scale}
 
 
 def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, int]:
@@ -125,7 +127,10 @@ def walk(settled: Refine | Fit) -> ReverseSampler:
     """The sampler that walks down from T_s, by its settings once they are settled."""
     common = {"num_steps": settled.refinement_steps, "eta": settled.eta, "chunk": settled.chunk}
     if settled.refine != "dps":
-        return _GUIDED[settled.refine](measurement_scale=settled.measurement_scale, **common)
+        scale = settled.measurement_scale
+        if settled.refine == "ddnm" and scale == 0:  # of a measurement without noise, which ddnm alone may have
+            scale = None
+        return _GUIDED[settled.refine](measurement_scale=scale, **common)
     return DPSSampler(
         zeta=settled.zeta,
         limit=settled.limit,

@@ -20,7 +20,7 @@ LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
 CORRECTIONS = ("none", "psis", "smc")
 
 #: The steps that walk from T_s to the image, by the names that they have as methods.
-REFINEMENTS = ("dps", "mmps", "tmpd", "gibbs", "tds")
+REFINEMENTS = ("dps", "ddnm", "mmps", "tmpd", "gibbs", "tds")
 
 #: Where a schedule has as many times below T_s.
 REFINEMENT_STEPS = 100
@@ -98,7 +98,9 @@ class Refine:
     """How the guide's draws are refined, from T_s.
 
     Args:
-        refine: by which step: ``"dps"`` (:class:`~vipaint_pyro.samplers.DPSSampler`), ``"mmps"`` or ``"tmpd"``
+        refine: by which step: ``"dps"`` (:class:`~vipaint_pyro.samplers.DPSSampler`); ``"ddnm"``
+            (:class:`~vipaint_pyro.samplers.DDNMSampler`), which puts what is seen in place in every prediction and
+            pulls at nothing else, without backward calls; ``"mmps"`` or ``"tmpd"``
             (:class:`~vipaint_pyro.samplers.MMPSSampler`, :class:`~vipaint_pyro.samplers.TMPDSampler`), which take the
             covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
             the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
@@ -118,7 +120,7 @@ class Refine:
             from fitting noise (super-resolution of 4 training faces without it: LPIPS 0.007 for 0.019, error where
             measured still that of the noise). ``"smc"`` adds to it, level by level, what the prediction leaves open
             (:class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`). ``"mmps"`` and what follows weigh y by
-            it. None: 0 for ``"dps"``, 0.03 for the others, 0.05 for ``"smc"``, which needs some.
+            it. None: 0 for ``"dps"`` and ``"ddnm"``, 0.03 for the others, 0.05 for ``"smc"``, which needs some.
         perceptual_refinement: a DPS step goes down by this times the gradient of LPIPS, beside
             zeta's pull; at least 0. A weight of its own: what pulls in the fit is weighed against the prior
             in nats, here against the length of a step. No limit holds it: on Fashion-MNIST 2 is safe, and
