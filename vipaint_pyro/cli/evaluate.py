@@ -27,7 +27,7 @@ def evaluate(**options) -> None:
     with reporting():
         options = with_preset(options)
         plan = _plan(options)
-        from vipaint_pyro.cli.run import check_device
+        from vipaint_pyro.cli.devices import check_device
         from vipaint_pyro.evaluation.study.engines import check_engine
         from vipaint_pyro.evaluation.study.records import StudyFolder
         from vipaint_pyro.evaluation.study.study import Study
