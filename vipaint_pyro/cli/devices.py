@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-__all__ = ["check_device"]
+import click
+
+__all__ = ["check_device", "chosen_device"]
+
+
+def chosen_device(name: str):
+    """The device of this name, checked; for ``auto`` the accelerator where there is one that computes, else the cpu.
+
+    What was chosen is printed. An accelerator that is there and cannot be used is named, with the reason.
+
+    Raises:
+        ValueError: as :func:`check_device`.
+    """
+    if name != "auto":
+        return check_device(name)
+    import torch
+
+    device, why = torch.device("cpu"), "no accelerator is here"
+    if torch.accelerator.is_available():
+        found = torch.accelerator.current_accelerator()
+        try:
+            device, why = check_device(found.type), "the accelerator that is here"
+        except ValueError as error:
+            why = str(error).partition(": ")[0]
+    click.echo(f"device {device}: {why}")
+    return device
 
 
 def check_device(name: str):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from vipaint_pyro.cli.devices import check_device
+from vipaint_pyro.cli.devices import chosen_device
+from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
@@ -194,7 +195,8 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
-    device = check_device(options["device"])
+    device = chosen_device(options["device"])
+    loading_prior(options["prior"], options["quiet"])
     named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
     pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
     pipe.to(device)
