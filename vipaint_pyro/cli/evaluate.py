@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from vipaint_pyro.cli.evaluate_options import evaluate_options, with_preset
-from vipaint_pyro.cli.loading import loading_libraries, loading_prior
+from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.wording import counted
 
@@ -42,7 +42,6 @@ def evaluate(**options) -> None:
         folder = StudyFolder(options["out"])
         check_writable(folder.path)
         with one_line_warnings():
-            loading_prior(plan.prior)
             study = Study(plan)
             if options["dry_run"]:
                 folder.check(plan, study.marks, versions(), study.pictures)
