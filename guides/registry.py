@@ -1,25 +1,24 @@
-r"""Guides by name, so that a table of them is a loop over words."""
+r"""Guides by name, so that a table of them is a loop over words.
+
+Imports nothing heavy until a guide is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from inspect import signature
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from vipaint_pyro.guides.auto import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES, PyroAutoGuide
-from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.guides.flow import FlowGuide
-from vipaint_pyro.guides.gaussian import GaussianGuide
-from vipaint_pyro.guides.hierarchical import HierarchicalGuide
-from vipaint_pyro.guides.hierarchical_guided import HierarchicalGuidedGuide
-from vipaint_pyro.guides.hierarchical_x0 import HierarchicalX0Guide
-from vipaint_pyro.guides.mean_field import MeanFieldGuide
-from vipaint_pyro.guides.mixture import MixtureGuide
-from vipaint_pyro.models.diffusion import DiffusionModel
+from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
+from vipaint_pyro.lazily import Later
 from vipaint_pyro.wording import counted, did_you_mean, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vipaint_pyro.guides.base import Guide
+    from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
 
@@ -49,6 +48,8 @@ class Recipe:
     point: bool = False
 
 
+_GUIDES = "vipaint_pyro.guides"
+
 #: The guides by name. A guide of your own joins them by ``GUIDES["name"] = Recipe("name", ...)``.
 GUIDES: dict[str, Recipe] = {
     r.name: r
@@ -56,23 +57,30 @@ GUIDES: dict[str, Recipe] = {
         Recipe(
             "hierarchical",
             "VIPaint's: a Gaussian at T_e, the prior's step mixed below it; fitted under latent priors by default",
-            HierarchicalGuide,
+            Later(f"{_GUIDES}.hierarchical:HierarchicalGuide"),
         ),
         Recipe(
-            "hierarchical-x0", "VIPaint's for SD 3.5: the prior's step, from a shifted prediction", HierarchicalX0Guide
+            "hierarchical-x0",
+            "VIPaint's for SD 3.5: the prior's step, from a shifted prediction",
+            Later(f"{_GUIDES}.hierarchical_x0:HierarchicalX0Guide"),
         ),
         Recipe(
             "hierarchical-guided",
             "VIPaint's, each kernel guided by y from where its z_t is; fitted under pixel priors by default",
-            HierarchicalGuidedGuide,
+            Later(f"{_GUIDES}.hierarchical_guided:HierarchicalGuidedGuide"),
         ),
-        Recipe("gaussian", "one Gaussian at one level", GaussianGuide, levels=1),
-        Recipe("mean-field", "every level an independent Gaussian", MeanFieldGuide),
-        Recipe("mixture", "several Gaussians at T_e, for several meanings", MixtureGuide, "marginal"),
-        Recipe("flow", "a normalising flow at T_e; needs zuko", FlowGuide, "marginal"),
+        Recipe("gaussian", "one Gaussian at one level", Later(f"{_GUIDES}.gaussian:GaussianGuide"), levels=1),
+        Recipe("mean-field", "every level an independent Gaussian", Later(f"{_GUIDES}.mean_field:MeanFieldGuide")),
+        Recipe(
+            "mixture",
+            "several Gaussians at T_e, for several meanings",
+            Later(f"{_GUIDES}.mixture:MixtureGuide"),
+            "marginal",
+        ),
+        Recipe("flow", "a normalising flow at T_e; needs zuko", Later(f"{_GUIDES}.flow:FlowGuide"), "marginal"),
         *(
             Recipe(
-                name, f"Pyro's: {summary}", partial(PyroAutoGuide, name=name), "marginal",
+                name, f"Pyro's: {summary}", Later(f"{_GUIDES}.auto:PyroAutoGuide", name=name), "marginal",
                 joint=name in JOINT, point=name == "AutoDelta",
             )
             for name, summary in AUTO_GUIDES.items()
@@ -118,6 +126,8 @@ def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide
         ValueError: for an unknown name, or a model that the guide is not for.
         TypeError: for a setting that the guide does not have.
     """
+    from vipaint_pyro.models.diffusion import DiffusionModel
+
     r = recipe(name)
     if not isinstance(model, DiffusionModel):
         raise ValueError(f"the guide {name!r} needs a DiffusionModel, not a {type(model).__name__}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from inspect import Signature, signature
 from types import ModuleType
 
-__all__ = ["exporting"]
+__all__ = ["Later", "exporting"]
 
 
 def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
@@ -27,3 +28,32 @@ def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str],
         return sorted({*vars(module), *exports})
 
     return getter, names
+
+
+class Later:
+    """A class or function that is imported when it is first called, or asked for its signature.
+
+    Args:
+        place: where it lies, ``"module:name"``.
+        **settings: keywords that every call gives it; they are no part of the signature.
+    """
+
+    def __init__(self, place: str, **settings) -> None:
+        self.place, self.settings = place, settings
+
+    def __repr__(self) -> str:
+        return f"Later({self.place!r})"
+
+    @property
+    def wrapped(self) -> Callable:
+        """What lies there."""
+        module, _, name = self.place.partition(":")
+        return getattr(import_module(module), name)
+
+    @property
+    def __signature__(self) -> Signature:
+        found = signature(self.wrapped)
+        return found.replace(parameters=[p for n, p in found.parameters.items() if n not in self.settings])
+
+    def __call__(self, *args, **settings):
+        return self.wrapped(*args, **{**self.settings, **settings})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from vipaint_pyro.cli.evaluate_options import evaluate_options, with_preset
+from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.wording import counted
 
@@ -26,8 +28,9 @@ def evaluate(**options) -> None:
     """
     with reporting():
         options = with_preset(options)
+        loading_libraries()
         plan = _plan(options)
-        from vipaint_pyro.cli.run import check_device
+        from vipaint_pyro.cli.devices import chosen_device
         from vipaint_pyro.evaluation.study.engines import check_engine
         from vipaint_pyro.evaluation.study.records import StudyFolder
         from vipaint_pyro.evaluation.study.study import Study
@@ -35,7 +38,7 @@ def evaluate(**options) -> None:
         from vipaint_pyro.files import check_writable
 
         check_engine(options["engine"], plan, options["ray_address"])
-        check_device(plan.device)
+        plan = replace(plan, device=str(chosen_device(plan.device)))
         folder = StudyFolder(options["out"])
         check_writable(folder.path)
         with one_line_warnings():

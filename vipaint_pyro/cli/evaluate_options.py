@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import click
 
+from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.output import NamedPath
 
 __all__ = ["PRESETS", "evaluate_options", "with_preset"]
@@ -39,6 +40,7 @@ def _presets() -> str:
 def _options() -> list[Callable]:
     def option(name: str, text: str, **how) -> Callable:
         default = DEFAULTS.get(name.strip("-"))
+        how["shell_complete"] = COMPLETERS.get(name)
         return click.option(name, help=f"{text} Default: {default}." if default is not None else text, **how)
 
     whole = click.IntRange(1)
@@ -81,7 +83,7 @@ def _options() -> list[Callable]:
         click.option("--ray-address", help="Of a Ray that runs: auto, or HOST:PORT of its head. Without it one is "
                                            "started here, and ended."),
         option("--threads", "Of torch, per worker; the numbers' last digits depend on it.", type=whole),
-        option("--device", "cpu, cuda, cuda:1 ..."),
+        option("--device", "cpu, cuda, cuda:1 ...; auto: the accelerator, where there is one."),
         option("--dtype", "Precision of the networks.", type=click.Choice(["float32", "float16", "bfloat16"])),
         click.option("--retry-failed", is_flag=True, help="Do items that failed again."),
         click.option("--dry-run", is_flag=True, help="Say what it would cost, and compute nothing."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from vipaint_pyro.cli.exact_pictures import MIXTURES_ALONE, PICTURES_ALONE, check_options, pictures
+from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
@@ -77,6 +78,7 @@ def exact(
     if of_pictures:
         check_options(context, MIXTURES_ALONE, "mixtures, not for --pictures")
         with reporting():
+            loading_libraries()
             asked = {"cells": cells, "calls": _calls(calls), "samples": samples, "problems": problems, "data": data}
             pictures(methods, out, smoke, tune, asked)
         return
@@ -85,6 +87,7 @@ def exact(
     if samples < 100:
         raise click.BadParameter(f"{samples} is not in the range x>=100.", context, param_hint="'--samples'")
     with reporting():
+        loading_libraries()
         from vipaint_pyro.evaluation.exact_methods import CALIBRATION, Lab
         from vipaint_pyro.evaluation.exact_table import run_table, write_table
 

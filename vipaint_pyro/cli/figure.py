@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from vipaint_pyro.cli.loading import loading_libraries, loading_prior
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
@@ -47,7 +48,7 @@ def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the methods' noise.")
 @click.option("--data", type=NamedPath(), help="Folder of pictures or of Fashion-MNIST's files. Default: the prior's.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture and the numbers that are there.")
-@click.option("--quiet", is_flag=True, help="No progress line.")
+@click.option("--quiet", is_flag=True, help="No progress line, and not what is being loaded.")
 @click.pass_context
 def figure(context: click.Context, number: int | None, listed: bool, **options) -> None:
     """Draw figure NUMBER of the paper (arXiv:2411.18929) again, on a built-in prior.
@@ -86,6 +87,7 @@ def _command(context: click.Context) -> str:
 
 
 def _drawn(number: int, options: dict, command: str) -> None:
+    loading_libraries(options["quiet"])
     from vipaint_pyro.evaluation.figures.drawing import check_names
     from vipaint_pyro.evaluation.figures.registry import figure as known_figure
 
@@ -104,6 +106,7 @@ def _drawn(number: int, options: dict, command: str) -> None:
     from vipaint_pyro.evaluation.figures.scene import scene_of
     from vipaint_pyro.evaluation.figures.watch import Watch
 
+    loading_prior(prior, options["quiet"])
     scene = scene_of(prior, known.masks, plan.images or 1, options["first"], options["seed"], options["data"])
     with one_line_warnings(), Watch(options["quiet"]) as watch:
         drawing = known.draw(scene, plan, watch)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.figure import figure
 from vipaint_pyro.cli.group import OneLineGroup
+from vipaint_pyro.cli.lists import guides, methods, priors
+from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.report import report
@@ -50,6 +53,7 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) ->
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
     """
     with reporting():
+        loading_libraries(options["quiet"])
         from vipaint_pyro.images import read_image, with_mask
 
         if mask_from_alpha == (mask is not None):
@@ -99,6 +103,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     colorization. Writes the same folder as inpaint.
     """
     with reporting():
+        loading_libraries(options["quiet"])
         from vipaint_pyro.images import read_image
         from vipaint_pyro.measurements.tasks import TASKS
 
@@ -125,6 +130,7 @@ def demo(out: Path, **options) -> None:
         import json
         from importlib.resources import files
 
+        loading_libraries(options["quiet"])
         from vipaint_pyro.images import read_image
 
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
@@ -133,26 +139,6 @@ def demo(out: Path, **options) -> None:
         options |= dict.fromkeys(("variant", "revision", "prompt", "negative_prompt"))
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
         run(pictures, out, options, {"image": about["image"]}, inputs={}, truth=True)
-
-
-@main.command()
-def priors() -> None:
-    """List the built-in priors, and what else can be loaded."""
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
-
-    click.echo("Built in:")
-    for name, line in BUILT_IN.items():
-        click.echo(f"  {name:16s} {line}")
-        labels = read_labels(resolve(name))["class_names"]
-        click.echo(f"  {'':16s} --label: {', '.join(labels)}")
-    click.echo(
-        "\nAlso, by folder or hub id, diffusers models with safetensors weights:\n"
-        "  pixel space                    UNet2DModel (epsilon, v or sample prediction; discrete, EDM or VE noise)\n"
-        "  latent, unconditional or class UNet2DModel or UNet2DConditionModel with AutoencoderKL or VQModel\n"
-        "  class-conditional transformer  DiT\n"
-        "  text                           Stable Diffusion, XL, 3 and 3.5, Flux (extra: text)\n"
-        "Original CompVis and OpenAI checkpoints: vipaint convert."
-    )
 
 
 @main.command()
@@ -170,45 +156,17 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
     Weights are read without running code that the file may hold; see docs/converting-checkpoints.md.
     """
     with reporting():
+        loading_libraries()
         from vipaint_pyro.convert import convert_adm, convert_ldm
 
         (convert_adm if kind == "edm-imagenet64" else convert_ldm)(checkpoint, out, kind)
         click.echo(f"wrote {out}: give it as --prior")
 
 
-@main.command()
-@click.argument("names", nargs=-1)
-def methods(names: tuple[str, ...]) -> None:
-    """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning."""
-    from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, NEEDS
-
-    if not names:
-        width = max(map(len, METHODS))
-        for name, known in METHODS.items():
-            needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
-            click.echo(f"  {name:{width}s} {known.summary} ({known.paper}){needs}")
-        click.echo("Beside them in a comparison, for scale:")
-        for name, known in FOR_SCALE.items():
-            click.echo(f"  {name:{width}s} {known.summary}")
-        click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
-    with reporting():
-        from vipaint_pyro.cli.methods import described
-
-        for lines in [described(name) for name in names]:
-            click.echo("\n".join(lines))
-
-
-@main.command()
-def guides() -> None:
-    """List the guides that --guide takes."""
-    from vipaint_pyro.guides.registry import GUIDES
-
-    width = max(map(len, GUIDES))
-    for name, known in GUIDES.items():
-        click.echo(f"  {name:{width}s} {known.summary}")
-
-
+for listing in (priors, methods, guides):
+    main.add_command(listing)
 main.add_command(evaluate)
 main.add_command(exact)
 main.add_command(report)
 main.add_command(figure)
+main.add_command(completion)

@@ -11,7 +11,7 @@ from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.written import listed, written, written_name
 from vipaint_pyro.wording import counted
 
-__all__ = ["described", "sampler_of", "settings_of"]
+__all__ = ["described", "sampler_of", "settings_of", "spec_of"]
 
 
 def settings_of(options: dict) -> dict[str, object]:
@@ -58,8 +58,8 @@ def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
     return make_sampler(name, **settings), settings
 
 
-def described(text: str) -> list[str]:
-    """A method in lines: what it is, where it is from, and its settings; of a spec of a study, first what that means.
+def spec_of(text: str):
+    """A method by name, or by a spec of a study, as a :class:`~vipaint_pyro.evaluation.study.specs.Spec`.
 
     Raises:
         ValueError: for an unknown method, or a spec that cannot be.
@@ -71,6 +71,16 @@ def described(text: str) -> list[str]:
     if spec.levels is not None and spec.levels not in RATIOS:
         known = ", ".join(f"vipaint-{k}" for k in sorted(RATIOS))
         raise ValueError(f"there are {known}, not {text}: for other levels write vipaint:timesteps=T_e,...,T_s")
+    return spec
+
+
+def described(text: str) -> list[str]:
+    """A method in lines: what it is, where it is from, and its settings; of a spec of a study, first what that means.
+
+    Raises:
+        ValueError: as :func:`spec_of`.
+    """
+    spec = spec_of(text)
     means = [
         *([f"with {counted(spec.levels, 'level')}, at VIPaint's noise-to-signal ratios"] if spec.levels else []),
         *([f"at about {counted(spec.calls, 'forward call')} of the network a sample"] if spec.calls else []),

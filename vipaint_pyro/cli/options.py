@@ -10,6 +10,7 @@ from dataclasses import Field, fields
 
 import click
 
+from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
@@ -52,7 +53,7 @@ def _of(f: Field) -> Callable:
     if kind.type is bool:
         return click.option(f"{name}/--no-{name[2:]}", f.name, default=None, help=text)
     type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else kind.type
-    return click.option(name, f.name, type=type_, help=text)
+    return click.option(name, f.name, type=type_, help=text, shell_complete=COMPLETERS.get(name))
 
 
 def _renamed(old: str, now: str) -> Callable:
@@ -71,16 +72,31 @@ def _options() -> list[Callable]:
     seeds = click.IntRange(0, 2**63 - 1)
     efforts = " ".join(f"{name}: {as_options(values)}." for name, values in EFFORTS.items())
     return [
-        click.option("--prior", required=True, help="A built-in name, a diffusers folder or a hub id."),
+        click.option(
+            "--prior",
+            required=True,
+            help="A built-in name, a diffusers folder or a hub id.",
+            shell_complete=COMPLETERS["--prior"],
+        ),
         click.option("--variant", help="Of the prior's weights, like fp16. Default: the plain ones."),
         click.option("--revision", help="Of a hub id: a branch, tag or commit. Default: main."),
-        click.option("--label", help="Class of the image, by number or name. Default: none."),
+        click.option(
+            "--label",
+            help="Class of the image, by number or name. Default: none.",
+            shell_complete=COMPLETERS["--label"],
+        ),
         click.option("--prompt", help="Of a text-conditional prior. Default: the empty text."),
         click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),
         click.option("--out", type=NamedPath(), help="Output folder. Default: vipaint-<image>."),
         click.option("--dtype", type=dtypes, default="float32", show_default=True, help="Precision of the networks."),
         click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
-        click.option("--method", default="vipaint", show_default=True, help=f"How: {', '.join(METHODS)}."),
+        click.option(
+            "--method",
+            default="vipaint",
+            show_default=True,
+            help=f"How: {', '.join(METHODS)}.",
+            shell_complete=COMPLETERS["--method"],
+        ),
         click.option(
             "--set",
             "more",
@@ -103,10 +119,15 @@ def _options() -> list[Callable]:
             show_default=True,
             help="Classifier-free guidance weight.",
         ),
-        click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            help="cpu, cuda, cuda:1, mps ...; auto: the accelerator, where there is one.",
+        ),
         click.option("--seed", default=0, show_default=True, type=seeds),
         click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder."),
-        click.option("--quiet", is_flag=True, help="No progress bars."),
+        click.option("--quiet", is_flag=True, help="No progress bars, and not what is being loaded."),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
@@ -27,6 +28,7 @@ def report(folder: Path, out: Path | None, metric: tuple[str, ...]) -> None:
     Writes report.html, a page that needs nothing else, and report/ with its tables (Markdown, CSV, LaTeX) and pictures.
     """
     with reporting():
+        loading_libraries()
         from vipaint_pyro.evaluation.study.report import write_report
 
         click.echo(write_report(folder, out, metric))

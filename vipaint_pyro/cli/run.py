@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.devices import chosen_device
+from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
-__all__ = ["check_device", "run"]
+__all__ = ["run"]
 
 
 @dataclass
@@ -193,7 +195,8 @@ def _pipeline(options: dict):
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
     diffusers.utils.logging.disable_progress_bar()
-    device = check_device(options["device"])
+    device = chosen_device(options["device"])
+    loading_prior(options["prior"], options["quiet"])
     named = {key: options[key] for key in ("variant", "revision") if options.get(key) is not None}
     pipe = VIPaintPipeline.from_pretrained(options["prior"], **named)
     pipe.to(device)
@@ -202,27 +205,6 @@ def _pipeline(options: dict):
             pipe.to(getattr(torch, options["dtype"]))
     pipe.set_progress_bar_config(disable=options["quiet"])
     return pipe
-
-
-def check_device(name: str):
-    """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
-    from textwrap import shorten
-
-    import torch
-
-    try:
-        device = torch.device(name)
-        if float(torch.ones((), device=device)) == 1:
-            return device
-        reason = "it computes nothing"
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = "it computes nothing" if name.startswith("meta") else str(error).splitlines()[0]
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    here = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
-    cure = f"torch {torch.__version__} computes on {here} here; leave --device out for the cpu"
-    if accelerator is None:
-        cure += ", or install a driver and a torch that go together (https://pytorch.org/get-started/locally)"
-    raise ValueError(f"device {name!r} cannot be used ({shorten(reason.split('. ')[0], 90)}): {cure}")
 
 
 def _label(text: str | None, prior) -> int | str | None:

@@ -1,0 +1,66 @@
+"""What the lists print with --json: one document each, for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+
+from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method
+
+__all__ = ["guides_json", "methods_json", "priors_json"]
+
+
+def priors_json() -> str:
+    """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number."""
+    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
+
+    return _document("priors", [
+        {"name": name, "summary": line, "labels": list(read_labels(resolve(name))["class_names"])}
+        for name, line in BUILT_IN.items()
+    ])  # fmt: skip
+
+
+def guides_json() -> str:
+    """``{"guides": [{"name", "summary", "form", "levels", "joint", "point"}]}``, of the fields of a recipe."""
+    from vipaint_pyro.guides.registry import GUIDES
+
+    kept = ("name", "summary", "form", "levels", "joint", "point")
+    return _document("guides", [{key: vars(recipe)[key] for key in kept} for recipe in GUIDES.values()])
+
+
+def methods_json(texts: Sequence[str] = ()) -> str:
+    """``{"methods": [{"name", "summary", "paper", "needs", "cost", "for_scale"}]}``.
+
+    Args:
+        texts: names or specs of a study; each has besides what it says (``"asked"``, ``"levels"``, ``"calls"``,
+            ``"given"``) and what may be set (``"settings"``: ``"name"``, ``"default"``, ``"text"``). None: all methods,
+            without these.
+
+    Raises:
+        ValueError: for an unknown method, or a spec that cannot be.
+    """
+    if not texts:
+        return _document("methods", [_method(known) for known in (*METHODS.values(), *FOR_SCALE.values())])
+    from vipaint_pyro.cli.methods import spec_of
+    from vipaint_pyro.samplers.written import written_name
+
+    found = []
+    for text in texts:
+        spec = spec_of(text)
+        kept = [f for f in fields(spec.method.kind) if f.name in spec.method.open()]
+        settings = [
+            {"name": written_name(f.name), "default": f.default, "text": f.metadata.get("text", "")} for f in kept
+        ]
+        said = {"asked": text, "levels": spec.levels, "calls": spec.calls, "given": dict(spec.settings)}
+        found.append({**_method(spec.method), **said, "settings": settings})
+    return _document("methods", found)
+
+
+def _method(known: Method) -> dict[str, object]:
+    kept = {key: vars(known)[key] for key in ("name", "summary", "paper", "cost")}
+    return {**kept, "needs": list(known.needs), "for_scale": known.name in FOR_SCALE}
+
+
+def _document(name: str, entries: list) -> str:
+    return json.dumps({name: entries}, indent=2, allow_nan=False, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""``vipaint priors``, ``methods`` and ``guides``: what there is, by name."""
+
+from __future__ import annotations
+
+import click
+
+from vipaint_pyro.cli.completion import COMPLETERS
+from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.reporting import reporting
+
+__all__ = ["guides", "methods", "priors"]
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+
+
+@click.command()
+@_as_json
+def priors(as_json: bool) -> None:
+    """List the built-in priors, and what else can be loaded."""
+    if as_json:
+        from vipaint_pyro.cli.documents import priors_json
+
+        click.echo(priors_json())
+        return
+    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
+
+    click.echo("Built in:")
+    for name, line in BUILT_IN.items():
+        click.echo(f"  {name:16s} {line}")
+        labels = read_labels(resolve(name))["class_names"]
+        click.echo(f"  {'':16s} --label: {', '.join(labels)}")
+    click.echo(
+        "\nAlso, by folder or hub id, diffusers models with safetensors weights:\n"
+        "  pixel space                    UNet2DModel (epsilon, v or sample prediction; discrete, EDM or VE noise)\n"
+        "  latent, unconditional or class UNet2DModel or UNet2DConditionModel with AutoencoderKL or VQModel\n"
+        "  class-conditional transformer  DiT\n"
+        "  text                           Stable Diffusion, XL, 3 and 3.5, Flux (extra: text)\n"
+        "Original CompVis and OpenAI checkpoints: vipaint convert."
+    )
+
+
+@click.command()
+@click.argument("names", nargs=-1, shell_complete=COMPLETERS["--method"])
+@_as_json
+def methods(names: tuple[str, ...], as_json: bool) -> None:
+    """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning."""
+    from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, NEEDS
+
+    if as_json:
+        with reporting():
+            if names:
+                loading_libraries()
+            from vipaint_pyro.cli.documents import methods_json
+
+            click.echo(methods_json(names))
+        return
+    if not names:
+        width = max(map(len, METHODS))
+        for name, known in METHODS.items():
+            needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
+            click.echo(f"  {name:{width}s} {known.summary} ({known.paper}){needs}")
+        click.echo("Beside them in a comparison, for scale:")
+        for name, known in FOR_SCALE.items():
+            click.echo(f"  {name:{width}s} {known.summary}")
+        click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
+        return
+    with reporting():
+        loading_libraries()
+        from vipaint_pyro.cli.methods import described
+
+        for lines in [described(name) for name in names]:
+            click.echo("\n".join(lines))
+
+
+@click.command()
+@_as_json
+def guides(as_json: bool) -> None:
+    """List the guides that --guide takes."""
+    if as_json:
+        from vipaint_pyro.cli.documents import guides_json
+
+        click.echo(guides_json())
+        return
+    from vipaint_pyro.guides.registry import GUIDES
+
+    width = max(map(len, GUIDES))
+    for name, known in GUIDES.items():
+        click.echo(f"  {name:{width}s} {known.summary}")
