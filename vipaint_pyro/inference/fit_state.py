@@ -16,6 +16,8 @@ from vipaint_pyro.per_image_noise import PerImageNoise
 __all__ = ["FitState", "under"]
 
 _GLOBAL = "random/global"
+#: In a file, in the place of the guide's name in a process.
+_GUIDE = "<guide>"
 
 
 @dataclass
@@ -53,7 +55,7 @@ class FitState:
         if self.device.type == "cuda":
             found[f"{_GLOBAL}/cuda"] = torch.cuda.get_rng_state(self.device)
         found["losses"] = torch.tensor(self.losses, dtype=torch.float64, device="cpu")
-        found |= {f"terms/{name}": torch.stack(values) for name, values in self.history.items()}
+        found |= {f"terms/{name.replace(self._name, _GUIDE)}": torch.stack(v) for name, v in self.history.items()}
         return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in found.items()}
 
     def rates(self) -> dict[str, dict[str, float]]:
@@ -80,7 +82,8 @@ class FitState:
         self.noise.streams.return_to([streams[str(i)] for i in range(len(streams))], self.device)
         self.losses[:] = tensors["losses"].tolist()
         self.history.clear()
-        self.history |= {name: list(values) for name, values in under("terms/", tensors).items()}
+        terms = under("terms/", tensors)
+        self.history |= {name.replace(_GUIDE, self._name): list(values) for name, values in terms.items()}
 
     def meet(self) -> None:
         """Give the optimizer its state of parameters that wait for it, once a step has met them."""
@@ -94,6 +97,11 @@ class FitState:
                 # Pyro makes an optimizer per parameter, with the options that its name has.
                 fresh = self.optim._get_optim(parameter).state_dict()["param_groups"][0]
                 self.optim.set_state({known: {"state": waiting["state"], "param_groups": [fresh | waiting["rates"]]}})
+
+    @property
+    def _name(self) -> str:
+        """The guide's name in this process, which sites of AutoGuides have in theirs."""
+        return self.guide._pyro_name
 
     def _of_optimizer(self) -> dict[str, dict]:
         """The optimizer's state by the guide's own names: Pyro's have the number of a guide in this process."""
