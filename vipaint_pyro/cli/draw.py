@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.fit import CHECKPOINT
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
@@ -46,6 +47,8 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.samplers.vipaint.saved import guide_facts, load_guide
 
+    if (folder / CHECKPOINT).exists() and not (folder / "guide.json").exists():
+        raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
     facts = _facts(folder, guide_facts(folder)["facts"])
     facts["prior"] = options["prior"] or facts["prior"]
     replaceable = check_output(out, options["overwrite"], {"guide": folder, "prior": Path(facts["prior"])})

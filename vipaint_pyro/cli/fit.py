@@ -13,9 +13,10 @@ from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.pictures import picture_and_hole
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
-__all__ = ["fit"]
+__all__ = ["CHECKPOINT", "fit"]
 
-_CHECKPOINT = "checkpoint.safetensors"
+#: What is kept of a fit on its way.
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @click.command()
@@ -82,7 +83,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         _begin(out, replaceable, {"fit": asked, "versions": made_with}, unit, observed)
     click.echo(hidden(pictures[1], observed))
     seeded = torch.Generator().manual_seed(options["seed"])
-    keeping = Checkpoints(out / _CHECKPOINT, asked, options["checkpoint_every"])
+    keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
     try:
         with one_line_warnings(), isolated(options["seed"]), Bars(pipe, {"fit": settled.fit_steps}) as show:
             guide, record = fit_guide(settled, conditioned, measurement, seeded, show, keeping)
@@ -96,7 +97,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}
     writer(SavedGuide(guide, settled, measurement, unit, record.streams, facts))(out)
-    (out / _CHECKPOINT).unlink(missing_ok=True)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     click.echo(f"wrote {out}: vipaint draw {out} draws from it")
 
 
@@ -153,4 +154,4 @@ def _check_same(out: Path, asked: dict, made_with: dict[str, str]) -> None:
 def _steps(out: Path) -> int:
     from vipaint_pyro.inference.checkpoint import read
 
-    return read(out / _CHECKPOINT)[1]["step"] if (out / _CHECKPOINT).exists() else 0
+    return read(out / CHECKPOINT)[1]["step"] if (out / CHECKPOINT).exists() else 0
