@@ -81,6 +81,8 @@ def test_seeds_of_draws(here):
     assert (here / "fit-draws" / "sample-00.png").exists() and not (here / "fit-draws" / "sample-01.png").exists()
     refused(vipaint("draw", "fit", "--quiet", "--samples", "1"), "holds an earlier run")
     refused(drawn("--overwrite", out="fit"), "holds the guide fit")
+    said = json.loads((here / "fit" / "run.json").read_text())
+    assert said["fit"] == {"steps": STEPS, "ended": "all steps"} and said["asked"]["fit_steps"] == STEPS
 
 
 @contextmanager

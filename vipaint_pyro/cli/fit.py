@@ -80,7 +80,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     if options["resume"]:
         _check_same(out, asked, made_with)
     else:
-        _begin(out, replaceable, {"fit": asked, "versions": made_with}, unit, observed)
+        _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden(pictures[1], observed))
     seeded = torch.Generator().manual_seed(options["seed"])
     keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
@@ -93,7 +93,8 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
             raise KeyboardInterrupt(kept) from ended
         click.echo(f"ended: {kept}", err=True)
         raise
-    said = {"fit": asked, "steps": record.steps[0], "ended": record.ended[0], "versions": made_with}
+    made = {"steps": record.steps[0], "ended": record.ended[0]}
+    said = {"asked": asked, "fit": made, "versions": made_with}
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}
     writer(SavedGuide(guide, settled, measurement, unit, record.streams, facts))(out)
@@ -124,7 +125,7 @@ def _begun(out: Path) -> dict | None:
         said = json.loads((out / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(said, dict) and isinstance(said.get("fit"), dict) and isinstance(said.get("versions"), dict)
+    whole = isinstance(said, dict) and isinstance(said.get("asked"), dict) and isinstance(said.get("versions"), dict)
     return said if whole else None
 
 
@@ -143,7 +144,7 @@ def _check_same(out: Path, asked: dict, made_with: dict[str, str]) -> None:
     from vipaint_pyro.inference.checkpoint import changes
 
     begun = _begun(out)
-    other = changes(begun["fit"], asked)
+    other = changes(begun["asked"], asked)
     if other:
         raise ValueError(f"the fit in {out} was begun with other settings ({'; '.join(other)}): give those, or begin "
                          "anew with --overwrite")  # fmt: skip
