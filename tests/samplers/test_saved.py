@@ -108,7 +108,7 @@ def test_what_cannot_be_saved(gaussian, tmp_path):
     fit(model, clean, Y, num_steps=1)
     for given, error, words in (
         ((clean, VIPaintSampler(**FEW), MASKED), ValueError, "there is nothing to draw from it"),
-        ((guide, "vipaint", MASKED), TypeError, "a VIPaintSampler and the guide that it has fitted are saved, not a str"),
+        ((guide, "vipaint", MASKED), TypeError, "that it has fitted are saved, not a str"),
         ((lambda: 0, VIPaintSampler(**FEW), MASKED), TypeError, "and a function"),
         ((guide, VIPaintSampler(**{**FEW, "timesteps": (600, 100)}), MASKED), ValueError, "give the same timesteps"),
         ((guide, VIPaintSampler(**FEW), Y), TypeError, "measurement"),

@@ -12,6 +12,7 @@ from vipaint_pyro.cli.options import options_but
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.pictures import picture_and_hole
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+from vipaint_pyro.settings import MOST
 
 __all__ = ["CHECKPOINT", "fit"]
 
@@ -26,8 +27,9 @@ CHECKPOINT = "checkpoint.safetensors"
 @click.option("--out", type=NamedPath(), required=True, help="The folder that the guide is kept in.")
 @click.option("--resume", is_flag=True, help="Go on with the fit in --out that was ended; all else as it was given.")
 @click.option(
-    "--checkpoint-every", default=5, show_default=True, type=click.IntRange(1), help="Steps from one to the next."
-)
+    "--checkpoint-every", default=5, show_default=True, type=click.IntRange(1, MOST),
+    help="Steps of the fit from one checkpoint to the next.",
+)  # fmt: skip
 @options_but("samples", "method", "out")
 def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
     """Fit a guide to what MASK leaves of IMAGE, white being the hole, and keep it in a folder; draw nothing.
@@ -77,13 +79,13 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     seen = {"image": digest_of({"": unit})[:16], "mask": digest_of({"": observed})[:16]}
     asked = {**facts, **seen, "device": options["device"], "weights": fingerprint(pipe.prior), **as_json(settled)}
     made_with = {**versions(), "threads": str(torch.get_num_threads())}
+    keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
     if options["resume"]:
         _check_same(out, asked, made_with)
     else:
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden(pictures[1], observed))
     seeded = torch.Generator().manual_seed(options["seed"])
-    keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
     try:
         with one_line_warnings(), isolated(options["seed"]), Bars(pipe, {"fit": settled.fit_steps}) as show:
             guide, record = fit_guide(settled, conditioned, measurement, seeded, show, keeping)
