@@ -17,8 +17,10 @@ _EXPORTS = {
     "VIPaintOutput": "vipaint_pyro.pipelines.vipaint",
     "VIPaintPipeline": "vipaint_pyro.pipelines.vipaint",
     "fit": "vipaint_pyro.inference.fit",
+    "load_guide": "vipaint_pyro.samplers.vipaint.saved",
     "make_operator": "vipaint_pyro.measurements.tasks",
     "refine": "vipaint_pyro.samplers.dps",
+    "save_guide": "vipaint_pyro.samplers.vipaint.saved",
 }
 
 __all__ = sorted(_EXPORTS)

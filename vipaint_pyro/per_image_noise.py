@@ -28,12 +28,16 @@ class PerImageNoise(Messenger):
 
     Gaussian sites and those of a :class:`~vipaint_pyro.distributions.FromNoise` are drawn; of
     others, those of a single image start from a seed of its stream, and those of a batch are left to Pyro.
+
+    Attributes:
+        streams: noise of each image.
+        levels: what indices of subsampled plates are drawn from.
     """
 
     def __init__(self, streams: NoiseStreams) -> None:
         super().__init__()
         self.streams = streams
-        self._levels = torch.Generator().manual_seed(0)
+        self.levels = torch.Generator().manual_seed(0)
 
     def _pyro_sample(self, msg) -> None:
         fn = msg["fn"]
@@ -75,6 +79,6 @@ class PerImageNoise(Messenger):
         return noise
 
     def _stratified(self, size: int, n: int) -> Tensor:
-        shift = torch.rand((), generator=self._levels, dtype=torch.float32, device="cpu")
+        shift = torch.rand((), generator=self.levels, dtype=torch.float32, device="cpu")
         u = (torch.arange(n, device="cpu") + shift) / n
         return (u * size).long().clamp_max(size - 1)

@@ -13,6 +13,8 @@ FEW = ["--fit-steps", "2", "--refinement-steps", "3", "--samples", "2", "--quiet
 GOOD = {
     "inpaint": ["inpaint", "image.png", "mask.png", "--prior", "prior", *FEW],
     "restore": ["restore", "small.png", "--prior", "prior", "--task", "super-resolution", "--scale", "2", *FEW],
+    "fit": ["fit", "image.png", "mask.png", "--prior", "prior", "--fit-steps", "2", "--quiet", "--out", "new"],
+    "draw": ["draw", "none", "--quiet"],
     "demo": ["demo", *FEW],
     "exact": ["exact", "exact", "--problems", "2", "--samples", "100"],
 }
@@ -97,6 +99,28 @@ EXACT = {
     "--kernel": WORDS,
     "--out": ["", " ", "image.png", "image.png/x", "/proc/none"],
 }
+FIT = {
+    "--checkpoint-every": WHOLE,
+    "--fit-steps": WHOLE,
+    "--seed": ["", "x", "-1", "1.5", str(2**63)],
+    "--samples": ["2"],
+    "--method": ["vipaint", "dps"],
+    "--guide": [*WORDS, "red-diff"],
+    "--label": ["x", "7", "cat,dog"],
+    "--guidance": ["", "x", "nan", "3"],
+    "--timesteps": ["", ",", "x", "1,2", "9999,1"],
+    "--out": ["", " ", "image.png", "prior", ".", "image.png/x", "a" * 300, "/proc/none"],
+    "--prior": [*WORDS, ".", "image.png", "../..", "prior/unet"],
+    "--nonsense": ["1"],
+}
+DRAW = {
+    "--samples": WHOLE,
+    "--seed": ["", "x", "-1", "1.5", str(2**63)],
+    "--out": ["", " ", "image.png"],
+    "--prior": [*WORDS],
+    "--device": [*WORDS, "cuda:99", "meta"],
+    "--fit-steps": ["2"],
+}
 OTHERS = [
     ["nonsense"],
     ["inpaint"],
@@ -122,6 +146,18 @@ OTHERS = [
     [*GOOD["inpaint"], "--refine", "tds", "--sweeps", "1"],
     [*GOOD["inpaint"], "--own-cloud"],
     [*GOOD["inpaint"], "--guidance", "3"],
+    ["fit"],
+    ["fit", "image.png"],
+    ["fit", "image.png", "mask.png", "--prior", "prior"],
+    ["fit", "image.png", "mask.png", "--out", "new"],
+    [*GOOD["fit"], "--resume"],
+    [*GOOD["fit"], "--resume", "--overwrite"],
+    [*GOOD["fit"], "--mask-from-alpha"],
+    [*GOOD["fit"], "--levels", "2", "--timesteps", "500,400"],
+    [*GOOD["fit"], "--set", "zeta=1", "--zeta", "2"],
+    *(["draw", folder] for folder in ("", " ", ".", "none", "prior", "image.png", "image.png/x", "a" * 300, "/proc")),
+    ["draw"],
+    ["draw", "none", "other"],
     ["restore", "small.png", "--prior", "prior"],
     [*GOOD["restore"], "--task", "colorization"],
     ["exact", "nonsense"],
@@ -180,12 +216,13 @@ BROKEN = [
 def command_lines() -> list[tuple[str, list[str]]]:
     """Names and arguments."""
     lines = []
-    for command, options in (("inpaint", OPTIONS), ("restore", TASK), ("exact", EXACT)):
+    for command, options in (("inpaint", OPTIONS), ("restore", TASK), ("fit", FIT), ("draw", DRAW), ("exact", EXACT)):
         for option, values in options.items():
             lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
     lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]
     masks = [*BROKEN[:10], "bomb.png", "white.png", "black.png", "zero.png"]
     lines += [(f"mask {name}", ["inpaint", "image.png", name, *GOOD["inpaint"][3:]]) for name in masks]
+    lines += [(f"fit {name}", ["fit", name, "mask.png", *GOOD["fit"][3:]]) for name in BROKEN]
     lines += [(f"restore {name}", ["restore", name, *GOOD["restore"][2:]]) for name in [*BROKEN, "image.png"]]
     return lines + [(f"other {i} {' '.join(a)[:40]}", a) for i, a in enumerate(OTHERS)]
 

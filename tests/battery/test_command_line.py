@@ -12,6 +12,7 @@ from tests.conftest import tiny_unet
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.samplers.base import Sampler
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 
 class Computed(AssertionError):
@@ -50,6 +51,7 @@ def folder(tmp_path, monkeypatch):
         raise Computed("computing began")
 
     monkeypatch.setattr(Sampler, "sample", computes)
+    monkeypatch.setattr(VIPaintSampler, "fitted", computes)
     return tmp_path
 
 

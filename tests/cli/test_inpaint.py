@@ -21,7 +21,7 @@ def test_writes_everything_it_promises(here):
     assert {p.name for p in (here / "result").iterdir()} == {
         "observed.png", "sample-00.png", "sample-01.png", "prediction-00.png", "prediction-01.png",
         "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "bound.png",
-        "guide.safetensors", "run.json",
+        "guide.safetensors", "guide.json", "measurement.safetensors", "run.json",
     }  # fmt: skip
     facts = json.loads((here / "result" / "run.json").read_text())
     assert facts["label"] == 1 and facts["seed"] == 3

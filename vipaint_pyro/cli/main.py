@@ -10,14 +10,17 @@ from pathlib import Path
 import click
 
 from vipaint_pyro.cli.completion import completion
+from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
 from vipaint_pyro.cli.exact import exact
 from vipaint_pyro.cli.figure import figure
+from vipaint_pyro.cli.fit import fit
 from vipaint_pyro.cli.group import OneLineGroup
 from vipaint_pyro.cli.lists import guides, methods, priors
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.pictures import picture_and_hole
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
@@ -54,17 +57,8 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) ->
     """
     with reporting():
         loading_libraries(options["quiet"])
-        from vipaint_pyro.images import read_image, with_mask
-
-        if mask_from_alpha == (mask is not None):
-            raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
-        facts = {"image": str(image), "mask": "alpha" if mask is None else str(mask)}
+        (picture, hole), facts, inputs = picture_and_hole(image, mask, mask_from_alpha)
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        picture, inputs = read_image(image), {"image": image}
-        if mask_from_alpha:
-            (picture,), (hole,) = with_mask(picture, "alpha")
-        else:
-            hole, inputs["mask"] = read_image(mask), mask
         run((picture, hole), out, options, facts, inputs=inputs)
 
 
@@ -165,6 +159,8 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 
 for listing in (priors, methods, guides):
     main.add_command(listing)
+main.add_command(fit)
+main.add_command(draw)
 main.add_command(evaluate)
 main.add_command(exact)
 main.add_command(report)

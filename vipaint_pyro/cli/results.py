@@ -36,6 +36,7 @@ class Run:
         sampler: the settings, settled.
         facts: anything else that run.json should say (paths, seed, label, metrics ...).
         is_truth: whether ``unit`` is the truth, hidden pixels included.
+        keep: writes the guide to a folder so that it can be drawn from again, where that can be.
     """
 
     unit: Tensor | None
@@ -45,6 +46,7 @@ class Run:
     sampler: Sampler
     facts: dict
     is_truth: bool = False
+    keep: Callable[[Path], None] | None = None
 
 
 def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) -> None:
@@ -52,7 +54,8 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
 
     ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
-    ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, and ``run.json``.
+    ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, where the guide can be drawn from
+    again the other files of :func:`vipaint_pyro.save_guide`, and ``run.json``.
     """
     samples = torch.as_tensor(run.output.images, device="cpu")
     count = len(samples)
@@ -76,7 +79,9 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
         fit = run.output.trace
         if fit is not None:
             bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
-        if run.output.guide is not None:
+        if run.keep is not None:
+            run.keep(out)
+        elif run.output.guide is not None:
             write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
         (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
 

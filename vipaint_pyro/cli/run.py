@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import click
 from vipaint_pyro.cli.devices import chosen_device
 from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
-from vipaint_pyro.cli.output import check_output, other_names
+from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
-__all__ = ["run"]
+__all__ = ["hidden", "label_of", "pipeline_of", "run"]
 
 
 @dataclass
@@ -64,18 +64,19 @@ def run(
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
     import torch
-    from safetensors import SafetensorError
 
-    from vipaint_pyro.cli.results import Run, write_run
+    from vipaint_pyro.cli.kept import keeper
+    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.writing import write_all
     from vipaint_pyro.faults import Fault, Stopped, located
 
-    pipe = _pipeline(options)
+    pipe = pipeline_of(options)
     seeded = torch.Generator().manual_seed(options["seed"])
     if task is None:
         seen = _masked(*images, pipe.prior)
     else:
         seen = _restored(*images, pipe.prior, settings, truth, task, seeded)
-    number = _label(options["label"], pipe.prior)
+    number = label_of(options["label"], pipe.prior)
     sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
     settled.check_samples(options["samples"])
@@ -84,7 +85,7 @@ def run(
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(_hidden(seen.mask, seen.observed))
+        click.echo(hidden(seen.mask, seen.observed))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
     ended = None
@@ -118,34 +119,8 @@ def run(
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
-    try:
-        out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
-    except (OSError, SafetensorError) as error:
-        raise OSError(f"the result could not be written to {out}: {error}") from error
-    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
-    if ended is not None:
-        kept = f"kept are {len(output.images)} of {options['samples']} samples"
-        if isinstance(ended, Stopped):
-            raise Stopped(f"{kept}, in {out}") from ended
-        click.echo(f"Warning: {kept}", err=True)
-        raise ended
-
-
-def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) -> Path:
-    """The folder that a run was written to: another one where something was put there while it was computing."""
-    try:
-        write(out, replaceable)
-        return out
-    except FileExistsError:
-        pass
-    for other in other_names(out):
-        try:
-            write(other, False)
-        except FileExistsError:  # a third run has just taken that name
-            continue
-        click.echo(f"Warning: {out} has other content by now, which stays. The result is kept in {other}", err=True)
-        return other
-    raise AssertionError("names do not end")
+    keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
+    write_all(out, replaceable, Run(*first, output, settled, facts, truth, keep), options["samples"], ended)
 
 
 def _masked(image, mask, prior) -> _Seen:
@@ -180,14 +155,14 @@ def _restored(image, prior, settings: dict, truth: bool, task: dict, seeded) -> 
     return _Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
 
 
-def _hidden(mask, observed) -> str:
+def hidden(mask, observed) -> str:
     """How much will be filled, in a line."""
     shades = sum(mask.convert("L").histogram()[1:255])
     note = "; the mask has shades of grey, and is cut at one half" if shades else ""
     return f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}"
 
 
-def _pipeline(options: dict):
+def pipeline_of(options: dict):
     """The prior's pipeline on its device."""
     import diffusers
     import torch
@@ -207,7 +182,7 @@ def _pipeline(options: dict):
     return pipe
 
 
-def _label(text: str | None, prior) -> int | str | None:
+def label_of(text: str | None, prior) -> int | str | None:
     """The label as the prior takes it; the null class is asked for by leaving --label out."""
     label = int(text) if text is not None and text.isdecimal() else text
     if label is not None and label == prior.null_class:

@@ -15,6 +15,8 @@ from pyro.infer.util import zero_grads
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
+from vipaint_pyro.inference.checkpoint import Checkpoints
+from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
 from vipaint_pyro.measurements.measurement import Measurement, y_for
@@ -50,12 +52,14 @@ class FitResult:
             one and the same bound.
         steps: of each image, after how many steps its parameters moved no more.
         ended: of each image, why: ``"settled"`` where the callback said so, ``"all steps"`` or ``"stopped"``.
+        streams: where each generator stood at the end (its ``get_state()``), so that draws may go on from there.
     """
 
     losses: list[float] = field(default_factory=list)
     terms: dict[str, Tensor] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    streams: list[Tensor] = field(default_factory=list)
 
 
 @contextmanager
@@ -160,7 +164,8 @@ def fit(
         generator: one generator, or a list with one per image; None takes the global state.
         callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
             itself. Where it returns a tensor of bools (N,), the fits of those images end there, as
-            :class:`~vipaint_pyro.inference.settling.Settling` has it, and each is the one that it would be alone.
+            :class:`~vipaint_pyro.inference.settling.Settling` has it, and each is the one that it would be alone. With
+            :class:`~vipaint_pyro.inference.checkpoint.Checkpoints` the fit is kept in a file, and goes on from it.
 
     Raises:
         NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
@@ -192,12 +197,15 @@ def fit(
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
+    keeping = callback if isinstance(callback, Checkpoints) else None
+    state = FitState(guide, svi.optim, noise, resting, y.device, result.losses, history)
+    first = 0 if keeping is None else keeping.begin(model, y, loss, state)
     with ExitStack() as around:
         around.enter_context(_in_the_store(guide))
         if known:
             around.enter_context(model.prior.frozen())
             around.enter_context(model.fitting())
-        for step in range(num_steps):
+        for step in range(num_steps if resting.every else first, num_steps):
             with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
                 with params, _recording(loss) as pairs, noise, warnings.catch_warnings():
                     # Pyro warns of a NaN and goes on; _check stops instead.
@@ -206,6 +214,7 @@ def fit(
                 terms = _terms(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
                 _check(value, terms, parameters)
+                state.meet()
                 with resting.kept(parameters):
                     svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
             result.losses.append(value)
@@ -214,9 +223,13 @@ def fit(
             answer = None if callback is None else callback(step, value, terms)
             if isinstance(answer, Tensor):
                 resting.add(answer, step)
-            if answer is True or resting.every:
+            ended = answer is True or resting.every or step + 1 == num_steps
+            if keeping is not None:
+                keeping.made(step + 1, ended, state)
+            if ended:
                 break
     resting.end()
+    result.streams = streams.states(y.device)
     result.steps, result.ended = resting.record(len(result.losses), num_steps)
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result

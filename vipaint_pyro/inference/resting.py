@@ -60,6 +60,16 @@ class Resting:
             # A stream that images share cannot stand in two places.
             self._rest.setdefault(i, (step + 1, states[i] if len(states) == self._num_images else None))
 
+    def state(self) -> dict[str, Tensor]:
+        """Who rests, for :meth:`return_to`: after how many steps (N,), 0 of who does not, and where streams stood."""
+        steps = [self._rest.get(i, (0, None))[0] for i in range(self._num_images)]
+        streams = {str(i): stream for i, (_, stream) in self._rest.items() if stream is not None}
+        return {"steps": torch.tensor(steps, dtype=torch.int64, device="cpu"), **streams}
+
+    def return_to(self, state: Mapping[str, Tensor]) -> None:
+        """Let those rest who did in :meth:`state`."""
+        self._rest = {i: (n, state.get(str(i))) for i, n in enumerate(state["steps"].tolist()) if n}
+
     @contextmanager
     def kept(self, parameters: Mapping[str, Tensor]) -> Iterator[None]:
         """A block that moves parameters: what is of images that rest is put back.

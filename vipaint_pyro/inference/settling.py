@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -52,6 +52,15 @@ class Settling:
         self.patience = checked("patience", patience, whole())
         self.settled: Tensor | None = None
         self._then, self._losses = then, []
+
+    def state(self) -> dict[str, Tensor]:
+        """What has been seen so far, for :meth:`return_to`; nothing before the first step."""
+        return {} if self.settled is None else {"settled": self.settled, "losses": torch.stack(self._losses)}
+
+    def return_to(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from :meth:`state`."""
+        self.settled = state.get("settled")
+        self._losses = list(state["losses"]) if "losses" in state else []
 
     def __call__(self, step: int, loss: float, terms: dict[str, Tensor]) -> Tensor | bool:
         own = torch.stack([term.detach().to("cpu", torch.float64) for term in terms.values()]).sum(0)

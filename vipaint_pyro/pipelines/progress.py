@@ -44,7 +44,7 @@ class Bars:
         if progress.terms:
             total = sum(float(term.mean()) for term in progress.terms.values())
             bar.set_postfix_str(f"-bound {total:.3f} nats/dim{_settled(progress)}", refresh=False)
-        bar.update()
+        bar.update(progress.step + 1 - bar.n if progress.phase == "fit" else 1)  # a fit may go on from a later step
         if progress.settled is not None and progress.settled.all():
             bar.total = bar.n  # there were fewer steps than there might have been
             bar.refresh()

@@ -21,8 +21,11 @@ _EXPORTS = {
     "Samples": "vipaint_pyro.samplers.base",
     "TMPDSampler": "vipaint_pyro.samplers.tmpd",
     "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",
+    "fit_guide": "vipaint_pyro.samplers.vipaint.fitting",
+    "load_guide": "vipaint_pyro.samplers.vipaint.saved",
     "make_sampler": "vipaint_pyro.samplers.registry",
     "refine": "vipaint_pyro.samplers.dps",
+    "save_guide": "vipaint_pyro.samplers.vipaint.saved",
     "draw": "vipaint_pyro.inference.draws",
     "timesteps_for": "vipaint_pyro.samplers.vipaint.levels",
 }

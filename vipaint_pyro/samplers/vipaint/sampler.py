@@ -16,6 +16,7 @@ from torch import Tensor
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
+from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
 from vipaint_pyro.inference.settling import Settling
@@ -40,7 +41,7 @@ from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
 
-_FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn gradient_checkpointing on"
+FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn gradient_checkpointing on"
 
 
 @dataclass(frozen=True)
@@ -182,18 +183,19 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
     def draw(self, run: Run, guide: Guide | None = None) -> Samples:
         model, record = self.model(run.prior, run.measurement), None
         if guide is None:
-            with run.phase("fit", memory=_FIT_MEMORY):
-                guide, record = self._fitted(run, model)
+            with run.phase("fit", memory=FIT_MEMORY):
+                guide, record = self.fitted(run, model)
         with run.phase("refinement"):
             samples = weighed(self, run, model, guide) if in_clouds(self) else self._refined(run, model, guide)
         samples.guide, samples.fit = guide, record
         return samples
 
-    def _fitted(self, run: Run, model: DiffusionModel) -> tuple[Guide, FitResult]:
-        """A guide of this name, fitted."""
+    def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
+        """A guide of this name, fitted; perhaps kept in a file as it goes."""
         guide = make_guide(self.guide_name, model, run.measurement)
         check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
+        then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted
         record = fit(
             model,
             guide,
@@ -201,7 +203,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             num_steps=self.fit_steps,
             loss=elbo(num_particles=self.num_chains, vectorize_particles=True, max_plate_nesting=3),
             generator=run.generator,
-            callback=Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted,
+            callback=then if keeping is None else keeping.around(then),
         )
         return guide.finish(), record
 

@@ -1,0 +1,106 @@
+"""``vipaint draw``: samples from a guide that was fitted before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli.fit import CHECKPOINT
+from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.output import NamedPath, check_output
+from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+__all__ = ["draw"]
+
+
+@click.command()
+@click.argument("folder", type=NamedPath(), metavar="DIR")
+@click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Default: the draws go on where the fit's random numbers ended, as those of vipaint inpaint do.",
+)
+@click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
+@click.option("--prior", help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ...")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder.")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def draw(folder: Path, out: Path | None, **options) -> None:
+    """Draw from the guide in DIR, which vipaint fit or vipaint inpaint has fitted, without a new fit.
+
+    The draws are refined as the settings say that the guide was fitted with. Writes the same folder as inpaint.
+    """
+    with reporting():
+        loading_libraries(options["quiet"])
+        _draw(folder, out or Path(f"{folder.resolve().name}-draws"), options)
+
+
+def _draw(folder: Path, out: Path, options: dict) -> None:
+    from dataclasses import asdict
+
+    import torch
+
+    from vipaint_pyro.cli.kept import asked_of, writer
+    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.run import pipeline_of
+    from vipaint_pyro.cli.writing import write_all
+    from vipaint_pyro.faults import Fault, Stopped
+    from vipaint_pyro.samplers.vipaint.saved import guide_facts, load_guide
+
+    if (folder / CHECKPOINT).exists() and not (folder / "guide.json").exists():
+        raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
+    facts = _facts(folder, guide_facts(folder)["facts"])
+    facts["prior"] = options["prior"] or facts["prior"]
+    replaceable = check_output(out, options["overwrite"], {"guide": folder, "prior": Path(facts["prior"])})
+    pipe = pipeline_of({**facts, **{name: options[name] for name in ("device", "quiet")}})
+    given = {"class_labels": facts["label"], "prompt": facts["prompt"], "negative_prompt": facts["negative_prompt"]}
+    if asked_of(facts, pipe).get("encoders") != facts.get("encoders"):
+        raise ValueError(f"the guide in {folder} was fitted under a prompt of other text encoders than this prior's")
+    saved = load_guide(folder, pipe.conditioned(1, **given, guidance_scale=facts["guidance_scale"]))
+    saved.sampler.check_samples(options["samples"])
+    if saved.image is None:
+        raise ValueError(f"the guide in {folder} was kept without its picture: draw from it in Python, by load_guide")
+    observed, generator, ended = saved.measurement.operator.observed.cpu()[:, :1], torch.Generator(), None
+    if options["seed"] is not None:
+        generator.manual_seed(options["seed"])
+    elif saved.streams:
+        generator.set_state(saved.streams[0])
+    else:
+        raise ValueError(f"the guide in {folder} was kept without its random numbers: give a --seed")
+    with one_line_warnings():
+        try:
+            output = pipe(
+                saved.image,
+                (~observed).float(),
+                **given,
+                guidance_scale=facts["guidance_scale"],
+                num_samples=options["samples"],
+                generator=generator,
+                output_type="pt",
+                guide=saved.guide,
+                **asdict(saved.sampler),
+            )
+        except (Fault, Stopped) as error:
+            if error.output is None:
+                raise
+            ended, output = error, error.output
+    said = {**facts, "guide": str(folder), "method": "vipaint", "seed": options["seed"], "fit_seed": facts["seed"]}
+    found = Run(saved.image[0], observed[0], None, output, saved.sampler, said, keep=writer(saved))
+    write_all(out, replaceable, found, options["samples"], ended)
+
+
+def _facts(folder: Path, facts: dict) -> dict:
+    """Those of a guide that a command has fitted.
+
+    Raises:
+        ValueError: where some are missing, as of a guide that Python has saved.
+    """
+    from vipaint_pyro.cli.kept import ASKED
+
+    missing = [name for name in ASKED if name not in facts]
+    if missing:
+        raise ValueError(f"the guide in {folder} was saved in Python, without its {missing[0]}: draw from it there, by "
+                         "load_guide")  # fmt: skip
+    return dict(facts)
