@@ -75,6 +75,11 @@ OPTIONS = {
     "--nonsense": ["1"],
     "--fit-step": ["x"],
 }
+INPAINT = {
+    "--region": [*WORDS, "Auto", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4", "5,5,8,8", "0,0,2,2", "0,0,4,4,4"],
+    "--resize": [*WORDS, "Fit", "stretch", "8"],
+    "--expand": [*WORDS, "0,0,0,0", "1,1,1", "-1,0,0,0", "1,0,0,x", "9999,9999,9999,9999", "auto"],
+}
 TASK = {
     "--scale": [*[v for v in WHOLE if v != "2"], "3", "1"],
     "--reduction": WORDS,
@@ -98,6 +103,11 @@ EXACT = {
     "--out": ["", " ", "image.png", "image.png/x", "/proc/none"],
 }
 OTHERS = [
+    [*GOOD["inpaint"], "--region", "auto", "--resize", "fit"],
+    [*GOOD["inpaint"], "--region", "0,0,8,8", "--resize", "crop"],
+    ["inpaint", "image.png", "--prior", "prior", "--region", "auto"],
+    ["inpaint", "image.png", "--prior", "prior", "--resize", "fit"],
+    ["inpaint", "image.png", "mask.png", "--prior", "prior", "--mask-from-alpha", "--expand", "1,1,1,1"],
     ["nonsense"],
     ["inpaint"],
     ["inpaint", "image.png"],

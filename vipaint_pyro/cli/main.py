@@ -15,6 +15,7 @@ from vipaint_pyro.cli.figure import figure
 from vipaint_pyro.cli.group import OneLineGroup
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
@@ -42,9 +43,13 @@ def main(context: click.Context) -> None:
 @click.argument("image", type=NamedPath())
 @click.argument("mask", type=NamedPath(), required=False)
 @click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
+@region_options
 @all_options
-def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
+def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resize, expand, **options) -> None:
     """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
+
+    A picture of another size than the prior's takes --region (filled at its own size) or --resize; --expand fills
+    around it.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
@@ -52,16 +57,31 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) ->
     with reporting():
         from vipaint_pyro.images import read_image, with_mask
 
-        if mask_from_alpha == (mask is not None):
+        check_together(region, resize, expand)
+        if (mask_from_alpha and mask is not None) or not (mask_from_alpha or mask or expand):
             raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
-        facts = {"image": str(image), "mask": "alpha" if mask is None else str(mask)}
+        facts = {"image": str(image), "mask": str(mask) if mask else "alpha" if mask_from_alpha else None}
         out = options["out"] or Path(f"vipaint-{image.stem}")
         picture, inputs = read_image(image), {"image": image}
+        opaque, hole = picture, None
         if mask_from_alpha:
-            (picture,), (hole,) = with_mask(picture, "alpha")
-        else:
+            (opaque,), (hole,) = with_mask(picture, "alpha")
+        elif mask is not None:
             hole, inputs["mask"] = read_image(mask), mask
-        run((picture, hole), out, options, facts, inputs=inputs)
+        if region or resize or expand:
+            from vipaint_pyro.cli.regions import run_in_regions, run_resized
+
+            if expand:
+                from vipaint_pyro.regions import expanded
+
+                facts["expanded"] = list(expand)
+                (picture, _), (opaque, hole) = expanded(picture, hole, expand), expanded(opaque, hole, expand)
+            if resize:
+                run_resized((opaque, hole), resize, out, options, facts, inputs=inputs)
+            else:
+                run_in_regions((picture, opaque, hole), region or "auto", out, options, facts, inputs=inputs)
+        else:
+            run((opaque, hole), out, options, facts, inputs=inputs)
 
 
 @main.command()

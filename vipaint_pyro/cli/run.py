@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output, other_names
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
+from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
-__all__ = ["check_device", "run"]
+if TYPE_CHECKING:
+    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.faults import Fault, Stopped
 
-
-@dataclass
-class _Seen:
-    """What is given to the pipeline, and what a report shows of it.
-
-    Attributes:
-        measurement: for checks.
-        image, mask, operator: of the pipeline's call.
-        unit, observed, measured: of :class:`vipaint_pyro.cli.results.Run`, with a leading axis of one image.
-    """
-
-    measurement: object
-    image: object
-    mask: object = None
-    operator: object = None
-    unit: object = None
-    observed: object = None
-    measured: object = None
+__all__ = ["check_device", "draw", "finish", "generator_of", "pipeline_of", "run"]
 
 
 def run(
@@ -57,22 +43,47 @@ def run(
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.cli.methods import sampler_of, settings_of
+    from vipaint_pyro.cli.methods import settings_of
+    from vipaint_pyro.cli.results import write_run
 
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
-    import torch
-    from safetensors import SafetensorError
+    pipe = pipeline_of(options)
+    seeded = generator_of(options)
+    drawn, ended = draw(pipe, images, settings, options, facts, seeded=seeded, truth=truth, task=task)
+    finish(out, replaceable, lambda *place: write_run(*place, drawn), ended, _kept(drawn, options))
 
-    from vipaint_pyro.cli.results import Run, write_run
+
+def generator_of(options: dict):
+    """What all randomness of a command comes from."""
+    import torch
+
+    return torch.Generator().manual_seed(options["seed"])
+
+
+def draw(
+    pipe, images: tuple, settings: dict, options: dict, facts: dict, *, seeded, truth: bool = False, task=None
+) -> tuple[Run, Fault | Stopped | None]:
+    """What a pipeline draws of an image, and what ended it early.
+
+    Args:
+        pipe: of :func:`pipeline_of`.
+        images, options, facts, truth, task: as :func:`run` takes them.
+        settings: the method's.
+        seeded: of :func:`generator_of`.
+
+    Raises:
+        ValueError, TypeError: for what does not go together, before anything is computed.
+        Fault, Stopped: where nothing came of it.
+    """
+    from vipaint_pyro.cli.methods import sampler_of
+    from vipaint_pyro.cli.results import Run
     from vipaint_pyro.faults import Fault, Stopped, located
 
-    pipe = _pipeline(options)
-    seeded = torch.Generator().manual_seed(options["seed"])
     if task is None:
-        seen = _masked(*images, pipe.prior)
+        seen = masked_seen(*images, pipe.prior)
     else:
-        seen = _restored(*images, pipe.prior, settings, truth, task, seeded)
+        seen = restored_seen(*images, pipe.prior, settings, truth, task, seeded)
     number = _label(options["label"], pipe.prior)
     sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
@@ -82,7 +93,7 @@ def run(
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(_hidden(seen.mask, seen.observed))
+        click.echo(hidden_line(seen.mask, seen.observed))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
     ended = None
@@ -116,16 +127,36 @@ def run(
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
+    return Run(*first, output, settled, facts, truth), ended
+
+
+def _kept(drawn: Run, options: dict) -> str:
+    return f"{len(drawn.output.images)} of {options['samples']} samples"
+
+
+def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended, kept: str) -> None:
+    """Write what was drawn, and say where it is; raise what ended it early, with what was kept.
+
+    Args:
+        out: the folder.
+        replaceable: of :func:`vipaint_pyro.cli.output.check_output`.
+        write: called with a folder and what may be replaced there.
+        ended: of :func:`draw`.
+        kept: how much of it there is, for the error.
+    """
+    from safetensors import SafetensorError
+
+    from vipaint_pyro.faults import Stopped
+
     try:
-        out = _written(out, replaceable, lambda *place: write_run(*place, Run(*first, output, settled, facts, truth)))
+        out = _written(out, replaceable, write)
     except (OSError, SafetensorError) as error:
         raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
     if ended is not None:
-        kept = f"kept are {len(output.images)} of {options['samples']} samples"
         if isinstance(ended, Stopped):
-            raise Stopped(f"{kept}, in {out}") from ended
-        click.echo(f"Warning: {kept}", err=True)
+            raise Stopped(f"kept are {kept}, in {out}") from ended
+        click.echo(f"Warning: kept are {kept}", err=True)
         raise ended
 
 
@@ -146,46 +177,7 @@ def _written(out: Path, replaceable: Callable[[Path], bool], write: Callable) ->
     raise AssertionError("names do not end")
 
 
-def _masked(image, mask, prior) -> _Seen:
-    from vipaint_pyro.measurements.taken import masked
-
-    measurement, unit, observed = masked(image, mask, prior)
-    return _Seen(measurement, unit, mask, unit=unit, observed=observed)
-
-
-def _restored(image, prior, settings: dict, truth: bool, task: dict, seeded) -> _Seen:
-    from vipaint_pyro.images import from_model, to_model, to_unit
-    from vipaint_pyro.measurements.taken import measured
-    from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
-
-    weighed = settings.get("correct") == "smc"
-    if task["sigma"] is not None and not (truth or weighed):
-        raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
-    if truth or weighed:
-        task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
-    if weighed:
-        settings.setdefault("measurement_scale", task["sigma"])
-    operator, unit = make_operator(task["name"], prior.image_shape, device=prior.device, **task["options"]), None
-    # What was not given, as the operator has settled it, for run.json.
-    task["options"] = {k: vars(operator)[k] for k in TASKS[task["name"]].options}
-    if truth:
-        unit = to_unit(image, prior.image_shape)
-        y = measure(operator, to_model(unit).to(prior.device), task["sigma"], seeded)
-        picture = from_model(y.cpu())
-    else:
-        texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
-        picture = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
-    return _Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
-
-
-def _hidden(mask, observed) -> str:
-    """How much will be filled, in a line."""
-    shades = sum(mask.convert("L").histogram()[1:255])
-    note = "; the mask has shades of grey, and is cut at one half" if shades else ""
-    return f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}"
-
-
-def _pipeline(options: dict):
+def pipeline_of(options: dict):
     """The prior's pipeline on its device."""
     import diffusers
     import torch
