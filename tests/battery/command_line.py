@@ -76,7 +76,10 @@ OPTIONS = {
     "--fit-step": ["x"],
 }
 INPAINT = {
-    "--region": [*WORDS, "Auto", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4", "5,5,8,8", "0,0,2,2", "0,0,4,4,4"],
+    "--region": [
+        *WORDS, "Auto", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4",
+        "5,5,8,8", "0,0,2,2", "0,0,4,4,4",
+    ],  # fmt: skip
     "--resize": [*WORDS, "Fit", "stretch", "8"],
     "--expand": [*WORDS, "0,0,0,0", "1,1,1", "-1,0,0,0", "1,0,0,x", "9999,9999,9999,9999", "auto"],
 }
@@ -181,7 +184,7 @@ BROKEN = [
 def command_lines() -> list[tuple[str, list[str]]]:
     """Names and arguments."""
     lines = []
-    for command, options in (("inpaint", OPTIONS), ("restore", TASK), ("exact", EXACT)):
+    for command, options in (("inpaint", OPTIONS | INPAINT), ("restore", TASK), ("exact", EXACT)):
         for option, values in options.items():
             lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
     lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]

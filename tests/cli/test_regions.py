@@ -89,7 +89,9 @@ def test_outpainting(here, more):
     assert json.loads(Path("out/run.json").read_text())["expanded"] == [4, 0, 0, 4]
 
 
-@pytest.mark.parametrize("how, place, said", [("fit", (0, -2, 24), "beyond the picture is filled"), ("crop", (2, 0, 20), "")])
+@pytest.mark.parametrize(
+    "how, place, said", [("fit", (0, -2, 24), "beyond the picture is filled"), ("crop", (2, 0, 20), "of 24x20")]
+)
 def test_resizing_is_said_and_recorded(here, how, place, said):
     picture("L")
     hide((9, 8, 15, 14))
