@@ -18,7 +18,7 @@ CHAIN = [
     {"lazily", "faults", "files", "reading", "distributions", "calibration"},
     {"randomness"},
     {"images", "per_image_noise"},
-    {"plots", "datasets"},
+    {"plots", "datasets", "regions"},
     {"networks"},
     {"priors", "convert"},
     {"measurements"},

@@ -77,6 +77,14 @@ OPTIONS = {
     "--nonsense": ["1"],
     "--fit-step": ["x"],
 }
+INPAINT = {
+    "--region": [
+        *WORDS, "Auto", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4",
+        "5,5,8,8", "0,0,2,2", "0,0,4,4,4",
+    ],
+    "--resize": [*WORDS, "Fit", "stretch", "8"],
+    "--expand": [*WORDS, "0,0,0,0", "1,1,1", "-1,0,0,0", "1,0,0,x", "9999,9999,9999,9999", "auto"],
+}
 TASK = {
     "--scale": [*[v for v in WHOLE if v != "2"], "3", "1"],
     "--reduction": WORDS,
@@ -122,6 +130,11 @@ DRAW = {
     "--fit-steps": ["2"],
 }
 OTHERS = [
+    [*GOOD["inpaint"], "--region", "auto", "--resize", "fit"],
+    [*GOOD["inpaint"], "--region", "0,0,8,8", "--resize", "crop"],
+    ["inpaint", "image.png", "--prior", "prior", "--region", "auto"],
+    ["inpaint", "image.png", "--prior", "prior", "--resize", "fit"],
+    ["inpaint", "image.png", "mask.png", "--prior", "prior", "--mask-from-alpha", "--expand", "1,1,1,1"],
     ["nonsense"],
     ["inpaint"],
     ["inpaint", "image.png"],
@@ -216,7 +229,8 @@ BROKEN = [
 def command_lines() -> list[tuple[str, list[str]]]:
     """Names and arguments."""
     lines = []
-    for command, options in (("inpaint", OPTIONS), ("restore", TASK), ("fit", FIT), ("draw", DRAW), ("exact", EXACT)):
+    inpaint = OPTIONS | INPAINT
+    for command, options in (("inpaint", inpaint), ("restore", TASK), ("fit", FIT), ("draw", DRAW), ("exact", EXACT)):
         for option, values in options.items():
             lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
     lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]

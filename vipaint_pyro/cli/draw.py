@@ -43,9 +43,9 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     import torch
 
     from vipaint_pyro.cli.kept import asked_of, writer
-    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.results import Run, write_run
     from vipaint_pyro.cli.run import pipeline_of
-    from vipaint_pyro.cli.writing import write_all
+    from vipaint_pyro.cli.writing import count_of, finish
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.samplers.vipaint.saved import guide_facts, load_guide
 
@@ -88,7 +88,7 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
             ended, output = error, error.output
     said = {**facts, "guide": str(folder), "method": "vipaint", "seed": options["seed"], "fit_seed": facts["seed"]}
     found = Run(saved.image[0], observed[0], None, output, saved.sampler, said, keep=writer(saved))
-    write_all(out, replaceable, found, options["samples"], ended)
+    finish(out, replaceable, lambda *place: write_run(*place, found), ended, count_of(found, options))
 
 
 def _facts(folder: Path, facts: dict) -> dict:

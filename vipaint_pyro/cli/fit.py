@@ -11,7 +11,7 @@ import click
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import options_but
 from vipaint_pyro.cli.output import NamedPath, check_output
-from vipaint_pyro.cli.pictures import picture_and_hole
+from vipaint_pyro.cli.pictures import pictures_of
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.settings import MOST
 
@@ -41,8 +41,8 @@ def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> Non
     """
     with reporting():
         loading_libraries(options["quiet"])
-        pictures, facts, inputs = picture_and_hole(image, mask, mask_from_alpha)
-        _fit(pictures, facts, inputs, {**options, "method": "vipaint"})
+        (_, *pictures), facts, inputs = pictures_of(image, mask, mask_from_alpha)
+        _fit(tuple(pictures), facts, inputs, {**options, "method": "vipaint"})
 
 
 def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict) -> None:
@@ -54,7 +54,8 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     import torch
 
     from vipaint_pyro.cli.kept import asked_of, writer
-    from vipaint_pyro.cli.run import hidden, label_of, pipeline_of
+    from vipaint_pyro.cli.run import label_of, pipeline_of
+    from vipaint_pyro.cli.seen import hidden_line
     from vipaint_pyro.evaluation.versions import versions
     from vipaint_pyro.files import write_text
     from vipaint_pyro.files.reading_back import digest_of
@@ -86,7 +87,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         _check_same(out, asked, made_with)
     else:
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
-    click.echo(hidden(pictures[1], observed))
+    click.echo(hidden_line(pictures[1], observed))
     seeded = torch.Generator().manual_seed(options["seed"])
     try:
         with one_line_warnings(), isolated(options["seed"]), Bars(pipe, {"fit": settled.fit_steps}) as show:

@@ -20,7 +20,8 @@ from vipaint_pyro.cli.lists import guides, methods, priors
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
-from vipaint_pyro.cli.pictures import picture_and_hole
+from vipaint_pyro.cli.pictures import pictures_of
+from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
@@ -48,18 +49,36 @@ def main(context: click.Context) -> None:
 @click.argument("image", type=NamedPath())
 @click.argument("mask", type=NamedPath(), required=False)
 @click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
+@region_options
 @all_options
-def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
+def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resize, expand, **options) -> None:
     """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
+
+    A picture of another size than the prior's takes --region (filled at its own size) or --resize; --expand fills
+    around it.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
     """
     with reporting():
+        check_together(region, resize, expand)
         loading_libraries(options["quiet"])
-        (picture, hole), facts, inputs = picture_and_hole(image, mask, mask_from_alpha)
+        (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
-        run((picture, hole), out, options, facts, inputs=inputs)
+        if region or resize or expand:
+            from vipaint_pyro.cli.regions import run_in_regions, run_resized
+
+            if expand:
+                from vipaint_pyro.regions import expanded
+
+                facts["expanded"] = list(expand)
+                (picture, _), (opaque, hole) = expanded(picture, hole, expand), expanded(opaque, hole, expand)
+            if resize:
+                run_resized((opaque, hole), resize, out, options, facts, inputs=inputs)
+            else:
+                run_in_regions((picture, opaque, hole), region or "auto", out, options, facts, inputs=inputs)
+        else:
+            run((opaque, hole), out, options, facts, inputs=inputs)
 
 
 @main.command()

@@ -19,6 +19,7 @@ __all__ = ["NamedPath", "check_output", "other_names"]
 _RUN = re.compile(
     r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
     r"|(run|guide)\.json"
+    r"|region-\d+"
     r"|\.DS_Store|Thumbs\.db|desktop\.ini"
 )
 
@@ -89,7 +90,8 @@ def other_names(folder: Path) -> Iterator[Path]:
 
 def _check_own(folder: Path) -> None:
     """Raise ValueError where a folder holds something that no run writes."""
-    others = sorted(p.name for p in folder.iterdir() if not _RUN.fullmatch(p.name) and not is_scratch(p))
+    found = [*folder.iterdir(), *(p for region in folder.glob("region-*/") for p in region.iterdir())]
+    others = sorted(str(p.relative_to(folder)) for p in found if not _RUN.fullmatch(p.name) and not is_scratch(p))
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise ValueError(

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["picture_and_hole"]
+__all__ = ["pictures_of"]
 
 
-def picture_and_hole(
-    image: Path, mask: Path | None, mask_from_alpha: bool
-) -> tuple[tuple[object, object], dict[str, str], dict[str, Path]]:
-    """The two as PIL images, white where the first is to be filled; what run.json says of them; and their files.
+def pictures_of(
+    image: Path, mask: Path | None, mask_from_alpha: bool, hole_elsewhere: bool = False
+) -> tuple[tuple, dict[str, str | None], dict[str, Path]]:
+    """What a command is given, as PIL images: the picture as it is, the same without transparency, and its hole.
+
+    Args:
+        image, mask: their files.
+        mask_from_alpha: whether what is transparent in the picture is the hole.
+        hole_elsewhere: whether there may be no mask, since what is around the picture is to be filled.
+
+    Returns:
+        The three, white where the first is to be filled, None without a mask; what run.json says of them; their files.
 
     Raises:
         ValueError: where there is no mask, or two; for a file that is no picture.
     """
     from vipaint_pyro.images import read_image, with_mask
 
-    if mask_from_alpha == (mask is not None):
+    if (mask_from_alpha and mask is not None) or not (mask_from_alpha or mask or hole_elsewhere):
         raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
     picture, files = read_image(image), {"image": image}
+    opaque, hole = picture, None
     if mask_from_alpha:
-        (picture,), (hole,) = with_mask(picture, "alpha")
-    else:
+        (opaque,), (hole,) = with_mask(picture, "alpha")
+    elif mask is not None:
         hole, files["mask"] = read_image(mask), mask
-    return (picture, hole), {"image": str(image), "mask": "alpha" if mask is None else str(mask)}, files
+    facts = {"image": str(image), "mask": str(mask) if mask else "alpha" if mask_from_alpha else None}
+    return (picture, opaque, hole), facts, files

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,28 +13,14 @@ from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
+from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
-__all__ = ["hidden", "label_of", "pipeline_of", "run"]
+if TYPE_CHECKING:
+    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.faults import Fault, Stopped
 
-
-@dataclass
-class _Seen:
-    """What is given to the pipeline, and what a report shows of it.
-
-    Attributes:
-        measurement: for checks.
-        image, mask, operator: of the pipeline's call.
-        unit, observed, measured: of :class:`vipaint_pyro.cli.results.Run`, with a leading axis of one image.
-    """
-
-    measurement: object
-    image: object
-    mask: object = None
-    operator: object = None
-    unit: object = None
-    observed: object = None
-    measured: object = None
+__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "run"]
 
 
 def run(
@@ -59,23 +45,49 @@ def run(
             truth, to be measured first.
         task: ``name``, ``sigma`` and ``options`` of a task.
     """
-    from vipaint_pyro.cli.methods import sampler_of, settings_of
+    from vipaint_pyro.cli.methods import settings_of
+    from vipaint_pyro.cli.results import write_run
+    from vipaint_pyro.cli.writing import count_of, finish
 
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
+    pipe = pipeline_of(options)
+    seeded = generator_of(options)
+    drawn, ended = draw(pipe, images, settings, options, facts, seeded=seeded, truth=truth, task=task)
+    finish(out, replaceable, lambda *place: write_run(*place, drawn), ended, count_of(drawn, options))
+
+
+def generator_of(options: dict):
+    """What all randomness of a command comes from."""
     import torch
 
+    return torch.Generator().manual_seed(options["seed"])
+
+
+def draw(
+    pipe, images: tuple, settings: dict, options: dict, facts: dict, *, seeded, truth: bool = False, task=None
+) -> tuple[Run, Fault | Stopped | None]:
+    """What a pipeline draws of an image, and what ended it early.
+
+    Args:
+        pipe: of :func:`pipeline_of`.
+        images, options, facts, truth, task: as :func:`run` takes them.
+        settings: the method's.
+        seeded: of :func:`generator_of`.
+
+    Raises:
+        ValueError, TypeError: for what does not go together, before anything is computed.
+        Fault, Stopped: where nothing came of it.
+    """
     from vipaint_pyro.cli.kept import keeper
+    from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run
-    from vipaint_pyro.cli.writing import write_all
     from vipaint_pyro.faults import Fault, Stopped, located
 
-    pipe = pipeline_of(options)
-    seeded = torch.Generator().manual_seed(options["seed"])
     if task is None:
-        seen = _masked(*images, pipe.prior)
+        seen = masked_seen(*images, pipe.prior)
     else:
-        seen = _restored(*images, pipe.prior, settings, truth, task, seeded)
+        seen = restored_seen(*images, pipe.prior, settings, truth, task, seeded)
     number = label_of(options["label"], pipe.prior)
     sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
@@ -85,7 +97,7 @@ def run(
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(hidden(seen.mask, seen.observed))
+        click.echo(hidden_line(seen.mask, seen.observed))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
     ended = None
@@ -120,46 +132,7 @@ def run(
             ended, facts["to_the_truth"] = Stopped(), None
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
-    write_all(out, replaceable, Run(*first, output, settled, facts, truth, keep), options["samples"], ended)
-
-
-def _masked(image, mask, prior) -> _Seen:
-    from vipaint_pyro.measurements.taken import masked
-
-    measurement, unit, observed = masked(image, mask, prior)
-    return _Seen(measurement, unit, mask, unit=unit, observed=observed)
-
-
-def _restored(image, prior, settings: dict, truth: bool, task: dict, seeded) -> _Seen:
-    from vipaint_pyro.images import from_model, to_model, to_unit
-    from vipaint_pyro.measurements.taken import measured
-    from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
-
-    weighed = settings.get("correct") == "smc"
-    if task["sigma"] is not None and not (truth or weighed):
-        raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
-    if truth or weighed:
-        task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
-    if weighed:
-        settings.setdefault("measurement_scale", task["sigma"])
-    operator, unit = make_operator(task["name"], prior.image_shape, device=prior.device, **task["options"]), None
-    # What was not given, as the operator has settled it, for run.json.
-    task["options"] = {k: vars(operator)[k] for k in TASKS[task["name"]].options}
-    if truth:
-        unit = to_unit(image, prior.image_shape)
-        y = measure(operator, to_model(unit).to(prior.device), task["sigma"], seeded)
-        picture = from_model(y.cpu())
-    else:
-        texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
-        picture = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
-    return _Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
-
-
-def hidden(mask, observed) -> str:
-    """How much will be filled, in a line."""
-    shades = sum(mask.convert("L").histogram()[1:255])
-    note = "; the mask has shades of grey, and is cut at one half" if shades else ""
-    return f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}"
+    return Run(*first, output, settled, facts, truth, keep), ended
 
 
 def pipeline_of(options: dict):

@@ -13,28 +13,37 @@ from vipaint_pyro.cli.output import other_names
 if TYPE_CHECKING:
     from vipaint_pyro.cli.results import Run
 
-__all__ = ["write_all"]
+__all__ = ["count_of", "finish"]
 
 
-def write_all(
-    out: Path, replaceable: Callable[[Path], bool], found: Run, asked: int, ended: BaseException | None
-) -> None:
-    """Write a run, and say where it is; of one that was ended early what is kept, before it is raised on."""
+def count_of(drawn: Run, options: dict) -> str:
+    """How many samples there are, of those that were asked for."""
+    return f"{len(drawn.output.images)} of {options['samples']} samples"
+
+
+def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended, kept: str) -> None:
+    """Write what was drawn, and say where it is; raise what ended it early, with what was kept.
+
+    Args:
+        out: the folder.
+        replaceable: of :func:`vipaint_pyro.cli.output.check_output`.
+        write: called with a folder and what may be replaced there.
+        ended: of :func:`vipaint_pyro.cli.run.draw`.
+        kept: how much of it there is, for the error.
+    """
     from safetensors import SafetensorError
 
-    from vipaint_pyro.cli.results import write_run
     from vipaint_pyro.faults import Stopped
 
     try:
-        out = _written(out, replaceable, lambda *place: write_run(*place, found))
+        out = _written(out, replaceable, write)
     except (OSError, SafetensorError) as error:
         raise OSError(f"the result could not be written to {out}: {error}") from error
     click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
     if ended is not None:
-        kept = f"kept are {len(found.output.images)} of {asked} samples"
         if isinstance(ended, Stopped):
-            raise Stopped(f"{kept}, in {out}") from ended
-        click.echo(f"Warning: {kept}", err=True)
+            raise Stopped(f"kept are {kept}, in {out}") from ended
+        click.echo(f"Warning: kept are {kept}", err=True)
         raise ended
 
 

@@ -1,0 +1,165 @@
+"""``vipaint inpaint`` of a picture of another size than the prior's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli.output import check_output
+from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
+
+__all__ = ["run_in_regions", "run_resized"]
+
+
+def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dict, *, inputs: Mapping[str, Path]):
+    """Fill each hole from its square, with its own fit, and write the completions at the picture's size.
+
+    Args:
+        pictures: PIL images of one size: the picture whose bytes are kept, the same without transparency, the mask.
+        region: ``"auto"`` or (x, y, w, h).
+        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them.
+
+    Raises:
+        ValueError: for a picture that cannot keep its bytes, a hole outside of its region, or a mask of another size,
+            before a prior is loaded.
+    """
+    from vipaint_pyro.cli.methods import settings_of
+    from vipaint_pyro.cli.whole import Whole, check_kept
+    from vipaint_pyro.cli.writing import finish
+    from vipaint_pyro.faults import Fault, Stopped
+    from vipaint_pyro.regions import Region, regions_of
+
+    base, opaque, mask = pictures
+    check_kept(base)
+    hidden = _hidden(opaque, mask)
+    given = None
+    if region != "auto":
+        given = _checked(Region(*region[:3], hidden), hidden)
+    replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
+    settings = settings_of(options)
+    pipe = pipeline_of(options)
+    side, unit = _side(pipe.prior), _unit(opaque, pipe.prior)
+    regions = regions_of(hidden, side) if given is None else [given]
+    whole, ended, seeded = Whole(base, unit, hidden, facts), None, generator_of(options)
+    for k, square in enumerate(regions):
+        click.echo(f"region {k + 1} of {len(regions)}: {_said(square, hidden, side)}")
+        said = {**facts, "region": _place(square)}
+        try:
+            images = _small(square, unit, hidden, side)
+            drawn, ended = draw(pipe, images, dict(settings), options, said, seeded=seeded)
+        except (Fault, Stopped) as error:
+            if not whole.runs:
+                raise
+            ended = error
+            break
+        whole.add(square, drawn)
+        if ended is not None:
+            break
+    count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(regions)} regions"
+    finish(out, replaceable, whole.write, ended, count)
+
+
+def run_resized(pictures: tuple, how: str, out: Path, options: dict, facts: dict, *, inputs: Mapping[str, Path]):
+    """Fill the picture at the prior's size: all of it (``fit``), or the square in its middle (``crop``).
+
+    Args:
+        pictures: PIL images of one size: the picture without transparency, and the mask.
+        how: ``"fit"`` or ``"crop"``.
+        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them.
+
+    Raises:
+        ValueError: for a hole that is not in the picture's middle, or a mask of another size, before a prior is loaded.
+    """
+    from vipaint_pyro.cli.methods import settings_of
+    from vipaint_pyro.cli.results import write_run
+    from vipaint_pyro.cli.writing import count_of, finish
+    from vipaint_pyro.regions import centred
+
+    opaque, mask = pictures
+    hidden = _hidden(opaque, mask)
+    square = centred(hidden, (max if how == "fit" else min)(hidden.shape))
+    inside = square.crop(hidden)
+    if not inside.any() or inside.all():
+        what = "none of the hole lies" if not inside.any() else "nothing but the hole lies"
+        raise ValueError(f"{what} in the middle square, which is all that --resize crop keeps: take --resize fit")
+    replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
+    settings = settings_of(options)
+    pipe = pipeline_of(options)
+    side = _side(pipe.prior)
+    click.echo(f"--resize {how}: {_said(square, hidden, side)}{_loss(square, hidden)}")
+    images = _small(square, _unit(opaque, pipe.prior), hidden, side)
+    said = {**facts, "resized": {"how": how, **_place(square)}}
+    drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
+    finish(out, replaceable, lambda *place: write_run(*place, drawn), ended, count_of(drawn, options))
+
+
+def _hidden(image, mask):
+    """What is to be filled, bool (H, W)."""
+    from vipaint_pyro.images import to_observed
+
+    return ~to_observed(mask, 1, (image.height, image.width))[0, 0].numpy()
+
+
+def _checked(region, hidden):
+    """A region of the user's; ValueError where it leaves the picture or the hole, or knows nothing."""
+    height, width = hidden.shape
+    said = f"--region {region.left},{region.top},{region.side},{region.side}"
+    if region.left + region.side > width or region.top + region.side > height:
+        raise ValueError(f"{said} leaves the picture, which is {width}x{height}")
+    if not region.holds(hidden):
+        raise ValueError(f"the hole leaves {said}: take a larger square, or --region auto")
+    if region.crop(hidden).all():
+        raise ValueError(f"{said} is all hole, so that nothing is known there: take a larger square")
+    return region
+
+
+def _side(prior) -> int:
+    """The side of a prior's pictures; ValueError where they are no squares."""
+    _, height, width = prior.image_shape
+    if height != width:
+        raise ValueError(f"the prior takes {width}x{height}, no squares: resize or crop the picture yourself")
+    return height
+
+
+def _unit(image, prior):
+    """The whole picture in [0, 1], in the prior's channels (C, H, W)."""
+    from vipaint_pyro.images import to_unit
+
+    return to_unit(image, (prior.image_shape[0], image.height, image.width))[0].numpy()
+
+
+def _small(region, unit, hidden, side: int) -> tuple:
+    """A square at the prior's size: a tensor, and its mask as a picture."""
+    import numpy as np
+    import PIL.Image
+    import torch
+
+    from vipaint_pyro.regions import shrunk
+
+    known = region.crop(np.ones_like(hidden)) & ~region.crop(hidden)
+    small, seen = shrunk(region.crop(unit), known, side)
+    if seen.all():
+        raise ValueError(
+            f"the hole is smaller than half a pixel of the prior's {side}x{side}: give a smaller square with "
+            "--region X,Y,W,H, or take --region auto"
+        )
+    return torch.from_numpy(np.ascontiguousarray(small)), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
+
+
+def _place(region) -> dict:
+    return {"left": region.left, "top": region.top, "side": region.side}
+
+
+def _said(region, hidden, side: int) -> str:
+    height, width = hidden.shape
+    beyond = min(region.left, region.top) < 0
+    note = "; what lies beyond the picture is filled too" if beyond else ""
+    resized = "the prior's size" if region.side == side else f"resized to {side}x{side}"
+    return f"{region.side}x{region.side} at {region.left},{region.top} of {width}x{height}, {resized}{note}"
+
+
+def _loss(region, hidden) -> str:
+    lost = int(hidden.sum()) - int(region.crop(hidden).sum())
+    return f"; {lost} pixels of the hole are cut off" if lost else ""

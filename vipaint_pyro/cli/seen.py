@@ -1,0 +1,78 @@
+"""What a fitting command gives to its pipeline, and what a report shows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import PIL.Image
+
+from vipaint_pyro.wording import counted
+
+__all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen"]
+
+
+@dataclass
+class Seen:
+    """What is given to the pipeline, and what a report shows of it.
+
+    Attributes:
+        measurement: for checks.
+        image, mask, operator: of the pipeline's call.
+        unit, observed, measured: of :class:`vipaint_pyro.cli.results.Run`, with a leading axis of one image.
+    """
+
+    measurement: object
+    image: object
+    mask: object = None
+    operator: object = None
+    unit: object = None
+    observed: object = None
+    measured: object = None
+
+
+def masked_seen(image, mask, prior) -> Seen:
+    """What lies outside of a mask; ValueError for a picture of another size, with the options that take one."""
+    from vipaint_pyro.measurements.taken import masked
+
+    _, height, width = prior.image_shape
+    if isinstance(image, PIL.Image.Image) and image.size != (width, height):
+        raise ValueError(
+            f"the image is {image.width}x{image.height} with {counted(len(image.getbands()), 'channel')}, but the "
+            f"prior takes {width}x{height}: --region auto fills it at its own size, --resize fit or --resize crop "
+            "makes it smaller first"
+        )
+    measurement, unit, observed = masked(image, mask, prior)
+    return Seen(measurement, unit, mask, unit=unit, observed=observed)
+
+
+def restored_seen(image, prior, settings: dict, truth: bool, task: dict, seeded) -> Seen:
+    """What a task measured, or measures now; ValueError for what it cannot be."""
+    from vipaint_pyro.images import from_model, to_model, to_unit
+    from vipaint_pyro.measurements.taken import measured
+    from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
+
+    weighed = settings.get("correct") == "smc"
+    if task["sigma"] is not None and not (truth or weighed):
+        raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
+    if truth or weighed:
+        task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
+    if weighed:
+        settings.setdefault("measurement_scale", task["sigma"])
+    operator, unit = make_operator(task["name"], prior.image_shape, device=prior.device, **task["options"]), None
+    # What was not given, as the operator has settled it, for run.json.
+    task["options"] = {k: vars(operator)[k] for k in TASKS[task["name"]].options}
+    if truth:
+        unit = to_unit(image, prior.image_shape)
+        y = measure(operator, to_model(unit).to(prior.device), task["sigma"], seeded)
+        picture = from_model(y.cpu())
+    else:
+        texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
+        picture = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
+    return Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
+
+
+def hidden_line(mask, observed) -> str:
+    """How much will be filled, in a line."""
+    shades = sum(mask.convert("L").histogram()[1:255])
+    note = "; the mask has shades of grey, and is cut at one half" if shades else ""
+    return f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}"
