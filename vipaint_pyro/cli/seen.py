@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import PIL.Image
-
 from vipaint_pyro.wording import counted
 
 __all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen"]
@@ -32,6 +30,8 @@ class Seen:
 
 def masked_seen(image, mask, prior) -> Seen:
     """What lies outside of a mask; ValueError for a picture of another size, with the options that take one."""
+    import PIL.Image
+
     from vipaint_pyro.measurements.taken import masked
 
     _, height, width = prior.image_shape

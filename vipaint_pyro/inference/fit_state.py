@@ -47,7 +47,8 @@ class FitState:
         """All of it that is tensors, by names that say the part: copies, on the CPU."""
         found = {f"guide/{name}": value for name, value in self.guide.state_dict().items()}
         for name, state in self._of_optimizer().items():
-            found |= {f"optim/{name}/{key}": torch.as_tensor(v) for key, v in state["state"].get(0, {}).items()}
+            kept = state["state"].get(0, {})
+            found |= {f"optim/{name}/{key}": torch.as_tensor(v, device=_place(v)) for key, v in kept.items()}
         streams = self.noise.streams.states(self.device)
         found |= {f"random/stream/{i}": state for i, state in enumerate(streams)}
         found |= {f"resting/{name}": value for name, value in self.resting.state().items()}
@@ -118,3 +119,8 @@ def _number(value: Tensor) -> Tensor | int:
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those whose names begin so, by what follows."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _place(value: Tensor | float) -> torch.device | str:
+    """Where a number of an optimizer is, on the cpu if it is none of torch's."""
+    return value.device if isinstance(value, Tensor) else "cpu"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from vipaint_pyro.guides.registry import recipe
+from vipaint_pyro.lazily import Later
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
@@ -81,6 +82,8 @@ def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, i
 def _made(settled: Fit) -> object:
     """What makes the guide: its class, or a function that does not say which it will be."""
     build = recipe(settled.guide_name).build
+    if isinstance(build, Later):
+        return build.wrapped
     return build.func if isinstance(build, partial) else build
 
 
