@@ -28,11 +28,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Deselect the slow tests that --slow leaves out; a sample is a fifth of them, without those of minutes."""
+    """Deselect the slow tests that --slow leaves out; a sample is an eighth of them, without those of minutes."""
     slow = [item for item in items if item.get_closest_marker("slow")]
     choice = config.getoption("--slow")
     drawn = slow if choice == "all" else [item for item in slow if not item.get_closest_marker("long")]
-    keep = {"none": 0, "sample": -(-len(drawn) // 5), "all": len(drawn)}[choice]
+    keep = {"none": 0, "sample": -(-len(drawn) // 8), "all": len(drawn)}[choice]
     kept = random.Random(config.getoption("--slow-seed")).sample(drawn, keep)
     left_out = [item for item in slow if item not in kept]
     if left_out:
