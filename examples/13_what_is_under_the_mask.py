@@ -30,7 +30,6 @@ from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.datasets.cartoon_faces.classifier import read_attributes
 from vipaint_pyro.datasets.cartoon_faces.faces import ATTRIBUTES
 from vipaint_pyro.evaluation.described import described
-from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.evaluation.study.claims import calls_of
 from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.methods import sampler_of
@@ -41,6 +40,7 @@ from vipaint_pyro.evaluation.under_the_mask.frequencies import outcomes, score
 from vipaint_pyro.evaluation.under_the_mask.questions import Question, questions
 from vipaint_pyro.evaluation.under_the_mask.report import choices, table
 from vipaint_pyro.files import check_writable, write_picture, write_text
+from vipaint_pyro.priors.fingerprints import fingerprint
 
 EXACT = "exact draws"
 ALONE = "VIPaint-4, guide alone"

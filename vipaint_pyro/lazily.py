@@ -7,7 +7,7 @@ from importlib import import_module
 from inspect import Signature, signature
 from types import ModuleType
 
-__all__ = ["Later", "exporting"]
+__all__ = ["Later", "exporting", "imported"]
 
 
 def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
@@ -30,6 +30,12 @@ def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str],
     return getter, names
 
 
+def imported(place: str) -> Callable:
+    """The class or function that lies at ``"module:name"``."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
 class Later:
     """A class or function that is imported when it is first called, or asked for its signature.
 
@@ -45,15 +51,14 @@ class Later:
         return f"Later({self.place!r})"
 
     @property
-    def wrapped(self) -> Callable:
-        """What lies there."""
-        module, _, name = self.place.partition(":")
-        return getattr(import_module(module), name)
+    def func(self) -> Callable:
+        """What lies there, by the name that :class:`functools.partial` has for it."""
+        return imported(self.place)
 
     @property
     def __signature__(self) -> Signature:
-        found = signature(self.wrapped)
+        found = signature(self.func)
         return found.replace(parameters=[p for n, p in found.parameters.items() if n not in self.settings])
 
     def __call__(self, *args, **settings):
-        return self.wrapped(*args, **{**self.settings, **settings})
+        return self.func(*args, **{**self.settings, **settings})

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vipaint_pyro.evaluation.fingerprints import fingerprint_of
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
+from vipaint_pyro.priors.fingerprints import fingerprint_of
 from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 from vipaint_pyro.samplers.base import Sampler

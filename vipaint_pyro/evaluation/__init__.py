@@ -5,7 +5,7 @@ from vipaint_pyro.lazily import exporting
 _EXPORTS = {
     "Estimate": "vipaint_pyro.samplers.estimate",
     "Mean": "vipaint_pyro.evaluation.means",
-    "fingerprint": "vipaint_pyro.evaluation.fingerprints",
+    "fingerprint": "vipaint_pyro.priors.fingerprints",
     "mean_of": "vipaint_pyro.evaluation.means",
     "paired": "vipaint_pyro.evaluation.means",
     "score": "vipaint_pyro.evaluation.study.scores",

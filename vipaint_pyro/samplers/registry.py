@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vipaint_pyro.lazily import imported
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.wording import did_you_mean
 
@@ -53,10 +53,7 @@ class Method:
     @property
     def kind(self) -> Callable[..., Sampler]:
         """The sampler's class."""
-        if not isinstance(self.sampler, str):
-            return self.sampler
-        module, _, name = self.sampler.partition(":")
-        return getattr(import_module(module), name)
+        return imported(self.sampler) if isinstance(self.sampler, str) else self.sampler
 
     def open(self) -> dict[str, object]:
         """The settings that may be given, and what they are by default."""

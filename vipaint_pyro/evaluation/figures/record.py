@@ -8,8 +8,8 @@ from dataclasses import asdict
 from vipaint_pyro.evaluation.figures.plan import Plan
 from vipaint_pyro.evaluation.figures.registry import Figure
 from vipaint_pyro.evaluation.figures.scene import Scene
-from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.evaluation.versions import versions
+from vipaint_pyro.priors.fingerprints import fingerprint
 
 __all__ = ["facts_of"]
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import diffusers
 import torch
 
-from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.pipelines.prior import PriorPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.fingerprints import fingerprint
 from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 
 __all__ = ["PriorName", "conditioned", "load"]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.evaluation.failures import FAILURES
-from vipaint_pyro.evaluation.fingerprints import fingerprint_of
 from vipaint_pyro.evaluation.study.conditions import measured
 from vipaint_pyro.evaluation.study.features import features_of
 from vipaint_pyro.evaluation.study.identity import Picture, pixels_of
@@ -20,6 +19,7 @@ from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
 from vipaint_pyro.evaluation.study.sources import make_source
 from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.priors.fingerprints import fingerprint_of
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.wording import counted
 

@@ -82,9 +82,7 @@ def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, i
 def _made(settled: Fit) -> object:
     """What makes the guide: its class, or a function that does not say which it will be."""
     build = recipe(settled.guide_name).build
-    if isinstance(build, Later):
-        return build.wrapped
-    return build.func if isinstance(build, partial) else build
+    return build.func if isinstance(build, (partial, Later)) else build
 
 
 def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:

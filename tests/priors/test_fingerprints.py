@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from vipaint_pyro.evaluation.fingerprints import fingerprint
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.conditioning import Conditioning
+from vipaint_pyro.priors.fingerprints import fingerprint
 
 
 def changed(network: nn.Module) -> None:
