@@ -19,6 +19,7 @@ from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
+from vipaint_pyro.inference.terms import check_finite_step, recording, terms_of
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
@@ -63,24 +64,6 @@ class FitResult:
 
 
 @contextmanager
-def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.Trace]]]:
-    """Collect the (model, guide) traces that an ELBO makes, their densities computed already."""
-    pairs: list[tuple[poutine.Trace, poutine.Trace]] = []
-    get_trace = loss._get_trace
-
-    def kept(*args, **kwargs):
-        pair = get_trace(*args, **kwargs)
-        pairs.append(pair)
-        return pair
-
-    loss._get_trace = kept
-    try:
-        yield pairs
-    finally:
-        del loss._get_trace
-
-
-@contextmanager
 def _in_the_store(guide: Callable) -> Iterator[None]:
     """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
     if not pyro.settings.get("module_local_params"):
@@ -113,23 +96,6 @@ def _gradients() -> Iterator[poutine.trace]:
 
 def _parameters(params: poutine.trace) -> dict[str, Tensor]:
     return {name: site["value"].unconstrained() for name, site in params.trace.nodes.items()}
-
-
-def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
-    """-(log p - log q) of every site with a density, per image, summed and then divided."""
-    terms: dict[str, Tensor] = {}
-    for model_trace, guide_trace in pairs:
-        plates = {f.name for s in model_trace.nodes.values() for f in s.get("cond_indep_stack", ())}
-        for sign, trace in ((1, guide_trace), (-1, model_trace)):
-            for name, site in trace.nodes.items():
-                # Plates' own sites and deterministic ones have no density.
-                if site["type"] != "sample" or name in plates or site["infer"].get("_deterministic"):
-                    continue
-                log_prob = site["log_prob"].detach()
-                if log_prob.shape[-1:] == (num_images,):
-                    value = sign / divisor * log_prob.reshape(-1, num_images).sum(0)
-                    terms[name] = terms[name] + value if name in terms else value
-    return terms
 
 
 def default_loss() -> Trace_ELBO:
@@ -207,13 +173,13 @@ def fit(
             around.enter_context(model.fitting())
         for step in range(num_steps if resting.every else first, num_steps):
             with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
-                with params, _recording(loss) as pairs, noise, warnings.catch_warnings():
-                    # Pyro warns of a NaN and goes on; _check stops instead.
+                with params, recording(loss) as pairs, noise, warnings.catch_warnings():
+                    # Pyro warns of a NaN and goes on; it is checked here instead.
                     warnings.filterwarnings("ignore", "Encountered", UserWarning)
                     value = svi.loss_and_grads(model, guide, y)
-                terms = _terms(pairs, num_images, loss.num_particles * dims)
+                terms = terms_of(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
-                _check(value, terms, parameters)
+                check_finite_step(value, terms, parameters)
                 state.meet()
                 with resting.kept(parameters):
                     svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
@@ -233,18 +199,3 @@ def fit(
     result.steps, result.ended = resting.record(len(result.losses), num_steps)
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
-
-
-def _check(value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
-    """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
-    bad = None
-    if not torch.isfinite(torch.tensor(value, device="cpu")):
-        sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
-        bad = (sites[0] if sites else "the bound", "the bound's term")
-    else:
-        for name, parameter in parameters.items():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                bad = (name, "the gradient")
-                break
-    if bad is not None:
-        raise NonFiniteError(bad[0], f"{bad[1]} of {bad[0]} is not finite")
