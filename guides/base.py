@@ -3,7 +3,9 @@ r"""What every guide over diffusion latents shares."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from copy import deepcopy
+from typing import ClassVar
 
 import torch
 from pyro.distributions import constraints
@@ -32,7 +34,14 @@ class Guide(Levels, PyroModule):
     Args:
         model: the model it approximates the posterior of; not registered as a submodule, so that
             Pyro never trains or saves the frozen network.
+
+    Attributes:
+        recipe: of a class, what it needs and is, where that is other than its bases': some of the fields ``summary``,
+            ``form``, ``levels``, ``joint`` and ``point`` of a :class:`~vipaint_pyro.guides.Recipe`. It is read where
+            the class is asked for by its place, ``package.module:Class``.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())

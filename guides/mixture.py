@@ -2,7 +2,8 @@ r"""A mixture of Gaussians at T_e, so that several meanings of one image survive
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import pyro.distributions as dist
 import torch
@@ -56,6 +57,8 @@ class MixtureGuide(MarkovGuide):
     Raises:
         ValueError: where y or starts do not fit the model, or for fewer than one component.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
 
     def __init__(
         self,

@@ -93,6 +93,11 @@ def run_table(
         check_cell(d, d_y)
     for name in methods:
         check_name(name, lab)
+    files: dict[Path, str] = {}
+    for name in methods:
+        other = files.setdefault(record_path(folder, name, (1, 1)), name)
+        if other != name:
+            raise ValueError(f"{other!r} and {name!r} would share their files: write them alike")
     settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
     check_folder(folder, settings, lambda record: described_row(record["method"], lab, record["cell"]))
     for cell in dict.fromkeys(cells):

@@ -16,6 +16,7 @@ from torch import Tensor
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
+from vipaint_pyro.guides.settings import checked_settings
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
@@ -61,8 +62,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         """
         super().settle(prior, measurement)
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
-        guide = default_guide(prior, measurement) if self.guide_name is None else self.guide_name
-        named = replace(self, guide_name=guide)
+        kind = recipe(default_guide(prior, measurement) if self.guide_name is None else self.guide_name)
+        named = replace(self, guide_name=kind.name, guide_settings=checked_settings(kind, self.guide_settings))
         times = named._timesteps(prior)
         settled = replace(
             named,
@@ -88,7 +89,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         if not measurement.likelihood.noise_alone:
             if self.noise_scale:
                 raise ValueError(
-                    "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
+                    "this measurement has a likelihood of its own, which knows its noise: leave noise_scale out"
                 )
             return 0.0
         if self.noise_scale == 0:
@@ -192,7 +193,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
-        guide = make_guide(self.guide_name, model, run.measurement)
+        guide = make_guide(self.guide_name, model, run.measurement, **self.guide_settings)
         check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted
