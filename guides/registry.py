@@ -101,7 +101,7 @@ def recipe(name: str | type) -> Recipe:
         first = name.partition(":")[0]
         if first in GUIDES:
             raise ValueError(
-                f"{name!r} is no guide: settings of {first!r} are given by guide_settings, and in a row of vipaint exact "
+                f"{name!r} is no guide: settings of {first!r} are given by guide_settings, in a row of vipaint exact "
                 f"as {first}:setting=value"
             )
         return recipe_at(name)

@@ -47,7 +47,7 @@ def test_smc_draws_the_exact_posterior(gaussian, seen):
 def test_psis_reports_its_weights(gaussian, seen):
     with pytest.warns(RuntimeWarning, match="2 unreliable of 2 .*; .* of 300 particles count"):
         samples = sampler(correct="psis")(gaussian, seen, 4, torch.Generator().manual_seed(0))
-    assert set(samples.diagnostics) == {"k_hat", "ess", "log_evidence"}
+    assert set(samples.diagnostics) == {"likelihood", "k_hat", "ess", "log_evidence"}
     assert all(1 <= e <= 300 for e in samples.diagnostics["ess"])
 
 

@@ -92,7 +92,8 @@ def test_of_clouds_of_their_own_samples_are_independent_draws_of_the_posterior(g
     assert samples.diagnostics["ancestors"] == [60]
     evidence = torch.tensor(samples.diagnostics["log_evidence"]).double()
     torch.testing.assert_close(evidence, exact.log_evidence, rtol=0, atol=0.4)
-    assert 1 / 8 < samples.diagnostics["smallest_ess"][0] < 0.9
+    assert 1 < samples.diagnostics["ess"][0] < 0.9 * 8  # of the eight particles of a cloud
+    assert samples.diagnostics["collapsed"] == [0]
 
 
 def test_one_of_a_cloud_is_kept_at_random(gaussian, monkeypatch):
@@ -110,7 +111,7 @@ def test_no_particle_of_those_that_were_asked_for_is_left_out(gaussian, monkeypa
         sizes.append(smc.num_particles)
         ones = torch.ones(1, 1)
         images = torch.zeros(smc.num_particles, 1, 1, 2, 3).double()
-        return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
+        return Particles(images, torch.zeros(1), ones, ones.bool(), 2 * torch.ones(1).long())
 
     monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     s = VIPaintSampler((500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=8, own_cloud=True)

@@ -19,6 +19,7 @@ from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
+from vipaint_pyro.inference.scheduled import step_schedulers
 from vipaint_pyro.inference.terms import check_finite_step, recording, terms_of
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
@@ -125,7 +126,8 @@ def fit(
         y: measurements with shape (N, C', H', W'), 0 where not observed; brought to the device and the precision of
             the model's prior. Of a measurement its y alone: the model has the likelihood.
         num_steps: gradient steps, at most.
-        optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
+        optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``. A ``PyroLRScheduler`` makes a step
+            of its own after each of the gradient's, ``ReduceLROnPlateau`` by the loss.
         loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
         callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
@@ -183,6 +185,7 @@ def fit(
                 state.meet()
                 with resting.kept(parameters):
                     svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
+                step_schedulers(svi.optim, value)
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())

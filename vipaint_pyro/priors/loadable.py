@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
 
 __all__ = ["Loadable"]
 
@@ -22,6 +25,24 @@ class Loadable:
         from vipaint_pyro.priors.pretrained.loading import load_components
 
         return cls.from_components(**load_components(name_or_path, **options))
+
+    @classmethod
+    def from_pipe(cls, pipe: DiffusionPipeline, **options) -> Self:
+        """The prior of a pipeline that is loaded already, of diffusers or of ours: its own networks, where they are.
+
+        Of a text-conditional one it is conditioned on embeddings (:meth:`prompted`), which a pipeline of ours makes.
+
+        Args:
+            pipe: of a family that is known here, like ``DDPMPipeline``, ``LDMPipeline``, ``DiTPipeline``,
+                ``StableDiffusionPipeline`` or :class:`~vipaint_pyro.VIPaintPipeline`.
+            options: ``null_class``, ``class_names`` and ``image_size``, where the pipeline does not say them.
+
+        Raises:
+            TypeError, ValueError: where it is none, or of another family.
+        """
+        from vipaint_pyro.priors.pretrained.piped import components_of
+
+        return cls.from_components(**components_of(pipe, options))
 
     @classmethod
     def from_components(cls, *components, **options) -> Self:

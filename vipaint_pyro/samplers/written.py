@@ -66,16 +66,16 @@ def pairs(given: Iterable[str], said: str = "") -> dict[str, str]:
     Raises:
         ValueError: for a text of another form, or a name that is given twice.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
             raise ValueError(f"{said.strip()} takes NAME=VALUE, not {text!r}")
-        if name in found:
+        if name in texts:
             raise ValueError(f"{said}{name.replace('_', '-')} is given twice: give one")
-        found[name] = value.strip()
-    return found
+        texts[name] = value.strip()
+    return texts
 
 
 def written_name(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
+from vipaint_pyro.wording import counted, shown
 
 __all__ = ["weighed"]
 
@@ -43,7 +45,11 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
     chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
     if run.stopped:  # particles on their way weigh no image
         return Samples(particles.images[chosen])
-    return Samples(particles.images[chosen], diagnostics=_said(*_figures(particles)))
+    evidence, ess, ancestors = _figures(particles)
+    collapsed = (ancestors == 1).long()
+    if settings.num_particles > 1 and collapsed.any():
+        _warn(f"all {settings.num_particles} particles", ess, "take more particles, own_cloud=True, or no correction")
+    return Samples(particles.images[chosen], diagnostics=_said(settings, run, evidence, ess, ancestors, collapsed))
 
 
 def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
@@ -62,8 +68,23 @@ def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guid
     if run.stopped:
         return Samples(images)
     mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
+    smallest, collapsed = ess.min(0).values, (ancestors == 1).sum(0)
+    if (2 * collapsed > len(images)).any():
+        most = int(collapsed.max())
+        _warn(f"in {most} of {counted(len(images), 'cloud')} all particles", smallest, "take more particles a sample")
     # Each image that is kept goes back to one draw.
-    return Samples(images, diagnostics=_said(mean, ess.min(0).values, torch.full_like(ancestors[0], len(images))))
+    own = torch.full_like(ancestors[0], len(images))
+    return Samples(images, diagnostics=_said(settings, run, mean, smallest, own, collapsed))
+
+
+def _warn(which: str, ess: Tensor, advice: str) -> None:
+    """Say that weights have left one draw of the guide."""
+    warnings.warn(
+        f"sequential Monte Carlo: {which} go back to one draw of the guide; {ess.min():.1f} of them counted where they "
+        f"were fewest. Modes weighed by them are not to be relied on: {advice}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,14 +92,22 @@ def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
     return particles.log_evidence, particles.ess.min(0).values, particles.ancestors
 
 
-def _said(evidence: Tensor, ess: Tensor, ancestors: Tensor) -> dict[str, list[float]]:
-    return {"log_evidence": evidence.tolist(), "smallest_ess": ess.tolist(), "ancestors": ancestors.tolist()}
+def _said(settings: Correct | Refine, run: Run, evidence, ess, ancestors, collapsed) -> dict[str, list[float] | str]:
+    """The diagnostics, one number per image each, and under which likelihood the evidence is."""
+    figures = {"log_evidence": evidence, "ess": ess, "ancestors": ancestors, "collapsed": collapsed}
+    # The last target is the image, where what is matched in its moments is the noise alone.
+    under = shown(Gaussian(_sigma(settings, run)))
+    return {"likelihood": under, **{name: values.tolist() for name, values in figures.items()}}
+
+
+def _sigma(settings: Correct | Refine, run: Run) -> float | Tensor:
+    likelihood = run.measurement.likelihood
+    return likelihood.scale if isinstance(likelihood, Gaussian) else settings.measurement_scale
 
 
 def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide, size: int) -> Particles:
     """So many particles, weighed and resampled down to the image."""
     seen = run.measurement
-    sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else settings.measurement_scale
     below = run.prior.times(model.timesteps[-1], CLEAN, settings.refinement_steps)
 
     def moved(step, t, z, z0):
@@ -91,7 +120,7 @@ def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: G
     return run_smc(
         model,
         guide,
-        Measurement(seen.operator, MomentMatched(sigma), seen.y),
+        Measurement(seen.operator, MomentMatched(_sigma(settings, run)), seen.y),
         SMC(size, settings.refinement_steps, proposal=PosteriorMean() if settings.refine == "tds" else Pulled()),
         generator=run.generator,
         callback=moved,
