@@ -187,7 +187,7 @@ def test_the_twisted_step_to_the_clean_image():
     assert unbiased(z * images.mean(0), (joint * x).sum() / joint.sum())
     assert unbiased(z * (images**2).mean(0), (joint * x**2).sum() / joint.sum())
     # The clean image has weights of its own here, since the likelihood plugged in was another.
-    assert (particles.ess[-1] < 0.99).any()
+    assert (particles.ess[-1] < 0.99 * 16).any()
 
 
 @pytest.mark.slow

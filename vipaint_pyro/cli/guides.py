@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from vipaint_pyro.guides.own import entry_points_by_name, recipe_of_entry_point
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.guides.registry import GUIDES, recipe
 from vipaint_pyro.wording import counted
+
+if TYPE_CHECKING:
+    from vipaint_pyro.guides.settings import GuideSetting
 
 __all__ = ["described_guide", "facts_of_guide", "guide_lines", "guides_there_are", "own_facts"]
 
@@ -54,7 +58,7 @@ def described_guide(name: str) -> list[str]:
     images = "one image at a time" if known.joint else "any number of images"
     lines = [f"{known.name}: {known.summary}", f"  for the {known.form} form of the model, {levels}, {images}"]
     for s in settings_of(known).values():
-        takes = s.expected if s.kinds else "is given in Python alone"
+        takes = _takes(s)
         default = "" if s.needed else f" Default: {_written(s.default)}."
         lines.append(f"  {written_name(s.name):24s} {takes}.{default}")
     return lines if len(lines) > 2 else [*lines, "  no settings"]
@@ -71,7 +75,7 @@ def facts_of_guide(name: str) -> dict[str, object]:
             "name": written_name(s.name),
             "default": None if s.needed else s.default if s.kinds else _written(s.default),
             "needed": s.needed,
-            "text": s.expected if s.kinds else "is given in Python alone",
+            "text": _takes(s),
         }
         for s in settings_of(known).values()
     ]
@@ -81,6 +85,10 @@ def facts_of_guide(name: str) -> dict[str, object]:
 def own_facts(known: Recipe) -> dict[str, object]:
     """The plain fields of a recipe."""
     return {key: vars(known)[key] for key in ("name", "summary", "form", "levels", "joint", "point")}
+
+
+def _takes(setting: GuideSetting) -> str:
+    return setting.expected.removeprefix("is ") if setting.kinds else "given in Python alone"
 
 
 def _written(default: object) -> str:

@@ -139,8 +139,8 @@ class VIPaintPipeline(priors.PriorPipeline):
                 :class:`~vipaint_pyro.measurements.operator.Operator` of N images).
             likelihood: what is believed of the noise in y, in units of [-1, 1], where the operator does not say it:
                 ``Gaussian(sigma)``, ``Laplace(b)`` ... of :mod:`vipaint_pyro.measurements`, or a function from A x to
-                a distribution. A Gaussian is noise alone, and the guide is fitted under the broader ``noise_scale``;
-                any other likelihood is what it is fitted under.
+                one of Pyro's distributions. A Gaussian is noise alone, and the guide is fitted under the broader
+                ``noise_scale``; any other likelihood is what it is fitted under.
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.
             negative_prompt: what guidance leads away from; None = the empty text.
