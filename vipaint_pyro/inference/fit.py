@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import pyro
 import torch
 from pyro import poutine
-from pyro.infer import ELBO, SVI, Trace_ELBO
+from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
+from vipaint_pyro.inference.losses import check_loss
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
 from vipaint_pyro.inference.scheduled import step_schedulers
@@ -128,7 +129,8 @@ def fit(
         num_steps: gradient steps, at most.
         optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``. A ``PyroLRScheduler`` makes a step
             of its own after each of the gradient's, ``ReduceLROnPlateau`` by the loss.
-        loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
+        loss: a Pyro ELBO, but for :data:`~vipaint_pyro.inference.losses.REFUSED`; by default ``Trace_ELBO`` over four
+            vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
         callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
             itself. Where it returns a tensor of bools (N,), the fits of those images end there, as
@@ -148,8 +150,8 @@ def fit(
             raise TypeError(f"{name} is to be called, but is {shown(value)}")
     if optim is not None and not isinstance(optim, pyro.optim.PyroOptim):
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
-    if loss is not None and not isinstance(loss, ELBO):
-        raise TypeError(f"loss is an ELBO of pyro.infer, like Trace_ELBO(), not {shown(loss)}")
+    if loss is not None:
+        check_loss(loss)
     known = isinstance(model, ImageModel)
     if not known:
         y = y.y if isinstance(y, Measurement) else y

@@ -97,11 +97,16 @@ class FitState:
             if known is not None and name in self._waiting:
                 waiting = self._waiting.pop(name)
                 # Pyro makes an optimizer per parameter, with the options that its name has.
-                fresh = replayed(self.optim._get_optim(parameter), self.losses)
-                own = optimizer_of(fresh)
+                made = replayed(self.optim._get_optim(parameter), self.losses)
+                inner = optimizer_of(made)
                 rates = {k: tuple(v) if isinstance(v, list) else v for k, v in waiting["rates"].items()}
-                own |= {"state": waiting["state"], "param_groups": [own["param_groups"][0] | rates]}
-                self.optim.set_state({known: fresh})
+                groups = [inner.state_dict()["param_groups"][0] | rates]
+                inner.load_state_dict({"state": waiting["state"], "param_groups": groups})
+                for key, value in waiting["state"].get(0, {}).items():
+                    if isinstance(value, Tensor):  # torch casts what is in another precision than the parameter
+                        inner.state[parameter][key] = inner.state[parameter][key].to(value.dtype)
+                self.optim.optim_objs[parameter] = made
+                self.optim.grad_clip[parameter] = self.optim._get_grad_clip(parameter)
 
     @property
     def _name(self) -> str:
@@ -112,7 +117,8 @@ class FitState:
         """The optimizer's state by the guide's own names: Pyro's have the number of a guide in this process."""
         states, store = self.optim.get_state(), pyro.get_param_store()
         known = {name: store.param_name(parameter) for name, parameter in self.guide.named_parameters()}
-        return {name: optimizer_of(states[full]) for name, full in known.items() if full in states}
+        # Of a scheduler the optimizer's part: its own follows from its steps.
+        return {n: states[full].get("optimizer", states[full]) for n, full in known.items() if full in states}
 
 
 def _is_rate(value: object) -> bool:

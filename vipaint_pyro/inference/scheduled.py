@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import pyro
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 __all__ = ["optimizer_of", "replayed", "step_schedulers"]
@@ -30,27 +31,23 @@ def _step(scheduler: LRScheduler, loss: float) -> None:
         scheduler.step()
 
 
-def replayed(made: object, losses: Sequence[float]) -> dict[str, object]:
-    """The state of what Pyro has just made for a parameter, an optimizer or a scheduler, after steps with these losses.
+def replayed(made: object, losses: Sequence[float]) -> object:
+    """What Pyro has just made for a parameter, an optimizer or a scheduler, as after steps with these losses.
 
     A scheduler's state has functions and numbers of any kind in it, but follows from its own steps.
 
     Args:
-        made: fresh; it is stepped, and not to be used.
+        made: fresh; a scheduler is stepped.
         losses: of the steps that were made.
-
-    Returns:
-        As Pyro has it: of a scheduler ``"scheduler"`` and ``"optimizer"``.
     """
-    if not isinstance(made, LRScheduler):
-        return made.state_dict()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
-        for loss in losses:
-            _step(made, loss)
-    return {"scheduler": made.state_dict(), "optimizer": made.optimizer.state_dict()}
+    if isinstance(made, LRScheduler):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+            for loss in losses:
+                _step(made, loss)
+    return made
 
 
-def optimizer_of(state: dict[str, object]) -> dict[str, object]:
-    """The optimizer's part of a state as Pyro has it."""
-    return state["optimizer"] if "optimizer" in state else state
+def optimizer_of(made: object) -> Optimizer:
+    """The optimizer of what Pyro has made for a parameter."""
+    return made.optimizer if isinstance(made, LRScheduler) else made
