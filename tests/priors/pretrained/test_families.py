@@ -328,9 +328,11 @@ def test_the_prior_of_our_pipeline_has_its_labels():
 
 
 class Steered(diffusers.DiffusionPipeline):
-    def __init__(self, scheduler, **parts):
+    _optional_components = ["scheduler", "unet", "controlnet"]
+
+    def __init__(self, scheduler=None, unet=None, controlnet=None):
         super().__init__()
-        self.register_modules(scheduler=scheduler, **parts)
+        self.register_modules(scheduler=scheduler, unet=unet, controlnet=controlnet)
 
 
 def test_what_has_no_prior_is_refused():

@@ -48,7 +48,8 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
     evidence, ess, ancestors = _figures(particles)
     collapsed = (ancestors == 1).long()
     if settings.num_particles > 1 and collapsed.any():
-        _warn(f"all {settings.num_particles} particles", ess, "take more particles, own_cloud=True, or no correction")
+        which = f"all {settings.num_particles} particles{_of_images(ancestors == 1)}"
+        _warn(which, ess, "take more particles, own_cloud=True, or no correction")
     return Samples(particles.images[chosen], diagnostics=_said(settings, run, evidence, ess, ancestors, collapsed))
 
 
@@ -69,12 +70,18 @@ def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guid
         return Samples(images)
     mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
     smallest, collapsed = ess.min(0).values, (ancestors == 1).sum(0)
-    if (2 * collapsed > len(images)).any():
-        most = int(collapsed.max())
-        _warn(f"in {most} of {counted(len(images), 'cloud')} all particles", smallest, "take more particles a sample")
+    many = 2 * collapsed > len(images)
+    if many.any():
+        which = f"in {int(collapsed.max())} of {counted(len(images), 'cloud')}{_of_images(many)} all particles"
+        _warn(which, smallest, "take more particles a sample")
     # Each image that is kept goes back to one draw.
     own = torch.full_like(ancestors[0], len(images))
     return Samples(images, diagnostics=_said(settings, run, mean, smallest, own, collapsed))
+
+
+def _of_images(which: Tensor) -> str:
+    """Of how many images, bools (N,), where there are more than one."""
+    return f" of {int(which.sum())} of {len(which)} images" if len(which) > 1 else ""
 
 
 def _warn(which: str, ess: Tensor, advice: str) -> None:
