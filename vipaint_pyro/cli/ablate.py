@@ -13,8 +13,10 @@ from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
 __all__ = ["ablate"]
 
-#: Settings with an option of their own: any other is --set NAME=V,V.
-_GRID = ("guide", "beta", "levels", "T_e", "T_s", "noise_scale")
+#: Options of settings, and which: any other is --set NAME=V,V.
+_GRID = {
+    "guide": "guide", "beta": "beta", "levels": "levels", "top": "T_e", "bottom": "T_s", "noise_scale": "noise_scale",
+}  # fmt: skip
 _HOW = ("on", "more", "x", "color", "panels", "measure", "skip_impossible", "dry_run", "workers", "out")
 
 
@@ -31,8 +33,8 @@ def _options() -> list[Callable]:
         values("--beta", "beta", "Weights of the KL terms in the bound."),
         values("--levels", "levels", "Numbers of levels K. With neither --T_e nor --T_s they lie where VIPaint-K has "
                                      "them, else geometrically from T_e down to T_s."),
-        values("--T_e", "T_e", "Highest level, as its ratio of noise to signal."),
-        values("--T_s", "T_s", "Lowest level, likewise. One level is at T_e."),
+        values("--T_e", "top", "Highest level, as its ratio of noise to signal."),
+        values("--T_s", "bottom", "Lowest level, likewise. One level is at T_e."),
         values("--noise-scale", "noise_scale", "b of the Laplace likelihood that the fit has."),
         click.option("--set", "more", multiple=True, metavar="NAME=V,V",
                      help="Any other setting, may be repeated: on pictures of VIPaint (vipaint methods vipaint), on "
@@ -92,6 +94,7 @@ def ablate(**options) -> None:
                 if name not in ground.about:
                     raise ValueError(f"--{name} is not for {ground.noun}: leave it out")
             grid = grid_of(ground, out, _values(ground, options), options["skip_impossible"])
+            grid.check_figure(**_axes(options))
             click.echo(grid.size())
             for combination, said in grid.left_out.items():
                 click.echo(f"left out: {combination}: {said}")
@@ -109,12 +112,16 @@ def _compute(grid, options: Mapping) -> None:
         found = grid.compute(click.echo, options["workers"])
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"what was finished is kept in {out}, and the same command goes on") from error
-    draw(found, out, **{name: options[name] for name in ("x", "color", "panels", "measure")})
+    draw(found, out, **_axes(options))
     click.echo(markdown(found))
     click.echo(f"wrote {out}/records.csv, summary.csv, summary.md and ablation.png")
     if found.failed:
         click.echo(f"{found.failed} failed, as records.csv says: the same command tries them again")
         raise SystemExit(1)
+
+
+def _axes(options: Mapping) -> dict[str, str | None]:
+    return {name: options[name] for name in ("x", "color", "panels", "measure")}
 
 
 def _read(about: Mapping[str, object]) -> dict[str, object]:
@@ -139,7 +146,7 @@ def _check_set(more: Sequence[str]) -> None:
 
 def _values(ground, options: Mapping) -> dict[str, list]:
     """The values of each setting that is given, in the order of the options, then of --set."""
-    texts = {name: options[name] for name in _GRID if options[name] is not None}
+    texts = {name: options[option] for option, name in _GRID.items() if options[option] is not None}
     for text in options["more"]:
         name, _, given = text.partition("=")
         name = name.strip().replace("-", "_")

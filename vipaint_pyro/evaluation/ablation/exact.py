@@ -63,6 +63,7 @@ class OnMixtures(Ground):
     about: ClassVar[tuple[str, ...]] = ("problems", "samples", "tune")
     shared: ClassVar[tuple[str, ...]] = ("fit_calls", "calls", "seconds")
     known: ClassVar[tuple[str, ...]] = ("guide", *LEVELS, *_OF_LAB)
+    metrics: ClassVar[Mapping[str, Metric]] = _METRICS
     shown: ClassVar[tuple[str, ...]] = ("bound_gap", "mode_tv", "sliced_w1", "seconds")
 
     def __post_init__(self) -> None:
@@ -135,9 +136,6 @@ class OnMixtures(Ground):
                 here = {"on": f"{cell[0]},{cell[1]}", "problem": seed, "timesteps": times, "error": None}
                 found.append(here | _measured(record, i, len(self.seeds)))
         return found
-
-    def metric(self, measure: str) -> Metric:
-        return _METRICS[measure]
 
     @staticmethod
     def _ratios(kind: Recipe, levels: Mapping[str, object]) -> tuple[float, ...]:

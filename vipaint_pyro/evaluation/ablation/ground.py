@@ -26,6 +26,7 @@ class Ground(ABC):
         about: what may be said of it beside the grid.
         known: the settings that a grid may be of.
         shared: measures that all problems of a row have one value of, so that there is no standard error.
+        metrics: measure -> how it is called, and which way is better.
         shown: measures that tables for reading have, if they are there; the first of those is drawn.
     """
 
@@ -33,6 +34,7 @@ class Ground(ABC):
     problem: ClassVar[str]
     about: ClassVar[tuple[str, ...]]
     known: tuple[str, ...]
+    metrics: ClassVar[Mapping[str, Metric]]
     shown: ClassVar[tuple[str, ...]]
     shared: ClassVar[tuple[str, ...]] = ()
 
@@ -44,6 +46,12 @@ class Ground(ABC):
                 f"{self.noun} have no setting {name!r}. {hint}There are {', '.join(self.known)}; and of the "
                 f"{self.problem}s {', '.join(self.about)}"
             )
+
+    def check_measure(self, name: str) -> None:
+        """Raise ValueError for a measure there is none of."""
+        if name not in self.metrics:
+            hint = did_you_mean(name, self.metrics)
+            raise ValueError(f"{self.noun} have no measure {name!r}. {hint}There are {', '.join(self.metrics)}")
 
     @abstractmethod
     def read(self, name: str, text: str) -> object:
@@ -76,10 +84,6 @@ class Ground(ABC):
     @abstractmethod
     def records(self, rows: Sequence[Hashable]) -> list[list[dict]]:
         """What was measured of each row: ``on``, ``problem``, ``timesteps``, ``error``, and measures by name."""
-
-    @abstractmethod
-    def metric(self, measure: str) -> Metric:
-        """A measure in words, and which way is better."""
 
 
 def in_words(combination: Combination) -> str:

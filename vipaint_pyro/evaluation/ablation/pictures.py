@@ -17,9 +17,10 @@ from vipaint_pyro.evaluation.study.found import Record, read_study
 from vipaint_pyro.evaluation.study.plan import Plan
 from vipaint_pyro.evaluation.study.priors import PriorName, load
 from vipaint_pyro.evaluation.study.records import StudyFolder
+from vipaint_pyro.evaluation.study.sets import SETS
 from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.evaluation.study.study import Refused, Study
-from vipaint_pyro.evaluation.study.titles import METRICS, Metric, metric_of
+from vipaint_pyro.evaluation.study.titles import METRICS, Metric
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -55,6 +56,7 @@ class OnPictures(Ground):
     noun: ClassVar[str] = "pictures"
     problem: ClassVar[str] = "image"
     about: ClassVar[tuple[str, ...]] = ("masks", "task", *_ABOUT)
+    metrics: ClassVar[Mapping[str, Metric]] = {n: m for n, m in METRICS.items() if n not in SETS} | _COSTS
     shown: ClassVar[tuple[str, ...]] = ("lpips_composite", "energy_score", "psnr", "calls", "seconds")
 
     def __init__(self, prior: str, out: Path, about: Mapping[str, object]) -> None:
@@ -140,9 +142,6 @@ class OnPictures(Ground):
             [_measured(r) for c in plan.conditions for r in found.of(c, row) if r.image in plan.numbers] for row in rows
         ]
 
-    def metric(self, measure: str) -> Metric:
-        return _COSTS.get(measure) or metric_of(measure)
-
     def _study(self, rows: Sequence[str]) -> Study:
         rows = tuple(rows)
         if rows not in self._studies:
@@ -170,6 +169,6 @@ def _measured(record: Record) -> dict:
     if record.failed:
         return here | {"error": one_line(said["error"])}
     means = record.means
-    scores = {name: means[name] for name in (*METRICS, *means) if name in means}
+    scores = {name: means[name] for name in METRICS if name in means}
     calls = said["calls"]["forward"] + said["calls"]["backward"]
     return here | scores | {"calls": calls, "seconds": said["seconds"]}

@@ -80,13 +80,12 @@ class Sweep:
             ValueError: for a setting or a measure there is none of.
         """
         table = self.table()
-        known = [n for n in (table[0] if table else ()) if f"{n}_error" in table[0]]
         if measure is None:
-            measure = next((m for m in self.ground.shown if any(r.get(m) is not None for r in table)), known[0])
-        if measure not in known:
-            raise ValueError(f"there is no measure {measure!r}: there are {', '.join(known)}")
+            there = [m for m in self.ground.shown if any(row.get(m) is not None for row in table)]
+            measure = there[0] if there else self.ground.shown[0]
+        self.ground.check_measure(measure)
         x, lines, panels = chosen_axes(self.combinations, x, color, panels)
-        metric = self.ground.metric(measure)
+        metric = self.ground.metrics[measure]
         label = metric.text + {-1: "\n(lower is better)", 1: "\n(higher is better)", 0: ""}[metric.better]
         names = {"levels": "K", "T_e": "σ/α at T_e", "T_s": "σ/α at T_s", "noise_scale": "b"}
         return settings_figure(table, measure, x, lines, panels, label, names)
@@ -126,8 +125,18 @@ class Grid:
         done, there = self.ground.done([*self.rows])
         return self.ground.cost([*self.rows]) if done < there else ""
 
+    def check_figure(self, x: str | None, color: str | None, panels: str | None, measure: str | None) -> None:
+        """Raise ValueError where its picture cannot be so; see :meth:`Sweep.figure`."""
+        chosen_axes([*self.rows.values()], x, color, panels)
+        if measure is not None:
+            self.ground.check_measure(measure)
+
     def compute(self, log: Callable[[str], None] = lambda text: None, workers: int = 1) -> Sweep:
-        """Compute what is not there, and write the tables."""
+        """Compute what is not there, and write the tables.
+
+        Raises:
+            ValueError: for several workers where one process does all.
+        """
         rows = [*self.rows]
         failed = self.ground.compute(rows, log, workers)
         found = Sweep(self.ground, [*self.rows.values()], self.ground.records(rows), self.left_out, failed)
@@ -192,7 +201,10 @@ def _refusal(left_out: Mapping[str, str], some: bool) -> str:
     by_reason: dict[str, list[str]] = {}
     for combination, said in left_out.items():
         by_reason.setdefault(said, []).append(combination)
-    cure = ": leave their values out, or skip them with skip_impossible=True" if some else ""
+    if len(left_out) == 1:
+        ((combination, said),) = left_out.items()
+        return f"{combination} cannot be: {said}"
+    cure = ": leave their values out, or set skip_impossible, to compute the others" if some else ""
     head = f"{counted(len(left_out), 'combination')} cannot be{cure}"
     return "\n".join([head, *(f"{'; '.join(those)}: {said}" for said, those in by_reason.items())])
 

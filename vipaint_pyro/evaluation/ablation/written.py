@@ -60,7 +60,7 @@ def markdown(sweep: Sweep) -> str:
     table, ground = sweep.table(), sweep.ground
     shown = [m for m in ground.shown if any(row.get(m) is not None for row in table)]
     settings = varying(sweep.combinations) or list(sweep.settings)
-    metrics = {m: ground.metric(m) for m in shown}
+    metrics = {m: ground.metrics[m] for m in shown}
     titles = [m.text + {-1: " ↓", 1: " ↑", 0: ""}[m.better] for m in metrics.values()]
     lines = [_row(["on", *settings, *titles]), _row(["--"] * (1 + len(settings) + len(shown)))]
     for row in table:
