@@ -83,8 +83,8 @@ def ablate(**options) -> None:
     with reporting():
         _check_set(options["more"])
         loading_libraries()
+        from vipaint_pyro.evaluation.ablation.grids import grid_of
         from vipaint_pyro.evaluation.ablation.grounds import ground_of
-        from vipaint_pyro.evaluation.ablation.sweeps import grid_of
 
         out = options["out"]
         about = {n: v for n, v in options.items() if n not in (*_GRID, *_HOW) and v is not None}

@@ -8,8 +8,8 @@ import torch
 
 from tests.cli.calls import vipaint
 from vipaint_pyro.evaluation import exact_table, sweep
+from vipaint_pyro.evaluation.ablation.grids import grid_of
 from vipaint_pyro.evaluation.ablation.grounds import ground_of
-from vipaint_pyro.evaluation.ablation.sweeps import grid_of
 from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
 from vipaint_pyro.evaluation.exact_table import run_table
 from vipaint_pyro.exact import mixture_problems

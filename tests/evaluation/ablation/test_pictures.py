@@ -8,8 +8,8 @@ import pytest
 from tests.cli.calls import vipaint
 from tests.evaluation.study.conftest import evaluate, records
 from vipaint_pyro.evaluation import sweep
+from vipaint_pyro.evaluation.ablation.grids import grid_of
 from vipaint_pyro.evaluation.ablation.grounds import ground_of
-from vipaint_pyro.evaluation.ablation.sweeps import grid_of
 
 ABOUT = {"masks": "rotated", "data": "pictures", "labels": "none", "images": 2, "samples": 2, "features": "none"}
 SHORT = {"fit_steps": 2, "num_chains": 1, "refinement_steps": 2}

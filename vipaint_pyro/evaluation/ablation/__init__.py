@@ -3,7 +3,7 @@
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
-    "Sweep": "vipaint_pyro.evaluation.ablation.sweeps",
+    "Sweep": "vipaint_pyro.evaluation.ablation.outcome",
     "sweep": "vipaint_pyro.evaluation.ablation.sweeps",
 }
 

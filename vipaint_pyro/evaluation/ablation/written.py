@@ -13,7 +13,7 @@ from vipaint_pyro.files import check_own, check_writable, is_scratch, write_pict
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
-    from vipaint_pyro.evaluation.ablation.sweeps import Sweep
+    from vipaint_pyro.evaluation.ablation.outcome import Sweep
 
 __all__ = ["check_out", "draw", "markdown", "write_tables"]
 
@@ -70,7 +70,8 @@ def markdown(sweep: Sweep) -> str:
         else:
             cells += [_cell(row, name, metric.digits) for name, metric in metrics.items()]
         lines.append(_row(cells))
-    fixed = ", ".join(f"{n} {v}" for n, v in sweep.combinations[0].items() if n not in settings and v is not None)
+    given = {n: next((c[n] for c in sweep.combinations if c[n] is not None), None) for n in sweep.settings}
+    fixed = ", ".join(f"{n} {v}" for n, v in given.items() if n not in settings and v is not None)
     lines += ["", *_notes(sweep, fixed)]
     return "\n".join(lines) + "\n"
 
