@@ -116,7 +116,7 @@ ABLATE = {
     "--T_e": [*[v for v in NUMBERS if v != "1,5"], "1e9", "1"],
     "--T_s": [*[v for v in NUMBERS if v != "1,5"], "1e9", "100"],
     "--noise-scale": [v for v in NUMBERS if v != "1,5"],
-    "--set": ["", "x", "x=", "=", "zeta=1", "fit-steps=x", "fit-steps=0", "beta=2", "kernel=x", "ratios=1", "steps=999"],
+    "--set": ["", "x", "x=", "=", "zeta=1", "fit-steps=x", "fit-steps=0", "beta=2", "kernel=", "ratios=1", "steps=999"],
     "--problems": [*WHOLE, "1"],
     "--samples": [*WHOLE, "99"],
     "--masks": ["rotated"],

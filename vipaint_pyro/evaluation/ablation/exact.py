@@ -64,7 +64,7 @@ class OnMixtures(Ground):
     shared: ClassVar[tuple[str, ...]] = ("fit_calls", "calls", "seconds")
     known: ClassVar[tuple[str, ...]] = ("guide", *LEVELS, *_OF_LAB)
     metrics: ClassVar[Mapping[str, Metric]] = _METRICS
-    shown: ClassVar[tuple[str, ...]] = ("bound_gap", "mode_tv", "sliced_w1", "seconds")
+    shown: ClassVar[tuple[str, ...]] = ("bound_gap", "mode_tv", "sliced_w1")
 
     def __post_init__(self) -> None:
         for cell in self.cells:
