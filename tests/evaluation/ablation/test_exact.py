@@ -185,13 +185,14 @@ def test_the_command_and_the_function_share_records_and_files_are_tidy(tmp_path,
 def test_a_laplace_fit_is_measured_by_the_bound_on_the_true_evidence():
     problems = mixture_problems(8, 1, range(2))
     bounds = {}
-    for b in (None, 0.5, 50.0):
-        lab = Lab(ratios=(100.0,), fit_steps=30, fit_chains=8, steps=2, samples=200, noise_scale=b)
+    for b in (None, 0.5, 1e6):
+        lab = Lab(ratios=(5.0,), fit_steps=40, fit_chains=8, steps=2, samples=200, noise_scale=b)
         mean, error = draw_named("hierarchical", problems, lab).bound
         assert (mean < problems.posterior().log_evidence + 4 * error).all()
         bounds[b] = mean
     # A likelihood that hardly speaks leaves the guide at the prior, whose bound is the worse one.
-    assert (bounds[50.0].mean() < bounds[None].mean()) and not torch.equal(bounds[0.5], bounds[None])
+    # Its own density of y is e^-14, which is no part of the bound.
+    assert -10 < bounds[1e6].mean() < bounds[None].mean() - 0.5 and not torch.equal(bounds[0.5], bounds[None])
 
 
 def test_a_folder_with_other_content_is_left_alone(tmp_path):
