@@ -130,6 +130,7 @@ def test_a_run_that_was_ended_goes_on_and_gives_the_records_of_an_unbroken_one(t
     assert plain(found.records) == plain(sweep("8,1", out=tmp_path / "b", **values).records)
 
 
+@pytest.mark.slow
 def test_a_guide_that_fails_is_a_line_of_the_table_and_tried_again(tmp_path, monkeypatch):
     def broken(name, problems, lab):
         if name == "mean-field":

@@ -94,6 +94,7 @@ def test_records_are_those_of_a_study_of_these_methods(here):
     assert first["calls"] == second["calls"] > 0 and found.records[0]["timesteps"].count(" ") == 3
 
 
+@pytest.mark.slow
 def test_the_command_measures_writes_and_draws(here):
     line = ["ablate", "--on", "prior", "--data", "pictures", "--labels", "none", "--masks", "rotated", "--images", 1,
             "--samples", 2, "--guide", "hierarchical,mean-field", "--set", "fit-steps=2", "--set", "num-chains=1",
