@@ -23,7 +23,7 @@ from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.proposals import PosteriorMean, Pulled
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
-from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
@@ -54,6 +54,8 @@ class Lab:
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
+        noise_scale: b of VIPaint's Laplace likelihood, in units of y, which the fit then has in the exact one's place;
+            the bound that is measured stays one on the true log p(y). None: the exact one.
         kernel: of the prior: ``"exact"``, or ``"gaussian"``, the step that a network's sampler takes.
         dps_steps, dps_zeta: of the baseline DPS.
         red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
@@ -72,12 +74,15 @@ class Lab:
     dps_zeta: float = 0.2
     red_diff_steps: int = 100
     red_diff_lr: float = 0.5
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("fit_steps", "fit_chains", "steps", "samples", "dps_steps", "red_diff_steps"):
             _check(name, vars(self)[name], whole())
         for name in ("beta", "dps_zeta", "red_diff_lr"):
             _check(name, vars(self)[name], number(above=0))
+        if self.noise_scale is not None:
+            _check("noise_scale", self.noise_scale, number(above=0))
         _check("likelihood", self.likelihood, choice(LIKELIHOODS))
 
 
@@ -183,7 +188,7 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
     start = time.perf_counter()
     path = draw_path(model, guide, lab.samples, generator)
-    log_w = log_importance_weights(model, path, problems.y)
+    log_w = log_importance_weights(model, path, problems.y, likelihood=ExactGaussian(problems.sigma))
     weights = psis(log_w, dim=0)
     used, seconds = calls.total - fit_calls, time.perf_counter() - start
     bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5
@@ -210,10 +215,10 @@ def _build(name: str, problems: Problems, lab: Lab):
     """Model and guide of one configuration."""
     schedule, r = problems.prior.schedule, recipe(name)
     times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
-    model = DiffusionModel(
-        problems.prior, problems.operator, times, ExactGaussian(problems.sigma), beta=lab.beta, form="marginal"
-    )
-    return model, make_guide(name, model, problems.y)
+    likelihood = ExactGaussian(problems.sigma) if lab.noise_scale is None else Laplace(lab.noise_scale)
+    model = DiffusionModel(problems.prior, problems.operator, times, likelihood, beta=lab.beta, form="marginal")
+    seen = Measurement(problems.operator, Gaussian(problems.sigma), problems.y)  # guides that know y know its noise
+    return model, make_guide(name, model, seen)
 
 
 def _joined(parts: list[Draws]) -> Draws:
