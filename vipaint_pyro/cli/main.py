@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -182,6 +183,7 @@ main.add_command(fit)
 main.add_command(draw)
 main.add_command(evaluate)
 main.add_command(exact)
+main.add_command(ablate)
 main.add_command(report)
 main.add_command(figure)
 main.add_command(completion)

@@ -9,6 +9,7 @@ _EXPORTS = {
     "mean_of": "vipaint_pyro.evaluation.means",
     "paired": "vipaint_pyro.evaluation.means",
     "score": "vipaint_pyro.evaluation.study.scores",
+    "sweep": "vipaint_pyro.evaluation.ablation.sweeps",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -11,6 +11,8 @@ from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.guides.registry import make_guide, recipe
 from vipaint_pyro.guides.settings import checked_settings
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers.written import pairs
 
@@ -59,16 +61,20 @@ class GuideRow:
         if self.correction not in CORRECTIONS:
             raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {self.correction!r}")
 
-    def built(self, problems: Problems, ratios: tuple[float, ...], beta: float) -> tuple[DiffusionModel, Guide]:
+    def built(
+        self, problems: Problems, ratios: tuple[float, ...], beta: float, noise_scale: float | None = None
+    ) -> tuple[DiffusionModel, Guide]:
         """Model and guide for problems.
 
         Args:
             problems: N of them.
             ratios: noise-to-signal ratios of the timesteps; a guide of fewer levels takes the first.
             beta: of the fit.
+            noise_scale: b of a Laplace likelihood in the exact one's place.
         """
         kind = self.recipe
         times = tuple(problems.prior.schedule.time_of_ratio(ratio) for ratio in ratios[: kind.levels])
-        likelihood = ExactGaussian(problems.sigma)
+        likelihood = ExactGaussian(problems.sigma) if noise_scale is None else Laplace(noise_scale)
         model = DiffusionModel(problems.prior, problems.operator, times, likelihood, beta=beta, form="marginal")
-        return model, make_guide(self.name, model, problems.y, **checked_settings(kind, self.settings))
+        seen = Measurement(problems.operator, Gaussian(problems.sigma), problems.y)  # guides that know y know its noise
+        return model, make_guide(self.name, model, seen, **checked_settings(kind, self.settings))

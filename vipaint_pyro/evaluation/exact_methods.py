@@ -54,6 +54,8 @@ class Lab:
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
+        noise_scale: b of VIPaint's Laplace likelihood, in units of y, which the fit then has in the exact one's place;
+            the bound that is measured stays one on the true log p(y). None: the exact one.
         kernel: of the prior: ``"exact"``, or ``"gaussian"``, the step that a network's sampler takes.
         dps_steps, dps_zeta: of the baseline DPS.
         red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
@@ -72,12 +74,15 @@ class Lab:
     dps_zeta: float = 0.2
     red_diff_steps: int = 100
     red_diff_lr: float = 0.5
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("fit_steps", "fit_chains", "steps", "samples", "dps_steps", "red_diff_steps"):
             _check(name, vars(self)[name], whole())
         for name in ("beta", "dps_zeta", "red_diff_lr"):
             _check(name, vars(self)[name], number(above=0))
+        if self.noise_scale is not None:
+            _check("noise_scale", self.noise_scale, number(above=0))
         _check("likelihood", self.likelihood, choice(LIKELIHOODS))
 
 
@@ -148,7 +153,7 @@ def check_name(name: str, lab: Lab) -> None:
         )
     row.check()
     with isolated(0):
-        most = row.built(few, lab.ratios, lab.beta)[0].timesteps[-1] + 1
+        most = row.built(few, lab.ratios, lab.beta, lab.noise_scale)[0].timesteps[-1] + 1
     if lab.steps > most:
         raise ValueError(f"steps is at most {most} for {name}, the times from T_s to x, but is {lab.steps}")
 
@@ -162,7 +167,7 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
 
 def _guided(row: GuideRow, problems: Problems, lab: Lab, seed: int) -> Draws:
     (prior, calls), correction = count_calls(problems.prior), row.correction
-    model, guide = row.built(replace(problems, prior=prior), lab.ratios, lab.beta)
+    model, guide = row.built(replace(problems, prior=prior), lab.ratios, lab.beta, lab.noise_scale)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
         parts = [_guided(row, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
@@ -182,7 +187,7 @@ def _guided(row: GuideRow, problems: Problems, lab: Lab, seed: int) -> Draws:
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
     start = time.perf_counter()
     path = draw_path(model, guide, lab.samples, generator)
-    log_w = log_importance_weights(model, path, problems.y)
+    log_w = log_importance_weights(model, path, problems.y, likelihood=ExactGaussian(problems.sigma))
     weights = psis(log_w, dim=0)
     used, seconds = calls.total - fit_calls, time.perf_counter() - start
     bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5

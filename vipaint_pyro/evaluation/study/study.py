@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -23,7 +23,19 @@ from vipaint_pyro.priors.fingerprints import fingerprint_of
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.wording import counted
 
-__all__ = ["Study"]
+__all__ = ["Refused", "Study"]
+
+
+class Refused(ValueError):
+    """Methods that cannot do what a plan asks of them.
+
+    Attributes:
+        refusals: (method, what it says) -> the conditions that it says so under.
+    """
+
+    def __init__(self, refusals: Mapping[tuple[str, str], list[str]]) -> None:
+        super().__init__("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+        self.refusals = refusals
 
 
 class Study:
@@ -42,7 +54,8 @@ class Study:
         settings: of each method under each condition, (method, condition) -> all that are given.
 
     Raises:
-        ValueError, OSError, ImportError: for what cannot be; methods that cannot do a condition are all named at once.
+        ValueError, OSError, ImportError: for what cannot be; methods that cannot do a condition are all named at once,
+            by a :class:`Refused`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -156,7 +169,7 @@ class Study:
                 except (ValueError, TypeError) as error:
                     refusals.setdefault((method, str(error)), []).append(condition)
         if refusals:  # by the method, the condition, or settings that cannot be: the error says which
-            raise ValueError("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+            raise Refused(refusals)
         return found
 
     def _read_prompts(self) -> list[str] | None:
