@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import attrgetter
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -74,7 +75,7 @@ class TakenWhole(Messenger):
     - ``TraceMeanField_ELBO``, which drops the density that some AutoGuides hang on a Delta.
     """
 
-    def _pyro_sample(self, msg) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         if msg["is_observed"] or type(msg["fn"]).__name__ == "_Subsample":
             return
         fn = msg["fn"]
@@ -115,6 +116,8 @@ class Placed(TransformModule):
 
     domain = codomain = constraints.real_vector
     bijective = True
+    loc: Tensor
+    scale: Tensor
 
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         # A draw's inverse is remembered: the flow below would else find it anew, entry by entry.

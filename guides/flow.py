@@ -8,10 +8,12 @@ from copy import deepcopy
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import isolated, usual_defaults
 
@@ -78,7 +80,7 @@ class FlowGuide(HierarchicalGuide):
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         num_transforms: int = 4,
         hidden: Sequence[int] = (64, 64),
@@ -116,6 +118,6 @@ class FlowGuide(HierarchicalGuide):
             return super().share(name, parameter, image)
         return parameter if int(own[1]) == image else parameter[:0]
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         normal = super().top().base_dist
         return FlowDistribution(normal.loc, normal.scale, [flow() for flow in self.flows])

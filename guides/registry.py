@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.lazily import Later
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.wording import counted, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def recipe(name: str) -> Recipe:
     raise ValueError(f"no guide is called {name!r}. {did_you_mean(name, GUIDES)}There are {', '.join(GUIDES)}")
 
 
-def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide:
+def make_guide(name: str, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:
     """A guide by name, ready to fit.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -90,7 +91,7 @@ class REDDiffRegulariser(ImageDistribution):
         )  # fmt: skip
 
     @torch.no_grad()
-    def sample(self, sample_shape=torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         prior, last = self.prior, self.prior.schedule.last
         z = torch.randn(self.shape(sample_shape), device=prior.device, dtype=prior.dtype)
         return prior.sample(prior.schedule.terminal_std * z, last, CLEAN, self.num_steps)

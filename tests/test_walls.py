@@ -14,7 +14,7 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
     {"wording"},
-    {"settings", "tensors"},
+    {"settings", "tensors", "opening"},
     {"lazily", "faults", "files", "reading", "distributions", "calibration"},
     {"randomness"},
     {"images", "per_image_noise"},
@@ -42,7 +42,7 @@ FOREIGN = {
     "vipaint_pyro/convert/names.py": "diffusers networks",
     "vipaint_pyro/networks/kinds.py": "diffusers networks, or a user's, and what wraps them",
     "vipaint_pyro/networks/placement.py": "accelerate's hooks",
-    "vipaint_pyro/reading.py": "PIL images",
+    "vipaint_pyro/opening.py": "PIL images",
     "vipaint_pyro/per_image_noise.py": "torch and Pyro distributions",
     "guides/auto.py": "Pyro's AutoGuides",
 }
@@ -188,6 +188,15 @@ def test_what_is_exported_lazily_is_there(path):
     package = importlib.import_module(".".join(parts if parts[0] == "vipaint_pyro" else ("vipaint_pyro", *parts)))
     for name in package.__all__:
         assert getattr(package, name) is not None and name in dir(package)
+
+
+@pytest.mark.parametrize("path", [ROOT / "vipaint_pyro" / "__init__.py", *LAZY], ids=name_of)
+def test_type_checkers_see_what_is_exported_lazily(path):
+    """`if TYPE_CHECKING:` imports the very names of _EXPORTS, each from the module that it names."""
+    body = ast.parse(path.read_text()).body
+    table = next(n for n in body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_EXPORTS")
+    block = next(n for n in body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    assert {a.asname: n.module for n in block.body for a in n.names} == ast.literal_eval(table.value)
 
 
 @pytest.mark.parametrize(

@@ -111,10 +111,10 @@ def coverage(
     check("sample_log_prob", sample_log_prob, "(P, L)", infinite=-math.inf)
     if len(truth_log_prob) != len(sample_log_prob):
         raise ValueError(f"truth_log_prob has {len(truth_log_prob)} problems, sample_log_prob {len(sample_log_prob)}")
-    levels, (problems, draws) = check_levels(levels), sample_log_prob.shape
+    asked, (problems, draws) = check_levels(levels), sample_log_prob.shape
     above = random_ranks(-truth_log_prob[:, None], -sample_log_prob[..., None], generator).cpu()
-    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()], device="cpu")
-    return binomial_coverage((above < inside).sum(0), problems, levels, inside.double() / (draws + 1))
+    inside = torch.tensor([ranks_inside(a, draws) for a in asked.tolist()], device="cpu")
+    return binomial_coverage((above < inside).sum(0), problems, asked, inside.double() / (draws + 1))
 
 
 def interval_coverage(
@@ -135,8 +135,8 @@ def interval_coverage(
         ValueError: for shapes that do not fit, values that are not finite, or levels out of range.
     """
     check_problems(truths, samples)
-    levels, (problems, draws, _) = check_levels(levels), samples.shape
+    asked, (problems, draws, _) = check_levels(levels), samples.shape
     ranks = random_ranks(truths, samples, generator).cpu()[..., None]
-    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in levels.tolist()], device="cpu")
+    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in asked.tolist()], device="cpu")
     inside = (ranks >= outside) & (ranks <= draws - outside)
-    return binomial_coverage(inside.sum(0), problems, levels, 1 - 2 * outside.double() / (draws + 1))
+    return binomial_coverage(inside.sum(0), problems, asked, 1 - 2 * outside.double() / (draws + 1))

@@ -144,4 +144,5 @@ def psis(log_weights: Tensor, dim: int = -1) -> PSISResult:
         error,
     )
     threshold = min(1 - 1 / math.log10(size), 0.7) if size > 1 else -math.inf
-    return PSISResult(*(v.to(log_weights.device) for v in values), threshold)
+    smoothed, k_hat, ess, log_mean, error = (v.to(log_weights.device) for v in values)
+    return PSISResult(smoothed, k_hat, ess, log_mean, error, threshold)

@@ -110,10 +110,10 @@ def sliced_wasserstein(
         if len(a) != len(b):
             x, y = x[:, to_a], y[:, to_b]
         powers.append(((x - y).abs().double() ** order) @ mass)
-    powers = torch.cat(powers)
-    mean = powers.mean().item()
-    error = powers.std().item() / math.sqrt(len(powers)) if len(powers) > 1 else math.nan
+    joined = torch.cat(powers)
+    mean = joined.mean().item()
+    error = joined.std().item() / math.sqrt(len(joined)) if len(joined) > 1 else math.nan
     distance = mean ** (1 / order)
     if order != 1 and mean > 0:
         error *= distance / (order * mean)  # delta method for the p-th root
-    return SlicedWasserstein(powers ** (1 / order), distance, error, order)
+    return SlicedWasserstein(joined ** (1 / order), distance, error, order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.exact.components import numbers
@@ -61,7 +62,7 @@ class GaussianPrior(GaussianMixturePrior):
     def transition(self, z_t, t, s, eta=1.0, z0=None):
         return self._as_normal(super().transition(z_t, t, s, eta, z0))
 
-    def _as_normal(self, mixture: dist.Distribution) -> dist.Distribution:
+    def _as_normal(self, mixture: TorchDistributionMixin) -> TorchDistributionMixin:
         """Independent entries as a Normal, so that Pyro knows its KL divergences."""
         if self.components.basis is not None or not isinstance(mixture, GaussianMixture):
             return mixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +50,15 @@ class Denoiser(ABC):
         network: the network that predicts, where there is one.
     """
 
-    device: torch.device
-    dtype: torch.dtype
-    network: nn.Module | None = None
+    network: Any = None
+
+    if TYPE_CHECKING:  # they are only read: an attribute will do, and a property
+
+        @property
+        def device(self) -> torch.device: ...
+
+        @property
+        def dtype(self) -> torch.dtype: ...
 
     @property
     def condition_dtype(self) -> torch.dtype:
@@ -195,7 +202,7 @@ class FlowDenoiser(_NetworkDenoiser):
         return z - sigma * self.output(z, (self._unit * self.schedule.sigma(t)).to(z.dtype), condition)
 
 
-def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Denoiser:
+def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule) -> Denoiser:
     """The denoiser that a diffusers network and its scheduler's config describe.
 
     Raises:
@@ -213,6 +220,10 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         return FlowDenoiser(network, schedule, config["num_train_timesteps"])
     if family == "ScoreSdeVe":
         return ScoreDenoiser(network, schedule, clip)
-    kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
+    kinds: dict[str, Callable[..., Denoiser]] = {
+        "epsilon": EpsilonDenoiser,
+        "v_prediction": VDenoiser,
+        "sample": SampleDenoiser,
+    }
     prediction = config.get("prediction_type", "epsilon")
     return kinds[prediction](network, schedule, clip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ class PosteriorMeanSampler(ReverseSampler):
             variance: of the noise in y, broadcasts against it.
         """
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> PosteriorMeanSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if measurement.likelihood.sigma is None:
             raise ValueError(f"{self.name} is for Gaussian noise, or none")
         return filled(super().settle(prior, measurement), measurement_scale=0.03)
