@@ -10,7 +10,7 @@ demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # An installed package has models and guides within; mypy is shown the same.
 lint: .venv/test
