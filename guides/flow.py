@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -35,7 +36,7 @@ class FlowDistribution(FromNoise):
         batch = loc.shape[:-3] if batch_shape is None else torch.Size(batch_shape)
         super().__init__(batch, loc.shape[-3:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return FlowDistribution(self.loc, self.scale, self.transforms, batch_shape)
 
     def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:

@@ -3,7 +3,7 @@ r"""The diffusion prior and the likelihood as one Pyro program."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pyro
 import pyro.distributions as dist
@@ -145,7 +145,7 @@ class DiffusionModel(ImageModel):
     def outline(self) -> dict[str, object]:
         return {**super().outline(), "timesteps": tuple(self.timesteps)}
 
-    def weight(self):
+    def weight(self) -> AbstractContextManager:
         """``poutine.scale`` of the latent sites by beta."""
         return poutine.scale(scale=self.beta)
 

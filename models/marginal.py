@@ -54,7 +54,7 @@ class DiffusionMarginal(Estimated):
             torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False
         )
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         wide = DiffusionMarginal(
             self.prior, self.e, batch_shape, self.num_levels, self.num_steps, self.start
         )

@@ -84,7 +84,7 @@ class REDDiffRegulariser(ImageDistribution):
         self.num_steps, self._scored = num_steps, scored
         super().__init__(torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return REDDiffRegulariser(
             self.prior, self.t, batch_shape,
             self.weight, self.lambda_, self.noise, self.num_steps, self._scored,

@@ -2,8 +2,11 @@
 
 import ast
 import configparser
+import re
 import statistics
+import tomllib
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,35 @@ def calls_by_name(path: Path) -> list[int]:
 def test_own_classes_have_contracts_not_attributes_that_may_be_there():
     found = {name_of(p): calls_by_name(p) for p in FILES}
     assert {name for name, lines in found.items() if lines} == set(FOREIGN), found
+
+
+def unannotated(path: Path) -> list[str]:
+    """Public functions, methods of public classes and initialisers with a parameter or a result of no said type."""
+    found = []
+    for name, node in functions(path):
+        own = name.split(".")
+        hidden = own[-1].startswith("_") and own[-1] not in ("__init__", "__call__")
+        if hidden or (len(own) > 1 and own[0].startswith("_")):
+            continue
+        given = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg)
+        bare = [a.arg for a in given if a and a.annotation is None and a.arg not in ("self", "cls")]
+        if bare or (node.returns is None and own[-1] != "__init__"):
+            found.append(name)
+    return found
+
+
+def test_public_functions_are_annotated():
+    """But for the modules that mypy leaves out so far, a list in pyproject.toml that only becomes shorter."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    later = [name for rule in rules if rule.get("ignore_errors") for name in rule["module"]]
+    modules = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in FILES}
+    checked = {m: p for m, p in modules.items() if not any(fnmatch(m, name) or f"{m}.*" == name for name in later)}
+    assert {m: names for m, p in checked.items() if (names := unannotated(p))} == {}
+
+
+def test_what_the_type_checker_is_not_told_has_a_reason():
+    lines = [line for p in FILES for line in p.read_text().splitlines() if "type: ignore" in line]
+    assert all(re.search(r"# type: ignore\[[\w, -]+\]  # \w+", line) for line in lines) and len(lines) <= 10, lines
 
 
 def functions(path: Path):

@@ -80,7 +80,7 @@ class FlatGaussian(dist.MultivariateNormal):
         self.observed = observed
         self._event_shape = observed.shape[1:]
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         size = self.loc.shape[-1]
         mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
         return FlatGaussian(mean, covariance, self.observed)
@@ -134,7 +134,7 @@ class NormalMixture(FromNoise):
         self.log_weights, self.loc, self.scale = logits.log_softmax(0), loc, scale
         super().__init__(loc.shape[1:-3], loc.shape[-3:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         batch, event = torch.Size(batch_shape), self.event_shape
         axes = (1,) * (len(batch) - len(self.batch_shape))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch import Tensor
 from vipaint_pyro.calibration.checks import check, check_levels, check_problems
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.calibration.ranks import random_ranks, ranks_inside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["CoverageResult", "binomial_coverage", "coverage", "interval_coverage"]
 
@@ -62,7 +66,7 @@ class CoverageResult:
         said += ["too wide"] if (wrong & above).any() else []
         return f"{' and '.join(said) or 'calibrated'} (p = {self.p_value:.2g})"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw observed against expected coverage with its 95 % interval; returns the Axes."""
         ax = axes_or_new(ax)
         ax.plot([0, 1], [0, 1], color="0.7", lw=1, zorder=0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["axes_or_new", "draw_ecdf", "draw_histogram"]
 
 
-def axes_or_new(ax=None):
+def axes_or_new(ax: Axes | None = None) -> Axes:
     """The matplotlib Axes given, else those of a new figure of 5 x 4 inches."""
     if ax is not None:
         return ax

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SlicedWasserstein", "sliced_wasserstein"]
 
@@ -38,7 +42,7 @@ class SlicedWasserstein:
     standard_error: float
     order: float
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the histogram of the slices' distances and the sliced distance; returns the Axes."""
         ax = axes_or_new(ax)
         ax.hist(self.slices.cpu().numpy(), bins=30)

@@ -71,7 +71,7 @@ class MixtureEvidence(ImageDistribution):
         batch = torch.broadcast_shapes(mixture.batch_shape, (len(A),))
         super().__init__(batch, measurement.observed.shape[1:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self if self.batch_shape == torch.Size(batch_shape) else MixtureEvidence(
             self.measurement, self.mixture.expand(batch_shape)
         )  # fmt: skip

@@ -56,10 +56,12 @@ class GaussianPrior(GaussianMixturePrior):
         )
         self.mean, self.std = mean, self.marginal(CLEAN).stddev.expand_as(mean)
 
-    def marginal(self, t):
+    def marginal(self, t: int) -> TorchDistributionMixin:
         return self._as_normal(super().marginal(t))
 
-    def transition(self, z_t, t, s, eta=1.0, z0=None):
+    def transition(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> TorchDistributionMixin:
         return self._as_normal(super().transition(z_t, t, s, eta, z0))
 
     def _as_normal(self, mixture: TorchDistributionMixin) -> TorchDistributionMixin:

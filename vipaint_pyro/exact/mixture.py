@@ -48,7 +48,7 @@ class GaussianMixture(ImageDistribution):
         batch = torch.broadcast_shapes(log_weights.shape[:-1], shift.shape[: -1 if components.shared else -2])
         super().__init__(batch, torch.Size(event_shape), validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         weights = self.log_weights.expand(*batch_shape, -1)
         return GaussianMixture(
             self.components, weights, self.scale, self.shift, self.variance_, self.event_shape

@@ -131,7 +131,7 @@ class _NetworkDenoiser(Denoiser):
 class EpsilonDenoiser(_NetworkDenoiser):
     r"""The network predicts the noise: :math:`\hat z_0 = (z_t - \sigma_t \hat\epsilon) / \alpha_t`."""
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         alpha, sigma = self._levels(z, t)
         return (z - sigma * self.output(z, t, condition)) / alpha
 
@@ -144,7 +144,7 @@ class VDenoiser(_NetworkDenoiser):
     Salimans and Ho (arXiv:2202.00512), appendix D; for variance-preserving schedules.
     """
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         alpha, sigma = self._levels(z, t)
         return alpha * z - sigma * self.output(z, t, condition)
 
@@ -152,7 +152,7 @@ class VDenoiser(_NetworkDenoiser):
 class SampleDenoiser(_NetworkDenoiser):
     """The network predicts z_0 itself."""
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         return self.output(z, t, condition)
 
 
@@ -162,7 +162,7 @@ class ScoreDenoiser(_NetworkDenoiser):
     Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
     """
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), condition)
 
@@ -173,11 +173,13 @@ class EDMDenoiser(_NetworkDenoiser):
     Karras et al. (arXiv:2206.00364), eq. 7; the coefficients are those of the diffusers scheduler.
     """
 
-    def __init__(self, network, schedule, scheduler, clip=None):
+    def __init__(
+        self, network: nn.Module, schedule: NoiseSchedule, scheduler: Any, clip: Clip | float | None = None
+    ) -> None:
         super().__init__(network, schedule, clip)
         self._scheduler = scheduler
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         time = self._scheduler.precondition_noise(self.schedule.sigma(t)).to(z.dtype)
         f = self.output(self._scheduler.precondition_inputs(z, sigma), time, condition)
@@ -193,11 +195,11 @@ class FlowDenoiser(_NetworkDenoiser):
     has it, whose networks take sigma in thousandths as time.
     """
 
-    def __init__(self, network, schedule, num_train_timesteps=1000):
+    def __init__(self, network: nn.Module, schedule: NoiseSchedule, num_train_timesteps: int = 1000) -> None:
         super().__init__(network, schedule)
         self._unit = num_train_timesteps
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         return z - sigma * self.output(z, (self._unit * self.schedule.sigma(t)).to(z.dtype), condition)
 

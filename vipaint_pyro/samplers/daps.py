@@ -74,8 +74,8 @@ class DAPSSampler(ChunkedSampler):
             measurement_scale=0.01,
         )
 
-    def prepared(self, prior, measurement):
-        return prior, measurement.noisy(self.measurement_scale)
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
     def phases(self) -> dict[str, int]:
         return {"refinement": settled(self.num_steps)}

@@ -81,7 +81,7 @@ class DDNMSampler(TravellingSampler):
             )
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     @torch.no_grad()

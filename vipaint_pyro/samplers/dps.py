@@ -96,7 +96,7 @@ class DPSSampler(ReverseSampler):
             settled.perceptual().check(measurement.operator, measurement.y)
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     def perceptual(self) -> Perceptual:

@@ -69,7 +69,7 @@ class MGDMSampler(ChunkedSampler):
             raise ValueError(f"num_steps lies in 2 ... {most}, the times of this prior, but is {self.num_steps}")
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.05)
 
     def phases(self) -> dict[str, int]:

@@ -71,8 +71,8 @@ class MGPSSampler(ReverseSampler):
             measurement_scale=0.05,
         )
 
-    def prepared(self, prior, measurement):
-        return prior, measurement.noisy(self.measurement_scale)
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
     def cure(self) -> str:
         return "lower lr"

@@ -61,7 +61,7 @@ class PiGDMSampler(ReverseSampler):
             raise ValueError("pigdm is for Gaussian noise, or none")
         return super().settle(prior, measurement)
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:

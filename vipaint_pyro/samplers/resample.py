@@ -76,7 +76,7 @@ class ReSampleSampler(ReverseSampler):
             raise ValueError("resample is for Gaussian noise, or none")
         return super().settle(prior, measurement)
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 1e-3)
 
     def cure(self) -> str:
