@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.lazily import Later
-from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.wording import counted, did_you_mean, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vipaint_pyro.guides.base import Guide
+    from vipaint_pyro.measurements.measurement import Measurement
     from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
