@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -14,6 +15,7 @@ from vipaint_pyro.calibration import psis
 from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_baseline, seen_by
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
@@ -31,7 +33,7 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import METHODS
-from vipaint_pyro.settings import Kind, choice, number, whole
+from vipaint_pyro.settings import Kind, choice, number, settled, whole
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
@@ -168,7 +170,7 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
 
 def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
     prior, calls = count_calls(problems.prior)
-    model, guide = _build(name, replace(problems, prior=prior), lab)
+    model, guide = _build(name, replace(problems, prior=cast(GaussianMixturePrior, prior)), lab)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
         parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
@@ -211,7 +213,7 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     )  # fmt: skip
 
 
-def _build(name: str, problems: Problems, lab: Lab):
+def _build(name: str, problems: Problems, lab: Lab) -> Any:
     """Model and guide of one configuration."""
     schedule, r = problems.prior.schedule, recipe(name)
     times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
@@ -228,7 +230,7 @@ def _joined(parts: list[Draws]) -> Draws:
         values = [getattr(p, name) for p in parts]
         return None if values[0] is None else torch.cat(values, dim)
 
-    bound = tuple(torch.cat([p.bound[i] for p in parts]) for i in (0, 1))
+    mean_bound, its_error = (torch.cat([settled(p.bound)[i] for p in parts]) for i in (0, 1))
     mean = {n: sum(getattr(p, n) for p in parts) / len(parts) for n in ("fit_calls", "calls")}
     total = {n: sum(getattr(p, n) for p in parts) for n in ("fit_seconds", "seconds")}
-    return Draws(cat("x", 1), cat("log_evidence"), bound, cat("k_hat"), **mean, **total)
+    return Draws(cat("x", 1), cat("log_evidence"), (mean_bound, its_error), cat("k_hat"), **mean, **total)
