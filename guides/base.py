@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from pyro.distributions import constraints
@@ -45,7 +45,7 @@ class Guide(Levels, PyroModule):
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())
-        self._model = (model,)
+        self._model: tuple[ImageModel | None] = (model,)
         # Pyro makes it where module_local_params is on; the guide may be used there later.
         vars(self._pyro_context).setdefault("param_state", {"params": {}, "constraints": {}})
 
@@ -59,7 +59,7 @@ class Guide(Levels, PyroModule):
         memo[id(self)] = copy
         (model,) = self._model
         memo[id(model)] = model
-        Guide.__init__(copy, model)
+        Guide.__init__(copy, cast(ImageModel, model))
         memo[id(self._pyro_context)] = copy._pyro_context
         own = ("_model", "_pyro_name", "_pyro_context")
         copy.__dict__.update({k: deepcopy(v, memo) for k, v in self.__dict__.items() if k not in own})
@@ -76,7 +76,7 @@ class Guide(Levels, PyroModule):
         return state if model is None else {**state, "_outline": model.outline()}
 
     def __setstate__(self, state: dict) -> None:
-        Guide.__init__(self, None)
+        Guide.__init__(self, cast(ImageModel, None))
         context = self._pyro_context
         self.__dict__.update(state)
         for module in self.modules():  # Pyro gives names to submodules that have not run yet

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GaussianGuide"]
@@ -30,7 +31,7 @@ class GaussianGuide(HierarchicalGuide):
 
     recipe: ClassVar[Mapping[str, object]] = {"levels": 1}
 
-    def __init__(self, model: DiffusionModel, y: Tensor) -> None:
+    def __init__(self, model: DiffusionModel, y: Tensor | Measurement) -> None:
         if len(model.timesteps) != 1:
             raise ValueError(
                 f"a Gaussian guide has one level, but the model has the timesteps {model.timesteps}: give it "

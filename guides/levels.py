@@ -3,6 +3,7 @@ r"""What a guide says of each of its levels: marginals, medians and quantiles.""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -98,7 +99,7 @@ class Levels:
             found = {name: found[name] if name in found else quantiles_of(z, asked) for name, z in draws.items()}
         return found
 
-    def _check_draws(self, num_samples: int, generator: object) -> None:
+    def _check_draws(self, num_samples: int, generator: Any) -> None:
         """Raise for a number of draws or generators that cannot be, whether or not any are needed."""
         checked("num_samples", num_samples, whole())
         streams_for(self.model.num_images, generator)

@@ -6,7 +6,7 @@ Imports nothing heavy until a guide is made.
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.guides.recipes import Recipe
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vipaint_pyro.guides.base import Guide
+    from vipaint_pyro.measurements.measurement import Measurement
     from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
@@ -115,7 +116,7 @@ def recipe(name: str | type) -> Recipe:
     )
 
 
-def make_guide(name: str | type, model: DiffusionModel, y: Tensor, **settings) -> Guide:
+def make_guide(name: str | type, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:
     """A guide by name, ready to fit.
 
     Args:

@@ -151,6 +151,8 @@ DRAW = {
     "--seed": ["", "x", "-1", "1.5", str(2**63)],
     "--out": ["", " ", "image.png"],
     "--prior": [*WORDS],
+    "--variant": ["fp16"],
+    "--revision": ["x"],
     "--device": [*WORDS, "cuda:99", "meta"],
     "--fit-steps": ["2"],
 }
@@ -182,6 +184,8 @@ OTHERS = [
     [*GOOD["inpaint"], "--refine", "tds", "--correct", "smc"],
     [*GOOD["inpaint"], "--refine", "tds", "--zeta", "1"],
     [*GOOD["inpaint"], "--refine", "tds", "--sweeps", "1"],
+    [*GOOD["inpaint"], "--refine", "mmps", "--no-limit"],
+    [*GOOD["inpaint"], "--refine", "--seed", "2"],
     [*GOOD["inpaint"], "--own-cloud"],
     [*GOOD["inpaint"], "--guidance", "3"],
     ["fit"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -15,6 +16,7 @@ from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_base
 from vipaint_pyro.evaluation.exact_guides import CORRECTIONS, GuideRow
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.own import entry_points_by_name
@@ -32,7 +34,7 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import METHODS
-from vipaint_pyro.settings import Kind, choice, number, whole
+from vipaint_pyro.settings import Kind, choice, number, settled, whole
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
@@ -167,7 +169,8 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
 
 def _guided(row: GuideRow, problems: Problems, lab: Lab, seed: int) -> Draws:
     (prior, calls), correction = count_calls(problems.prior), row.correction
-    model, guide = row.built(replace(problems, prior=prior), lab.ratios, lab.beta, lab.noise_scale)
+    known = replace(problems, prior=cast(GaussianMixturePrior, prior))
+    model, guide = row.built(known, lab.ratios, lab.beta, lab.noise_scale)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
         parts = [_guided(row, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
@@ -217,7 +220,7 @@ def _joined(parts: list[Draws]) -> Draws:
         values = [getattr(p, name) for p in parts]
         return None if values[0] is None else torch.cat(values, dim)
 
-    bound = tuple(torch.cat([p.bound[i] for p in parts]) for i in (0, 1))
+    mean_bound, its_error = (torch.cat([settled(p.bound)[i] for p in parts]) for i in (0, 1))
     mean = {n: sum(getattr(p, n) for p in parts) / len(parts) for n in ("fit_calls", "calls")}
     total = {n: sum(getattr(p, n) for p in parts) for n in ("fit_seconds", "seconds")}
-    return Draws(cat("x", 1), cat("log_evidence"), bound, cat("k_hat"), **mean, **total)
+    return Draws(cat("x", 1), cat("log_evidence"), (mean_bound, its_error), cat("k_hat"), **mean, **total)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -194,7 +195,7 @@ def write_table(folder: Path) -> str:
     return text
 
 
-def plot_table(folder: Path):
+def plot_table(folder: Path) -> Any:
     """Sliced W1 of every method, cell by cell, with the published ones below; returns the matplotlib figure."""
     from matplotlib.figure import Figure
 

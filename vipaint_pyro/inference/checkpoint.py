@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyro
+from pyro.infer import ELBO
 from torch import Tensor
 
 from vipaint_pyro.files import write_tensors
@@ -60,7 +62,7 @@ class Checkpoints:
     def __call__(self, step: int, loss: float, terms: dict[str, Tensor]) -> object:
         return None if self.then is None else self.then(step, loss, terms)
 
-    def begin(self, model: object, y: Tensor, loss: object, state: FitState) -> int:
+    def begin(self, model: object, y: Tensor, loss: ELBO, state: FitState) -> int:
         """Go to where the file says that the fit was; after how many steps that is, 0 where there is no file.
 
         Raises:
@@ -130,13 +132,13 @@ def _said(facts: Mapping[str, object], name: str) -> str:
 
 
 def _named(optim: pyro.optim.PyroOptim) -> str:
-    made = [optim.pt_optim_constructor]
+    made: list[Any] = [optim.pt_optim_constructor]
     if isinstance(optim, pyro.optim.PyroLRScheduler):
         made.append(optim.pt_scheduler_constructor)
     return ", ".join(kind.__name__ for kind in made)
 
 
-def _own(model: DiffusionModel, y: Tensor, loss: object, state: FitState) -> dict[str, object]:
+def _own(model: DiffusionModel, y: Tensor, loss: ELBO, state: FitState) -> dict[str, object]:
     """What the fit knows itself that its numbers depend on."""
     return {
         "guide": type(state.guide).__name__,

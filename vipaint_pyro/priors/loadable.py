@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -14,7 +14,7 @@ class Loadable:
     """The part of a :class:`~vipaint_pyro.DiffusionPrior` that makes one of what diffusers has."""
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str, **options) -> Self:
+    def from_pretrained(cls, name_or_path: str, **options: Any) -> Self:
         """A built-in prior by name, a diffusers folder, or a hub id.
 
         Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
@@ -27,7 +27,7 @@ class Loadable:
         return cls.from_components(**load_components(name_or_path, **options))
 
     @classmethod
-    def from_pipe(cls, pipe: DiffusionPipeline, **options) -> Self:
+    def from_pipe(cls, pipe: DiffusionPipeline, **options: Any) -> Self:
         """The prior of a pipeline that is loaded already, of diffusers or of ours: its own networks, where they are.
 
         Of a text-conditional one it is conditioned on embeddings (:meth:`prompted`), which a pipeline of ours makes.
@@ -45,7 +45,7 @@ class Loadable:
         return cls.from_components(**components_of(pipe, options))
 
     @classmethod
-    def from_components(cls, *components, **options) -> Self:
+    def from_components(cls, *components: Any, **options: Any) -> Self:
         """A prior from a diffusers network, its scheduler, and what else there is.
 
         The arguments of :class:`vipaint_pyro.priors.pretrained.assembly.Components`; the errors of that and of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
+from typing import Any
 
 from vipaint_pyro.samplers.registry import Method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
@@ -33,7 +34,8 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
         ValueError: for a text of another form, a setting that the method does not have, one given twice, or a value
             that is not of its kind.
     """
-    known, found = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}, {}
+    known = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}
+    found: dict[str, Any] = {}
     given = [*given]
     of_guide = [text.strip().removeprefix(GUIDE) for text in given if text.strip().startswith(GUIDE)]
     if of_guide and "guide_settings" in known:
@@ -95,7 +97,7 @@ def in_words(settings: Mapping[str, object]) -> list[str]:
 
 
 def _read(f: Field, text: str, said: str) -> object:
-    kind = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
+    kind: Any = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
     if kind is dict:
         raise ValueError(f"{said}settings of the guide are written {GUIDE}NAME=VALUE, one by one")
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -83,20 +85,22 @@ class Study:
 
     def jobs(self, items: Iterable[Item]) -> Iterator[Job]:
         """The jobs of items; those of one image had better follow each other."""
-        last, truth, seen = None, None, {}
+        last: int | None = None
+        truth: Any = None
+        seen: dict[str, Measurement | Exception] = {}
         for item in items:
             if item.image != last:
-                last, truth, seen = item.image, self._tried(lambda i=item.image: self._truth(i)), {}
+                last, truth, seen = item.image, self._tried(partial(self._truth, item.image)), {}
             if item.condition not in seen:
                 seen[item.condition] = truth if isinstance(truth, Exception) else self._tried(
-                    lambda c=item.condition, i=item.image, x=truth: measured(c, x, self.plan.seed, i)
+                    partial(measured, item.condition, truth, self.plan.seed, item.image)
                 )  # fmt: skip
             yield self._job(item, truth, seen[item.condition])
 
     @property
     def unread(self) -> list[str]:
         """Names of the pictures that cannot be read or taken: their items will fail."""
-        return [picture.name for picture in self.pictures.values() if picture.pixels is None]
+        return [str(picture.name) for picture in self.pictures.values() if picture.pixels is None]
 
     def _picture(self, image: int) -> Picture:
         truth = self._tried(lambda: self.source.truth(image))
@@ -111,7 +115,7 @@ class Study:
         return truth[None]
 
     @staticmethod
-    def _tried(make):
+    def _tried(make: Callable[[], Any]) -> Any:
         """What is made, or the error in its place, which is then the item's."""
         try:
             return make()
@@ -122,8 +126,8 @@ class Study:
         plan, trouble = self.plan, seen if isinstance(seen, Exception) else None
         return Job(
             item,
-            None if trouble else truth,
-            None if trouble else seen,
+            cast(Any, None if trouble else truth),
+            cast(Any, None if trouble else seen),
             self.prior,
             self.marks["weights"],
             Spec.of(item.method).method.name,
@@ -155,7 +159,8 @@ class Study:
 
     def _settled(self) -> dict[tuple[str, str], dict]:
         """The settings of all methods under all conditions, once all of them have agreed to a first image."""
-        plan, found, refusals = self.plan, {}, {}
+        plan, found = self.plan, {}
+        refusals: dict[tuple[str, str], list[str]] = {}
         image, truth = plan.first, self.source.truth(plan.first)[None]
         prior = conditioned(self.prior, self.label(image), self.prompt(image), plan.guidance)
         for condition in plan.conditions:
