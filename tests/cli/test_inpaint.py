@@ -20,7 +20,7 @@ def test_writes_everything_it_promises(here):
     assert "18.8 % of the pixels will be filled" in result.output
     assert {p.name for p in (here / "result").iterdir()} == {
         "observed.png", "sample-00.png", "sample-01.png", "prediction-00.png", "prediction-01.png",
-        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "bound.png",
+        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "directions.png", "bound.png",
         "guide.safetensors", "guide.json", "measurement.safetensors", "run.json",
     }  # fmt: skip
     facts = json.loads((here / "result" / "run.json").read_text())
