@@ -10,23 +10,16 @@ from pathlib import Path
 
 import PIL.Image
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from vipaint_pyro.cli.run_page import PAGE, run_page
+from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing, write_tensors
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
-from vipaint_pyro.plots import (
-    bound_figure,
-    bound_terms,
-    directions_figure,
-    levels_figure,
-    mean_spread_figure,
-    observed_picture,
-    samples_figure,
-)
+from vipaint_pyro.plots import bound_terms, most_different, observed_picture
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
@@ -59,13 +52,20 @@ class Run:
     keep: Callable[[Path], None] | None = None
 
 
-def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) -> None:
+def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, named: Path | None = None) -> None:
     """Write a run's files, all or none, as :func:`vipaint_pyro.files.replacing` does.
 
     ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
-    ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, where the guide can be drawn from
-    again the other files of :func:`vipaint_pyro.save_guide`, and ``run.json``.
+    ``spread.png``, of two or more samples ``directions.png``, of a method that fits ``bound.png`` and
+    ``guide.safetensors``, where the guide can be drawn from
+    again the other files of :func:`vipaint_pyro.save_guide`, ``run.json``, and ``report.html`` with all of it.
+
+    Args:
+        folder: where they are written.
+        overwrite: whether, or which, an earlier run is replaced.
+        run: what is written.
+        named: what the page calls the folder, where it is going to be moved.
     """
     samples = torch.as_tensor(run.output.images, device="cpu")
     count = len(samples)
@@ -83,28 +83,30 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
                 picture.save(out / f"{kind}-{i:02d}.png")
         for name, x in (("mean", mean), ("std", std / white)):
             to_output(x[None], "pil")[0].save(out / f"{name}.png")
-        for name, figure in _figures(run, observed, samples).items():
-            figure.savefig(out / f"{name}.png")
+        shown = _shown(run, observed, samples)
+        for name, one in shown.items():
+            one.figure.savefig(out / f"{name}.png")
         if run.keep is not None:
             run.keep(out)
         elif run.output.guide is not None:
             write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
-        (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
+        facts = _finite(_facts(run, count, white))
+        page = run_page(
+            out, named or folder, facts, shown=shown, order=most_different(samples), drawn_from=run.keep is not None
+        )
+        (out / PAGE).write_text(page, encoding="utf-8")
+        (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
 
-def _figures(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Figure]:
+def _shown(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Shown]:
     """File name -> figure, in the order in which they are looked at."""
-    given = {"observed": observed, "truth": run.unit if run.is_truth else None}
     hole = None if run.observed is None else ~run.observed
-    figures = {"grid": samples_figure(samples, **given), "spread": mean_spread_figure(samples, **given)}
-    if len(samples) > 1:
-        figures["directions"] = directions_figure(samples, hole=hole)
-    levels = {t: from_model(x[:, 0].cpu()) for t, x in run.output.samples.levels.items()}
-    if levels:
-        figures["levels"] = levels_figure(levels, samples, observed=observed)
-    if run.output.trace is not None and run.output.trace.terms:
-        figures["bound"] = bound_figure(run.output.trace.terms, timesteps_of(run.sampler))
-    return figures
+    trace, levels = run.output.trace, {t: from_model(x[:, 0].cpu()) for t, x in run.output.samples.levels.items()}
+    return {
+        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole),
+        **shown_levels(levels, samples, observed),
+        **({} if trace is None else shown_bound(trace.terms, timesteps_of(run.sampler))),
+    }
 
 
 def timesteps_of(sampler: Sampler) -> tuple[int, ...]:

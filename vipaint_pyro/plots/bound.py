@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.plots.terms import BoundTerm, bound_terms
 from vipaint_pyro.plots.drawing import COLOURS, FAINT, INK, new_figure
+from vipaint_pyro.plots.terms import BoundTerm, bound_terms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
