@@ -59,7 +59,8 @@ def test_draws_of_a_kept_guide_are_those_of_inpaint(here, name):
         "18.8 % of the pixels will be filled\n"
         "wrote fit: vipaint draw fit draws from it; open fit/report.html to see how it went\n"
     )
-    names = {"bound.png", "report.html", "guide.json", "guide.safetensors", "measurement.safetensors", "observed.png", "run.json"}
+    kept = {"guide.json", "guide.safetensors", "measurement.safetensors"}
+    names = {"observed.png", "bound.png", "report.html", "run.json", *kept}
     assert {p.name for p in (here / "fit").iterdir()} == names
     good(vipaint("inpaint", "image.png", "mask.png", *ASK, "--fit-steps", STEPS, "--guide", name, "--seed", 3,
                  "--samples", 2, "--out", "at-once"))  # fmt: skip

@@ -95,9 +95,14 @@ def _lead(facts: Mapping, count: int) -> str:
 
 def _observed(place: Path, facts: Mapping) -> str:
     if facts.get("task"):
-        return _picture(place / "observed.png", "What was measured of the picture", "the measurement")
-    words = "<p>Lilac is the hole: nothing of it was looked at.</p>\n"
-    return words + _picture(place / "observed.png", "The picture, its hole in lilac", "observed")
+        words, alt = "What was measured of the picture.", "What was measured of the picture"
+    else:
+        words, alt = "Lilac is the hole: nothing of it was looked at.", "The picture, its hole in lilac"
+    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed'))}"
+
+
+def _gallery(pictures: str) -> str:
+    return f'<div class="pictures">\n{pictures}</div>\n'
 
 
 def _samples(place: Path, facts: Mapping, order: Sequence[int]) -> str:
@@ -107,13 +112,14 @@ def _samples(place: Path, facts: Mapping, order: Sequence[int]) -> str:
     )
     scores, pictures = facts.get("to_the_truth") or {}, ""
     for k in order:
-        near = [f"{name.split('_')[0].upper()} {scores[name][k]:g}" for name in _scored(scores)]
-        caption = ", ".join([f"sample {k}", *near])
+        near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
+        caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
         pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption)
-    text = f'<p>{escape(words)}</p>\n<div class="pictures">\n{pictures}</div>\n'
-    return text + (
-        "<p>Beside the number: how near to the truth (LPIPS: 0 is the same; PSNR in dB).</p>\n" if scores else ""
+    text = f"<p>{escape(words)}</p>\n{_gallery(pictures)}"
+    note = (
+        "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
     )
+    return text + (note if scores else "")
 
 
 def _scored(scores: Mapping) -> list[str]:
@@ -143,9 +149,7 @@ def _again(named: Path, drawn_from: bool, drew: bool) -> str:
         text += "<p>The same once more (into another --out, or with --overwrite):</p>\n" + code(command)
     files = "<code>run.json</code> says all of this to a program. "
     if drew:
-        files += (
-            "<code>sample-00.png</code> and so on are the pictures themselves, <code>grid.png</code> has all of them."
-        )
+        files += "<code>sample-00.png</code> and so on are the pictures, <code>grid.png</code> shows all of them."
     return text + f"<p>{files}</p>\n"
 
 

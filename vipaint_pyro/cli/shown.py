@@ -64,9 +64,9 @@ def shown_samples(
     found["spread"] = Shown(
         figure,
         "What they agree on, and where they differ",
-        "The mean of the completions is sharp where all of them agree, and blurred where they do not: it is no completion "
-        "itself. The map beside it is their standard deviation, pixel by pixel: black where all are the same, bright "
-        "where the model is unsure. Its scale is that of the colours, of which 0 is black and 1 is white.",
+        "The mean of the completions is sharp where all of them agree, and blurred where they do not: it is no "
+        "completion itself. The map beside it is their standard deviation, pixel by pixel: black where all are the "
+        "same, bright where the model is unsure. Its scale is that of the colours, where 0 is black and 1 is white.",
         f"The mean of {len(samples)} completions, and their standard deviation per pixel, which is {most:.2f} at most.",
     )
     ways = principal_directions(samples, 3, hole)
@@ -75,10 +75,10 @@ def shown_samples(
         found["directions"] = Shown(
             directions_figure(samples, hole=hole),
             "The ways in which they differ",
-            "Most of how the completions differ can be said in a few directions. Each row is one of them: in the middle is "
-            "the mean, to the left and right it is changed by one and two standard deviations. The percentage says how "
-            "much of all the variance the direction explains. Such a picture need not be a likely one: a direction is a "
-            "straight line, and completions seldom lie on one.",
+            "Most of how the completions differ can be said in a few directions. Each row is one of them: in the "
+            "middle is the mean, to the left and right it is changed by one and two standard deviations. The "
+            "percentage says how much of all the variance the direction explains. Such a picture need not be a likely "
+            "one: a direction is a straight line, and completions seldom lie on one.",
             f"The mean changed along {counted(len(ways.sds), 'direction')}, which explain {shares} of the variance.",
         )
     return found
@@ -110,10 +110,10 @@ def shown_bound(terms: Mapping[str, Tensor], timesteps: Sequence[int]) -> dict[s
         "bound": Shown(
             bound_figure(terms, timesteps),
             "How the fit went",
-            "The fit makes minus the bound small, which is the sum of the other panels: how badly the known pixels are "
-            "explained, and how far the guide is from what the prior expects at each noise level. Each panel has its own "
-            "scale, and the last steps are what counts: where they are flat, the fit has settled; where minus the bound "
-            "still falls, more steps (--fit-steps) would do it good.",
+            "The fit makes minus the bound small, which is the sum of the other panels: how badly the known pixels "
+            "are explained, and how far the guide is from what the prior expects at each noise level. Each panel has "
+            "its own scale, and the last steps are what counts: where they are flat, the fit has settled; where minus "
+            "the bound still falls, more steps (--fit-steps) would do it good.",
             f"The terms of minus the bound over the steps of the fit; at its end, in nats per dimension: {last}.",
         )
     }

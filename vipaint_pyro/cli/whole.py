@@ -77,9 +77,7 @@ class Whole:
         return PIL.Image.fromarray(result)
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
-        """Write ``observed.png``, ``sample-00.png`` ..., ``grid.png``, ``run.json``, ``report.html`` and ``region-0`` ...
-
-        All or none.
+        """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.
 
         A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size.
         """
