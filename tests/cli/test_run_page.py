@@ -14,10 +14,10 @@ from vipaint_pyro.cli.run_page import run_page
 from vipaint_pyro.cli.shown import shown_bound, shown_levels, shown_samples
 
 FACTS = {
-    "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": "a <b>", "hidden_fraction": 0.25,
-    "fit": {"steps": 20, "ended": "settled"}, "settings": {"fit_steps": 50, "timesteps": [9, 5]}, "seconds": {"fit": 3.25},
+    "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": "a <b>", "prompt": None,
+    "hidden_fraction": 0.25, "fit": {"steps": 20, "ended": "settled"}, "seconds": {"fit": 3.25},
+    "settings": {"fit_steps": 50, "timesteps": [9, 5]}, "versions": {"torch": "2"},
     "to_the_truth": {"lpips_alex_composite": [0.1234, 0.2, 0.3], "psnr_db_raw": [1.0, 2.0, 3.0]},
-    "versions": {"torch": "2"}, "prompt": None,
 }  # fmt: skip
 
 
