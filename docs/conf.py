@@ -46,8 +46,6 @@ exclude_patterns = [".venv", ".git", "build", "dist", "tests", "vipaint-*", "doc
 
 nitpicky = True
 nitpick_ignore = [("py:class", "ExpandedDistribution")]  # a word of torch's docstrings
-# Pages of a lesson or of the app join where they are there.
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"vipaint-pyro {release}"

@@ -19,6 +19,8 @@ def shapes(app, what, name, obj, options, lines) -> None:
 def untyped(app, what, name, obj, options, lines) -> None:
     """After napoleon, which takes "Whole numbers: one for each" for a type: here types are annotations alone."""
     for i, line in enumerate(lines):
+        # "calls, seconds: by phase" is about two names, not one of type "calls,".
+        line = lines[i] = re.sub(r"^:(?:ivar|param) [\w*]+(?:, [\w*]+)+:", lambda m: m[0].replace(", ", ","), line)
         if line.startswith(":type: ") and what in ("attribute", "data", "property"):
             first = next(k for k, text in enumerate(lines) if text.strip())
             lines[first], lines[i] = f"{line.removeprefix(':type: ')}: {lines[first]}", ""
@@ -30,9 +32,9 @@ def untyped(app, what, name, obj, options, lines) -> None:
 
 
 def titled(app, docname, source) -> None:
-    """``examples/figures/faces-small/table.md`` is called "faces-small: table"."""
-    if docname.startswith("examples/figures/") and not source[0].startswith("# "):
-        source[0] = f"# {': '.join(docname.split('/')[-2:])}\n\n{source[0]}"
+    """``examples/figures/faces-small/table.md`` is called "faces-small: table", and is found by links, in no menu."""
+    if docname.startswith("examples/figures/") and docname.count("/") > 2:
+        source[0] = f"---\norphan: true\n---\n\n# {': '.join(docname.split('/')[-2:])}\n\n{source[0]}"
 
 
 def setup(app) -> dict:

@@ -23,7 +23,7 @@ class SourceLinks(SphinxTransform):
     def apply(self, **kwargs) -> None:
         for node in list(self.document.findall(addnodes.download_reference)):
             path, text = self._path(node), node.astext()
-            code = [type(child) for child in node.children] == [nodes.literal]
+            code = [literal.astext() for literal in node.findall(nodes.literal)] == [text]
             if not code or path.suffix != ".py" or path.parts[0] not in ROOTS or not re.fullmatch(r"[\w.]+", text):
                 continue
             module = ".".join(path.with_suffix("").parts)
