@@ -118,9 +118,9 @@ def test_shapes_are_no_emphasis(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
     import plain_words
 
-    lines = ["z (*, N, C, H, W) or ``(*, N)``, (S, *), *so*"]
+    lines = ["z (*, N, C, H, W) or ``(*, N)``, (S, *), *so*", "    num_samples: S.", "N."]
     plain_words.shapes(None, "function", "", None, None, lines)
-    assert lines == [r"z (\*, N, C, H, W) or ``(*, N)``, (S, \*), *so*"]
+    assert lines == [r"z (\*, N, C, H, W) or ``(*, N)``, (S, \*), *so*", r"    num_samples: \S.", r"\N."]
 
 
 def test_names_in_docstrings_are_found_where_they_are(monkeypatch):

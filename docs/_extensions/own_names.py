@@ -1,7 +1,8 @@
 """What a role such as ``:class:`~vipaint_pyro.measurements.measurement.Measurement` `` leads to.
 
 Docstrings name things where they are defined, the site documents them where they are public. A name that is there but
-not public stays plain text, as do names of other libraries; one that is nowhere is a warning, hence an error.
+not public stays plain text, as do names of other libraries; one that is nowhere is a warning, hence an error, and so is
+one that a page links to (``documented``) and the API lacks.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def resolve(app, env, node, contnode):
         full = ".".join([public, *rest]) if public else None
         entry = objects.get(full) or objects.get(public)
         if entry is None:
-            return contnode
+            return None if node.get("documented") else contnode
         return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, full)
     return None
 

@@ -9,8 +9,9 @@ import re
 
 
 def shapes(app, what, name, obj, options, lines) -> None:
-    """Before napoleon: stars of shapes are escaped, but for those in literals."""
+    """Before napoleon: stars of shapes are escaped, but for those in literals; "S." alone is no item of a list."""
     for i, line in enumerate(lines):
+        line = re.sub(r"((?:^|: )\s*)([A-Z])\.$", r"\1\\\2.", line)
         parts = re.split(r"(``.*?``)", line)
         parts[::2] = [re.sub(r"(?<=[(\s])\*(?=[,)])", r"\\*", part) for part in parts[::2]]
         lines[i] = "".join(parts)
@@ -25,10 +26,10 @@ def untyped(app, what, name, obj, options, lines) -> None:
             first = next(k for k, text in enumerate(lines) if text.strip())
             lines[first], lines[i] = f"{line.removeprefix(':type: ')}: {lines[first]}", ""
         elif line.startswith(":rtype: "):
-            said = [k for k in range(i) if lines[k].startswith(":returns: ")]
+            said = [k for k in range(i) if lines[k].startswith(":returns:")]
             if said:
-                words = lines[said[-1]].removeprefix(":returns: ")
-                lines[said[-1]], lines[i] = f":returns: {line.removeprefix(':rtype: ')}: {words}", ""
+                words = lines[said[-1]].removeprefix(":returns:")
+                lines[said[-1]], lines[i] = f":returns: {line.removeprefix(':rtype: ')}:{words}", ""
 
 
 def titled(app, docname, source) -> None:

@@ -30,7 +30,7 @@ class SourceLinks(SphinxTransform):
             module = module if module.startswith("vipaint_pyro") else f"vipaint_pyro.{module}"
             link = addnodes.pending_xref(
                 "", refdomain="py", reftype="obj", reftarget=f"{module}.{text}", refexplicit=True, refwarn=True,
-                refdoc=self.env.docname,
+                refdoc=self.env.docname, documented=True,
             )  # fmt: skip
             link.source, link.line = node.source, node.line
             link += nodes.literal(text, text, classes=["xref", "py"])
