@@ -8,9 +8,8 @@ import pytest
 from tests.test_readme import PAGES, ROOT
 from vipaint_pyro.cli.main import main
 
-# Of git, pip, python, Sphinx and of the scripts in examples/; --method and --out are of many.
-OTHERS = {"--smoke", "--editable", "--quiet", "--only", "--jobs", "--data", "--images", "--faces", "--help", "--keep-going",
-          "--method"}  # fmt: skip
+# Of git, pip, Sphinx and the scripts in examples/.
+OTHERS = {"--smoke", "--editable", "--only", "--jobs", "--data", "--images", "--faces", "--keep-going"}
 
 
 def commands() -> dict[str, set[str]]:
