@@ -45,7 +45,8 @@ include_patterns = [
 exclude_patterns = [".venv", ".git", "build", "dist", "tests", "vipaint-*", "docs/_*", "**/.ipynb_checkpoints"]
 
 nitpicky = True
-nitpick_ignore = [("py:class", "ExpandedDistribution")]  # a word of torch's docstrings
+# A word of torch's docstrings, and a class of matplotlib that is imported for the type checker alone.
+nitpick_ignore = [("py:class", "ExpandedDistribution"), ("py:class", "Axes")]
 
 html_theme = "furo"
 html_title = f"vipaint-pyro {release}"
