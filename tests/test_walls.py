@@ -22,7 +22,7 @@ CHAIN = [
     {"networks"},
     {"priors", "convert"},
     {"measurements"},
-    {"models", "exact"},
+    {"models", "exact", "kind"},
     {"guides"},
     {"inference"},
     {"samplers"},

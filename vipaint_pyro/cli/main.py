@@ -67,7 +67,12 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resiz
         out = options["out"] or Path(f"vipaint-{image.stem}")
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
+            from vipaint_pyro.regions import keepable
 
+            (picture, converted), (opaque, _) = keepable(picture), keepable(opaque)
+            if converted:
+                facts["converted"] = converted
+                click.echo(f"the picture is converted: {converted}")
             if expand:
                 from vipaint_pyro.regions import expanded
 
@@ -108,7 +113,7 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resiz
 @click.option(
     "--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored."
 )
-@all_options
+@options_but("check_kind")
 def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options) -> None:
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
@@ -131,6 +136,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
         out = options["out"] or Path(f"vipaint-{image.stem}")
+        options["check_kind"] = False  # no picture is seen here, but what was measured of one
         run((read_image(image),), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
 
 

@@ -15,6 +15,7 @@ from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import check_output, compose, from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.kind.check import KindCheck, looked_at
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured
 from vipaint_pyro.pipelines import prior as priors  # diffusers' custom_pipeline wants one pipeline class in this file
@@ -41,6 +42,7 @@ class VIPaintOutput(BaseOutput):
         guide: the fitted guide, or None for a method without one.
         trace: the fit's losses and terms, or None where nothing was fitted.
         samples: everything the sampler returned (predictions per level, calls, seconds).
+        kind: of each image, whether it is of the prior's kind; None where that was not looked at.
     """
 
     images: object
@@ -48,15 +50,20 @@ class VIPaintOutput(BaseOutput):
     guide: Guide | None
     trace: FitResult | None
     samples: Samples
+    kind: list[KindCheck] | None = None
 
 
-def _output(samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str) -> VIPaintOutput:
+def _output(
+    samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str, kind: list[KindCheck] | None
+) -> VIPaintOutput:
     """Samples as the caller wants them, the observed pixels put back."""
+    if calls := max((one.calls for one in kind or ()), default=0):
+        samples.calls = {"kind": calls, **samples.calls}
     x = samples.images.detach().cpu()
     raw = from_model(x)
     composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
     images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
-    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
+    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples, kind)
 
 
 class VIPaintPipeline(priors.PriorPipeline):
@@ -117,6 +124,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         guide: Guide | str | None = None,
         method: str = "vipaint",
         effort: str | None = None,
+        check_kind: bool = True,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -152,6 +160,9 @@ class VIPaintPipeline(priors.PriorPipeline):
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
+            check_kind: look whether what is seen is of the prior's own kind, in a few calls
+                (:func:`vipaint_pyro.kind.check.checked_kind`), where its folder says what that is and a new guide is
+                fitted; warns (``KindWarning``), and never refuses.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -212,6 +223,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
             if free_text_encoders:
                 self.free_text_encoders()
+            kind = looked_at(conditioned, measurement, self.kind) if check_kind and guide is None else None
 
             chunks = -(-num_samples // settled.at_once(num_samples))
             totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
@@ -230,9 +242,9 @@ class VIPaintPipeline(priors.PriorPipeline):
                         samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
                 except (Fault, Stopped) as error:
                     if error.samples is not None:
-                        error.output = _output(error.samples, unit, observed, output_type)
+                        error.output = _output(error.samples, unit, observed, output_type, kind)
                     raise
         finally:
             self.maybe_free_model_hooks()
-        output = _output(samples, unit, observed, output_type)
+        output = _output(samples, unit, observed, output_type, kind)
         return output if return_dict else output.to_tuple()
