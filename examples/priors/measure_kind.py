@@ -12,6 +12,7 @@ that had no part in it, and at others that are of another kind, and writes a tab
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -114,9 +115,9 @@ def main(name, out, pictures, number, bounds, judge, test, foreign, keep, data, 
         write_range(out, known)
     if judge:
         fresh, _ = pictures_of(prior, name, pictures, test, "test", data)
-        others = {"cartoon faces": faces} if name != "cartoon-faces" else {"garments": garments}
-        generator = torch.Generator().manual_seed(2)
-        drawn = {sort: resized(make(foreign, generator), prior.image_shape) for sort, make in (others | FOREIGN).items()}
+        other = {"cartoon faces": faces} if name != "cartoon-faces" else {"garments": partial(garments, folder=data)}
+        generator, sorts = torch.Generator().manual_seed(2), other | FOREIGN
+        drawn = {sort: resized(make(foreign, generator), prior.image_shape) for sort, make in sorts.items()}
         table = judged(prior, known, fresh, drawn | changed(fresh[:foreign]))
         write_text(judge, f"# {name}\n\n{table}")
     if bounds:

@@ -8,14 +8,14 @@ from dataclasses import fields
 
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method
 
-__all__ = ["guides_json", "methods_json", "priors_json"]
+__all__ = ["document", "guides_json", "methods_json", "priors_json"]
 
 
 def priors_json() -> str:
     """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number."""
     from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
 
-    return _document("priors", [
+    return document("priors", [
         {"name": name, "summary": line, "labels": list(read_labels(resolve(name))["class_names"])}
         for name, line in BUILT_IN.items()
     ])  # fmt: skip
@@ -26,7 +26,7 @@ def guides_json() -> str:
     from vipaint_pyro.guides.registry import GUIDES
 
     kept = ("name", "summary", "form", "levels", "joint", "point")
-    return _document("guides", [{key: vars(recipe)[key] for key in kept} for recipe in GUIDES.values()])
+    return document("guides", [{key: vars(recipe)[key] for key in kept} for recipe in GUIDES.values()])
 
 
 def methods_json(texts: Sequence[str] = ()) -> str:
@@ -41,7 +41,7 @@ def methods_json(texts: Sequence[str] = ()) -> str:
         ValueError: for an unknown method, or a spec that cannot be.
     """
     if not texts:
-        return _document("methods", [_method(known) for known in (*METHODS.values(), *FOR_SCALE.values())])
+        return document("methods", [_method(known) for known in (*METHODS.values(), *FOR_SCALE.values())])
     from vipaint_pyro.cli.methods import spec_of
     from vipaint_pyro.samplers.written import written_name
 
@@ -54,7 +54,7 @@ def methods_json(texts: Sequence[str] = ()) -> str:
         ]
         said = {"asked": text, "levels": spec.levels, "calls": spec.calls, "given": dict(spec.settings)}
         found.append({**_method(spec.method), **said, "settings": settings})
-    return _document("methods", found)
+    return document("methods", found)
 
 
 def _method(known: Method) -> dict[str, object]:
@@ -62,5 +62,6 @@ def _method(known: Method) -> dict[str, object]:
     return {**kept, "needs": list(known.needs), "for_scale": known.name in FOR_SCALE}
 
 
-def _document(name: str, entries: list) -> str:
+def document(name: str, entries: list) -> str:
+    """Entries as one JSON document under a name."""
     return json.dumps({name: entries}, indent=2, allow_nan=False, ensure_ascii=False)

@@ -62,8 +62,9 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
     count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(regions)} regions"
     if whole.unfilled:
         places = ", ".join(f"{r.side}x{r.side} at {r.left},{r.top}" for r in whole.unfilled)
-        what = counted(len(whole.unfilled), "hole")
-        click.echo(f"Warning: {what} of {len(regions)} stay as in the picture, in the regions {places}", err=True)
+        left = len(whole.unfilled)
+        stays = f"{counted(left, 'hole')} of {len(regions)} {'stays' if left == 1 else 'stay'} as in the picture"
+        click.echo(f"Warning: {stays}, in the region{'s' * (left > 1)} {places}", err=True)
     finish(out, replaceable, whole.write, ended, count)
 
 

@@ -141,12 +141,15 @@ def read_range(folder: str | Path) -> Range | None:
         return None
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        if said.pop("format") != FORMAT:
-            raise ValueError(f"{path} is of another format than {FORMAT}: measure the kind again")
+        form = said.pop("format")
         found = Range(**{**said, **{name: tuple(said[name]) for name in ("names", "scales", "seen")}})
         _check(found)
-    except (OSError, KeyError, TypeError, AttributeError, RuntimeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} holds no range of a prior's kind: delete it, or measure the kind again") from error
+    except (OSError, KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds no range of a prior's kind ({error}): delete it, or measure the kind again"
+        ) from error
+    if form != FORMAT:
+        raise ValueError(f"{path} is of another format than {FORMAT}: measure the kind again")
     return found
 
 
