@@ -319,7 +319,7 @@ def test_draws_take_other_settings_of_the_refinement(here):
     assert pictures("dps") == pictures("plain")
 
 
-@pytest.mark.parametrize("option", ["--fit-steps", "--guide", "--timesteps", "--levels", "--effort", "--label", "--eta"])
+@pytest.mark.parametrize("option", ["--fit-steps", "--guide", "--timesteps", "--levels", "--effort", "--label"])
 def test_settings_of_the_fit_are_refused_by_name(here, option):
     done = drawn(option, "1")
     assert done.exit_code == 2 and f"{option} is of the fit, which is done here" in done.output, done.output

@@ -65,7 +65,8 @@ def test_a_bound_is_called_usual_or_unusually_low(kind):
     inpaint("--out", "first", image="own.png")
     settings, bound = json.loads(Path("first/run.json").read_text())["settings"], said("first")["bound"]["nats_per_dim"]
     for shift, words in ((0, "usual for this prior"), (1, "unusually low for this prior")):
-        bounds = range_of_bounds([bound + shift - 0.1, bound + shift + 0.1], {"beta": settings["beta"]})
+        share = 1 - 12 / 64  # seen
+        bounds = range_of_bounds([(bound + shift + d) / share for d in (-0.1, 0.1)], {"beta": settings["beta"]})
         write_range(Path("prior") / FILE, replace(kind, bound=bounds))
         done = inpaint("--out", f"out-{shift}", image="own.png")
         assert f"nats per dimension, is {words}" in done.stdout, done.output

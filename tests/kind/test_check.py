@@ -61,17 +61,18 @@ def test_the_final_bound_is_that_of_the_last_steps():
 
 @pytest.mark.parametrize(
     "bound, verdict",
-    [(-4.5, "usual"), (-5.2, "usual"), (-5.3, "unusually low"), (-3.7, "unusually high"), (float("nan"), "unusually low")],
+    [(-4.5, "usual"), (-5.2, "usual"), (-5.3, "unusually low"), (-3.7, "unusually high"),
+     (float("nan"), "unusually low")],  # fmt: skip
 )
 def test_a_bound_against_those_of_the_kind(bound, verdict):
     known = range_of_bounds([-4.0, -5.0, -4.2, -4.4], {"beta": 1.0})
     assert known["median"] == pytest.approx(-4.3) and known["fits"] == 4
-    said = said_of_bound(bound, known, {"beta": 1.0, "eta": 1.0})
-    assert said["verdict"] == verdict and said["usual"] == [-5.25, -3.75] and verdict in said["text"]
+    said = said_of_bound(bound / 2, 0.5, known, {"beta": 1.0, "eta": 1.0})
+    assert said["verdict"] == verdict and said["usual"] == [-2.625, -1.875] and verdict in said["text"]
 
 
 def test_a_bound_of_other_settings_or_of_an_unknown_prior_is_not_judged():
     known = range_of_bounds([-4.0, -5.0], {"beta": 1.0})
-    assert said_of_bound(-9.0, known, {"beta": 2.0})["verdict"] == "unknown"
-    assert "other settings (beta)" in said_of_bound(-9.0, known, {"beta": 2.0})["text"]
-    assert said_of_bound(-9.0, {}, {})["verdict"] == said_of_bound(None, known, {})["verdict"] == "unknown"
+    assert said_of_bound(-9.0, 1.0, known, {"beta": 2.0})["verdict"] == "unknown"
+    assert "other settings (beta)" in said_of_bound(-9.0, 1.0, known, {"beta": 2.0})["text"]
+    assert said_of_bound(-9.0, 1.0, {}, {})["verdict"] == said_of_bound(None, 1.0, known, {})["verdict"] == "unknown"

@@ -28,7 +28,8 @@ def test_few_of_the_kind_are_far_and_all_others_are(pixels, known):
 
 def test_a_distance_is_the_one_of_its_definition(pixels, known):
     found = all_local(pixels, drawn(pixels, 5, 6), masks_for(5, (8, 8), 2))
-    usual, mean, covariance = (torch.tensor(v, dtype=torch.float64) for v in (known.usual, known.mean, known.covariance))
+    kept = known.usual, known.mean, known.covariance
+    usual, mean, covariance = (torch.tensor(v, dtype=torch.float64) for v in kept)
     for i in range(5):
         weights = found.seen[i] / found.seen[i].sum()
         u = (torch.stack([(weights * q / (m + 1e-4)).sum() for q, m in zip(found.squares[i], usual)]) + 1e-3).log()

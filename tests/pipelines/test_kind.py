@@ -1,4 +1,4 @@
-"""The pipeline looks first whether a picture is of its prior's kind: in a few counted calls, and nothing else changes."""
+"""The pipeline looks first whether a picture is of its prior's kind: in a few counted calls; nothing else changes."""
 
 import pytest
 import torch

@@ -105,9 +105,10 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         click.echo(f"ended: {kept}", err=True)
         raise
     made = {"steps": record.steps[0], "ended": record.ended[0]}
-    said = {"asked": asked, "fit": made, "kind": said_of_kind(kind, record, settled, pipe.kind), "versions": made_with}
-    if said["kind"]["bound"]["usual"]:
-        click.echo(said["kind"]["bound"]["text"])
+    of_kind = said_of_kind(kind, record, settled, pipe.kind, measurement)
+    said = {"asked": asked, "fit": made, "kind": of_kind, "versions": made_with}
+    if of_kind["bound"]["usual"]:
+        click.echo(of_kind["bound"]["text"])
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}
     writer(SavedGuide(guide, settled, measurement, unit, record.streams, facts))(out)

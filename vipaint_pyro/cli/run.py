@@ -132,7 +132,7 @@ def draw(
             ended, facts["to_the_truth"] = ended or error, None
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
-    facts["kind"] = said_of_kind(output.kind, output.trace, settled, pipe.kind)
+    facts["kind"] = said_of_kind(output.kind, output.trace, settled, pipe.kind, seen.measurement)
     if facts["kind"].get("bound", {}).get("usual"):
         click.echo(facts["kind"]["bound"]["text"])
     first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))

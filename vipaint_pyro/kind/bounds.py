@@ -1,4 +1,8 @@
-"""Whether the bound of a fit is usual for a prior: against fits to pictures of its own kind, at default settings."""
+"""Whether the bound of a fit is usual for a prior: against fits to pictures of its own kind, at default settings.
+
+Nearly all of minus the bound is the residual of what is seen, which grows with how much that is: bounds are compared
+divided by the share of the picture that is seen.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ def range_of_bounds(bounds: Sequence[float], settings: Mapping[str, object]) -> 
     """What is kept of fits to pictures of the kind.
 
     Args:
-        bounds: of :func:`final_bound`.
+        bounds: of :func:`final_bound`, each divided by the share that was seen.
         settings: those that the fits had, as JSON has them.
     """
     ordered = sorted(bounds)
@@ -40,11 +44,14 @@ def range_of_bounds(bounds: Sequence[float], settings: Mapping[str, object]) -> 
             "settings": dict(settings)}  # fmt: skip
 
 
-def said_of_bound(bound: float | None, known: Mapping[str, object], settings: Mapping[str, object]) -> dict:
+def said_of_bound(
+    bound: float | None, share: float, known: Mapping[str, object], settings: Mapping[str, object]
+) -> dict:
     """What to say of a fit's bound: ``{"verdict", "nats_per_dim", "usual", "text"}``.
 
     Args:
         bound: of :func:`final_bound`.
+        share: of the picture that is seen, above 0.
         known: of :func:`range_of_bounds`, or empty.
         settings: of the fit, of which those in ``known`` are compared.
     """
@@ -57,14 +64,14 @@ def said_of_bound(bound: float | None, known: Mapping[str, object], settings: Ma
     if other:
         what = ", ".join(other)
         return _said("unknown", bound, None, f"{text}the range was measured with other settings ({what})")
-    low, high = float(known["lowest"]), float(known["highest"])
+    low, high = share * float(known["lowest"]), share * float(known["highest"])
     slack = MARGIN * (high - low)
     usual, verdict = [low - slack, high + slack], "usual"
     if not math.isfinite(bound) or bound < usual[0]:
         verdict = "unusually low"
     elif bound > usual[1]:
         verdict = "unusually high"
-    range_text = f"{known['fits']} fits to pictures of its kind came to {low:.2f} to {high:.2f}"
+    range_text = f"{known['fits']} fits to pictures of its kind, as much of them seen, came to {low:.2f} to {high:.2f}"
     means = {
         "usual": "",
         "unusually low": ": the guide explains what is seen badly, so look at the samples before you trust them",
