@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import signature
+from typing import Any, cast
 
 import torch
 from diffusers.utils import BaseOutput
@@ -45,8 +46,8 @@ class VIPaintOutput(BaseOutput):
         kind: of each image, whether it is of the prior's kind; None where that was not looked at.
     """
 
-    images: object
-    predictions: object
+    images: Any
+    predictions: Any
     guide: Guide | None
     trace: FitResult | None
     samples: Samples
@@ -61,7 +62,7 @@ def _output(
         samples.calls = {"kind": calls, **samples.calls}
     x = samples.images.detach().cpu()
     raw = from_model(x)
-    composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
+    composite = raw if observed is None or unit is None else compose(x, unit.cpu(), observed.cpu())
     images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
     return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples, kind)
 
@@ -105,8 +106,8 @@ class VIPaintPipeline(priors.PriorPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        image,
-        mask_image=None,
+        image: Any,
+        mask_image: Any = None,
         *,
         operator: Operator | None = None,
         class_labels: int | str | Sequence[int | str | None] | None = None,
@@ -128,7 +129,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        **settings,
+        **settings: Any,
     ) -> VIPaintOutput | tuple:
         """Fit VIPaint's guide to the known pixels, or to another measurement, and draw completions.
 
@@ -160,9 +161,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
-            check_kind: look whether what is seen is of the prior's own kind, in a few calls
-                (:func:`vipaint_pyro.kind.check.checked_kind`), where its folder says what that is and a new guide is
-                fitted; warns (``KindWarning``), and never refuses.
+            check_kind: before a fit, look in a few calls whether what is seen is of the prior's own kind, where its
+                folder says what that is; warns (``KindWarning``), and never refuses.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -208,7 +208,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         else:
             measurement, unit, observed = measured(image, operator, prior), None, None
         if guide is not None:
-            sampler = sampler.from_guide(guide)
+            sampler = cast(Any, sampler).from_guide(guide)
         with saying(written):
             settled = sampler.settle(prior, measurement)  # before a prompt is encoded
         settled.check_samples(num_samples)
@@ -242,7 +242,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                         samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
                 except (Fault, Stopped) as error:
                     if error.samples is not None:
-                        error.output = _output(error.samples, unit, observed, output_type, kind)
+                        error.output = _output(cast(Samples, error.samples), unit, observed, output_type, kind)
                     raise
         finally:
             self.maybe_free_model_hooks()

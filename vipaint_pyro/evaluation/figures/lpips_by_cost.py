@@ -5,6 +5,8 @@ A point is a run of its own, with its own number of iterations of the fit: times
 
 from __future__ import annotations
 
+from typing import Any
+
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
 from vipaint_pyro.evaluation.figures.reported import COMPOSITE, described_all, means, quality_of
@@ -39,7 +41,7 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     return Drawing(_figure(numbers, scene, plan), numbers, described_all(samplers))
 
 
-def _figure(numbers: dict[str, list[dict]], scene: Scene, plan: Plan):
+def _figure(numbers: dict[str, list[dict]], scene: Scene, plan: Plan) -> Any:
     from matplotlib.figure import Figure  # no pyplot: no global state, no window
     from matplotlib.ticker import FormatStrFormatter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.evaluation.means import Mean, mean_of
 from vipaint_pyro.evaluation.study.found import Found
@@ -75,7 +75,7 @@ def _panel(axes: Axes, found: Found, condition: str, metric: str, families: Sequ
     for k, name in enumerate(families):
         here = [p for p in own if p.family == name]
         line = [p for p in here if p.joined]
-        look = {"color": _colour(k), "lw": 1.4, "zorder": 2}
+        look: dict[str, Any] = {"color": _colour(k), "lw": 1.4, "zorder": 2}
         axes.plot([p.calls for p in line], [p.mean.mean for p in line], ls=_style(k), **look)
         for p in here:
             wider = sizes[p]
@@ -144,7 +144,7 @@ def _meet(one: Mean, two: Mean) -> bool:
     return abs(one.mean - two.mean) <= 1.2 * reach or math.isclose(one.mean, two.mean, rel_tol=0.01)
 
 
-def _line(k: int, name: str):
+def _line(k: int, name: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=_colour(k), marker=_marker(k), ms=5, lw=1.4, ls=_style(k), label=_plain(one_line(name)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.configs import FAILURES
 from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
@@ -27,7 +28,9 @@ _PLACING = (
 )  # fmt: skip
 
 
-def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping) -> tuple:
+def load_pipeline(
+    kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping
+) -> tuple[Any, Path]:
     """A pipeline of a prior, and the folder that it was found in.
 
     Args:
@@ -72,7 +75,7 @@ def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, opti
     return _with_text(load, folder, {**options, "variant": taken["variant"]}), folder
 
 
-def _with_text(load: Callable, folder: Path, options: Mapping):
+def _with_text(load: Callable, folder: Path, options: Mapping) -> Any:
     """The pipeline, by diffusers' own loading of what is not loaded yet: tokenizers and text encoders."""
     index = read_index(folder)
     for name in TEXT_COMPONENTS:
