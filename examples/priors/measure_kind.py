@@ -4,8 +4,8 @@ Writes kind.json, which belongs into the prior's folder: how the prior does on p
 (vipaint_pyro.kind), and, with --bounds, to which bounds fits at the default settings come. --judge looks at pictures
 that had no part in it, and at others that are of another kind, and writes a table beside it.
 
-    python examples/priors/measure_kind.py cartoon-faces --out faces/kind.json --bounds 12 --judge faces/kind.md
-    python examples/priors/measure_kind.py fashion-mnist --out garments/kind.json --bounds 12 --judge garments/kind.md
+    python examples/priors/measure_kind.py cartoon-faces --out faces/kind.json --bounds 9 --judge faces/kind.md
+    python examples/priors/measure_kind.py fashion-mnist --out garments/kind.json --bounds 9 --judge garments/kind.md
     python examples/priors/measure_kind.py ./my-prior --pictures ./its-pictures --out ./my-prior/kind.json
 """
 

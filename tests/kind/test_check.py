@@ -62,7 +62,7 @@ def test_the_final_bound_is_that_of_the_last_steps():
 @pytest.mark.parametrize(
     "bound, verdict",
     [(-4.5, "usual"), (-5.2, "usual"), (-5.3, "unusually low"), (-3.7, "unusually high"),
-     (float("nan"), "unusually low")],  # fmt: skip
+     (float("nan"), "unusually low")],
 )
 def test_a_bound_against_those_of_the_kind(bound, verdict):
     known = range_of_bounds([-4.0, -5.0, -4.2, -4.4], {"beta": 1.0})
