@@ -220,7 +220,7 @@ OTHERS = [
     ["completion", "bash", "zsh"],
     ["priors", "x"],
     ["priors", "--json", "x"],
-    *(["priors", "--for", file] for file in ("", "none.png", "text.png", "empty.png", "cut.png", "moving.png", "prior")),
+    *(["priors", "--for", file] for file in ("", "none.png", "text.png", "empty.png", "cut.png", "moving.png")),
     ["priors", "--for", "image.png", "--mask", "none.png"],
     ["priors", "--for", "image.png", "--mask", "wide.png"],
     ["priors", "--for", "image.png", "--prior", "no/such/model"],

@@ -1,5 +1,6 @@
 """The errors of a prior whose denoiser is known in closed form; what is hidden has no part in them."""
 
+import pytest
 import torch
 
 from tests.kind.conftest import drawn
@@ -9,24 +10,33 @@ from vipaint_pyro.kind.statistic import RATIOS, local, names_of
 from vipaint_pyro.priors.counting import count_calls
 
 
-def test_errors_are_those_of_the_exact_posterior_mean(pixels):
-    """Under a half-hidden picture: the walk written out once more, with Tweedie's mean of a Gaussian."""
-    x, mean = drawn(pixels, 2, 1), torch.linspace(-0.5, 0.5, 8, dtype=torch.float64)[:, None]
+def tweedie(prior, z, t):
+    """E[z_0 | z_t] under the Gaussian of ``pixels``."""
+    a, s = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
+    mean = torch.linspace(-0.5, 0.5, 8, dtype=torch.float64)[:, None]
+    return mean + a * 0.01 / (a**2 * 0.01 + s**2) * (z - a * mean)
+
+
+@pytest.mark.parametrize("name", ["pixels", "network_prior"])
+def test_errors_are_those_of_the_walk_written_out(request, name):
+    """Of a half-hidden picture, with Tweedie's mean of a Gaussian, and with a network, where hidden pixels matter."""
+    prior = request.getfixturevalue(name)
+    x, predicted = drawn(prior, 2, 1), tweedie if name == "pixels" else lambda p, z, t: p.denoise(z, t)
+    prior = prior if name == "pixels" else prior.conditioned(None)
     seen = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     seen[..., :4] = True
-    found = local(pixels, x, seen)
+    found = local(prior, x, seen)
     noise = torch.randn(len(RATIOS), 1, 8, 8, generator=torch.Generator().manual_seed(0)).double()
     x_hat = torch.zeros_like(x)
     for k, ratio in enumerate(RATIOS):
-        t = pixels.schedule.time_of_ratio(ratio)
-        a, s = float(pixels.schedule.alpha(t)), float(pixels.schedule.sigma(t))
+        t = prior.schedule.time_of_ratio(ratio)
+        a, s = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
         z = a * torch.where(seen, x, x_hat) + s * noise[k]
-        x_hat = mean + a * 0.01 / (a**2 * 0.01 + s**2) * (z - a * mean)
-        x_hat = x_hat.clamp(-1, 1)
+        x_hat = predicted(prior, z, t).detach().clamp(-1, 1)
         error = torch.where(seen, (x_hat - x) ** 2, 0).flatten(1)  # 8x8 pixels, a cell each
         torch.testing.assert_close(found.squares[:, 1 + k], error, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found.seen, seen.flatten(1).double())
-    assert len(names_of(pixels)) == found.squares.shape[1] == 1 + len(RATIOS)
+    assert len(names_of(prior)) == found.squares.shape[1] == 1 + len(RATIOS)
 
 
 def test_roughness_is_of_neighbours_that_are_both_seen(pixels):
