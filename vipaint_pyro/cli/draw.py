@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import AFTER, SETTINGS, options_after
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+if TYPE_CHECKING:
+    from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["draw"]
 
@@ -104,7 +107,7 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     finish(out, replaceable, lambda place, old: write_run(place, old, found), ended, count_of(found, options))
 
 
-def _changed(sampler, given: dict):
+def _changed(sampler: VIPaintSampler, given: dict[str, Any]) -> VIPaintSampler:
     """A kept guide's settings with others of the refinement; of another kind of steps with the defaults of those."""
     from dataclasses import replace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import PIL.Image
 import torch
@@ -38,6 +39,7 @@ def ranked(picture: Path, mask: Path | None, folders: Sequence[str]) -> list[dic
     Raises:
         ValueError, OSError: for a file that is no picture, a mask of another size, or a prior that cannot be loaded.
     """
+    diffusers.utils.logging.disable_progress_bar()
     image, _ = keepable(read_image(picture))
     if mask is None:
         hidden = np.zeros((image.height, image.width), bool)
@@ -81,8 +83,8 @@ def _squares(hidden: np.ndarray, size: tuple[int, int]) -> tuple[list[Region | N
         return [None], "is taken as it is"
     height, width = hidden.shape
     if hidden.any():
-        squares = regions_of(hidden, size[0])
-        sides = ", ".join(f"{s.side}x{s.side} at {s.left},{s.top}" for s in squares)
+        squares: list[Region | None] = [*regions_of(hidden, size[0])]
+        sides = ", ".join(f"{s.side}x{s.side} at {s.left},{s.top}" for s in squares if s is not None)
         return squares, f"--region auto takes {counted(len(squares), 'square')} of {width}x{height}: {sides}"
     square = centred(hidden, min(hidden.shape))
     return [square], f"--resize crop takes the middle {square.side}x{square.side} of {width}x{height}"

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LAST", "final_bound", "range_of_bounds", "said_of_bound"]
 
@@ -18,7 +22,7 @@ LAST = 5
 MARGIN = 0.25
 
 
-def final_bound(terms: Mapping[str, Sequence[Sequence[float]]], image: int = 0) -> float | None:
+def final_bound(terms: Mapping[str, Tensor], image: int = 0) -> float | None:
     """The bound on log p(y) that a fit came to, in nats per dimension of z; None where there is none.
 
     Args:
@@ -45,7 +49,7 @@ def range_of_bounds(bounds: Sequence[float], settings: Mapping[str, object]) -> 
 
 
 def said_of_bound(
-    bound: float | None, share: float, known: Mapping[str, object], settings: Mapping[str, object]
+    bound: float | None, share: float, known: Mapping[str, Any], settings: Mapping[str, object]
 ) -> dict:
     """What to say of a fit's bound: ``{"verdict", "nats_per_dim", "usual", "text"}``.
 

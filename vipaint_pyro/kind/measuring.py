@@ -59,7 +59,8 @@ def measured_range(
     Raises:
         ValueError: for too few pictures, or a prior that needs a label or a text.
     """
-    found = all_local(prior, x, masks_for(len(x), tuple(x.shape[-2:]), seed), progress=progress)
+    height, width = x.shape[-2:]
+    found = all_local(prior, x, masks_for(len(x), (height, width), seed), progress=progress)
     half = len(x) // 2
-    halves = [Local(found.squares[part], found.seen[part]) for part in (slice(half), slice(half, None))]
-    return range_of(names_of(prior), *halves, {**about, "pictures": len(x), "masks": ", ".join(KINDS_OF_MASK)})
+    first, held_out = (Local(found.squares[part], found.seen[part]) for part in (slice(half), slice(half, None)))
+    return range_of(names_of(prior), first, held_out, {**about, "pictures": len(x), "masks": ", ".join(KINDS_OF_MASK)})

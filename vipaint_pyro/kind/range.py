@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +66,7 @@ class Range:
     quantiles: dict[str, float]
     seen: tuple[float, float]
     about: dict[str, object] = field(default_factory=dict)
-    bound: dict[str, object] = field(default_factory=dict)
+    bound: dict[str, Any] = field(default_factory=dict)
 
     def strangeness(self, found: Local) -> Tensor:
         """How far pictures are off, (N,); a picture of the kind is about 1 at most."""
@@ -122,7 +123,7 @@ def write_range(path: str | Path, found: Range) -> None:
     write_text(path, json.dumps({"format": FORMAT, **_rounded(asdict(found))}, allow_nan=False) + "\n")
 
 
-def _rounded(value: object) -> object:
+def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(v) for name, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -120,7 +120,7 @@ class PriorPipeline(DiffusionPipeline):
             pipe.kind = read_range(folder)
         return pipe
 
-    def save_pretrained(self, save_directory: str | Path, *args, **kwargs) -> None:
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **kwargs: Any) -> None:
         """The folder that :meth:`from_pretrained` loads, with the range of the prior's kind where it is known."""
         super().save_pretrained(save_directory, *args, **kwargs)
         if self.kind is not None:
