@@ -4,13 +4,14 @@ Their Python runs as it stands, what they point to is there, the README stays sh
 """
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from vipaint_pyro import VIPaintPipeline
-from vipaint_pyro.guides import GUIDES
+from vipaint_pyro.guides import GUIDES, recipe
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -37,14 +38,20 @@ def pictures_restored(scope):
     assert scope["restored"].images.shape == (2, 3, 64, 64)
     assert scope["seen"].images.shape == (2, 1, 28, 28)
     assert len(scope["found"].records) == 8 and scope["figure"].axes
+    assert scope["rates"] == {round(0.1 * 0.9**5, 6)}
+
+
+def guides_of_ones_own(scope):
+    one = recipe(scope["OneLevelGuide"])
+    assert (one.form, one.levels, recipe("guides_of_mine:NarrowGuide").form) == ("marginal", 1, "bridge")
 
 
 #: Page -> how many blocks it has, and what they leave.
 EXPECTED = {
     "CONTRIBUTING.md": (5, lambda scope: None),
     "README.md": (3, a_guide_fitted_and_eight_completions),
-    "docs/using-it.md": (3, pictures_restored),
-    "docs/write-your-own-guide.md": (4, lambda scope: None),
+    "docs/using-it.md": (4, pictures_restored),
+    "docs/write-your-own-guide.md": (7, guides_of_ones_own),
 }
 
 
@@ -58,8 +65,14 @@ def in_few_steps(self, *args, fit_steps=2, num_inference_steps=3, **options):
 
 
 @pytest.mark.parametrize("page", EXPECTED)
-def test_python_blocks(page, monkeypatch):
-    run_blocks(page, monkeypatch, in_few_steps, loops=6)
+def test_python_blocks(page, monkeypatch, tmp_path):
+    if page == "docs/write-your-own-guide.md":  # it writes a module
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        monkeypatch.setitem(sys.modules, "guides_of_mine", None)
+        del sys.modules["guides_of_mine"]
+        run_blocks(page, monkeypatch, in_few_steps, loops=6, folder=tmp_path)
+    else:
+        run_blocks(page, monkeypatch, in_few_steps, loops=6)
 
 
 @pytest.mark.slow
@@ -68,9 +81,9 @@ def test_the_readme_with_all_steps(monkeypatch):
     run_blocks("README.md", monkeypatch, CALL)
 
 
-def run_blocks(page, monkeypatch, call, loops=None):
+def run_blocks(page, monkeypatch, call, loops=None, folder=ROOT):
     """Run a page's blocks one after the other; of their own loops over a range at most so many rounds."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(VIPaintPipeline, "__call__", call)
     known = dict(GUIDES)
     count, check = EXPECTED[page]

@@ -19,6 +19,7 @@ CHAIN = [
     {"wording"},
     {"settings", "tensors", "opening"},
     {"lazily", "faults", "files", "reading", "distributions", "calibration"},
+    {"pages"},
     {"randomness"},
     {"images", "per_image_noise"},
     {"plots", "datasets", "regions"},

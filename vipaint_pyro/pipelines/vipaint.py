@@ -4,67 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any, cast
 
 import torch
-from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import check_output, compose, from_model, to_output
-from vipaint_pyro.inference.fit import FitResult
-from vipaint_pyro.kind.check import KindCheck, looked_at
+from vipaint_pyro.images import check_output
+from vipaint_pyro.kind.check import looked_at
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.measurements.taken import masked, measured
+from vipaint_pyro.measurements.taken import masked, measured, under
 from vipaint_pyro.pipelines import prior as priors  # diffusers' custom_pipeline wants one pipeline class in this file
 from vipaint_pyro.pipelines.asked import asked_sampler, saying
 from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
+from vipaint_pyro.pipelines.output import VIPaintOutput, output_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
-
-
-@dataclass
-class VIPaintOutput(BaseOutput):
-    """What the pipeline returns.
-
-    Attributes:
-        images: the completions with the observed pixels put back, bit-identical (with an operator, the
-            predictions: what was measured are no pixels of them); image by image,
-            ``num_samples`` each: a list of PIL images, an array (N*S, H, W, C) or a tensor
-            (N*S, C, H, W), both in [0, 1].
-        predictions: the same without putting the observed pixels back.
-        guide: the fitted guide, or None for a method without one.
-        trace: the fit's losses and terms, or None where nothing was fitted.
-        samples: everything the sampler returned (predictions per level, calls, seconds).
-        kind: of each image, whether it is of the prior's kind; None where that was not looked at.
-    """
-
-    images: Any
-    predictions: Any
-    guide: Guide | None
-    trace: FitResult | None
-    samples: Samples
-    kind: list[KindCheck] | None = None
-
-
-def _output(
-    samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str, kind: list[KindCheck] | None
-) -> VIPaintOutput:
-    """Samples as the caller wants them, the observed pixels put back."""
-    if calls := max((one.calls for one in kind or ()), default=0):
-        samples.calls = {"kind": calls, **samples.calls}
-    x = samples.images.detach().cpu()
-    raw = from_model(x)
-    composite = raw if observed is None or unit is None else compose(x, unit.cpu(), observed.cpu())
-    images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
-    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples, kind)
 
 
 class VIPaintPipeline(priors.PriorPipeline):
@@ -110,6 +72,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         mask_image: Any = None,
         *,
         operator: Operator | None = None,
+        likelihood: Likelihood | Callable | None = None,
         class_labels: int | str | Sequence[int | str | None] | None = None,
         prompt: str | Sequence[str] | None = None,
         negative_prompt: str | Sequence[str] | None = None,
@@ -122,7 +85,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
-        guide: Guide | str | None = None,
+        guide: Guide | str | type[Guide] | None = None,
         method: str = "vipaint",
         effort: str | None = None,
         check_kind: bool = True,
@@ -144,6 +107,10 @@ class VIPaintPipeline(priors.PriorPipeline):
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
                 :class:`~vipaint_pyro.measurements.operator.Operator` of N images).
+            likelihood: what is believed of the noise in y, in units of [-1, 1], where the operator does not say it:
+                ``Gaussian(sigma)``, ``Laplace(b)`` ... of :mod:`vipaint_pyro.measurements`, or a function from A x to
+                one of Pyro's distributions. A Gaussian is noise alone, and the guide is fitted under the broader
+                ``noise_scale``; any other likelihood is what it is fitted under.
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.
             negative_prompt: what guidance leads away from; None = the empty text.
@@ -156,8 +123,8 @@ class VIPaintPipeline(priors.PriorPipeline):
                 result independent of its neighbours. None takes the global random state.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``; these two in the images' own precision, but at least float32.
             return_dict: False gives the tuple (images, predictions, guide, trace, samples).
-            guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
-                fitted before, to draw from without fitting again.
+            guide: the guide to fit: a name of :data:`vipaint_pyro.guides.GUIDES`, ``"package.module:Class"`` of your
+                own, or such a class (``guide_settings={...}`` are its keywords); or one fitted before, to draw from.
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
@@ -207,6 +174,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             measurement, unit, observed = masked(image, mask_image, prior)
         else:
             measurement, unit, observed = measured(image, operator, prior), None, None
+        if likelihood is not None:
+            measurement = under(likelihood, measurement)
         if guide is not None:
             sampler = cast(Any, sampler).from_guide(guide)
         with saying(written):
@@ -242,9 +211,9 @@ class VIPaintPipeline(priors.PriorPipeline):
                         samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
                 except (Fault, Stopped) as error:
                     if error.samples is not None:
-                        error.output = _output(cast(Samples, error.samples), unit, observed, output_type, kind)
+                        error.output = output_of(cast(Samples, error.samples), unit, observed, output_type, kind)
                     raise
         finally:
             self.maybe_free_model_hooks()
-        output = _output(samples, unit, observed, output_type, kind)
+        output = output_of(samples, unit, observed, output_type, kind)
         return output if return_dict else output.to_tuple()
