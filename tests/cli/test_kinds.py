@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tests.cli.calls import inpaint, vipaint
+from vipaint_pyro.cli.kinds import fit_settings
 from vipaint_pyro.kind.bounds import range_of_bounds
 from vipaint_pyro.kind.measuring import measured_range
 from vipaint_pyro.kind.range import FILE, write_range
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 
 @pytest.fixture
@@ -66,7 +68,8 @@ def test_a_bound_is_called_usual_or_unusually_low(kind):
     settings, bound = json.loads(Path("first/run.json").read_text())["settings"], said("first")["bound"]["nats_per_dim"]
     for shift, words in ((0, "usual for this prior"), (1, "unusually low for this prior")):
         share = 1 - 12 / 64  # seen
-        bounds = range_of_bounds([(bound + shift + d) / share for d in (-0.1, 0.1)], {"beta": settings["beta"]})
+        kept = {name: settings[name] for name in fit_settings(VIPaintSampler())}
+        bounds = range_of_bounds([(bound + shift + d) / share for d in (-0.1, 0.1)], kept)
         write_range(Path("prior") / FILE, replace(kind, bound=bounds))
         done = inpaint("--out", f"out-{shift}", image="own.png")
         assert f"nats per dimension, is {words}" in done.stdout, done.output

@@ -67,7 +67,7 @@ def test_the_final_bound_is_that_of_the_last_steps():
 def test_a_bound_against_those_of_the_kind(bound, verdict):
     known = range_of_bounds([-4.0, -5.0, -4.2, -4.4], {"beta": 1.0})
     assert known["median"] == pytest.approx(-4.3) and known["fits"] == 4
-    said = said_of_bound(bound / 2, 0.5, known, {"beta": 1.0, "eta": 1.0})
+    said = said_of_bound(bound / 2, 0.5, known, {"beta": 1.0, "guide_settings": {}})
     assert said["verdict"] == verdict and said["usual"] == [-2.625, -1.875] and verdict in said["text"]
 
 

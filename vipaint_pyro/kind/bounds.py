@@ -57,14 +57,15 @@ def said_of_bound(
         bound: of :func:`final_bound`.
         share: of the picture that is seen, above 0.
         known: of :func:`range_of_bounds`, or empty.
-        settings: of the fit, of which those in ``known`` are compared.
+        settings: of the fit, compared with those in ``known``; one that is nowhere said there was left at nothing.
     """
     if bound is None:
         return _said("unknown", None, None, "nothing was fitted, so that there is no bound")
     text = f"the bound is {bound:.2f} nats per dimension; whether that is usual for this prior is unknown: "
     if not known:
         return _said("unknown", bound, None, text + "its folder has no range of bounds")
-    other = [name for name, value in known["settings"].items() if settings.get(name) != value]
+    there = {**dict.fromkeys(settings), **known["settings"]}
+    other = [name for name, value in there.items() if (settings.get(name) or None) != (value or None)]
     if other:
         what = ", ".join(other)
         return _said("unknown", bound, None, f"{text}the range was measured with other settings ({what})")
