@@ -26,7 +26,7 @@ CHAIN = [
     {"networks"},
     {"priors", "convert"},
     {"measurements"},
-    {"models", "exact"},
+    {"models", "exact", "kind"},
     {"guides"},
     {"inference"},
     {"samplers"},

@@ -147,6 +147,9 @@ FIT = {
     "--nonsense": ["1"],
 }
 DRAW = {
+    "--refinement-steps": WHOLE,
+    "--refine": WORDS,
+    "--beta": ["1"],
     "--samples": WHOLE,
     "--seed": ["", "x", "-1", "1.5", str(2**63)],
     "--out": ["", " ", "image.png"],
@@ -220,6 +223,13 @@ OTHERS = [
     ["completion", "bash", "zsh"],
     ["priors", "x"],
     ["priors", "--json", "x"],
+    *(["priors", "--for", file] for file in ("", "none.png", "text.png", "empty.png", "cut.png", "moving.png")),
+    ["priors", "--for", "image.png", "--mask", "none.png"],
+    ["priors", "--for", "image.png", "--mask", "wide.png"],
+    ["priors", "--for", "image.png", "--prior", "no/such/model"],
+    ["priors", "--mask", "mask.png"],
+    ["priors", "--prior", "prior"],
+    [*GOOD["restore"], "--no-check-kind"],
     ["guides", "x"],
     ["guides", "--json", "x"],
     ["guides", "no.such:Guide"],
