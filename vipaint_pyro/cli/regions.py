@@ -26,10 +26,10 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
             before a prior is loaded.
     """
     from vipaint_pyro.cli.methods import settings_of
-    from vipaint_pyro.cli.whole import Whole, check_kept
+    from vipaint_pyro.cli.whole import Whole
     from vipaint_pyro.cli.writing import finish
     from vipaint_pyro.faults import Fault, Stopped
-    from vipaint_pyro.regions import Region, regions_of
+    from vipaint_pyro.regions import Region, check_kept, regions_of
 
     base, opaque, mask = pictures
     check_kept(base)
@@ -136,16 +136,10 @@ def _small(region, unit, hidden, side: int) -> tuple:
     import PIL.Image
     import torch
 
-    from vipaint_pyro.regions import shrunk
+    from vipaint_pyro.regions import taken
 
-    known = region.crop(np.ones_like(hidden)) & ~region.crop(hidden)
-    small, seen = shrunk(region.crop(unit), known, side)
-    if seen.all():
-        raise ValueError(
-            f"the hole is smaller than half a pixel of the prior's {side}x{side}: give a smaller square with "
-            "--region X,Y,W,H, or take --region auto"
-        )
-    return torch.from_numpy(np.ascontiguousarray(small)), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
+    small, seen = taken(region, unit, hidden, side)
+    return torch.from_numpy(small), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
 
 
 def _place(region) -> dict:

@@ -13,26 +13,10 @@ import torch
 from vipaint_pyro.cli.results import Run, write_run
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
-from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import grid, observed_picture
-from vipaint_pyro.reading import in_srgb
-from vipaint_pyro.regions import Region, paste
+from vipaint_pyro.regions import Region, completed
 
-__all__ = ["Whole", "check_kept"]
-
-#: Modes of PIL whose known bytes can stay beside what is filled.
-_KEPT = ("L", "LA", "RGB", "RGBA")
-
-
-def check_kept(image: PIL.Image.Image) -> None:
-    """Raise ValueError for a picture whose known bytes could not stay as they are beside new colours."""
-    if image.mode not in _KEPT:
-        raise ValueError(
-            f"the image is of mode {image.mode}, which cannot hold new colours beside the old bytes: convert it to RGB "
-            "first, e.g. with PIL's image.convert('RGB')"
-        )
-    if in_srgb(image) is not image:
-        raise ValueError("the image has a colour profile other than sRGB, which what is filled is in: save it in sRGB")
+__all__ = ["Whole"]
 
 
 class Whole:
@@ -63,16 +47,10 @@ class Whole:
         return [self._completion(i) for i in range(self.count)]
 
     def _completion(self, i: int) -> PIL.Image.Image:
-        filled = self.unit
-        for region, run in self.runs:
-            small = torch.as_tensor(run.output.images[i], device="cpu").float().numpy()
-            filled = paste(filled, self.hidden, small, region)
-        (picture,) = to_output(torch.from_numpy(filled)[None], "pil")
-        result = np.array(self.base)
-        new = np.asarray(picture.convert(self.base.mode))  # opaque where the mode has transparency
-        holes = np.logical_or.reduce([region.hole for region, _ in self.runs])
-        result[holes] = new[holes]
-        return PIL.Image.fromarray(result)
+        squares = [
+            (region, torch.as_tensor(run.output.images[i], device="cpu").float().numpy()) for region, run in self.runs
+        ]
+        return completed(self.base, self.unit, self.hidden, squares)
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
         """Write ``observed.png``, ``sample-00.png`` ..., ``grid.png``, ``run.json`` and ``region-0`` ..., all or none.

@@ -192,7 +192,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
-        guide = make_guide(self.guide_name, model, run.measurement)
+        guide = run.guide = make_guide(self.guide_name, model, run.measurement)
         check_kernels(guide, self.sweep_levels)
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted
