@@ -47,6 +47,7 @@ class Filling:
         self.pieces = [Piece(pipe, known, asked) for known in knowns]
         self._seeded = torch.Generator().manual_seed(int(asked.seed))
         self._made = self._steps = 0
+        self._which, self._losses, self._course = "", (), ()
 
     @classmethod
     def of_scene(cls, pipe: VIPaintPipeline, scene: Scene, asked: Asked, facts: dict) -> Filling:
@@ -104,6 +105,7 @@ class Filling:
         if not self.ready:
             raise ValueError("There is no fit to draw from yet: fill the hole first")
         before = self.count
+        job.show(samples=self.pictures(), losses=self._losses, course=self._course)
         self._begin(sum(piece.steps(count, True) for piece in self.pieces))
         for piece in self.pieces:
             # A generator that goes on would leave guides with other sites than Gaussian ones the same draws again.
@@ -123,8 +125,7 @@ class Filling:
 
     def _fit(self, job: Job, piece: Piece) -> None:
         steps, losses, course = piece.sampler.fit_steps, [], []
-        dims = piece.measurement.y[0].numel() if not piece.pipe.prior.is_latent else None
-        dims = dims or torch.Size(piece.pipe.prior.latent_shape).numel()
+        dims = torch.Size(piece.pipe.prior.latent_shape).numel()
         self._which = self._place(piece)
 
         def on_step(progress: Progress) -> Stop | None:
@@ -134,7 +135,8 @@ class Filling:
                 if seen is not None:
                     course.append((progress.step + 1, tuple(to_output(seen, "pil"))))
             text = f"Fitting the guide: step {progress.step + 1} of {steps}"
-            self._step(job, text, losses=tuple(losses), course=tuple(course))
+            self._losses, self._course = tuple(losses), tuple(course)
+            self._step(job, text, losses=self._losses, course=self._course)
             return Stop() if job.stopped else None
 
         piece.fit(self._seeded, on_step)

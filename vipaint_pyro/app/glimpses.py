@@ -14,7 +14,7 @@ from vipaint_pyro.randomness import isolated
 __all__ = ["glimpse", "worth_a_look"]
 
 #: How many times a fit is looked at, about.
-_LOOKS = 8
+_LOOKS = 6
 
 
 @torch.no_grad()
@@ -33,5 +33,5 @@ def glimpse(guide: Guide, count: int = 2, seed: int = 0) -> Tensor | None:
 
 
 def worth_a_look(step: int, steps: int) -> bool:
-    """Whether a fit of so many steps is looked at after this one, counted from 0: at first, at last and some between."""
-    return step in (0, steps - 1) or (step + 1) % max(1, round(steps / _LOOKS)) == 0
+    """Whether a fit of so many steps is looked at after this one, from 0: at first, at last and some between."""
+    return step in (0, steps - 1) or (step + 1) % max(1, -(-steps // _LOOKS)) == 0

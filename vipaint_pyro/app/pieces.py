@@ -61,6 +61,7 @@ class Piece:
         measurement: of one image.
         guide, record: fitted, where the method fits one.
         output: all that was drawn so far, or None.
+        label: the number of the class, or None.
 
     Raises:
         ValueError, TypeError: for what does not go together.
@@ -75,6 +76,8 @@ class Piece:
             self.measurement = measured(known.measured, known.operator, prior)
         self.sampler = asked.sampler(prior.device.type == "cpu").settle(prior, self.measurement)
         self.sampler.check_samples(asked.samples)
+        given = asked.condition()["class_labels"]
+        self.label = None if given is None else int(prior.conditioned(given).class_labels[0])
         self.guide: Guide | None = None
         self.record: FitResult | None = None
         self.output: VIPaintOutput | None = None
@@ -82,8 +85,8 @@ class Piece:
     def steps(self, count: int, fitted: bool) -> int:
         """How many steps it takes to draw so many, after the fit or with it."""
         chunks = -(-count // self.sampler.at_once(count))
-        phases = self.sampler.phases()
-        return sum(n * (1 if phase == "fit" else chunks) for phase, n in phases.items() if not (fitted and phase == "fit"))
+        phases = {phase: n * (1 if phase == "fit" else chunks) for phase, n in self.sampler.phases().items()}
+        return sum(phases.values()) - (phases.get("fit", 0) if fitted else 0)
 
     def fit(self, generator: torch.Generator, on_step: OnStep) -> None:
         """Fit the guide; ``on_step`` may end the fit early, by a :class:`~vipaint_pyro.samplers.run.Stop`."""

@@ -56,15 +56,13 @@ def _sized(picture: Picture, shape: tuple[int, int, int], how: str | None) -> tu
         image = image.convert("L")
     if image.size == (width, height):
         return image, "The picture is taken as it is."
-    said = f"{image.width}x{image.height}"
+    said, taken = f"{image.width}x{image.height}", f"{width}x{height}"
     if how not in SIZES:
-        raise ValueError(f"The picture is {said}, and {width}x{height} is taken here: choose what is to be done with it")
-    if how == "crop":
-        scale = max(width / image.width, height / image.height)
-        w, h = width / scale, height / scale
-        left, top = (image.width - w) / 2, (image.height - h) / 2
-        box = (left, top, left + w, top + h)
-        return image.resize((width, height), PIL.Image.Resampling.LANCZOS, box), (
-            f"The middle of the picture ({said}) was made {width}x{height}."
-        )
-    return image.resize((width, height), PIL.Image.Resampling.LANCZOS), f"The picture ({said}) was made {width}x{height}."
+        raise ValueError(f"The picture is {said}, and {taken} is taken here: choose what is to be done with it")
+    if how == "stretch":
+        return image.resize((width, height), PIL.Image.Resampling.LANCZOS), f"The picture ({said}) was made {taken}."
+    scale = max(width / image.width, height / image.height)
+    left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+    box = (left, top, left + width / scale, top + height / scale)
+    middle = image.resize((width, height), PIL.Image.Resampling.LANCZOS, box)
+    return middle, f"The middle of the picture ({said}) was made {taken}."

@@ -23,13 +23,15 @@ class Session:
     Attributes:
         picture: that is worked on.
         filling: the run whose results are shown.
-        chosen: the number of the sample that is looked at.
+        chosen: the number of the sample that was clicked on.
+        shown: the numbers of the samples in the order that they are shown in.
     """
 
     def __init__(self) -> None:
         self.picture: Picture | None = None
         self.filling: Filling | None = None
         self.chosen: int | None = None
+        self.shown: list[int] = []
         self._job: Job | None = None
         self._cancelled = False
         self._folder: Path | None = None
@@ -62,6 +64,17 @@ class Session:
             self._job.stop()
         return self._job
 
+    def more(self, count: int) -> Callable[[Job], None]:
+        """The work of drawing so many more from the same fit.
+
+        Raises:
+            ValueError: where there is none.
+        """
+        if self.filling is None:
+            raise ValueError("There is no fit to draw from yet: run it first")
+        filling = self.filling
+        return lambda job: filling.more(count, job)
+
     def keep(self, number: int | None) -> Picture:
         """Go on from a sample: it becomes the picture.
 
@@ -72,7 +85,7 @@ class Session:
             raise ValueError("Click on a completion first: it becomes the picture that you go on from")
         before = "picture" if self.picture is None else Path(self.picture.name).stem
         self.picture = Picture(f"{before}-{number}.png", self.filling.picture(number))
-        self.filling = self.chosen = None
+        self.filling, self.chosen, self.shown = None, None, []
         return self.picture
 
     def archive(self, write: Callable[[Path, Filling], None]) -> Path:
@@ -117,12 +130,13 @@ class Sessions:
         return len(self._all)
 
     def close(self, word: str) -> None:
-        """A visitor has left."""
+        """A visitor has left, with all rooms ``word/...``."""
         with self._lock:
-            gone = self._all.pop(word, None)
-            self._line = [other for other in self._line if other != word]
-        if gone is not None:
-            gone.close()
+            rooms = [name for name in self._all if name == word or name.startswith(f"{word}/")]
+            gone = [self._all.pop(name) for name in rooms]
+            self._line = [other for other in self._line if other not in rooms]
+        for session in gone:
+            session.close()
 
     def line_up(self, word: str) -> str:
         """Ask for a turn; says how many are before."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from vipaint_pyro.cli.app import app
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -184,4 +185,5 @@ main.add_command(evaluate)
 main.add_command(exact)
 main.add_command(report)
 main.add_command(figure)
+main.add_command(app)
 main.add_command(completion)

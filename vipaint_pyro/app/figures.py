@@ -1,0 +1,109 @@
+"""Figures of a run and of a lesson, as pictures for the page."""
+
+from __future__ import annotations
+
+import io
+
+import PIL.Image
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vipaint_pyro.app.filling import Filling
+from vipaint_pyro.app.jobs import View
+from vipaint_pyro.app.lesson import LAST, Answer
+from vipaint_pyro.app.pictures import enlarged
+from vipaint_pyro.images import from_model, to_unit
+from vipaint_pyro.plots import bound_figure, grid, spread_figure
+
+__all__ = ["as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
+
+#: So many looks at a fit are shown side by side.
+_LOOKS = 7
+#: Samples are compared, and their spread shown, at this size at most.
+_SIDE = 256
+
+
+def as_picture(figure: Figure) -> PIL.Image.Image:
+    """A figure as it is saved."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return PIL.Image.open(out)
+
+
+def running_bound(view: View) -> PIL.Image.Image:
+    """Minus the bound over the steps made so far."""
+    figure = Figure(figsize=(5, 2.6), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    axes.plot(range(1, len(view.losses) + 1), view.losses, color="#6b4fa0", lw=2, marker="o", ms=2.5)
+    axes.set(xlabel="step of the fit", ylabel="minus the bound\n(nats per dimension)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return as_picture(figure)
+
+
+def course_picture(view: View) -> PIL.Image.Image:
+    """What the guide drew on its way: a column per look, the last ones where there are many."""
+    seen = view.course if len(view.course) <= _LOOKS else (view.course[0], *view.course[1 - _LOOKS :])
+    rows = list(zip(*(pictures for _, pictures in seen)))
+    return grid(rows, [f"step {step}" for step, _ in seen], side=96)
+
+
+def _samples(filling: Filling) -> Tensor:
+    """(S, C, H, W) in [0, 1], of the pictures as wholes, large ones made smaller."""
+    pictures = [picture.copy() for picture in filling.pictures()]
+    for picture in pictures:
+        picture.thumbnail((_SIDE, _SIDE))
+    channels = 1 if pictures[0].mode == "L" else 3
+    pictures = [p if p.mode in ("L", "RGB") else p.convert("RGB") for p in pictures]
+    return to_unit(pictures, (channels, *pictures[0].size[::-1]))
+
+
+def order(filling: Filling) -> list[int]:
+    """The numbers of the samples, those that differ most from each other first."""
+    return list(range(filling.count))
+
+
+def report(filling: Filling) -> list[tuple[PIL.Image.Image, str]]:
+    """What is shown of a run that has samples: figures, each with a line of how to read it."""
+    x, shown = _samples(filling), []
+    if len(x) > 1:
+        figure = spread_figure(x.mean(0), x.std(0).mean(0))
+        shown.append((as_picture(figure), "How sure: where the samples agree (dark) and where they differ (bright)"))
+    piece = filling.pieces[0]
+    levels, images = piece.output.samples.levels, piece.output.images
+    if levels:
+        rows = []
+        for i in range(min(4, len(images))):
+            stages = [from_model(z[i, 0].cpu()) for z in levels.values()]
+            rows.append([filling.observed(), *_pictures(torch.stack([*stages, images[i]]))])
+        sheet = grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
+        shown.append((sheet, "From noise to picture: what is expected at each level of the guide"))
+    if piece.record is not None:
+        terms = {name: term.mean(1) for name, term in piece.record.terms.items()}
+        shown.append((as_picture(bound_figure(terms, {n: n for n in terms})), "The bound, term by term"))
+    return shown
+
+
+def _pictures(x: Tensor) -> list[PIL.Image.Image]:
+    from vipaint_pyro.images import to_output
+
+    return [enlarged(picture, 96) for picture in to_output(x, "pil")]
+
+
+def lesson_figure(found: Answer) -> Figure:
+    """The exact posterior, and what the guide makes of it."""
+    asked = found.question
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained", dpi=120)
+    axes, grid_ = figure.subplots(), found.grid
+    axes.fill_between(grid_, found.exact, color="#d5d5db", lw=0, label="exact posterior p(x | y)")
+    axes.plot(grid_, found.prior, color="#9a9aa5", lw=1.2, ls="--", label="prior p(x)")
+    axes.plot(grid_, found.guide, color="#c8553d", lw=2.4, label="the guide's q(x)")
+    axes.axvline(asked.y, color="#2b2b33", lw=0.9, ls=":")
+    axes.set(xlabel="x", yticks=[], xlim=(-3, 3), ylim=(0, 1.15 * float(found.exact.max().maximum(found.guide.max()))))
+    axes.text(asked.y + 0.05, axes.get_ylim()[1] * 0.94, "y", color="#2b2b33")
+    axes.spines[["top", "left", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    times = ", ".join(map(str, found.times))
+    axes.set_title(f"levels {times} (T_s = {LAST}), beta = {asked.beta:g}", fontsize=10, loc="right")
+    return figure
