@@ -136,7 +136,7 @@ class FillTab:
         source, drawing, x, y, w, h, mask, how, grey = values
         return Held(source, drawing, (x, y, w, h), mask, how, grey)
 
-    def _look(self, *values, request: gr.Request):
+    def _look(self, request: gr.Request, *values):
         """What will be done with the picture, before it is."""
         *held, name = values
         picture, how, grey = self._session(request).picture, held[-2], held[-1]
@@ -151,7 +151,7 @@ class FillTab:
             return sentence(error), gr.update(visible=False), *parts
         return scene.said, gr.update(value=Held.shown(scene), visible=True), *parts
 
-    def _fill(self, *values, request: gr.Request):
+    def _fill(self, request: gr.Request, *values):
         held, asked = self._of(values[:9]), Controls.asked(values[9:])
 
         def prepared(session):

@@ -12,8 +12,8 @@ from vipaint_pyro.app.lesson import GUIDES, LAST, Answer, Question, answer
 __all__ = ["LessonTab"]
 
 _WORDS = """A number x is either about -1.5 (three times of five) or about 1.5, and **y = x + noise** was measured.
-What is x? The exact posterior is known here (grey). A guide is fitted by the same code as for pictures, and its **q(x)**
-drawn over it: see when it follows both humps, when it takes one of them, and when it lies between."""
+What is x? The exact posterior is known here (grey). A guide is fitted by the same code as for pictures, and its
+**q(x)** drawn over it: see when it follows both humps, when it takes one of them, and when it lies between."""
 
 
 class LessonTab:

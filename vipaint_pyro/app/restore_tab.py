@@ -108,7 +108,7 @@ class RestoreTab:
         options = {"scale": scale, "std": std, "length": length, "angle": angle}
         return restored(session.picture, prior, task, options, truth, how, int(seed or 0))
 
-    def _look(self, *values, request: gr.Request):
+    def _look(self, request: gr.Request, *values):
         *measured, name, seed = values
         session = self._session(request)
         if session.picture is None:
@@ -121,7 +121,7 @@ class RestoreTab:
         (picture,) = to_output(known.measured[None], "pil")
         return said, gr.update(value=enlarged(picture, 256), visible=True), gr.skip()
 
-    def _restore(self, *values, request: gr.Request):
+    def _restore(self, request: gr.Request, *values):
         asked = Controls.asked(values[7:])
 
         def prepared(session):

@@ -61,8 +61,8 @@ class Results:
     def live(self) -> list[gr.components.Component]:
         """What a run changes."""
         return [
-            self.go, self.cancel, self.status, self.gallery, self.after, self.file, self.watch, self.course, self.bound,
-            self.figures,
+            self.go, self.cancel, self.status, self.gallery, self.after, self.keep, self.file, self.watch, self.course,
+            self.bound, self.figures,
         ]  # fmt: skip
 
     def word(self, request: gr.Request) -> str:
