@@ -16,6 +16,7 @@ CHAIN = [
     {"wording"},
     {"settings", "tensors"},
     {"lazily", "faults", "files", "reading", "distributions", "calibration"},
+    {"pages"},
     {"randomness"},
     {"images", "per_image_noise"},
     {"plots", "datasets", "regions"},

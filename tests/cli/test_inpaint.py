@@ -20,8 +20,8 @@ def test_writes_everything_it_promises(here):
     assert "18.8 % of the pixels will be filled" in result.output
     assert {p.name for p in (here / "result").iterdir()} == {
         "observed.png", "sample-00.png", "sample-01.png", "prediction-00.png", "prediction-01.png",
-        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "bound.png",
-        "guide.safetensors", "guide.json", "measurement.safetensors", "run.json",
+        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "directions.png", "bound.png",
+        "guide.safetensors", "guide.json", "measurement.safetensors", "run.json", "report.html",
     }  # fmt: skip
     facts = json.loads((here / "result" / "run.json").read_text())
     assert facts["label"] == 1 and facts["seed"] == 3
@@ -214,7 +214,7 @@ def test_a_run_that_is_ended_while_it_writes_leaves_nothing(here, monkeypatch, b
     def missed(*_):
         raise AssertionError("the signal was not the command's")
 
-    monkeypatch.setattr("vipaint_pyro.cli.results.bound_figure", lambda *_: os.kill(os.getpid(), by))
+    monkeypatch.setattr("vipaint_pyro.cli.shown.bound_figure", lambda *_: os.kill(os.getpid(), by))
     before, outer = {p.name for p in here.iterdir()}, signal.signal(signal.SIGTERM, missed)
     # As Python has it from a terminal: what a shell starts in the background is told to ignore it.
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)

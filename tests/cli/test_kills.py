@@ -52,8 +52,9 @@ def at_work(here, monkeypatch):
 
     monkeypatch.setattr(VIPaintPipeline, "__call__", once)
     dull = Figure(figsize=(1, 1), dpi=20)
-    for place in ("evaluation.exact_table.plot_table", "cli.results.bound_figure", "cli.results.spread_figure"):
-        monkeypatch.setattr(f"vipaint_pyro.{place}", lambda *_: dull)
+    figures = ("bound_figure", "directions_figure", "levels_figure", "mean_spread_figure", "samples_figure")
+    for place in ("evaluation.exact_table.plot_table", *(f"cli.shown.{name}" for name in figures)):
+        monkeypatch.setattr(f"vipaint_pyro.{place}", lambda *_, **__: dull)
     return here
 
 

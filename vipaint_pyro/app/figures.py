@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 
 import PIL.Image
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vipaint_pyro.app.filling import Filling
 from vipaint_pyro.app.jobs import View
 from vipaint_pyro.app.lesson import LAST, Answer
-from vipaint_pyro.app.pictures import enlarged
 from vipaint_pyro.images import from_model, to_unit
-from vipaint_pyro.plots import bound_figure, grid, spread_figure
+from vipaint_pyro.plots import bound_figure, directions_figure, grid, levels_figure, mean_spread_figure, most_different
 
 __all__ = ["as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
 
@@ -51,44 +49,36 @@ def course_picture(view: View) -> PIL.Image.Image:
 
 def _samples(filling: Filling) -> Tensor:
     """(S, C, H, W) in [0, 1], of the pictures as wholes, large ones made smaller."""
-    pictures = [picture.copy() for picture in filling.pictures()]
-    for picture in pictures:
-        picture.thumbnail((_SIDE, _SIDE))
-    channels = 1 if pictures[0].mode == "L" else 3
-    pictures = [p if p.mode in ("L", "RGB") else p.convert("RGB") for p in pictures]
-    return to_unit(pictures, (channels, *pictures[0].size[::-1]))
+    pictures = [_small(picture) for picture in filling.pictures()]
+    return to_unit(pictures, (1 if pictures[0].mode == "L" else 3, *pictures[0].size[::-1]))
+
+
+def _small(picture: PIL.Image.Image) -> PIL.Image.Image:
+    shown = picture.copy() if picture.mode in ("L", "RGB") else picture.convert("RGB")
+    shown.thumbnail((_SIDE, _SIDE))
+    return shown
 
 
 def order(filling: Filling) -> list[int]:
     """The numbers of the samples, those that differ most from each other first."""
-    return list(range(filling.count))
+    return most_different(_samples(filling))
 
 
 def report(filling: Filling) -> list[tuple[PIL.Image.Image, str]]:
     """What is shown of a run that has samples: figures, each with a line of how to read it."""
-    x, shown = _samples(filling), []
+    x, piece, found = _samples(filling), filling.pieces[0], []
     if len(x) > 1:
-        figure = spread_figure(x.mean(0), x.std(0).mean(0))
-        shown.append((as_picture(figure), "How sure: where the samples agree (dark) and where they differ (bright)"))
-    piece = filling.pieces[0]
-    levels, images = piece.output.samples.levels, piece.output.images
+        found.append((mean_spread_figure(x), "How sure: bright is where the samples differ"))
+        found.append((directions_figure(x), "The few ways in which they differ"))
+    images, levels = piece.output.images, piece.output.samples.levels
     if levels:
-        rows = []
-        for i in range(min(4, len(images))):
-            stages = [from_model(z[i, 0].cpu()) for z in levels.values()]
-            rows.append([filling.observed(), *_pictures(torch.stack([*stages, images[i]]))])
-        sheet = grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
-        shown.append((sheet, "From noise to picture: what is expected at each level of the guide"))
+        expected = {t: from_model(z[:, 0].cpu()) for t, z in levels.items()}
+        figure = levels_figure(expected, images.float().cpu(), observed=filling.observed())
+        found.append((figure, "From noise to picture: what is expected at each level of the guide"))
     if piece.record is not None:
-        terms = {name: term.mean(1) for name, term in piece.record.terms.items()}
-        shown.append((as_picture(bound_figure(terms, {n: n for n in terms})), "The bound, term by term"))
-    return shown
-
-
-def _pictures(x: Tensor) -> list[PIL.Image.Image]:
-    from vipaint_pyro.images import to_output
-
-    return [enlarged(picture, 96) for picture in to_output(x, "pil")]
+        times = piece.sampler.timesteps if filling.asked.fits else ()
+        found.append((bound_figure(piece.record.terms, times), "The bound, term by term, level by level"))
+    return [(as_picture(figure), text) for figure, text in found]
 
 
 def lesson_figure(found: Answer) -> Figure:

@@ -51,6 +51,8 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     out = options["out"]
     replaceable = _checked(out, options, {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
+    from dataclasses import asdict
+
     import torch
 
     from vipaint_pyro.cli.kept import asked_of, writer
@@ -100,11 +102,26 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         raise
     made = {"steps": record.steps[0], "ended": record.ended[0]}
     said = {"asked": asked, "fit": made, "versions": made_with}
+    _show(out, {**facts, "fit": made, "hidden_fraction": float((~observed).float().mean()),
+                "settings": asdict(settled), "versions": made_with}, record, settled)  # fmt: skip
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}
     writer(SavedGuide(guide, settled, measurement, unit, record.streams, facts))(out)
     (out / CHECKPOINT).unlink(missing_ok=True)
-    click.echo(f"wrote {out}: vipaint draw {out} draws from it")
+    click.echo(f"wrote {out}: vipaint draw {out} draws from it; open {out / 'report.html'} to see how it went")
+
+
+def _show(out: Path, facts: dict, record, sampler) -> None:
+    """The bound, and a page, beside what was observed."""
+    from vipaint_pyro.cli.results import timesteps_of
+    from vipaint_pyro.cli.run_page import PAGE, run_page
+    from vipaint_pyro.cli.shown import shown_bound
+    from vipaint_pyro.files import write_picture, write_text
+
+    shown = shown_bound(record.terms, timesteps_of(sampler))
+    for name, one in shown.items():
+        write_picture(out / f"{name}.png", one.figure)
+    write_text(out / PAGE, run_page(out, out, facts, shown=shown, drawn_from=True))
 
 
 def _checked(out: Path, options: dict, inputs: Mapping[str, Path]):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import click
 
+from vipaint_pyro.cli.command import keep_command
+
 __all__ = ["OneLineGroup"]
 
 
@@ -27,6 +29,7 @@ class OneLineGroup(click.Group):
         """The group's own options; nothing at all asks for its help."""
         if not args:
             return super().parse_args(ctx, args)
+        keep_command(ctx, args)
         with _one_line():
             return super().parse_args(ctx, args)
 

@@ -17,8 +17,8 @@ __all__ = ["NamedPath", "check_output", "other_names"]
 
 #: What a run writes; and what file managers leave in any folder.
 _RUN = re.compile(
-    r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
-    r"|(run|guide)\.json"
+    r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|directions|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
+    r"|(run|guide)\.json|report\.html"
     r"|region-\d+"
     r"|\.DS_Store|Thumbs\.db|desktop\.ini"
 )

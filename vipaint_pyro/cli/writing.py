@@ -39,7 +39,7 @@ def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ende
         out = _written(out, replaceable, write)
     except (OSError, SafetensorError) as error:
         raise OSError(f"the result could not be written to {out}: {error}") from error
-    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: open {out / 'report.html'} to look at it")
     if ended is not None:
         if isinstance(ended, Stopped):
             raise Stopped(f"kept are {kept}, in {out}") from ended
