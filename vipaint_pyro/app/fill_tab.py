@@ -42,7 +42,7 @@ class FillTab:
                 for k, e in enumerate(EXAMPLES)
             ]
             self.upload = gr.UploadButton(
-                "Upload your own", file_types=["image"], elem_id="fill-upload", min_width=120, variant="secondary"
+                "Upload", file_types=["image"], elem_id="fill-upload", min_width=120, size="md"
             )
 
     def _hole(self) -> None:
@@ -77,16 +77,18 @@ class FillTab:
     def _listen(self) -> None:
         results, given = self.results, [*self._held, *self.controls.all]
         loaded = [self.editor, self.source, self.how, self.grey, self.said, self.controls.prior]
-        for button, example in zip(self.examples, EXAMPLES):
-            button.click(self._example(example), None, loaded, **QUIET)
-        self.upload.upload(self._upload, self.upload, loaded, **QUIET)
-        look = {"fn": self._look, "inputs": [*self._held, self.controls.prior], "trigger_mode": "always_last", **QUIET}
         looks = [self.said, self.seen, self.how, self.grey]
-        gr.on([c.change for c in (*self._held, self.controls.prior)], outputs=looks, **look)
+        look = {"fn": self._look, "inputs": [*self._held, self.controls.prior], "outputs": looks, **QUIET}
+        for button, example in zip(self.examples, EXAMPLES):
+            button.click(self._example(example), None, loaded, **QUIET).then(**look)
+        self.upload.upload(self._upload, self.upload, loaded, **QUIET).then(**look)
+        others = [c for c in (*self._held, self.controls.prior) if c is not self.editor]
+        seen = [self.editor.input, self.editor.clear, *(c.change for c in others)]
+        gr.on(seen, trigger_mode="always_last", **look)
         self.source.change(self._sources, self.source, [self.box_row, self.mask], **QUIET)
         results.start(results.go, self._fill, given)
         results.start(results.more, self._more, [self.controls.samples])
-        results.keep.click(self._keep, None, [*loaded, results.status], **QUIET)
+        results.keep.click(self._keep, None, [*loaded, results.status], **QUIET).then(**look)
 
     # -- the picture ----------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import PIL.Image
 
-from vipaint_pyro.images import to_output, to_unit
 from vipaint_pyro.reading import in_srgb, opaque_and_mask, read_image
 
 __all__ = ["EXAMPLES", "Example", "Picture", "canvas_of", "enlarged", "opened"]
@@ -71,20 +70,19 @@ def opened(path: str | Path, name: str | None = None) -> Picture:
     """A picture from a file.
 
     Raises:
-        ValueError: for what is no picture, is damaged, animated or too large; names the file as its owner does.
+        ValueError: for what is no picture, is damaged, animated too large, or of more than 8 bits; names the file as its owner does.
     """
     name = Path(path).name if name is None else name
     try:
         image = read_image(path)
     except (ValueError, FileNotFoundError) as error:
         raise ValueError(str(error).replace(str(path), name)) from None
+    if image.mode[0] in "IF":
+        raise ValueError(f"{name} has 16 or more bits per pixel: save it with 8 bits first")
     seen = in_srgb(image)
     if seen.mode not in ("L", "LA", "RGB", "RGBA"):
-        if seen.mode == "PA" or "transparency" in seen.info:
-            seen = seen.convert("RGBA")
-        else:  # Pillow cuts 16 bits off where it converts them itself
-            channels = 1 if seen.mode[0] in "1IF" else 3
-            (seen,) = to_output(to_unit(seen, (channels, seen.height, seen.width)), "pil")
+        clear = seen.mode == "PA" or "transparency" in seen.info
+        seen = seen.convert("RGBA" if clear else "L" if seen.mode == "1" else "RGB")
     return Picture(name, seen)
 
 

@@ -38,7 +38,7 @@ class RestoreTab:
                 gr.Button(e.name, icon=str(e.path), elem_id=f"restore-example-{k}", min_width=120)
                 for k, e in enumerate(EXAMPLES)
             ]
-            self.upload = gr.UploadButton("Upload your own", file_types=["image"], min_width=120)
+            self.upload = gr.UploadButton("Upload", file_types=["image"], min_width=120, size="md")
         gr.Markdown("### 2 · Say what has happened to it")
         tasks = [(f"{name}: {task.text}", name) for name, task in TASKS.items()]
         self.task = gr.Radio(tasks, value="super-resolution", label="It was", elem_id="task")

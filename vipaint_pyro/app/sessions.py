@@ -129,6 +129,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._all)
 
+    def all(self) -> list[Session]:
+        """Every room, in the order that they were made."""
+        return list(self._all.values())
+
     def close(self, word: str) -> None:
         """A visitor has left, with all rooms ``word/...``."""
         with self._lock:
