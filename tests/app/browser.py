@@ -58,7 +58,9 @@ class Visitor:
         self.page.wait_for_selector("#fill-go")
 
     def upload(self, path: Path):
-        self.page.locator("#fill-upload input[type=file], input#fill-upload[type=file]").first.set_input_files(path)
+        with self.page.expect_file_chooser() as chooser:
+            self.page.click("#fill-upload")
+        chooser.value.set_files(path)
 
     def open(self, path: Path):
         """Upload a picture, and wait for the canvas."""
@@ -67,7 +69,8 @@ class Visitor:
 
     def says(self, place, text):
         """Wait until a place says something."""
-        wait = "([p, t]) => { const e = document.querySelector(p); return e && e.innerText.trim() && e.innerText.includes(t) }"
+        there = "e && e.innerText.trim() && e.innerText.includes(t)"
+        wait = f"([p, t]) => {{ const e = document.querySelector(p); return {there} }}"
         self.page.wait_for_function(wait, arg=[place, text])
         return self.page.inner_text(place)
 

@@ -9,6 +9,9 @@ from tests.app.browser import DESKTOP, PHONE, Visitor, chromium, saved, served
 from tests.app.conftest import picture_of, tiny_pipe
 from vipaint_pyro.cli.app import write_filling
 
+#: The server's threads are other packages'.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -60,7 +63,7 @@ def test_nothing_is_wider_than_a_phone(browser, server):
     visitor = Visitor(browser, server[0], PHONE)
     page = visitor.page
     assert visitor.width() <= 0
-    for name in ("Restore", "Where the right answer is known"):
+    for name in ("Restore", "Known answers"):
         tab = page.get_by_role("tab", name=name).first
         if not tab.is_visible():
             page.locator(".overflow-menu > button").click()
@@ -155,9 +158,9 @@ def test_a_hole_that_is_missing_is_asked_for(visitor, file):
 @pytest.mark.slow
 def test_the_lesson_answers(visitor):
     page = visitor.page
-    page.get_by_role("tab", name="Where the right answer is known").click()
+    page.get_by_role("tab", name="Known answers").click()
     page.wait_for_selector("#lesson-figure img")
     before = visitor.says("#lesson-said", "overlap")
     page.locator("#lesson-guide").get_by_label("one Gaussian at T_s").check()
-    changed = "b => { const e = document.querySelector('#lesson-said'); return e.innerText.includes('overlap') && e.innerText != b }"
-    page.wait_for_function(changed, arg=before)
+    said = "document.querySelector('#lesson-said').innerText"
+    page.wait_for_function(f"before => {said}.includes('overlap') && {said} != before", arg=before)

@@ -14,7 +14,7 @@ from vipaint_pyro.app.lesson import LAST, Answer
 from vipaint_pyro.images import from_model, to_unit
 from vipaint_pyro.plots import bound_figure, directions_figure, grid, levels_figure, mean_spread_figure, most_different
 
-__all__ = ["as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
+__all__ = ["FIGURES", "as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
 
 #: So many looks at a fit are shown side by side.
 _LOOKS = 7
@@ -64,21 +64,28 @@ def order(filling: Filling) -> list[int]:
     return most_different(_samples(filling))
 
 
-def report(filling: Filling) -> list[tuple[PIL.Image.Image, str]]:
-    """What is shown of a run that has samples: figures, each with a line of how to read it."""
-    x, piece, found = _samples(filling), filling.pieces[0], []
+#: The figures of a run, each under a word.
+FIGURES = {
+    "How sure": "Left the mean of the samples; right how much each pixel differs between them: bright is not sure.",
+    "How they differ": "The few ways in which the samples differ most, each from one end over the mean to the other.",
+    "Levels": "From noise to picture: the clean picture that is expected at each level of the guide.",
+    "Bound": "Minus the bound over the fit, term by term and level by level.",
+}
+
+
+def report(filling: Filling) -> dict[str, PIL.Image.Image]:
+    """What is shown of a run that has samples, by the words of :data:`FIGURES`; what it has none of is left out."""
+    x, piece, found = _samples(filling), filling.pieces[0], {}
     if len(x) > 1:
-        found.append((mean_spread_figure(x), "How sure: bright is where the samples differ"))
-        found.append((directions_figure(x), "The few ways in which they differ"))
+        found["How sure"] = mean_spread_figure(x)
+        found["How they differ"] = directions_figure(x)
     images, levels = piece.output.images, piece.output.samples.levels
     if levels:
         expected = {t: from_model(z[:, 0].cpu()) for t, z in levels.items()}
-        figure = levels_figure(expected, images.float().cpu(), observed=filling.observed())
-        found.append((figure, "From noise to picture: what is expected at each level of the guide"))
+        found["Levels"] = levels_figure(expected, images.float().cpu(), observed=_small(filling.observed()))
     if piece.record is not None:
-        times = piece.sampler.timesteps if filling.asked.fits else ()
-        found.append((bound_figure(piece.record.terms, times), "The bound, term by term, level by level"))
-    return [(as_picture(figure), text) for figure, text in found]
+        found["Bound"] = bound_figure(piece.record.terms, piece.sampler.timesteps if filling.asked.fits else ())
+    return {word: as_picture(figure) for word, figure in found.items()}
 
 
 def lesson_figure(found: Answer) -> Figure:
@@ -86,14 +93,15 @@ def lesson_figure(found: Answer) -> Figure:
     asked = found.question
     figure = Figure(figsize=(7.2, 4.2), layout="constrained", dpi=120)
     axes, grid_ = figure.subplots(), found.grid
+    top = max(float(p.max()) for p in (found.prior, found.exact, found.guide))
     axes.fill_between(grid_, found.exact, color="#d5d5db", lw=0, label="exact posterior p(x | y)")
     axes.plot(grid_, found.prior, color="#9a9aa5", lw=1.2, ls="--", label="prior p(x)")
     axes.plot(grid_, found.guide, color="#c8553d", lw=2.4, label="the guide's q(x)")
     axes.axvline(asked.y, color="#2b2b33", lw=0.9, ls=":")
-    axes.set(xlabel="x", yticks=[], xlim=(-3, 3), ylim=(0, 1.15 * float(found.exact.max().maximum(found.guide.max()))))
+    axes.set(xlabel="x", yticks=[], xlim=(-3, 3), ylim=(0, 1.2 * top))
     axes.text(asked.y + 0.05, axes.get_ylim()[1] * 0.94, "y", color="#2b2b33")
     axes.spines[["top", "left", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    axes.legend(frameon=False, loc="upper right", fontsize=9)
     times = ", ".join(map(str, found.times))
-    axes.set_title(f"levels {times} (T_s = {LAST}), beta = {asked.beta:g}", fontsize=10, loc="right")
+    axes.set_title(f"levels {times} (T_s = {LAST}), beta = {asked.beta:g}", fontsize=10)
     return figure

@@ -63,12 +63,11 @@ class FillTab:
         choices = [(text, how) for how, text in CHOICES.items()]
         self.how = gr.Radio(choices, value=None, label="The model takes another size", visible=False, elem_id="how")
         self.grey = gr.Checkbox(False, label="Turn it grey: the model makes grey pictures", visible=False)
-        with gr.Group():
-            self.said = gr.Markdown("", elem_id="said", padding=True)
-            self.seen = gr.Image(
-                label="What the model is given", visible=False, buttons=[], interactive=False, elem_id="seen",
-                height=220,
-            )  # fmt: skip
+        self.said = gr.Markdown("", elem_id="said")
+        self.seen = gr.Image(
+            show_label=False, visible=False, buttons=[], interactive=False, elem_classes="seen", height=220,
+            container=False,
+        )  # fmt: skip
 
     @property
     def _held(self) -> list:

@@ -11,7 +11,8 @@ from vipaint_pyro.app.lesson import GUIDES, LAST, Answer, Question, answer
 
 __all__ = ["LessonTab"]
 
-_WORDS = """A number x is either about -1.5 (three times of five) or about 1.5, and **y = x + noise** was measured.
+_WORDS = """### Where the right answer is known
+A number x is either about -1.5 (three times of five) or about 1.5, and **y = x + noise** was measured.
 What is x? The exact posterior is known here (grey). A guide is fitted by the same code as for pictures, and its
 **q(x)** drawn over it: see when it follows both humps, when it takes one of them, and when it lies between."""
 
@@ -36,7 +37,7 @@ class LessonTab:
                 self.seed = gr.Number(0, visible=False)
             with gr.Column(scale=3, min_width=320):
                 self.figure = gr.Image(
-                    label="Exact posterior and guide", buttons=[], interactive=False, elem_id="lesson-figure"
+                    show_label=False, buttons=[], interactive=False, elem_id="lesson-figure", container=False
                 )
                 self.said = gr.Markdown("", elem_id="lesson-said")
         asked = [self.y, self.noise, self.top, self.count, self.beta, self.guide, self.steps, self.seed]

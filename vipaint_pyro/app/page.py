@@ -21,7 +21,9 @@ CSS = """
 .line.wrong {border-color: #dc2626; color: #b91c1c}
 .bar {height: 8px; background: var(--border-color-primary); border-radius: 4px; overflow: hidden; margin-top: 6px}
 .bar > div {height: 100%; background: #8b5cf6; transition: width .3s}
-.grid-wrap img, #seen img {image-rendering: pixelated}
+.grid-wrap img, .seen img {image-rendering: pixelated}
+.grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
+.grid-container {grid-auto-rows: auto !important}
 footer {display: none !important}
 @media (max-width: 640px) {.gradio-container {padding: 8px !important}}
 """
@@ -41,7 +43,7 @@ def page(house: House) -> gr.Blocks:
             FillTab(house)
         with gr.Tab("Restore", id="restore"):
             RestoreTab(house)
-        with gr.Tab("Where the right answer is known", id="lesson") as lesson:
+        with gr.Tab("Known answers", id="lesson") as lesson:
             LessonTab(lesson)
 
         def leave(request: gr.Request) -> None:

@@ -70,7 +70,8 @@ def opened(path: str | Path, name: str | None = None) -> Picture:
     """A picture from a file.
 
     Raises:
-        ValueError: for what is no picture, is damaged, animated too large, or of more than 8 bits; names the file as its owner does.
+        ValueError: for what is no picture, is damaged, animated, too large, or of more than 8 bits; names the file as
+            its owner does.
     """
     name = Path(path).name if name is None else name
     try:

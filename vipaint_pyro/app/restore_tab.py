@@ -35,7 +35,7 @@ class RestoreTab:
         gr.Markdown("### 1 · Choose a picture")
         with gr.Row():
             self.examples = [
-                gr.Button(e.name, icon=str(e.path), elem_id=f"restore-example-{k}", min_width=120)
+                gr.Button(e.name, icon=str(e.path), elem_id=f"restore-example-{k}", min_width=120, size="md")
                 for k, e in enumerate(EXAMPLES)
             ]
             self.upload = gr.UploadButton("Upload", file_types=["image"], min_width=120, size="md")
@@ -53,11 +53,11 @@ class RestoreTab:
             self.angle = gr.Number(45.0, label="Angle, degrees", min_width=90, visible=False)
         self.how = gr.Radio([(text, how) for how, text in SIZES.items()], value=None, visible=False,
                             label="Another size is taken here")  # fmt: skip
-        with gr.Group():
-            self.said = gr.Markdown("", padding=True)
-            self.seen = gr.Image(
-                label="What the model is given", visible=False, buttons=[], interactive=False, height=260
-            )
+        self.said = gr.Markdown("")
+        self.seen = gr.Image(
+            show_label=False, visible=False, buttons=[], interactive=False, elem_classes="seen", height=260,
+            container=False,
+        )  # fmt: skip
 
     def _listen(self) -> None:
         results, c = self.results, self.controls

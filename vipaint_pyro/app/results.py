@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import gradio as gr
 
 from vipaint_pyro.app.controls import QUIET
-from vipaint_pyro.app.figures import course_picture, order, report, running_bound
+from vipaint_pyro.app.figures import FIGURES, course_picture, order, report, running_bound
 from vipaint_pyro.app.house import House
 from vipaint_pyro.app.jobs import Job, View, sentence
 from vipaint_pyro.app.pictures import enlarged
@@ -38,21 +38,25 @@ class Results:
             )
         self.status = gr.HTML(line("Ready."), elem_id=f"{name}-status")
         self.gallery = gr.Gallery(
-            label="Completions", columns=4, object_fit="contain", allow_preview=False, height="auto", visible=False,
+            show_label=False, columns=4, object_fit="contain", allow_preview=False, visible=False,
             elem_id=f"{name}-gallery", buttons=[], interactive=False,
         )  # fmt: skip
         with gr.Row(visible=False) as self.after:
-            self.more = gr.Button("More samples", elem_id=f"{name}-more", min_width=120)
-            self.keep = gr.Button("Go on from this one", elem_id=f"{name}-keep", min_width=120)
-            self.pack = gr.Button("Download everything", elem_id=f"{name}-pack", min_width=120)
+            self.more = gr.Button("More samples", elem_id=f"{name}-more", min_width=110, size="md")
+            self.keep = gr.Button("Go on from one", elem_id=f"{name}-keep", min_width=110, size="md")
+            self.pack = gr.Button("Download all", elem_id=f"{name}-pack", min_width=110, size="md")
         self.file = gr.File(label="Everything", visible=False, elem_id=f"{name}-file", interactive=False)
         with gr.Accordion("Watch the fit", open=True, visible=False) as self.watch:
-            self.course = gr.Image(label="What the guide expects, E[x | z], so far", buttons=[], interactive=False)
-            self.bound = gr.Image(label="The bound, so far", buttons=[], interactive=False)
-        self.figures = gr.Gallery(
-            label="How sure, level by level, term by term", columns=1, object_fit="contain", height="auto",
-            visible=False, elem_id=f"{name}-figures", buttons=[], interactive=False, allow_preview=False,
-        )  # fmt: skip
+            gr.Markdown("What the guide expects, E[x | z], at some steps of the fit; two draws:")
+            self.course = _picture()
+            gr.Markdown("Minus the bound, which the fit makes small:")
+            self.bound = _picture()
+        self.pictures = {}
+        with gr.Tabs(visible=False, elem_id=f"{name}-figures") as self.figures:
+            for word, text in FIGURES.items():
+                with gr.Tab(word):
+                    gr.Markdown(text)
+                    self.pictures[word] = _picture()
         self.gallery.select(self._choose, None, self.status, **QUIET)
         self.cancel.click(self._cancel, None, self.status, queue=False, **QUIET)
         self.pack.click(self._pack, None, self.file, api_visibility="private", show_progress_on=[self.file])
@@ -62,7 +66,7 @@ class Results:
         """What a run changes."""
         return [
             self.go, self.cancel, self.status, self.gallery, self.after, self.keep, self.file, self.watch, self.course,
-            self.bound, self.figures,
+            self.bound, self.figures, *self.pictures.values(),
         ]  # fmt: skip
 
     def word(self, request: gr.Request) -> str:
@@ -112,7 +116,9 @@ class Results:
             session.shown = order(filling)
             pictures = [(enlarged(filling.picture(i), 192), f"sample {i}") for i in session.shown]
             found[self.gallery] = gr.update(value=pictures, visible=True, selected_index=None)
-            found[self.figures] = gr.update(value=report(filling), visible=True)
+            drawn = report(filling)
+            found[self.figures] = gr.update(visible=True)
+            found |= {picture: gr.update(value=drawn.get(word)) for word, picture in self.pictures.items()}
         can = filling.count > 0
         return found | {self.after: gr.update(visible=True), self.keep: gr.update(interactive=can)}
 
@@ -134,7 +140,7 @@ class Results:
         if session.busy or not session.shown:
             return gr.skip()
         session.chosen = session.shown[event.index]
-        return line(f"Sample {session.chosen} is chosen: “Go on from this one” makes it the picture.")
+        return line(f"Sample {session.chosen} is chosen: “Go on from one” makes it the picture.")
 
     def _pack(self, request: gr.Request):
         try:
@@ -164,6 +170,10 @@ class _Looks:
             pictures = [(enlarged(picture, 192), f"sample {i}") for i, picture in enumerate(view.samples)]
             found[to.gallery] = gr.update(value=pictures, visible=True)
         return found
+
+
+def _picture() -> gr.Image:
+    return gr.Image(show_label=False, buttons=[], interactive=False, container=False)
 
 
 def line(text: str, share: float | None = None, wrong: bool = False) -> str:

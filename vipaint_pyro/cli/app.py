@@ -39,13 +39,14 @@ def app(priors: tuple[str, ...], device: str, **address) -> None:
     with reporting():
         loading_libraries()
         from vipaint_pyro.app.house import House
-        from vipaint_pyro.app.serving import Address, serve
+        from vipaint_pyro.app.serving import Address, check_address, serve
         from vipaint_pyro.app.shelf import Shelf
         from vipaint_pyro.cli.devices import chosen_device
         from vipaint_pyro.cli.run import pipeline_of
         from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 
         place = Address(**address)
+        check_address(place)
         where = str(chosen_device(device))
         options = {"device": where, "quiet": False, "dtype": "float32"}
         names = priors or tuple(reversed(BUILT_IN))
