@@ -7,6 +7,8 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from tests.app.conftest import FEW
+
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
@@ -91,8 +93,20 @@ class Visitor:
         slider.fill(str(count))
         slider.press("Enter")
 
-    def run(self):
+    def run(self, more=FEW):
+        """Fill the hole, in few steps."""
+        settings = self.page.get_by_label("Other settings").first
+        if not settings.is_visible():
+            self.page.get_by_text("Method, guide, seed and more").first.click()
+        settings.fill(more)
+        settings.blur()
         self.page.click("#fill-go")
+
+    def sees(self, count):
+        """Wait until so many completions are shown."""
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('#fill-gallery img').length == n", arg=count
+        )
 
     def width(self):
         """How much wider the page is than its window."""

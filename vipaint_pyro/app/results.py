@@ -104,6 +104,10 @@ class Results:
             for view in job.views():
                 yield looks.at(view)
             yield {**self._idle(), **self._final(session, job)}
+            if session.filling is not None and session.filling.count:
+                drawn = report(session.filling)
+                pictures = {picture: gr.update(value=drawn.get(word)) for word, picture in self.pictures.items()}
+                yield {self.figures: gr.update(visible=True), **pictures}
             if job.error is not None:
                 raise gr.Error(job.error, print_exception=False)
 
@@ -116,9 +120,6 @@ class Results:
             session.shown = order(filling)
             pictures = [(enlarged(filling.picture(i), 192), f"sample {i}") for i in session.shown]
             found[self.gallery] = gr.update(value=pictures, visible=True, selected_index=None)
-            drawn = report(filling)
-            found[self.figures] = gr.update(visible=True)
-            found |= {picture: gr.update(value=drawn.get(word)) for word, picture in self.pictures.items()}
         can = filling.count > 0
         return found | {self.after: gr.update(visible=True), self.keep: gr.update(interactive=can)}
 
