@@ -23,6 +23,10 @@ def test_writes_everything_it_promises(here):
         "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "directions.png", "bound.png",
         "guide.safetensors", "guide.json", "measurement.safetensors", "run.json", "report.html",
     }  # fmt: skip
+    assert result.output.splitlines()[-1] == "wrote result/: open result/report.html to look at it"
+    page = (here / "result" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 1 + 2 + 4 and "vipaint draw result --samples 16" in page
+    assert "vipaint inpaint image.png mask.png --prior prior --fit-steps 2" in page  # how to repeat it
     facts = json.loads((here / "result" / "run.json").read_text())
     assert facts["label"] == 1 and facts["seed"] == 3
     assert facts["settings"]["timesteps"] == [700, 500, 300] and facts["settings"]["fit_steps"] == 2

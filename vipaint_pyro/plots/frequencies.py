@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,6 +77,7 @@ def frequencies_figure(questions: Sequence[FrequencyQuestion], *, title: str = "
         row[0].set_ylabel(plain(question.title), fontsize=9, fontweight="bold", color=INK)
     figure.align_ylabels(frames[:, 0])
     said = "black: exact probability; grey: the spread of as many exact draws; TV: total variation, 0 is right"
+    said = textwrap.fill(said, int(11 * figure.get_figwidth()))
     figure.supxlabel(f"share of the draws\n{said}", fontsize=9, color=FAINT)
     if title:
         figure.suptitle(title, fontsize=11, fontweight="bold")

@@ -58,6 +58,7 @@ def mean_spread_figure(
     box, width = row[-1].get_position(), figure.get_figwidth() * figure.dpi
     bar = figure.add_axes((box.x1 + 8 / width, box.y0, _BAR / width, box.height))
     figure.colorbar(image, cax=bar)
+    bar.set_label("scale")
     bar.set_ylabel("standard deviation, in units of [0, 1]", fontsize=8.5, color=INK)
     bar.tick_params(labelsize=8.5)
     return figure

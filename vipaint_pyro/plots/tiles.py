@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.plots.drawing import FAINT, INK, extent, new_figure
+from vipaint_pyro.plots.drawing import FAINT, INK, new_figure, ruler
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,15 +46,16 @@ def tiles(
     scale = zoom if zoom * max(height, width) <= 2 * side else 2 * side / max(height, width)
     tall, wide = round(scale * height), round(scale * width)
     figure = new_figure(1, 1, layout=None, dpi=_DPI)
+    extent = ruler(figure)
     every = [text for row in labels for text in row]
-    pitch = max([wide, *(extent(figure, text, _HEAD)[0] for text in every)]) + _GAP
-    above = [max((extent(figure, text, _HEAD)[1] for text in row), default=0) for row in labels]
+    pitch = max([wide, *(extent(text, _HEAD)[0] for text in every)]) + _GAP
+    above = [max((extent(text, _HEAD)[1] for text in row), default=0) for row in labels]
     above = [h + 8 if h else _GAP for h in above]
-    left = max([0, *(extent(figure, text, _HEAD)[0] + 12 for text in names)]) + _GAP
-    over, under = extent(figure, title, _TITLE, "bold")[1], extent(figure, note, _NOTE)[1]
+    left = max([0, *(extent(text, _HEAD)[0] + 12 for text in names)]) + _GAP
+    over, under = extent(title, _TITLE, "bold")[1], extent(note, _NOTE)[1]
     over, under = over + 18 if over else 4, under + 16 if under else _GAP
     across = max(len(row) for row in rows)
-    needed = max(extent(figure, title, _TITLE, "bold")[0], extent(figure, note, _NOTE)[0]) + 2 * _GAP
+    needed = max(extent(title, _TITLE, "bold")[0], extent(note, _NOTE)[0]) + 2 * _GAP
     total = round(max(left + across * pitch + right, needed))
     deep = round(over + under + sum(above) + len(rows) * tall)
     figure.set_size_inches(total / _DPI, deep / _DPI)
