@@ -35,6 +35,7 @@ GUIDES: dict[str, tuple[str, dict]] = {
     "mean-field": ("mean field: levels independent", {}),
     "mixture": ("mixture of two Gaussians at T_e", {"num_components": 2, "spread": 1.5}),
 }
+_HERE = {"dtype": torch.float64, "device": "cpu"}
 _MEANS, _WEIGHTS, _SPREADS = (-1.5, 1.5), (0.6, 0.4), (0.25, 0.35)
 
 
@@ -106,13 +107,13 @@ def answer(question: Question, draws: int = 2000) -> Answer:
     Raises:
         ValueError: for a question that cannot be.
     """
-    y, times = torch.full((1, 1, 1, 1), question.y, dtype=torch.float64), _times(question)
+    y, times = torch.full((1, 1, 1, 1), question.y, **_HERE), _times(question)
     schedule = NoiseSchedule.variance_preserving()
-    means = torch.tensor(_MEANS, dtype=torch.float64)[:, None]
-    variances = torch.tensor(_SPREADS, dtype=torch.float64)[:, None] ** 2
-    prior = GaussianMixturePrior(torch.tensor(_WEIGHTS), means, schedule, variances=variances)
-    operator = Matrix(torch.ones(1, 1, dtype=torch.float64))
-    posterior, grid = exact_posterior(prior, operator, y, question.noise), torch.linspace(-3, 3, 241).double()
+    means = torch.tensor(_MEANS, **_HERE)[:, None]
+    variances = torch.tensor(_SPREADS, **_HERE)[:, None] ** 2
+    prior = GaussianMixturePrior(torch.tensor(_WEIGHTS, **_HERE), means, schedule, variances=variances)
+    operator = Matrix(torch.ones(1, 1, **_HERE))
+    posterior, grid = exact_posterior(prior, operator, y, question.noise), torch.linspace(-3, 3, 241, **_HERE)
     with alone(), isolated(question.seed):
         guide, losses = _fitted(question, prior, operator, times, y)
         model = DiffusionModel(prior, operator, times, ExactGaussian(question.noise), form="marginal")
