@@ -52,7 +52,7 @@ class Visitor:
 
     def __init__(self, browser, url, size=DESKTOP):
         self.page = browser.new_page(viewport=size)
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(40_000)
         self.asked, self.failed = [], []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.failed.append(str(error)))

@@ -84,6 +84,7 @@ def test_cancel_keeps_what_was_drawn(visitor, file):
     visitor.page.wait_for_function("document.querySelectorAll('#fill-gallery img').length >= 2")
     visitor.page.click("#fill-cancel")
     said = visitor.says("#fill-status", "Cancelled: ")
+    assert "kept" in said, said
     kept = int(re.search(r"Cancelled: (\d+) sample", said)[1])
     assert 2 <= kept < 32
     visitor.sees(kept)

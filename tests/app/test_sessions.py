@@ -62,7 +62,9 @@ def test_one_run_at_a_time_and_a_cancelled_one_does_not_begin():
     list(views)
     session.await_turn()
     session.cancel()
-    assert session.begin(lambda job: None).stopped
+    job = session.begin(lambda job: None)
+    assert job.stopped
+    list(job.views(0))
     session.await_turn()
     assert not session.begin(lambda job: None).stopped
 

@@ -58,7 +58,7 @@ class Results:
                     gr.Markdown(text)
                     self.pictures[word] = _picture()
         self.gallery.select(self._choose, None, self.status, **QUIET)
-        self.cancel.click(self._cancel, None, self.status, queue=False, **QUIET)
+        self.cancel.click(self._cancel, None, None, queue=False, **QUIET)
         self.pack.click(self._pack, None, self.file, api_visibility="private", show_progress_on=[self.file])
 
     @property
@@ -132,9 +132,9 @@ class Results:
         text = self._house.sessions.line_up(self.word(request))
         return gr.update(interactive=False), gr.update(interactive=True), line(text)
 
-    def _cancel(self, request: gr.Request):
+    def _cancel(self, request: gr.Request) -> None:
+        # The run says so itself: a word from here might come after its last one.
         self._house.sessions[self.word(request)].cancel()
-        return line("Cancelling after this step …")
 
     def _choose(self, request: gr.Request, event: gr.SelectData):
         session = self._house.sessions[self.word(request)]

@@ -48,7 +48,8 @@ class Session:
     def cancel(self) -> None:
         """End what is computed, or do not begin what waits."""
         self._cancelled = True
-        if self._job is not None:
+        if self._job is not None and not self._job.done:
+            self._job.show(text="Cancelling after this step …")
             self._job.stop()
 
     def begin(self, work: Callable[[Job], object]) -> Job:
