@@ -3,15 +3,18 @@ r"""A normalising flow at T_e: a guide without a shape of its own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from typing import Any, ClassVar
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import isolated, usual_defaults
 
@@ -33,7 +36,7 @@ class FlowDistribution(FromNoise):
         batch = loc.shape[:-3] if batch_shape is None else torch.Size(batch_shape)
         super().__init__(batch, loc.shape[-3:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return FlowDistribution(self.loc, self.scale, self.transforms, batch_shape)
 
     def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
@@ -75,10 +78,12 @@ class FlowGuide(HierarchicalGuide):
         ValueError: where y does not fit the model, for latents of one entry or fewer than two transforms.
     """
 
+    recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
+
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         num_transforms: int = 4,
         hidden: Sequence[int] = (64, 64),
@@ -116,6 +121,6 @@ class FlowGuide(HierarchicalGuide):
             return super().share(name, parameter, image)
         return parameter if int(own[1]) == image else parameter[:0]
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         normal = super().top().base_dist
         return FlowDistribution(normal.loc, normal.scale, [flow() for flow in self.flows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
@@ -74,7 +75,7 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
         for s in model.timesteps[1:]:
             self.positive(f"gain_{s}", one, 1.0)
 
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         mu, tau, gamma, gain = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma", "gain"))
         z0, added = self._guided(z_t, t)
         model, alpha = self.model, float(self.model.prior.schedule.alpha(s))

@@ -17,6 +17,7 @@ GOOD = {
     "draw": ["draw", "none", "--quiet"],
     "demo": ["demo", *FEW],
     "exact": ["exact", "exact", "--problems", "2", "--samples", "100"],
+    "ablate": ["ablate", "--on", "8,1", "--beta", "1", "--problems", "2", "--samples", "100"],
 }
 NUMBERS = ["", " ", "x", "nan", "inf", "-inf", "-1", "0", "1e308e", "1_0x", "\u0663x", "None", "1,5", "[1]"]
 WHOLE = [*NUMBERS[:8], "1.5", "1e9", "10" * 20, "True", "0x10", "\u00bd"]
@@ -47,7 +48,8 @@ OPTIONS = {
     "--loss": WORDS,
     "--correct": WORDS,
     "--refine": [*WORDS, "mmps,tds"],
-    "--guide": [*WORDS, "red-diff"],
+    "--guide": [*WORDS, "red-diff", ":", "no.such:Guide", "image.png:Guide", "mixture:spread=1", "os:path"],
+    "--guide-set": ["", "x", "=", "x=1", "gamma", "gamma=", "gamma=x", "gamma=nan", "gama=1", "guide.gamma=1"],
     "--method": [*WORDS, "DPS", "vip"],
     "--levels": [*WHOLE, "3"],
     "--dtype": [*WORDS, "float64"],
@@ -72,6 +74,8 @@ OPTIONS = {
         "limit=maybe",
         "num-chains=1.5",
         "zeta=nan",
+        "guide.gamma=1",
+        "guide-settings=1",
     ],
     "--num-levels": ["3"],
     "--nonsense": ["1"],
@@ -107,6 +111,27 @@ EXACT = {
     "--kernel": WORDS,
     "--out": ["", " ", "image.png", "image.png/x", "/proc/none"],
 }
+ABLATE = {
+    "--on": ["", "8", "7,1", "8,9", "no/such/model", "prior"],
+    "--guide": [*WORDS, "red-diff", "dps", "hierarchical,hierarchical", "gaussian,"],
+    "--beta": [*[v for v in NUMBERS if v != "1,5"], "1,1", "1,,2"],
+    "--levels": [*WHOLE, "2,2"],
+    "--T_e": [*[v for v in NUMBERS if v != "1,5"], "1e9", "1"],
+    "--T_s": [*[v for v in NUMBERS if v != "1,5"], "1e9", "100"],
+    "--noise-scale": [v for v in NUMBERS if v != "1,5"],
+    "--set": ["", "x", "x=", "=", "zeta=1", "fit-steps=x", "fit-steps=0", "beta=2", "kernel=", "ratios=1", "steps=999"],
+    "--problems": [*WHOLE, "1"],
+    "--samples": [*WHOLE, "99"],
+    "--masks": ["rotated"],
+    "--images": ["2"],
+    "--device": ["cpu"],
+    "--workers": [*WHOLE, "2"],
+    "--x": [*WORDS, "levels"],
+    "--color": WORDS,
+    "--panels": WORDS,
+    "--measure": [*WORDS, "psnr"],
+    "--out": ["", " ", "image.png", "prior", ".", "image.png/x", "/proc/none"],
+}
 FIT = {
     "--checkpoint-every": WHOLE,
     "--fit-steps": WHOLE,
@@ -126,6 +151,8 @@ DRAW = {
     "--seed": ["", "x", "-1", "1.5", str(2**63)],
     "--out": ["", " ", "image.png"],
     "--prior": [*WORDS],
+    "--variant": ["fp16"],
+    "--revision": ["x"],
     "--device": [*WORDS, "cuda:99", "meta"],
     "--fit-steps": ["2"],
 }
@@ -157,6 +184,8 @@ OTHERS = [
     [*GOOD["inpaint"], "--refine", "tds", "--correct", "smc"],
     [*GOOD["inpaint"], "--refine", "tds", "--zeta", "1"],
     [*GOOD["inpaint"], "--refine", "tds", "--sweeps", "1"],
+    [*GOOD["inpaint"], "--refine", "mmps", "--no-limit"],
+    [*GOOD["inpaint"], "--refine", "--seed", "2"],
     [*GOOD["inpaint"], "--own-cloud"],
     [*GOOD["inpaint"], "--guidance", "3"],
     ["fit"],
@@ -201,6 +230,12 @@ OTHERS = [
     ["priors", "--json", "x"],
     ["guides", "x"],
     ["guides", "--json", "x"],
+    ["guides", "no.such:Guide"],
+    ["guides", "mixture", ""],
+    ["exact", "mixture:rank=4"],
+    ["exact", "mixture:spread=x+smc"],
+    ["exact", "no.such:Guide+smc"],
+    ["exact", "dps:zeta=1"],
     ["guides", "--x"],
     ["convert"],
     ["convert", "a"],
@@ -238,7 +273,8 @@ def command_lines() -> list[tuple[str, list[str]]]:
     """Names and arguments."""
     lines = []
     inpaint = OPTIONS | INPAINT
-    for command, options in (("inpaint", inpaint), ("restore", TASK), ("fit", FIT), ("draw", DRAW), ("exact", EXACT)):
+    every = {"inpaint": inpaint, "restore": TASK, "fit": FIT, "draw": DRAW, "exact": EXACT, "ablate": ABLATE}
+    for command, options in every.items():
         for option, values in options.items():
             lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
     lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]

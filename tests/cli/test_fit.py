@@ -293,6 +293,15 @@ def test_folders_that_cannot_be_drawn_from(kept, how, words):
         good(drawn("--prior", "elsewhere"))
 
 
+def test_a_copy_of_a_prior_from_the_hub_has_no_revision(kept):
+    """A guide that was fitted to a hub id's revision draws from the same weights in a folder, named by --prior."""
+    facts = json.loads((kept / "guide.json").read_text())["facts"]
+    rewritten(kept / "guide.json", facts={**facts, "prior": "owner/name", "revision": "v1"})
+    good(drawn("--prior", "prior"))
+    result = drawn("--prior", "prior", "--revision", "v2", out="other")
+    refused(result, "--revision is of a hub id, and 'prior' is a folder")
+
+
 def test_what_is_kept_is_what_python_takes(kept):
     pipe = VIPaintPipeline.from_pretrained("prior")
     saved = vipaint_pyro.load_guide("fit", pipe.conditioned(1, "dog"))

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ class NamedPath(click.Path):
     def __init__(self):
         super().__init__(path_type=Path)
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value).strip():
             self.fail("the name is empty: name a file or a folder", param, ctx)
         if "\0" in str(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ def count_of(drawn: Run, options: dict) -> str:
     return f"{len(drawn.output.images)} of {options['samples']} samples"
 
 
-def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended, kept: str) -> None:
+def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended: Any, kept: str) -> None:
     """Write what was drawn, and say where it is; raise what ended it early, with what was kept.
 
     Args:

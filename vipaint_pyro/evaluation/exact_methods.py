@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -12,11 +13,14 @@ from torch import Tensor
 
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_baseline, seen_by
+from vipaint_pyro.evaluation.exact_guides import CORRECTIONS, GuideRow
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
-from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
+from vipaint_pyro.guides.own import entry_points_by_name
+from vipaint_pyro.guides.registry import GUIDES
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.optimizers import decaying_optimizer
 from vipaint_pyro.inference.particles import systematic
@@ -26,17 +30,15 @@ from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
-from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import METHODS
-from vipaint_pyro.settings import Kind, choice, number, whole
+from vipaint_pyro.settings import Kind, choice, number, settled, whole
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
-CORRECTIONS = ("none", "psis", "smc", "tds")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
 
 
@@ -54,6 +56,8 @@ class Lab:
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
+        noise_scale: b of VIPaint's Laplace likelihood, in units of y, which the fit then has in the exact one's place;
+            the bound that is measured stays one on the true log p(y). None: the exact one.
         kernel: of the prior: ``"exact"``, or ``"gaussian"``, the step that a network's sampler takes.
         dps_steps, dps_zeta: of the baseline DPS.
         red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
@@ -72,12 +76,15 @@ class Lab:
     dps_zeta: float = 0.2
     red_diff_steps: int = 100
     red_diff_lr: float = 0.5
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("fit_steps", "fit_chains", "steps", "samples", "dps_steps", "red_diff_steps"):
             _check(name, vars(self)[name], whole())
         for name in ("beta", "dps_zeta", "red_diff_lr"):
             _check(name, vars(self)[name], number(above=0))
+        if self.noise_scale is not None:
+            _check("noise_scale", self.noise_scale, number(above=0))
         _check("likelihood", self.likelihood, choice(LIKELIHOODS))
 
 
@@ -121,8 +128,7 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
             return Draws(calibration_row(name, problems, lab.samples))
         if is_baseline(name):
             return _sampled(baseline(name, lab), problems, seen_by(name, problems), lab.samples, seed)
-        guide, _, correction = name.partition("+")
-        return _guided(guide, correction or "none", problems, lab, seed)
+        return _guided(GuideRow.of(name), problems, lab, seed)
 
 
 def check_name(name: str, lab: Lab) -> None:
@@ -133,23 +139,23 @@ def check_name(name: str, lab: Lab) -> None:
     if is_baseline(name):  # says whether it is for such problems
         baseline(name, lab).settle(few.prior, seen_by(name, few))
         return
-    guide, _, correction = name.partition("+")
-    if is_baseline(guide):
-        raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
-    if guide not in GUIDES:
+    row = GuideRow.of(name)
+    if is_baseline(row.name) and row.correction != "none":
+        raise ValueError(f"{row.name} has no weights to correct it by: leave +{row.correction} out")
+    alone = re.split("[@:]", name)[0]
+    if alone in (*CALIBRATION, *BASELINES, *METHODS):
+        raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
+    if ":" not in row.name and row.name not in (*GUIDES, *entry_points_by_name()):
         known = (*CALIBRATION, *BASELINES, *METHODS, *GUIDES)
-        alone = re.split("[@:]", name)[0]
-        if alone != name and alone in known:
-            raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
         raise ValueError(
             f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
-            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists, each guide alone or "
-            "with +psis, +smc or +tds"
+            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists or "
+            "package.module:Class, each guide alone or with +psis, +smc or +tds, its settings as in "
+            "mixture:num-components=4+smc"
         )
-    if correction and correction not in CORRECTIONS:
-        raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
+    row.check()
     with isolated(0):
-        most = _build(guide, few, lab)[0].timesteps[-1] + 1
+        most = row.built(few, lab.ratios, lab.beta, lab.noise_scale)[0].timesteps[-1] + 1
     if lab.steps > most:
         raise ValueError(f"steps is at most {most} for {name}, the times from T_s to x, but is {lab.steps}")
 
@@ -161,11 +167,12 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
     return Draws(drawn.images, calls=sum(drawn.calls.values()) / num, seconds=time.perf_counter() - start)
 
 
-def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
-    prior, calls = count_calls(problems.prior)
-    model, guide = _build(name, replace(problems, prior=prior), lab)
+def _guided(row: GuideRow, problems: Problems, lab: Lab, seed: int) -> Draws:
+    (prior, calls), correction = count_calls(problems.prior), row.correction
+    known = replace(problems, prior=cast(GaussianMixturePrior, prior))
+    model, guide = row.built(known, lab.ratios, lab.beta, lab.noise_scale)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
-        parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
+        parts = [_guided(row, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
     calls.total, generator, start = 0, torch.Generator().manual_seed(seed), time.perf_counter()
     fit(
@@ -183,7 +190,7 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
     start = time.perf_counter()
     path = draw_path(model, guide, lab.samples, generator)
-    log_w = log_importance_weights(model, path, problems.y)
+    log_w = log_importance_weights(model, path, problems.y, likelihood=ExactGaussian(problems.sigma))
     weights = psis(log_w, dim=0)
     used, seconds = calls.total - fit_calls, time.perf_counter() - start
     bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5
@@ -206,16 +213,6 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     )  # fmt: skip
 
 
-def _build(name: str, problems: Problems, lab: Lab):
-    """Model and guide of one configuration."""
-    schedule, r = problems.prior.schedule, recipe(name)
-    times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
-    model = DiffusionModel(
-        problems.prior, problems.operator, times, ExactGaussian(problems.sigma), beta=lab.beta, form="marginal"
-    )
-    return model, make_guide(name, model, problems.y)
-
-
 def _joined(parts: list[Draws]) -> Draws:
     """The draws of single problems as those of all."""
 
@@ -223,7 +220,7 @@ def _joined(parts: list[Draws]) -> Draws:
         values = [getattr(p, name) for p in parts]
         return None if values[0] is None else torch.cat(values, dim)
 
-    bound = tuple(torch.cat([p.bound[i] for p in parts]) for i in (0, 1))
+    mean_bound, its_error = (torch.cat([settled(p.bound)[i] for p in parts]) for i in (0, 1))
     mean = {n: sum(getattr(p, n) for p in parts) / len(parts) for n in ("fit_calls", "calls")}
     total = {n: sum(getattr(p, n) for p in parts) for n in ("fit_seconds", "seconds")}
-    return Draws(cat("x", 1), cat("log_evidence"), bound, cat("k_hat"), **mean, **total)
+    return Draws(cat("x", 1), cat("log_evidence"), (mean_bound, its_error), cat("k_hat"), **mean, **total)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vipaint_pyro.evaluation.study.specs import file_name
 from vipaint_pyro.files import check_own, check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted, differences
@@ -65,7 +66,7 @@ def _wrong_cell(record: Mapping) -> str:
 #: Of the benchmark of mixtures: a record per method and cell.
 MIXTURES = Kind(
     TITLE, HEADS, COLUMNS, ("sliced_w1", "mode_tv", "modes_found"), COSTS,
-    name=lambda r: f"{r['method']}-{r['cell'][0]}-{r['cell'][1]}",
+    name=lambda r: f"{file_name(r['method'])}-{r['cell'][0]}-{r['cell'][1]}",
     wrong=_wrong_cell,
     length=lambda r: len(r["settings"]["seeds"]),
 )  # fmt: skip
@@ -147,9 +148,9 @@ def check_folder(
 def _by_option(settings: dict) -> dict:
     """The same, the seeds as the problems that they are, from the first to the last."""
     seeds = settings.get("seeds")
-    whole_numbers = isinstance(seeds, list) and seeds and all(isinstance(s, int) for s in seeds)
-    if whole_numbers and seeds == [*range(seeds[0], seeds[-1] + 1)]:
-        seeds = f"{seeds[0]} ... {seeds[-1]}"
+    listed = seeds if isinstance(seeds, list) and all(isinstance(s, int) for s in seeds) else []
+    if listed and listed == [*range(listed[0], listed[-1] + 1)]:
+        seeds = f"{listed[0]} ... {listed[-1]}"
     return {"problems" if name == "seeds" else name: seeds if name == "seeds" else v for name, v in settings.items()}
 
 

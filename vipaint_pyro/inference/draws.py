@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -21,6 +22,7 @@ from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
 
@@ -51,11 +53,11 @@ def draw_and_predict(
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
-    own = guide.model if isinstance(guide, Guide) else model
+    own: Any = guide.model if isinstance(guide, Guide) else model
     shape = (num_samples, model.num_images, *model.prior.latent_shape)
     # The plates of the program take the axes -1 to -3.
     with torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
-        trace = poutine.trace(guide).get_trace()
+        trace: Any = poutine.trace(guide).get_trace()
         z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
         z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
     return {t: v.reshape(shape) for t, v in z.items()}, z0
@@ -69,7 +71,7 @@ def resampled(
     num_particles: int,
     num_samples: int,
     generator: torch.Generator | Sequence[torch.Generator] | None,
-) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, list[float]]]:
+) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, list[float] | str]]:
     """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say.
 
     Warns (RuntimeWarning) where the weights are not to be relied on.
@@ -94,6 +96,7 @@ def resampled(
     columns = torch.arange(model.num_images, device=index.device)
     predictions = {t: path.prediction(model, t)[index, columns] for t in model.timesteps[:-1]}
     diagnostics = {
+        "likelihood": f"{shown(model.likelihood)} at t = {model.timesteps[-1]}",
         "k_hat": weights.k_hat.tolist(),
         "ess": weights.ess.tolist(),
         "log_evidence": weights.log_mean.tolist(),

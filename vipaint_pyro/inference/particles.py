@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.distributions import FromNoise
@@ -28,7 +30,7 @@ class Particles:
     Attributes:
         images: (S, N, C, H, W), equally weighted, about [-1, 1].
         log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
-        ess: effective sample size over S after each step, before resampling, (steps, N).
+        ess: effective sample size, of S particles, after each step and before resampling, (steps, N).
         resampled: which steps resampled, (steps, N); the last one where weights were left.
         ancestors: how many different draws of z_{T_e} the images go back to, (N,).
     """
@@ -41,7 +43,7 @@ class Particles:
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    r""":math:`(\sum w)^2 / \sum w^2` over the first axis of (S, N)."""
+    r""":math:`(\sum w)^2 / \sum w^2` over the first axis of (S, N), from 1 to S: as many draws count."""
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
@@ -80,8 +82,14 @@ class Cloud:
         self.threshold, self.weigh = threshold, weigh
         self.ess: list[Tensor] = []
         self.resampled: list[Tensor] = []
-        self.z = self.z0 = self.log_likelihood = self.pull = None
-        self.log_weights = self.log_evidence = self.origin = None
+        nothing: Any = None  # before the first move
+        self.z: Tensor = nothing
+        self.z0: Tensor = nothing
+        self.log_likelihood: Tensor = nothing
+        self.pull: Tensor = nothing
+        self.log_weights: Tensor = nothing
+        self.log_evidence: Tensor = nothing
+        self.origin: Tensor = nothing
 
     def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
         """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
@@ -117,7 +125,7 @@ class Cloud:
             raise ValueError(f"latents in place of others have their shape {tuple(self.z.shape)}, not {tuple(z.shape)}")
         self._look(z.to(self.z), self.t, self.twist)
 
-    def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
+    def draw(self, q: TorchDistributionMixin, sample_shape: tuple = ()) -> Tensor:
         """A draw of q; of a Gaussian, or what is made of one, from each image's own stream."""
         normal = q.base_dist if isinstance(q, dist.Independent) else q
         if isinstance(normal, dist.Normal):
@@ -143,7 +151,7 @@ class Cloud:
         """Resample the images whose effective sample size is low."""
         size = len(self.z)
         ess = effective_sample_size(self.log_weights)
-        self.ess.append(ess / size)
+        self.ess.append(ess)
         self.resampled.append(ess < self.threshold * size)
         self._replace(self.resampled[-1])
 

@@ -137,7 +137,7 @@ def _panel(axes: Axes, panel: QualityPanel, methods: Sequence[str]) -> None:
     if own:
         low, high = own[0].cost, own[-1].cost
         aside = max(1.15, 2 / math.sqrt(high / low))  # a factor of 4 across at least, or there is no mark on the axis
-        axes.set_xlim(low / aside, high * aside)
+        axes.set_xlim(low / aside, high * aside * (1.15 if any(p.said for p in own) else 1))  # room for the words
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
+from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -19,13 +21,14 @@ from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.kernels import like, reverse_step
+from vipaint_pyro.priors.loadable import Loadable
 from vipaint_pyro.priors.pieces import piecewise
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior", "check_prior"]
 
 
-class DiffusionPrior(Conditionable):
+class DiffusionPrior(Loadable, Conditionable):
     """A pre-trained diffusion model as a prior over images.
 
     Args:
@@ -58,30 +61,6 @@ class DiffusionPrior(Conditionable):
         self.latent_shape = tuple(latent_shape)
         self.codec = codec or IdentityCodec()
         self.conditioning = conditioning or Conditioning()
-
-    @classmethod
-    def from_pretrained(cls, name_or_path: str, **options) -> DiffusionPrior:
-        """A built-in prior by name, a diffusers folder, or a hub id.
-
-        Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
-        ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...), and raises its
-        errors. The encoders of a text-conditional prior are left out: it is conditioned on
-        embeddings (:meth:`prompted`), or made by the pipeline from a prompt.
-        """
-        from vipaint_pyro.priors.pretrained.loading import load_components
-
-        return cls.from_components(**load_components(name_or_path, **options))
-
-    @classmethod
-    def from_components(cls, *components, **options) -> DiffusionPrior:
-        """A prior from a diffusers network, its scheduler, and what else there is.
-
-        The arguments of :class:`vipaint_pyro.priors.pretrained.assembly.Components`; the errors of that and of
-        :func:`~vipaint_pyro.priors.pretrained.assembly.assemble`.
-        """
-        from vipaint_pyro.priors.pretrained.assembly import Components, assemble
-
-        return cls(**assemble(Components(*components, **options)))
 
     @property
     def device(self) -> torch.device:
@@ -190,19 +169,19 @@ class DiffusionPrior(Conditionable):
 
     def transition(
         self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
-    ) -> dist.Distribution:
+    ) -> TorchDistributionMixin:
         """p(z_s | z_t) as a Pyro distribution with event shape (C, H, W): the Gaussian of :meth:`reverse`."""
         mean, std = self.reverse(z_t, t, s, eta, z0)
         return dist.Normal(mean, std).to_event(3)
 
-    def marginal(self, t: int) -> dist.Distribution | None:
+    def marginal(self, t: int) -> TorchDistributionMixin | None:
         """p(z_t) where it is known in closed form (:mod:`vipaint_pyro.exact`), else None."""
         return None
 
     #: Whether p(x | z_t, y) can be drawn under Gaussian noise; see :mod:`vipaint_pyro.exact`.
     knows_the_clean_image = False
 
-    def measured(self, operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution | None:
+    def measured(self, operator: Any, scale: Tensor | float, z: Tensor, t: int) -> TorchDistributionMixin | None:
         """The Gaussian with the exact mean and covariance of y given z_t, where they are known, else None.
 
         Args:
@@ -212,7 +191,7 @@ class DiffusionPrior(Conditionable):
         """
         return None
 
-    def exactly_measured(self, operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution | None:
+    def exactly_measured(self, operator: Any, scale: Any, z: Tensor, t: int) -> TorchDistributionMixin | None:
         """p(y | z_t) under Gaussian noise of standard deviation ``scale``, where it is known, else None."""
         return None
 

@@ -99,7 +99,8 @@ class Run:
         self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
         self.noise = NoiseStreams(generator, measurement.num_images)
         self.known = Known(self.prior, self.measurement)
-        self.first, self.ended = 0, None
+        self.first = 0
+        self.ended: BaseException | None = None
         self.guide: Guide | None = None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
@@ -107,11 +108,11 @@ class Run:
         self.stopped = False
 
     @contextmanager
-    def phase(self, name: str, **advice: str) -> Iterator[None]:
+    def phase(self, name: str, broken: str = "", memory: str = "") -> Iterator[None]:
         """A block whose calls, seconds and faults are those of this phase."""
         n, counted, start = self.measurement.num_images, self._counted, time.perf_counter()
         forward, backward = counted.total, counted.backward
-        with located(name, **advice):
+        with located(name, broken=broken, memory=memory):
             yield
         self.calls[name] = (counted.total - forward) // n
         self.backward[name] = (counted.backward - backward) // n
@@ -133,7 +134,7 @@ class Run:
         """What ``draw`` gives for some samples at a time, each tensor (S, ...), joined.
 
         The noise, and with it every sample, is the same whatever ``at_once`` is. Where a fault or Ctrl-C comes after
-        the first chunk, what is finished is given, and :attr:`ended` says what came.
+        the first chunk, what is finished is given, and ``ended`` says what came.
 
         Args:
             at_once: so many samples, the last time fewer.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -169,8 +170,10 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
     measurement = _measurement(folder, kept, measurement)
     sampler = _sampler(folder, said["settings"]).settle(prior, measurement)
     seen_prior, seen = sampler.prepared(prior, measurement.to(prior.device, prior.dtype))
+    # One that has changed when it was finished is made without them.
+    settings = sampler.guide_settings if said["guide"] == sampler.guide_name else {}
     with alone(), seen_prior.frozen():
-        guide = make_guide(said["guide"], sampler.model(seen_prior, seen), seen)
+        guide = make_guide(said["guide"], sampler.model(seen_prior, seen), seen, **settings)
     try:
         guide.load_state_dict(parameters)
     except RuntimeError as error:
@@ -211,5 +214,5 @@ def _sampler(folder: Path, settings: Mapping[str, object]) -> VIPaintSampler:
         other = ", ".join(sorted(settings.keys() ^ known.keys()))
         raise ValueError(f"{folder / 'guide.json'} has other settings than this version of vipaint-pyro ({other}): "
                          "fit again")  # fmt: skip
-    values = {name: known[name].metadata["nothing"] if value is None else value for name, value in settings.items()}
+    values: dict[str, Any] = {n: known[n].metadata["nothing"] if v is None else v for n, v in settings.items()}
     return VIPaintSampler(**{**values, "timesteps": tuple(values["timesteps"])})
