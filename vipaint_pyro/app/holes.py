@@ -11,7 +11,7 @@ import PIL.Image
 
 from vipaint_pyro.app.pictures import Picture, opened
 from vipaint_pyro.images import to_observed
-from vipaint_pyro.reading import opaque_and_mask
+from vipaint_pyro.opening import opaque_and_mask
 from vipaint_pyro.wording import shown
 
 __all__ = ["boxed", "masked_by", "painted", "transparent"]

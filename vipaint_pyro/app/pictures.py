@@ -8,8 +8,8 @@ from pathlib import Path
 
 import PIL.Image
 
-from vipaint_pyro.opening import read_image
-from vipaint_pyro.reading import in_srgb, opaque_and_mask
+from vipaint_pyro.opening import opaque_and_mask, read_image
+from vipaint_pyro.reading import in_srgb
 
 __all__ = ["EXAMPLES", "Example", "Picture", "canvas_of", "enlarged", "opened"]
 
