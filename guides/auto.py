@@ -112,6 +112,11 @@ class PyroAutoGuide(Guide):
                 known = getattr(auto.locs, site(t))
                 setattr(auto.locs, site(t), ((1 - gamma) * loc[t]).reshape(known.shape))
 
+    @property
+    def kept_y(self) -> Tensor | None:
+        """The measurements that a messenger runs the model with."""
+        return self._y if isinstance(self.auto, AutoMessenger) else None
+
     @staticmethod
     def learning_rate(name: str) -> float:
         """Adam's rate for a parameter by its name: means, widths, and all that couples entries."""

@@ -35,9 +35,10 @@ class Guide(PyroModule):
     Pyro's parameter store, so that two fits in one process never touch each other.
 
     Args:
-        model: the model it approximates the posterior of; not registered as a submodule, so that
-            Pyro never trains or saves the frozen network.
+        model: the model it approximates the posterior of; no submodule, so that Pyro never trains or saves its network.
     """
+
+    kept_y: Tensor | None = None  #: the measurements that it looks at, of a guide that does
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())

@@ -74,6 +74,11 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
         for s in model.timesteps[1:]:
             self.positive(f"gain_{s}", one, 1.0)
 
+    @property
+    def kept_y(self) -> Tensor:
+        """The measurements that guide every kernel."""
+        return self._y
+
     def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
         mu, tau, gamma, gain = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma", "gain"))
         z0, added = self._guided(z_t, t)
