@@ -1,7 +1,7 @@
 r"""Two dimensions: what a guide sees of a posterior, level by level, and what it makes of the clean point.
 
-The prior is a ring of seven Gaussians, seen is x_1 through noise: the posterior lies on both sides of the ring. Filled:
-the exact p(z_t | y) and p(x | y). Lines: q(x) of three guides, each with its gap, log p(y) less its bound.
+The prior is a ring of seven Gaussians, seen is x_1 through noise: the posterior lies on both sides of the ring. Blue:
+the exact p(z_t | y) and p(x | y). Red: draws of a guide, and q(x) of four, each with its gap, log p(y) less its bound.
 
     python examples/18_two_dimensions.py
     python examples/18_two_dimensions.py --smoke
@@ -36,9 +36,11 @@ LEVELS = (396, 278, 174, 100)  # T_e > ... > T_s
 GUIDES = {
     "one Gaussian": ("gaussian", LEVELS[-1:], {}),
     "hierarchical, K = 4": ("hierarchical", LEVELS, {}),
+    "guided by y, K = 4": ("hierarchical-guided", LEVELS, {}),
     "mixture of four": ("mixture", LEVELS[-1:], {"num_components": 4, "spread": 1.5}),
 }
-SIDE = torch.linspace(-2.6, 2.6, 121).double()
+BLUES, RED = ["#e3edf7", "#b9d3ea", "#7fb0d8", "#3f7fb8"], "#c8553d"
+SIDE = torch.linspace(-2.5, 2.5, 141).double()
 GRID = torch.stack(torch.meshgrid(SIDE, SIDE, indexing="xy"), -1).reshape(-1, 1, 1, 1, 2)  # (S, N, C, H, W)
 
 
@@ -65,32 +67,33 @@ def heights(log_p):
     return [p[(inside < share).sum()].item() for share in (0.95, 0.8, 0.5, 0.2)]
 
 
-def filled(axes, log_p, title, colours="Blues"):
+def filled(axes, log_p, title, colours=BLUES):
     p = log_p.exp().reshape(len(SIDE), -1)
-    axes.contourf(SIDE, SIDE, p, [*heights(log_p), p.max().item() * 1.01], cmap=colours)
+    axes.contourf(SIDE, SIDE, p, [*heights(log_p), 1.01 * p.max().item()], colors=colours)
+    axes.axvline(Y.item(), color=RED, lw=0.9, ls=":")
     axes.set_title(title, fontsize=11)
-    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.set(xlim=(SIDE[0], SIDE[-1]), ylim=(SIDE[0], SIDE[-1]), xticks=[], yticks=[], aspect="equal")
+    axes.spines[:].set_color("#c9c9d2")
 
 
 def picture(fits, num_draws=1000):
-    """Above: the levels, with draws of the hierarchical guide. Below: p(x | y), and q(x) of every guide."""
-    figure = Figure(figsize=(13, 6.9), layout="constrained", dpi=100)
+    """Above: the levels, with draws of the guided guide. Below: p(x | y), and q(x) of every guide."""
+    figure = Figure(figsize=(12.4, 6.7), layout="constrained", dpi=100)
     above, below = figure.subplots(2, 4)
-    filled(above[0], PRIOR.marginal(-1).log_prob(GRID), "prior p(x), and what is seen", "Greys")
-    above[0].axvspan(Y.item() - 2 * NOISE, Y.item() + 2 * NOISE, color="#c8553d", alpha=0.25, lw=0)
-    above[0].axvline(Y.item(), color="#c8553d", lw=1.5)
-    model, guide, _ = fits["hierarchical, K = 4"]
-    drawn = draw(model, guide, 300, torch.Generator().manual_seed(2))
+    greys = ["#ececf0", "#cfcfd8", "#a3a3b2", "#74748a"]
+    filled(above[0], PRIOR.marginal(-1).log_prob(GRID), "prior $p(x)$; seen: $y = x_1$ + noise", greys)
+    above[0].axvspan(Y.item() - 2 * NOISE, Y.item() + 2 * NOISE, color=RED, alpha=0.2, lw=0)
+    model, guide, _ = fits["guided by y, K = 4"]
+    drawn = draw(model, guide, 400, torch.Generator().manual_seed(2))
     for axes, t in zip(above[1:], (LEVELS[0], LEVELS[1], LEVELS[-1])):
-        filled(axes, exact_at(t), rf"$p(z_{{{t}}} \mid y)$, and draws of the guide")
-        axes.plot(*drawn[t].flatten(1).T, ".", color="#c8553d", ms=3)
+        filled(axes, exact_at(t), rf"$p(z_{{{t}}} \mid y)$, and draws of $q(z_{{{t}}})$")
+        axes.plot(*drawn[t].flatten(1).T, ".", color=RED, ms=3, alpha=0.7)
     exact = exact_posterior(PRIOR, OPERATOR, Y, NOISE).log_prob(GRID)
-    filled(below[0], exact, r"exact posterior $p(x \mid y)$")
-    for axes, (name, (model, guide, gap)) in zip(below[1:], fits.items()):
+    for axes, (name, (model, guide, gap)) in zip(below, fits.items()):
         filled(axes, exact, f"{name}: gap {gap:.2f} nats")
         log_q = guide_log_density(model, guide, GRID, num_draws, torch.Generator().manual_seed(1), y=Y)
-        q = log_q.exp().reshape(len(SIDE), -1)
-        axes.contour(SIDE, SIDE, q, heights(log_q), colors="#c8553d", linewidths=1.4)
+        axes.contour(SIDE, SIDE, log_q.exp().reshape(len(SIDE), -1), heights(log_q), colors=RED, linewidths=1.4)
+    below[0].set_ylabel(r"$p(x \mid y)$, and $q(x)$ of four guides", fontsize=11)
     return figure
 
 
