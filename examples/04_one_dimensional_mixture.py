@@ -53,7 +53,7 @@ def problem() -> tuple[GaussianMixturePrior, Matrix, Tensor]:
 
 
 def fit_guide(name: str, times, settings, num_steps: int, num_chains: int):
-    """A guide of this name, fitted; its model uses the exact p(y | z_t), so its bound is one on log p(y)."""
+    """A guide, fitted; its model uses the exact p(y | z_t), so its bound is one on log p(y)."""
     pyro.set_rng_seed(0)
     prior, operator, y = problem()
     model = DiffusionModel(prior, operator, times, ExactGaussian(NOISE), form="marginal")

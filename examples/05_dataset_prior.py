@@ -72,7 +72,7 @@ def make_problem(images: Tensor) -> Problem:
 
 
 def fit_guide(problem: Problem, num_steps: int, num_chains: int):
-    """VIPaint's guide with four levels, started as the prior's own chain, its step size falling to a hundredth."""
+    """VIPaint's guide with four levels, started as the prior's own chain; its steps get smaller."""
     pyro.set_rng_seed(0)
     schedule = problem.prior.schedule
     times = tuple(schedule.time_of_ratio(r) for r in RATIOS)
@@ -95,7 +95,7 @@ def total_variation(p: Tensor, q: Tensor) -> float:
 
 
 def samples(problem: Problem, model, guide, num_particles: int, num_steps: int):
-    """Draws of the guide down to the image, without and with weights: the same proposals, seed and number."""
+    """Draws of the guide down to the image, without and with weights, of the same proposals."""
     seen = Measurement(problem.operator, model.likelihood, problem.y)
     pyro.set_rng_seed(1)
     plain = run_smc(model, guide, seen, SMC(num_particles, num_steps, weigh=False))
@@ -183,7 +183,8 @@ def compare(
     distance = {name: total_variation(frequencies(problem, x), exact) for name, x in drawn.items()}
     for name, tv in distance.items():
         print(f"{name:20}: total variation of the frequencies {tv:.3f}")
-    print(f"log p(y) by the weights {weighted.log_evidence.item():.2f}; {int(weighted.ancestors)} ancestors")
+    log_z, left = weighted.log_evidence.item(), int(weighted.ancestors)
+    print(f"log p(y) by the weights {log_z:.2f}; {left} ancestors")
     return plain.images, weighted.images, distance, losses
 
 

@@ -41,11 +41,12 @@ GUIDES = {
 }
 BLUES, RED = ["#e3edf7", "#b9d3ea", "#7fb0d8", "#3f7fb8"], "#c8553d"
 SIDE = torch.linspace(-2.5, 2.5, 141).double()
-GRID = torch.stack(torch.meshgrid(SIDE, SIDE, indexing="xy"), -1).reshape(-1, 1, 1, 1, 2)  # (S, N, C, H, W)
+# Points as images (S, N, C, H, W) of two pixels.
+GRID = torch.stack(torch.meshgrid(SIDE, SIDE, indexing="xy"), -1).reshape(-1, 1, 1, 1, 2)
 
 
 def fit_guide(name, timesteps, settings, num_steps):
-    """A guide of this name, fitted; its model knows the exact p(y | z_t), so that its bound is one on log p(y)."""
+    """A guide, fitted; its model knows the exact p(y | z_t), so its bound is one on log p(y)."""
     pyro.set_rng_seed(0)
     model = DiffusionModel(PRIOR, OPERATOR, timesteps, ExactGaussian(NOISE), form="marginal")
     guide = make_guide(name, model, Y, **settings)
@@ -56,7 +57,7 @@ def fit_guide(name, timesteps, settings, num_steps):
 
 
 def exact_at(t):
-    """log p(z_t, y) on the grid, by Bayes' rule: the posterior of a noisy point, up to a constant."""
+    """log p(z_t, y) on the grid, by Bayes' rule: the posterior of z_t, up to a constant."""
     return PRIOR.marginal(t).log_prob(GRID) + PRIOR.exactly_measured(OPERATOR, NOISE, GRID, t).log_prob(Y)
 
 
@@ -77,7 +78,7 @@ def filled(axes, log_p, title, colours=BLUES):
 
 
 def picture(fits, num_draws=1000):
-    """Above: the levels, with draws of the guided guide. Below: p(x | y), and q(x) of every guide."""
+    """Above: the levels, with draws of a guide. Below: p(x | y), and q(x) of every guide."""
     figure = Figure(figsize=(12.4, 6.7), layout="constrained", dpi=100)
     above, below = figure.subplots(2, 4)
     greys = ["#ececf0", "#cfcfd8", "#a3a3b2", "#74748a"]

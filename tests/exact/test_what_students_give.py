@@ -110,7 +110,7 @@ def test_priors_and_matrices_say_what_they_take():
         GaussianMixturePrior([1, 1, 1], MEANS.long(), SCHEDULE, variances=0.1)
     with pytest.raises(TypeError, match=r"matrix is a tensor of shape .*, not list; torch.as_tensor makes one of it"):
         Matrix([[1.0, 0.0]])
-    with pytest.raises(ValueError, match=r"matrix has shape .* of floating-point numbers, but is \(1, 2\) of torch.int64"):
+    with pytest.raises(ValueError, match=r"matrix has .* of floating-point numbers, but is \(1, 2\) of torch.int64"):
         Matrix(torch.tensor([[1, 0]]))
     with pytest.raises(ValueError, match=r"mean has shape \(C, H, W\), but came with \(1, 1, 2\) of torch.int64"):
         GaussianPrior(torch.zeros(1, 1, 2).long(), torch.ones(1, 1, 2), SCHEDULE)
