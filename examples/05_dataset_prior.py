@@ -55,6 +55,7 @@ class Problem:
 def look_alikes(folder: Path, chosen: int, size: int) -> Tensor:
     """The training pictures that agree best with the chosen one where it is seen, itself first."""
     images, _ = fashion_mnist("train", folder)
+    chosen %= len(images)  # of a smaller file, another
     distance = ((images - images[chosen])[:, 0, SEEN] ** 2).sum(1)
     return images[distance.argsort()[:size]].double()
 
@@ -191,10 +192,10 @@ def compare(
 @click.command(help=__doc__)
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True, help="Folder of Fashion-MNIST.")
 @click.option("--out", default="vipaint-dataset.png", show_default=True)
-@click.option("--smoke", is_flag=True, help="A few steps: does it run?")
+@click.option("--smoke", is_flag=True, help="Fewer steps, chains and particles; several pictures are still possible.")
 def main(data: str, out: str, smoke: bool) -> None:
-    problem = make_problem(look_alikes(Path(data), 0 if smoke else CHOSEN, SIZE))
-    plain, weighted, distance, losses = compare(problem, *((40, 8, 64, 4) if smoke else ()))
+    problem = make_problem(look_alikes(Path(data), CHOSEN, SIZE))
+    plain, weighted, distance, losses = compare(problem, *((40, 8, 256, 6) if smoke else ()))
     picture(problem, plain, weighted).savefig(out)
     click.echo(f"wrote {Path(out).name}")
     assert distance["exact draws, as many"] < 0.3
