@@ -40,7 +40,7 @@ GUIDES = {
     "mixture of four": ("mixture", LEVELS[-1:], {"num_components": 4, "spread": 1.5}),
 }
 BLUES, RED = ["#e3edf7", "#b9d3ea", "#7fb0d8", "#3f7fb8"], "#c8553d"
-SIDE = torch.linspace(-2.5, 2.5, 141).double()
+SIDE = torch.linspace(-2.5, 2.5, 101).double()
 # Points as images (S, N, C, H, W) of two pixels.
 GRID = torch.stack(torch.meshgrid(SIDE, SIDE, indexing="xy"), -1).reshape(-1, 1, 1, 1, 2)
 

@@ -69,6 +69,7 @@ def test_code_is_the_scripts_own_but_for_its_line_breaks(name):
 
 def test_the_first_cell_installs_only_where_nothing_is_there(monkeypatch):
     """It is run as it stands, once where the package is found and once where it is not."""
+    assert build.cells(build.NOTEBOOKS[0])[0] == build.Cell("code", build.INSTALL, True)
     asked = []
     monkeypatch.setattr(subprocess, "run", lambda command, **options: asked.append(command))
     exec(build.INSTALL, {})
@@ -76,4 +77,3 @@ def test_the_first_cell_installs_only_where_nothing_is_there(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     exec(build.INSTALL, {})
     assert asked == [[sys.executable, "-m", "pip", "install", "--quiet", "vipaint-pyro"]]
-    assert build.cells(build.NOTEBOOKS[0])[0] == build.Cell("code", build.INSTALL, True)
