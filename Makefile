@@ -1,5 +1,6 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
-# make lint: what the linter says of the code.   make mutants: which small faults the tests see (an hour).
+# make lint: what the linter and the type checker say of the code.
+# make mutants: which small faults the tests see (an hour).
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,10 +10,15 @@ demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
+# An installed package has models and guides within; mypy is shown the same.
 lint: .venv/test
 	$(BIN)/ruff check
+	@mkdir -p build/types/vipaint_pyro
+	@ln -sfn ../../../models build/types/vipaint_pyro/models
+	@ln -sfn ../../../guides build/types/vipaint_pyro/guides
+	$(BIN)/mypy
 
 mutants: .venv/test
 	$(BIN)/python -m tests.mutants.run

@@ -4,7 +4,8 @@ Where the answer is known (a cell of the mixture benchmark, its tuning problems)
 of each level, Pareto k of the importance weights, total variation of the mode weights and sliced W1, both without
 correction. On pictures (Fashion-MNIST, half hidden by a rotated window): LPIPS of the raw samples, seconds, denoiser
 calls per sample with the fit's share, and peak memory above rest (Linux), each guide in a process of its own. RED-diff,
-which fits a point at the clean image, is a method of its own: its rows are there to compare with.
+which fits a point at the clean image, is a method of its own: its rows are there to compare with. Without the KL of
+each level, the memory and RED-diff the same is a command: vipaint ablate --on 8,2 --guide hierarchical,mean-field.
 
     python examples/07_swapping_guides.py --out guides
     python examples/07_swapping_guides.py --out guides --guide hierarchical --guide mixture --images 2

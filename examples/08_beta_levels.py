@@ -4,7 +4,8 @@ r"""What beta, the number of levels K and the top level T_e do, where the right 
    variance beta sigma^2. A guide that can be that distribution (a mixture) follows it, modes' weights and all; one
    that cannot (a Gaussian) widens with beta too, and stays in its mode.
 2. K and T_e. Between T_e and T the bound costs nothing, but a Gaussian at T_e sees one mode unless the modes have
-   merged there. Rows have equal denoiser calls in the fit.
+   merged there. Rows have equal denoiser calls in the fit: a sweep for each, all in one folder, so that a run that was
+   ended goes on. (A plain grid is a command: vipaint ablate --on 8,1 --levels 1,2,4 --T_e 5,20,100.)
 
     python examples/08_beta_levels.py
     python examples/08_beta_levels.py --smoke
@@ -12,15 +13,16 @@ r"""What beta, the number of levels K and the top level T_e do, where the right 
 
 from __future__ import annotations
 
+import itertools
+
 import click
 import pyro
 import torch
 from pyro.infer import Trace_ELBO
 
 from vipaint_pyro.calibration import mode_total_variation, sliced_wasserstein
-from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
-from vipaint_pyro.evaluation.exact_table import score
-from vipaint_pyro.exact import GaussianMixturePrior, Problems, mixture_problems
+from vipaint_pyro.evaluation import sweep
+from vipaint_pyro.exact import GaussianMixturePrior, Problems
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference.fit import fit
@@ -85,40 +87,37 @@ def temperature(betas: tuple, steps: int, samples: int) -> dict[tuple[str, float
 
 
 def levels(
-    cells: tuple, tops: tuple, ks: tuple, problems: int, samples: int, fit_steps: int
+    cells: tuple, tops: tuple, ks: tuple, problems: int, samples: int, fit_steps: int, out: str
 ) -> dict[tuple[int, float], float]:
-    """log p(y) - bound and mode TV for K levels from T_e down to a ratio of 2, at equal calls."""
-    ratios = {
-        1: lambda top: (top,),
-        2: lambda top: (top, (2 * top) ** 0.5),
-        4: lambda top: tuple(top * (2 / top) ** (k / 4) for k in range(4)),
-    }
+    """log p(y) - bound and mode TV for K levels from T_e on towards a ratio of 2, at equal calls of the fit.
+
+    K levels are the first K of K + 1 that lie geometrically between T_e and that ratio.
+    """
     click.echo("\n d, d_y   K  sigma/alpha at T_e   log p(y) - bound   mode TV: guide / with SMC")
     found = {}
-    for d, d_y in cells:
-        set_ = mixture_problems(d, d_y, range(20, 20 + problems))
-        for top in tops:
-            for k in ks:
-                lab = Lab(ratios=ratios[k](top), fit_steps=fit_steps * 4 // k, samples=samples)
-                plain, smc = (score(set_, draw_named(n, set_, lab), 50) for n in ("hierarchical", "hierarchical+smc"))
-                gap, tv, tv_smc = (
-                    sum(s[c]) / problems for s, c in ((plain, "bound_gap"), (plain, "mode_tv"), (smc, "mode_tv"))
-                )
-                found[k, top] = gap
-                click.echo(f" {d}, {d_y}    {k}  {top:6.0f}               {gap:8.2f}           {tv:.2f} / {tv_smc:.2f}")
-                assert max(plain["bound_z"]) < 3  # a bound is a bound
+    about = {"problems": problems, "samples": samples, "tune": True, "out": out}
+    for top, k in itertools.product(tops, ks):
+        bottom = top * (2 / top) ** ((k - 1) / k)
+        guides = ["hierarchical", "hierarchical+smc"]
+        grid = sweep(cells, guide=guides, levels=k, T_e=top, T_s=bottom, fit_steps=fit_steps * 4 // k, **about)
+        for plain, smc in zip(*([r for r in grid.table() if r["guide"] == name] for name in guides)):
+            found[k, top] = plain["bound_gap"]
+            tv = f"{plain['mode_tv']:.2f} / {smc['mode_tv']:.2f}"
+            click.echo(f" {plain['on']}     {k}  {top:6.0f}               {plain['bound_gap']:8.2f}           {tv}")
+        assert max(r["bound_z"] for r in grid.records) < 3  # a bound is a bound
     return found
 
 
 @click.command(help=__doc__)
+@click.option("--out", default="beta-levels", show_default=True, help="Where the records of part 2 are kept.")
 @click.option("--smoke", is_flag=True, help="Short fits, few samples: does it run?")
-def main(smoke: bool) -> None:
+def main(out: str, smoke: bool) -> None:
     found = temperature(*(((10.0,), 150, 1000) if smoke else ((1.0, 2.0, 5.0, 10.0), 1000, 4000)))
     # The flexible guide is nearer to the tempered posterior than to the exact one.
     exact, tempered, _ = found["mixture", 10.0]
     assert tempered < exact, (exact, tempered)
     every = (5.0, 20.0, 100.0), (1, 2, 4), 20, 1000, 200
-    gaps = levels(((8, 1),), *(((5.0, 100.0), (4,), 3, 100, 40) if smoke else every))
+    gaps = levels(("8,1",), *(((5.0, 100.0), (4,), 3, 100, 40) if smoke else every), out)
     # The modes have merged at a ratio of 100, and not at 5.
     assert gaps[4, 100.0] < gaps[4, 5.0]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import click
 import torch
-from matplotlib.figure import Figure
 
 from vipaint_pyro.calibration import coverage, sbc, tarp
 from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
 from vipaint_pyro.exact import Problems, mixture_problems
 from vipaint_pyro.files import write_picture
+from vipaint_pyro.plots import calibration_figure
 
 METHODS = ("exact", "hierarchical", "hierarchical+smc", "dps", "one-mode")
 DRAWS = 99  # so that the ranks, and the levels of coverage, come out whole
@@ -50,10 +50,8 @@ def main(methods, cell, problems, out, smoke) -> None:
     lab = Lab(samples=198 if smoke else 990)
     set_ = mixture_problems(*cell, range(20, 20 + problems))
     posterior, truth = set_.posterior(), set_.truth
-    figure = Figure(figsize=(9, 2.4 * len(methods)), layout="constrained")
-    axes = figure.subplots(len(methods), 3, squeeze=False)
     results = {}
-    for row, name in zip(axes, methods):
+    for name in methods:
         # Resampling leaves copies side by side: an even stride takes one of each ten.
         x = draw_named(name, set_, lab).x[:: lab.samples // DRAWS][:DRAWS]
         true, drawn = (quantities(set_, v) for v in (truth, x))
@@ -66,10 +64,7 @@ def main(methods, cell, problems, out, smoke) -> None:
         points = tarp(truth.flatten(1), x.flatten(2).transpose(0, 1))
         results[name] = ranks, covered, points
         click.echo(f"{name}\n  SBC       {ranks.verdict}\n  coverage  {covered.verdict}\n  TARP      {points.verdict}")
-        for axis, result in zip(row, results[name]):
-            result.plot(axis)
-        row[0].set_ylabel(name)
-    write_picture(out, figure, dpi=90)
+    write_picture(out, calibration_figure(results))
     click.echo(f"wrote {out}")
     if "exact" in results:
         assert min(r.p_value for r in results["exact"]) > 0.001

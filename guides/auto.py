@@ -2,6 +2,8 @@ r"""Pyro's AutoGuides by name, started and weighted as the other guides are."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pyro.distributions as dist
 import torch
 from pyro import poutine
@@ -12,7 +14,9 @@ from torch import Tensor
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, gaussians, place_flow, untie, untracked
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.keeping import KeepsY
 from vipaint_pyro.guides.quantiles import drawn
+from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
@@ -21,7 +25,7 @@ from vipaint_pyro.randomness import isolated
 __all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide"]
 
 
-class PyroAutoGuide(Guide):
+class PyroAutoGuide(Guide, KeepsY):
     r"""An AutoGuide of :mod:`pyro.infer.autoguide` over the latents of a diffusion model.
 
     It starts where the other guides do: at alpha_t times the encoded adjoint of y, with standard
@@ -46,6 +50,11 @@ class PyroAutoGuide(Guide):
             ``AutoRegressiveMessenger``, where the prior has no closed p(z_{T_e}).
     """
 
+    if TYPE_CHECKING:
+
+        @property
+        def model(self) -> DiffusionModel: ...
+
     def __init__(
         self,
         model: DiffusionModel,
@@ -55,7 +64,7 @@ class PyroAutoGuide(Guide):
         gamma: float = 0.88,
         std_scale: float = 0.7,
         seed: int = 0,
-        **options,
+        **options: Any,
     ) -> None:
         if name not in AUTO_GUIDES:
             reason = NO_AUTO_GUIDES.get(name, f"there are {', '.join(AUTO_GUIDES)}")
@@ -112,7 +121,6 @@ class PyroAutoGuide(Guide):
                 known = getattr(auto.locs, site(t))
                 setattr(auto.locs, site(t), ((1 - gamma) * loc[t]).reshape(known.shape))
 
-    @property
     def kept_y(self) -> Tensor | None:
         """The measurements that a messenger runs the model with."""
         return self._y if isinstance(self.auto, AutoMessenger) else None
@@ -141,7 +149,7 @@ class PyroAutoGuide(Guide):
         shape = (self.model.num_images, *self.model.prior.latent_shape)
         known = gaussians(self.auto)
         return {
-            t: dist.Normal(*(v.reshape(shape) for v in known[site(t)]))
+            t: dist.Normal(known[site(t)][0].reshape(shape), known[site(t)][1].reshape(shape))
             for t in self.model.timesteps
             if site(t) in known
         }
@@ -158,7 +166,7 @@ class PyroAutoGuide(Guide):
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""
-        if self._model == (None,):
+        if self._model[0] is None:
             return super().__deepcopy__(memo)
         kept, trace = self.auto._model, vars(self.auto).get("prototype_trace")
         memo[id(trace)] = trace
@@ -172,15 +180,15 @@ class PyroAutoGuide(Guide):
     def __getstate__(self) -> dict:
         """How the AutoGuide was made and its parameters: itself it holds the model, and cannot be pickled."""
         state = super().__getstate__()
-        if self._model == (None,):
+        if self._model[0] is None:
             return state
         weights = {k: v.detach().clone() for k, v in self.state_dict().items()}
         return {**state, "_modules": {}, "_weights": weights}
 
-    def attach(self, model: DiffusionModel) -> PyroAutoGuide:
+    def attach(self, model: ImageModel) -> PyroAutoGuide:
         weights = vars(self).get("_weights") or self.state_dict()
         super().attach(model)
-        made = PyroAutoGuide(model, self._y.to(model.prior.device), self.kind, **self._made)
+        made = PyroAutoGuide(self.model, self._y.to(model.prior.device), self.kind, **self._made)
         made.load_state_dict(weights)
         self.__dict__.clear()
         self.__dict__.update(made.__dict__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import attrgetter
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -74,7 +75,7 @@ class TakenWhole(Messenger):
     - ``TraceMeanField_ELBO``, which drops the density that some AutoGuides hang on a Delta.
     """
 
-    def _pyro_sample(self, msg) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         if msg["is_observed"] or type(msg["fn"]).__name__ == "_Subsample":
             return
         fn = msg["fn"]
@@ -94,19 +95,19 @@ class Opaque(dist.TorchDistribution):
         super().__init__(inner.batch_shape, inner.event_shape, validate_args=False)
 
     @property
-    def support(self):
+    def support(self) -> Any:
         return self._inner.support
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return Opaque(self._inner.expand(batch_shape))
 
-    def sample(self, sample_shape=torch.Size()):
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self._inner.sample(sample_shape)
 
-    def rsample(self, sample_shape=torch.Size()):
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self._inner.rsample(sample_shape)
 
-    def log_prob(self, value):
+    def log_prob(self, value: Tensor) -> Tensor:
         return self._inner.log_prob(value)
 
 
@@ -115,6 +116,8 @@ class Placed(TransformModule):
 
     domain = codomain = constraints.real_vector
     bijective = True
+    loc: Tensor
+    scale: Tensor
 
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         # A draw's inverse is remembered: the flow below would else find it anew, entry by entry.
@@ -128,7 +131,7 @@ class Placed(TransformModule):
     def _inverse(self, y):
         return (y - self.loc) / self.scale
 
-    def log_abs_det_jacobian(self, x, y):
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return self.scale.log().sum().expand(x.shape[:-1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Any, cast
 
 import pyro.distributions as dist
 import torch
@@ -35,14 +36,13 @@ class Guide(PyroModule):
     Pyro's parameter store, so that two fits in one process never touch each other.
 
     Args:
-        model: the model it approximates the posterior of; no submodule, so that Pyro never trains or saves its network.
+        model: the model it approximates the posterior of; not registered as a submodule, so that
+            Pyro never trains or saves the frozen network.
     """
-
-    kept_y: Tensor | None = None  #: the measurements that it looks at, of a guide that does
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())
-        self._model = (model,)
+        self._model: tuple[ImageModel | None] = (model,)
         # Pyro makes it where module_local_params is on; the guide may be used there later.
         vars(self._pyro_context).setdefault("param_state", {"params": {}, "constraints": {}})
 
@@ -56,7 +56,7 @@ class Guide(PyroModule):
         memo[id(self)] = copy
         (model,) = self._model
         memo[id(model)] = model
-        Guide.__init__(copy, model)
+        Guide.__init__(copy, cast(ImageModel, model))
         memo[id(self._pyro_context)] = copy._pyro_context
         own = ("_model", "_pyro_name", "_pyro_context")
         copy.__dict__.update({k: deepcopy(v, memo) for k, v in self.__dict__.items() if k not in own})
@@ -73,7 +73,7 @@ class Guide(PyroModule):
         return state if model is None else {**state, "_outline": model.outline()}
 
     def __setstate__(self, state: dict) -> None:
-        Guide.__init__(self, None)
+        Guide.__init__(self, cast(ImageModel, None))
         context = self._pyro_context
         self.__dict__.update(state)
         for module in self.modules():  # Pyro gives names to submodules that have not run yet
@@ -240,7 +240,7 @@ class Guide(PyroModule):
             found = {name: found[name] if name in found else quantiles_of(z, asked) for name, z in draws.items()}
         return found
 
-    def _check_draws(self, num_samples: int, generator: object) -> None:
+    def _check_draws(self, num_samples: int, generator: Any) -> None:
         """Raise for a number of draws or generators that cannot be, whether or not any are needed."""
         checked("num_samples", num_samples, whole())
         streams_for(self.model.num_images, generator)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.randomness import isolated, usual_defaults
 
@@ -33,7 +36,7 @@ class FlowDistribution(FromNoise):
         batch = loc.shape[:-3] if batch_shape is None else torch.Size(batch_shape)
         super().__init__(batch, loc.shape[-3:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return FlowDistribution(self.loc, self.scale, self.transforms, batch_shape)
 
     def from_noise(self, normal: Callable[[Sequence[int], Tensor], Tensor]) -> Tensor:
@@ -78,7 +81,7 @@ class FlowGuide(HierarchicalGuide):
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         num_transforms: int = 4,
         hidden: Sequence[int] = (64, 64),
@@ -116,6 +119,6 @@ class FlowGuide(HierarchicalGuide):
             return super().share(name, parameter, image)
         return parameter if int(own[1]) == image else parameter[:0]
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         normal = super().top().base_dist
         return FlowDistribution(normal.loc, normal.scale, [flow() for flow in self.flows])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GaussianGuide"]
@@ -25,7 +26,7 @@ class GaussianGuide(HierarchicalGuide):
         ValueError: for a model of several timesteps, or where y does not fit it.
     """
 
-    def __init__(self, model: DiffusionModel, y: Tensor) -> None:
+    def __init__(self, model: DiffusionModel, y: Tensor | Measurement) -> None:
         if len(model.timesteps) != 1:
             raise ValueError(
                 f"a Gaussian guide has one level, but the model has the timesteps {model.timesteps}: give it "

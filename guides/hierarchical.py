@@ -6,9 +6,11 @@ import math
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.markov import MarkovGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.kernels import posterior_std
 
@@ -46,7 +48,7 @@ class HierarchicalGuide(MarkovGuide):
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         gamma: float | None = None,
         std_scale: float = 0.7,
@@ -71,12 +73,12 @@ class HierarchicalGuide(MarkovGuide):
             self.positive(f"tau_{s}", start, split(std_scale * std, std))
             self.unit(f"gamma_{s}", start, split(gamma, max(gamma, 0.99)))
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         t = self.model.timesteps[0]
         mu, tau = getattr(self, f"mu_{t}"), getattr(self, f"tau_{t}")
         return dist.Normal(float(self.model.prior.schedule.alpha(t)) * mu, tau).to_event(3)
 
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         mu, tau, gamma = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma"))
         prior_mean, _ = self.model.reverse(z_t, t, s)
         alpha = float(self.model.prior.schedule.alpha(s))

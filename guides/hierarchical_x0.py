@@ -6,9 +6,11 @@ Agarwal et al., "VIPaint", arXiv:2411.18929, as published for Stable Diffusion 3
 from __future__ import annotations
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["HierarchicalX0Guide"]
@@ -39,7 +41,7 @@ class HierarchicalX0Guide(HierarchicalGuide):
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         gamma: float | None = None,
         std_scale: float = 0.7,
@@ -48,7 +50,7 @@ class HierarchicalX0Guide(HierarchicalGuide):
         for s in model.timesteps[1:]:
             setattr(self, f"mu_{s}", (1 - getattr(self, f"gamma_{s}").detach()) * getattr(self, f"mu_{s}"))
 
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         mu, tau, gamma = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma"))
         model = self.model
         shifted = gamma * model.denoise(z_t, t) + mu

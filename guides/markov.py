@@ -3,13 +3,16 @@ r"""Guides that are Markov chains from T_e down, as the model is."""
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import pyro
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.models.bridge import q_terminal, q_transitions
+from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 
 __all__ = ["MarkovGuide"]
@@ -23,12 +26,17 @@ class MarkovGuide(Guide):
     form of the model, and on the marginal form; with any other distribution, on the latter only.
     """
 
+    if TYPE_CHECKING:  # a Markov chain has timesteps
+
+        @property
+        def model(self) -> DiffusionModel: ...
+
     @abstractmethod
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         """q(z_{T_e}), with batch shape (N,) and event shape (C, H, W)."""
 
     @abstractmethod
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         """q(z_s | z_t) for z_t (*, N, C, H, W), with event shape (C, H, W).
 
         ``self.model.reverse(z_t, t, s)`` is the prior's own step, its network call shared with

@@ -3,9 +3,11 @@ r"""The mean-field guide: every noise level on its own."""
 from __future__ import annotations
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.markov import MarkovGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.kernels import posterior_std
 
@@ -33,7 +35,7 @@ class MeanFieldGuide(MarkovGuide):
         ValueError: where y does not fit the model.
     """
 
-    def __init__(self, model: DiffusionModel, y: Tensor, *, std_scale: float = 0.7) -> None:
+    def __init__(self, model: DiffusionModel, y: Tensor | Measurement, *, std_scale: float = 0.7) -> None:
         super().__init__(model)
         schedule, start = model.prior.schedule, self.encoded(y)
         top = model.timesteps[0]
@@ -43,16 +45,16 @@ class MeanFieldGuide(MarkovGuide):
             self.real(f"mu_{s}", start)
             self.positive(f"tau_{s}", start, std_scale * posterior_std(schedule, t, s))
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> TorchDistributionMixin:
         return self._level(self.model.timesteps[0])
 
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         return self._level(s).expand(z_t.shape[:-3])
 
     def marginals(self) -> dict[int, dist.Normal]:
         """q(z_t) of every level."""
         return {t: self._level(t).base_dist for t in self.model.timesteps}
 
-    def _level(self, t: int) -> dist.Distribution:
+    def _level(self, t: int) -> TorchDistributionMixin:
         alpha = float(self.model.prior.schedule.alpha(t))
         return dist.Normal(alpha * getattr(self, f"mu_{t}"), getattr(self, f"tau_{t}")).to_event(3)

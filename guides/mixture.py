@@ -3,15 +3,18 @@ r"""A mixture of Gaussians at T_e, so that several meanings of one image survive
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.nn import PyroParam
 from torch import Tensor
 
 from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.guides.markov import MarkovGuide
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import NoiseStreams
@@ -60,7 +63,7 @@ class MixtureGuide(MarkovGuide):
     def __init__(
         self,
         model: DiffusionModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         *,
         num_components: int = 8,
         spread: float = 0.5,
@@ -77,7 +80,7 @@ class MixtureGuide(MarkovGuide):
             raise ValueError(f"starts have shape (M, {', '.join(map(str, encoded.shape))}), not {tuple(starts.shape)}")
         starts = starts.to(encoded)
         schedule, top = model.prior.schedule, model.timesteps[0]
-        self.logits = PyroParam(starts.new_zeros(starts.shape[:2]), constraints.real)
+        self.logits: Any = PyroParam(starts.new_zeros(starts.shape[:2]), constraints.real)
         self.real(f"mu_{top}", starts)
         self.positive(f"tau_{top}", starts, schedule.sigma(top))
         for t, s in zip(model.timesteps, model.timesteps[1:]):
@@ -86,7 +89,9 @@ class MixtureGuide(MarkovGuide):
             self.unit(f"gamma_{s}", starts, gamma)
 
     @staticmethod
-    def _spread(encoded: Tensor, m: int, spread: float, generator) -> Tensor:
+    def _spread(
+        encoded: Tensor, m: int, spread: float, generator: torch.Generator | Sequence[torch.Generator] | None
+    ) -> Tensor:
         if m < 1:
             raise ValueError(f"num_components is at least 1, but is {m}")
         n = len(encoded)
@@ -106,7 +111,7 @@ class MixtureGuide(MarkovGuide):
         """w with shape (M, N)."""
         return self.logits.softmax(0)
 
-    def top(self) -> dist.Distribution:
+    def top(self) -> NormalMixture:
         e = self.model.timesteps[0]
         alpha = float(self.model.prior.schedule.alpha(e))
         return NormalMixture(self.logits, alpha * getattr(self, f"mu_{e}"), getattr(self, f"tau_{e}"))
@@ -120,7 +125,7 @@ class MixtureGuide(MarkovGuide):
         v = (getattr(self, f"tau_{e}") ** 2 - sigma_e**2).clamp_min(0) / alpha_e**2
         return NormalMixture(self.logits, alpha_t * getattr(self, f"mu_{e}"), (alpha_t**2 * v + sigma_t**2).sqrt())
 
-    def kernel(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         r = self.at(t).log_responsibilities(z_t).exp()[..., None, None, None]
         mu, gamma = (self._beside(getattr(self, f"{name}_{s}"), z_t) for name in ("mu", "gamma"))
         prior_mean, _ = self.model.reverse(z_t, t, s)

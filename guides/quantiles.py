@@ -3,13 +3,14 @@ r"""Medians and quantiles of a guide's levels: exact where they are Gaussian, el
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pyro
 import torch
 from pyro import poutine
 from torch import Tensor
 
+from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams, isolated
@@ -73,7 +74,8 @@ def drawn(
         num_samples: S, at least 1.
         generator: one, or a list with one per image; None gives each image one of seed 0.
     """
-    model, streams = guide.model, streams_for(guide.model.num_images, generator)
+    streams, model = streams_for(guide.model.num_images, generator), guide.model
+    assert isinstance(model, DiffusionModel)  # others have no levels
     parts: dict[str, list[Tensor]] = {site(t): [] for t in model.timesteps}
     # What an approximation of all images together draws comes from the global state.
     with torch.no_grad(), isolated(streams.seeds()[0]), poutine.block(), PerImageNoise(streams):
@@ -83,5 +85,6 @@ def drawn(
             with model.predictions(), pyro.plate("samples", n, dim=-4):
                 nodes = poutine.trace(guide).get_trace().nodes
             for name, values in parts.items():
-                values.append(nodes[name]["value"].reshape(n, model.num_images, *model.prior.latent_shape))
+                value = cast(Tensor, nodes[name]["value"])
+                values.append(value.reshape(n, model.num_images, *model.prior.latent_shape))
     return {name: torch.cat(values) for name, values in parts.items()}

@@ -7,6 +7,7 @@ arXiv:2305.04391.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyro
 import pyro.distributions as dist
@@ -45,7 +46,7 @@ class REDDiffGuide(Guide):
     def __init__(
         self,
         model: REDDiffModel,
-        y: Tensor,
+        y: Tensor | Measurement,
         std: float = 0.0,
         *,
         init_std: float = 0.0,
@@ -79,6 +80,11 @@ class REDDiffGuide(Guide):
     def point(self) -> dict[str, Tensor] | None:
         """mu_0 with shape (S, N, C, H, W), where std is 0."""
         return None if self.std else {site(0): self.mu_0.detach().clone()}
+
+    if TYPE_CHECKING:
+
+        @property
+        def model(self) -> REDDiffModel: ...
 
     def forward(self, y: Tensor | None = None) -> Tensor:
         """Run the guide; y is not looked at, it is there since the model takes it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.lazily import Later
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vipaint_pyro.guides.base import Guide
+    from vipaint_pyro.measurements.measurement import Measurement
     from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
@@ -113,7 +114,7 @@ def recipe(name: str) -> Recipe:
     raise ValueError(f"no guide is called {name!r}. {did_you_mean(name, GUIDES)}There are {', '.join(GUIDES)}")
 
 
-def make_guide(name: str, model: DiffusionModel, y: Tensor, **settings) -> Guide:
+def make_guide(name: str, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:
     """A guide by name, ready to fit.
 
     Args:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pyro
-import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.distributions import Factored
@@ -62,7 +62,7 @@ class ImageModel(ABC):
         return pyro.plate("images", self.num_images, dim=-1)
 
     @staticmethod
-    def observe(seen: dist.Distribution, y: Tensor | None) -> None:
+    def observe(seen: TorchDistributionMixin, y: Tensor | None) -> None:
         """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it.
 
         Raises:

@@ -11,7 +11,7 @@ where q(z_{T_e}) is Gaussian. The sum is over a subsampled plate of levels, whos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyro
 import pyro.distributions as dist
@@ -19,7 +19,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from vipaint_pyro.models.sites import site
+from vipaint_pyro.models.sites import bridge, site
 from vipaint_pyro.priors.kernels import forward_step, like
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
@@ -39,7 +39,7 @@ class Origins(Messenger):
         super().__init__()
         self.of: dict[str, str | None] = {}
 
-    def _pyro_post_sample(self, msg) -> None:
+    def _pyro_post_sample(self, msg: Any) -> None:
         self.of[msg["name"]] = msg["infer"].get("bridge")
 
     def check(self, top: str, terminal: str) -> None:
@@ -76,10 +76,10 @@ def p_transitions(model: DiffusionModel, z_e: Tensor) -> None:
         s = e + torch.as_tensor(n, device="cpu")[:, None]
         a, v = forward_step(prior.schedule, e, s + 1)
         noised = dist.Normal(like(a, z_e) * z_e, like(v, z_e).sqrt())
-        z_t = pyro.sample("z_t", noised.to_event(3).mask(False), infer={"bridge": "p"})
+        z_t = pyro.sample("z_t", noised.to_event(3).mask(False), infer=bridge("p"))
         step = prior.transition(z_t, s + 1, s)
         with model.draws():
-            pyro.sample("z_s", step, infer={"bridge": "p"})
+            pyro.sample("z_s", step, infer=bridge("p"))
 
 
 def q_transitions(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
@@ -89,16 +89,16 @@ def q_transitions(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
     with model.noise_levels() as n:
         s = e + torch.as_tensor(n, device="cpu")[:, None]
         m_t, V_t = q.marginal(s + 1)
-        z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False), infer={"bridge": "q"})
+        z_t = pyro.sample("z_t", dist.Normal(m_t, V_t.sqrt()).to_event(3).mask(False), infer=bridge("q"))
         m_s, std_s = q.conditional(z_t, s + 1, s)
         with model.draws():
-            pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3), infer={"bridge": "q"})
+            pyro.sample("z_s", dist.Normal(m_s, std_s).to_event(3), infer=bridge("q"))
 
 
 def q_terminal(model: DiffusionModel, mean: Tensor, std: Tensor) -> None:
     """The site z_T of a guide whose q(z_{T_e}) is N(mean, std^2)."""
     m_T, V_T = Bridge(model.prior.schedule, model.timesteps[0], mean, std).marginal(model.last)
-    pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3), infer={"bridge": "q"})
+    pyro.sample(site(model.last), dist.Normal(m_T, V_T.sqrt()).to_event(3), infer=bridge("q"))
 
 
 class Bridge(NamedTuple):

@@ -3,12 +3,13 @@ r"""The diffusion prior and the likelihood as one Pyro program."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pyro
 import pyro.distributions as dist
 import torch
 from pyro import poutine
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
@@ -20,7 +21,7 @@ from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.bridge import Origins, p_transitions
 from vipaint_pyro.models.marginal import DiffusionMarginal
 from vipaint_pyro.models.predictions import Predictions
-from vipaint_pyro.models.sites import site
+from vipaint_pyro.models.sites import bridge, site
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.settings import checked, number, whole
@@ -81,7 +82,7 @@ class DiffusionModel(ImageModel):
         prior: DiffusionPrior,
         operator: Operator,
         timesteps: Sequence[int],
-        likelihood: Likelihood | Callable[[Tensor], dist.Distribution] | None = None,
+        likelihood: Likelihood | Callable[[Tensor], TorchDistributionMixin] | None = None,
         *,
         beta: float = 1.0,
         eta: float = 1.0,
@@ -144,7 +145,7 @@ class DiffusionModel(ImageModel):
     def outline(self) -> dict[str, object]:
         return {**super().outline(), "timesteps": tuple(self.timesteps)}
 
-    def weight(self):
+    def weight(self) -> AbstractContextManager:
         """``poutine.scale`` of the latent sites by beta."""
         return poutine.scale(scale=self.beta)
 
@@ -181,7 +182,7 @@ class DiffusionModel(ImageModel):
         """Mean and standard deviation of p(z_s | z_t)."""
         return self.prior.reverse(z_t, t, s, self.eta, self.denoise(z_t, t))
 
-    def transition(self, z_t: Tensor, t: int, s: int) -> dist.Distribution:
+    def transition(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         """p(z_s | z_t), a Gaussian or, where the prior knows it exactly, a mixture."""
         return self.prior.transition(z_t, t, s, self.eta, self.denoise(z_t, t))
 
@@ -223,28 +224,22 @@ class DiffusionModel(ImageModel):
         if not self.bridged:
             return pyro.sample(site(e), self._marginal(None))
         with Origins() as origins:
-            z_T = pyro.sample(site(self.last), self._terminal(), infer={"bridge": "p"})
-            z = pyro.sample(site(e), self._marginal(z_T).mask(False), infer={"bridge": "p"})
+            z_T = pyro.sample(site(self.last), self._terminal(), infer=bridge("p"))
+            z = pyro.sample(site(e), self._marginal(z_T).mask(False), infer=bridge("p"))
             p_transitions(self, z)
         origins.check(site(e), site(self.last))
         return z
 
-    def _terminal(self) -> dist.Distribution:
+    def _terminal(self) -> TorchDistributionMixin:
         prior, known = self.prior, self.prior.marginal(self.last)
         if known is not None:
             return known.expand((self.num_images,))
         zeros = torch.zeros(self.num_images, *prior.latent_shape, device=prior.device, dtype=prior.dtype)
         return dist.Normal(zeros, prior.schedule.terminal_std).to_event(3)
 
-    def _marginal(self, start: Tensor | None) -> dist.Distribution:
+    def _marginal(self, start: Tensor | None) -> TorchDistributionMixin:
         known = self.prior.marginal(self.timesteps[0])
         if known is not None and start is None:
             return known.expand((self.num_images,))
-        return DiffusionMarginal(
-            self.prior,
-            self.timesteps[0],
-            (self.num_images,) if start is None else start.shape[:-3],
-            self.num_levels,
-            self.sampling_steps,
-            start,
-        )
+        batch = (self.num_images,) if start is None else start.shape[:-3]
+        return DiffusionMarginal(self.prior, self.timesteps[0], batch, self.num_levels, self.sampling_steps, start)

@@ -3,6 +3,7 @@ r"""p(z_e) of a diffusion model as a Pyro distribution, through a bound on its d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -53,7 +54,7 @@ class DiffusionMarginal(Estimated):
             torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False
         )
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         wide = DiffusionMarginal(
             self.prior, self.e, batch_shape, self.num_levels, self.num_steps, self.start
         )
@@ -61,7 +62,7 @@ class DiffusionMarginal(Estimated):
         return wide
 
     @torch.no_grad()
-    def sample(self, sample_shape=torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         prior = self.prior
         shape = self.shape(sample_shape)
         if self.start is None:

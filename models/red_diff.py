@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
@@ -90,7 +91,7 @@ class REDDiffModel(ImageModel):
         self,
         prior: DiffusionPrior,
         operator: Operator,
-        likelihood: Likelihood | Callable[[Tensor], dist.Distribution] | None = None,
+        likelihood: Likelihood | Callable[[Tensor], TorchDistributionMixin] | None = None,
         *,
         num_steps: int | None = None,
         weight: str = "linear",
@@ -198,6 +199,6 @@ class REDDiffModel(ImageModel):
         self.step += 1
 
 
-def _draw(name: str, fn: dist.Distribution) -> Tensor:
+def _draw(name: str, fn: TorchDistributionMixin) -> Tensor:
     """Noise that handlers see, so that plates expand it and ``fit`` seeds it per image, but no trace keeps."""
     return pyro.sample(name, fn, infer={"is_auxiliary": True, "_do_not_trace": True})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -83,14 +84,14 @@ class REDDiffRegulariser(ImageDistribution):
         self.num_steps, self._scored = num_steps, scored
         super().__init__(torch.Size(batch_shape), torch.Size(prior.latent_shape), validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return REDDiffRegulariser(
             self.prior, self.t, batch_shape,
             self.weight, self.lambda_, self.noise, self.num_steps, self._scored,
         )  # fmt: skip
 
     @torch.no_grad()
-    def sample(self, sample_shape=torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         prior, last = self.prior, self.prior.schedule.last
         z = torch.randn(self.shape(sample_shape), device=prior.device, dtype=prior.dtype)
         return prior.sample(prior.schedule.terminal_std * z, last, CLEAN, self.num_steps)

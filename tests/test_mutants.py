@@ -32,7 +32,7 @@ def test_no_mutant_is_listed_twice_and_its_tests_are_there():
 
 @pytest.mark.slow
 def test_a_sample_is_killed(tmp_path):
-    command = [sys.executable, "-m", "tests.mutants.run", "--quick", "--sample", "20", "--narrow", "--no-baseline"]
+    command = [sys.executable, "-m", "tests.mutants.run", "--quick", "--sample", "8", "--narrow", "--no-baseline"]
     result = subprocess.run([*command, "--kept", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert re.search(r"^(1[89]|20) of 20 killed", result.stdout, re.MULTILINE)
+    assert re.search(r"^[78] of 8 killed", result.stdout, re.MULTILINE)

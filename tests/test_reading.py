@@ -9,7 +9,7 @@ import pytest
 
 from vipaint_pyro import images
 from vipaint_pyro.images import to_observed, to_unit, with_mask
-from vipaint_pyro.reading import read_image
+from vipaint_pyro.opening import read_image
 
 
 def test_it_is_the_one_that_images_gives():
@@ -47,7 +47,7 @@ def test_exif_rotation_is_applied(tmp_path):
 
 
 def test_pictures_with_too_many_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("vipaint_pyro.reading.MAX_PIXELS", 10)
+    monkeypatch.setattr("vipaint_pyro.opening.MAX_PIXELS", 10)
     PIL.Image.new("L", (4, 3)).save(tmp_path / "big.png")
     with pytest.raises(ValueError, match="4x3 pixels, more than 10"):
         read_image(tmp_path / "big.png")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vipaint_pyro.settings import check_settings, choice, number, path, setting, switch, times, whole
+from vipaint_pyro.settings import check_settings, choice, number, path, setting, settled, switch, times, whole
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,13 @@ def test_none_is_a_value_only_where_it_is_the_default():
         check_settings(Some(steps=None))
     with pytest.raises(ValueError, match="^open is a whole number of at least 1, but is 0$"):
         check_settings(Some(open=0))
+
+
+def test_what_is_not_settled_says_so():
+    """In place of an arithmetic on None: a sampler's walk is asked for before its settings have met a prior."""
+    from vipaint_pyro.samplers import VIPaintSampler
+
+    assert settled(0) == 0 and settled(False) is False
+    for ask in (VIPaintSampler().refinement, VIPaintSampler().phases):
+        with pytest.raises(ValueError, match=r"these settings are not settled: sampler\.settle\(prior, measurement\)"):
+            ask()

@@ -1,6 +1,7 @@
 """A wheel built from the tree holds all that a run needs, far from the checkout."""
 
 import configparser
+import email
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import FEW
+from vipaint_pyro import __version__
 
 ROOT = Path(__file__).parent.parent
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -49,7 +51,14 @@ def wheel(tmp_path_factory):
     return found
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The environment of a process that finds the package installed from the wheel, and the folder it lies in."""
+    target = tmp_path_factory.mktemp("installed")
+    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel], check=True)
+    return {**os.environ, "PYTHONPATH": str(target)}, target
+
+
 def test_every_file_of_the_package_is_in_it(wheel):
     files = [path for name in FOLDERS for path in (ROOT / name).rglob("*") if path.is_file()]
     files = [str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts]
@@ -57,16 +66,35 @@ def test_every_file_of_the_package_is_in_it(wheel):
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == wanted
 
 
-@pytest.mark.slow
-def test_the_demo_runs_elsewhere(wheel, tmp_path):
-    target, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel], check=True)
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *FEW], cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+def test_what_an_index_would_show(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    said = email.message_from_bytes(archive.read(name))
+    assert said["Name"] == "vipaint-pyro" and said["Version"] == __version__ and said["Requires-Python"] == ">=3.11"
+    assert "MIT" in (said["License"], said["License-Expression"])
+    assert said["Description-Content-Type"] == "text/markdown"
+    assert said.get_payload(decode=True).decode().strip() == (ROOT / "README.md").read_text().strip()
+    assert "Paper, https://arxiv.org/abs/2411.18929" in said.get_all("Project-URL")
+    assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(said.get_all("Classifier"))
+    assert any(path.endswith("LICENSE") for path in archive.namelist())
+    assert {"flow", "text", "ray", "test"} <= set(said.get_all("Provides-Extra"))
+
+
+@pytest.mark.parametrize("how", [["script", "--version"], ["module", "--version"], ["module", "priors"]], ids=" ".join)
+def test_the_command_answers_elsewhere(installed, tmp_path, how):
+    env, target = installed
+    start = {"script": [target / "bin" / "vipaint"], "module": [sys.executable, "-m", "vipaint_pyro"]}[how[0]]
+    done = subprocess.run([*start, *how[1:]], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    said = f"vipaint, version {__version__}" if how[1] == "--version" else "cartoon-faces"
+    assert said in done.stdout
+
+
+def test_the_demo_runs_elsewhere(installed, tmp_path):
+    env, target = installed
+    command = [sys.executable, "-c", CODE, *FEW]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {Path(name).is_relative_to(target) for name in json.loads(done.stdout.splitlines()[-1])} == {True}
-    facts = json.loads((elsewhere / "vipaint-demo" / "run.json").read_text())
+    facts = json.loads((tmp_path / "vipaint-demo" / "run.json").read_text())
     assert facts["prior"] == "cartoon-faces" and len(facts["to_the_truth"]["lpips_alex_raw"]) == 2

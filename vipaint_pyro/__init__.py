@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,22 @@ _EXPORTS = {
     "save_guide": "vipaint_pyro.samplers.vipaint.saved",
 }
 
+if TYPE_CHECKING:
+    from vipaint_pyro.faults import NonFiniteError as NonFiniteError
+    from vipaint_pyro.faults import OutOfMemory as OutOfMemory
+    from vipaint_pyro.inference.fit import FitResult as FitResult
+    from vipaint_pyro.inference.fit import fit as fit
+    from vipaint_pyro.measurements.linear_map import LinearMap as LinearMap
+    from vipaint_pyro.measurements.nonlinear import Nonlinear as Nonlinear
+    from vipaint_pyro.measurements.tasks import make_operator as make_operator
+    from vipaint_pyro.pipelines.vipaint import VIPaintOutput as VIPaintOutput
+    from vipaint_pyro.pipelines.vipaint import VIPaintPipeline as VIPaintPipeline
+    from vipaint_pyro.priors.diffusion import DiffusionPrior as DiffusionPrior
+    from vipaint_pyro.priors.schedules import NoiseSchedule as NoiseSchedule
+    from vipaint_pyro.samplers.dps import refine as refine
+    from vipaint_pyro.samplers.vipaint.saved import load_guide as load_guide
+    from vipaint_pyro.samplers.vipaint.saved import save_guide as save_guide
+
 __all__ = sorted(_EXPORTS)
 
 # In a clone that is not installed, or that stands before the installed package on the path (a script or `python -`
@@ -32,7 +49,7 @@ if not (Path(__file__).parent / "guides").exists() and (_beside / "guides" / "re
     __path__.append(str(_beside))
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _EXPORTS:
         return getattr(import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 __all__ = ["Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture"]
@@ -18,7 +20,7 @@ __all__ = ["Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribut
 class ImageDistribution(dist.TorchDistribution):
     """Over images or latents: real numbers with event shape (C, H, W); parameters are not checked by Pyro."""
 
-    arg_constraints: dict = {}
+    arg_constraints: ClassVar[dict] = {}
     support = constraints.independent(constraints.real, 3)
     has_rsample = False
 
@@ -31,7 +33,7 @@ class Estimated(ImageDistribution):
             for the global state.
     """
 
-    streams = None
+    streams: Any = None
 
 
 class FromNoise(ImageDistribution):
@@ -47,7 +49,7 @@ class FromNoise(ImageDistribution):
             normal: noise of a shape whose first axes are the batch's, in the precision of a tensor and where it is.
         """
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         wide = self.expand(torch.Size(sample_shape) + self.batch_shape)
         return wide.from_noise(lambda shape, like: torch.randn(tuple(shape), dtype=like.dtype, device=like.device))
 
@@ -60,9 +62,9 @@ class Factored(dist.TorchDistribution):
         log_factor: y -> the logarithm of the factor, of the batch shape.
     """
 
-    arg_constraints: dict = {}
+    arg_constraints: ClassVar[dict] = {}
 
-    def __init__(self, base_dist: dist.Distribution, log_factor: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, base_dist: TorchDistributionMixin, log_factor: Callable[[Tensor], Tensor]) -> None:
         self.base_dist, self.log_factor = base_dist, log_factor
         super().__init__(base_dist.batch_shape, base_dist.event_shape, validate_args=False)
 
@@ -78,7 +80,7 @@ class FlatGaussian(dist.MultivariateNormal):
         self.observed = observed
         self._event_shape = observed.shape[1:]
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         size = self.loc.shape[-1]
         mean, covariance = self.loc.expand(*batch_shape, size), self.covariance_matrix.expand(*batch_shape, size, size)
         return FlatGaussian(mean, covariance, self.observed)
@@ -98,7 +100,7 @@ class FlatGaussian(dist.MultivariateNormal):
         log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return -0.5 * (e**2).sum(-1) - log_det - 0.5 * e.shape[-1] * math.log(2 * math.pi)
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         shape = torch.Size(sample_shape) + self.loc.shape
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         flat = self.loc + (self._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
@@ -132,11 +134,11 @@ class NormalMixture(FromNoise):
         self.log_weights, self.loc, self.scale = logits.log_softmax(0), loc, scale
         super().__init__(loc.shape[1:-3], loc.shape[-3:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         batch, event = torch.Size(batch_shape), self.event_shape
         axes = (1,) * (len(batch) - len(self.batch_shape))
 
-        def wide(value: Tensor, event: torch.Size) -> Tensor:
+        def wide(value: Tensor, event: Sequence[int]) -> Tensor:
             return value.reshape(len(value), *axes, *value.shape[1:]).expand(len(value), *batch, *event)
 
         return NormalMixture(wide(self.log_weights, ()), wide(self.loc, event), wide(self.scale, event))
@@ -166,7 +168,7 @@ class NormalMixture(FromNoise):
         # Equal to z: each summand is r_m z, with the gradient of component m.
         return (r * (self.loc + self.scale * noise)).sum(0)
 
-    def score_parts(self, x: Tensor, *args, **kwargs) -> ScoreParts:
+    def score_parts(self, x: Tensor, *args: Any, **kwargs: Any) -> ScoreParts:
         log_prob = self.log_prob(x)
         r = self.log_responsibilities(x).exp().detach()
         score = (r * self.log_weights).sum(0)

@@ -145,7 +145,7 @@ def located(
 
 def freed(error: BaseException) -> BaseException:
     """An error that is kept for later, without the tensors that the frames on its way hold."""
-    link = error
+    link: BaseException | None = error
     while link is not None:
         clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__

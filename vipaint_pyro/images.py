@@ -6,14 +6,17 @@ are in [-1, 1] and a bool tensor called ``observed`` says what is known. Only th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
 
-from vipaint_pyro.reading import ALPHA, GREY_FIRST, InColour, one_to_unit, opaque_and_mask, read_image
+from vipaint_pyro.opening import ALPHA, opaque_and_mask, read_image
+from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
@@ -56,7 +59,7 @@ def to_bytes(x: Tensor) -> Tensor:
     return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def _listed(images) -> list:
+def _listed(images: object) -> list:
     """One image or several, as a list of single images."""
     if isinstance(images, (list, tuple)):
         return list(images)
@@ -66,7 +69,7 @@ def _listed(images) -> list:
 
 
 def to_unit(
-    images, shape: tuple[int, int, int], taker: str = "the prior takes", mend: str | None = None, slack: float = 0.0
+    images: object, shape: Sequence[int], taker: str = "the prior takes", mend: str | None = None, slack: float = 0.0
 ) -> Tensor:
     """One image or a list of them, each PIL, array or tensor, as (N, C, H, W) in [0, 1].
 
@@ -98,7 +101,7 @@ def to_unit(
     return _stacked(batch)
 
 
-def with_mask(images, masks) -> tuple[object, object]:
+def with_mask(images: object, masks: object) -> tuple[object, object]:
     """Images and masks, these taken from the images' transparency where they are ``"alpha"``.
 
     Args:
@@ -122,7 +125,7 @@ def _stacked(batch: list[Tensor]) -> Tensor:
     return torch.stack([x.to(batch[0].device, dtype) for x in batch])
 
 
-def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str | None = None) -> None:
+def _refuse(image: object, x: Tensor, shape: Sequence[int], taker: str, mend: str | None = None) -> None:
     """Raise ValueError for an image x (C, H, W) of another shape."""
     if isinstance(image, Tensor) and tuple(image.permute(2, 0, 1).shape) == tuple(shape):
         mend = "a tensor is (C, H, W): give image.permute(2, 0, 1)"
@@ -133,7 +136,7 @@ def _refuse(image, x: Tensor, shape: tuple[int, int, int], taker: str, mend: str
     )
 
 
-def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
+def to_numbers(images: object, shape: Sequence[int], taker: str) -> Tensor:
     """One measurement or a list of them, as (N, C, H, W): any finite numbers, as they are; of PIL images in [0, 1].
 
     Args:
@@ -164,7 +167,7 @@ def to_numbers(images, shape: tuple[int, int, int], taker: str) -> Tensor:
     return _stacked(batch)
 
 
-def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
+def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
     """Masks, white = to be filled, as ``observed`` (N, 1, H, W), True where known.
 
     Cut at one half. One mask serves all images.
@@ -188,9 +191,7 @@ def to_observed(masks, num_images: int, size: tuple[int, int]) -> Tensor:
         try:
             x = one_to_unit(mask, 1, colours=False)
         except (ValueError, TypeError) as error:
-            raise type(error)(
-                f"the mask cannot be used (white = to be filled, black = keep): {error}"
-            ) from error
+            raise type(error)(f"the mask cannot be used (white = to be filled, black = keep): {error}") from error
         if x.shape[0] != 1:
             raise ValueError(f"a mask has one channel, not {x.shape[0]}")
         if tuple(x.shape[1:]) != tuple(size):
@@ -236,7 +237,7 @@ def check_output(output_type: str, channels: int) -> None:
         )
 
 
-def to_output(images: Tensor, output_type: str):
+def to_output(images: Tensor, output_type: str) -> Any:
     """Images (B, C, H, W) in [0, 1] as ``"pil"`` (a list), ``"np"`` (B, H, W, C) or ``"pt"``."""
     if output_type == "pt":
         return images

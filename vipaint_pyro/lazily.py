@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Signature, signature
 from types import ModuleType
+from typing import Any
 
 __all__ = ["Later", "exporting", "imported"]
 
 
-def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package that exports names of its modules (PEP 562).
 
     Args:
@@ -18,7 +19,7 @@ def exporting(package: str, exports: Mapping[str, str]) -> tuple[Callable[[str],
         exports: name -> the module that it lies in.
     """
 
-    def getter(name: str) -> object:
+    def getter(name: str) -> Any:
         if name in exports:
             return getattr(import_module(exports[name]), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
@@ -44,7 +45,7 @@ class Later:
         **settings: keywords that every call gives it; they are no part of the signature.
     """
 
-    def __init__(self, place: str, **settings) -> None:
+    def __init__(self, place: str, **settings: Any) -> None:
         self.place, self.settings = place, settings
 
     def __repr__(self) -> str:
@@ -60,5 +61,5 @@ class Later:
         found = signature(self.func)
         return found.replace(parameters=[p for n, p in found.parameters.items() if n not in self.settings])
 
-    def __call__(self, *args, **settings):
+    def __call__(self, *args: Any, **settings: Any) -> Any:
         return self.func(*args, **{**self.settings, **settings})

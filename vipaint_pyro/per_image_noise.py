@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pyro.distributions import Delta
 from pyro.poutine.messenger import Messenger
@@ -39,7 +41,7 @@ class PerImageNoise(Messenger):
         self.streams = streams
         self.levels = torch.Generator().manual_seed(0)
 
-    def _pyro_sample(self, msg) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         fn = msg["fn"]
         if isinstance(fn, Estimated):
             fn.streams = self.streams
@@ -67,7 +69,7 @@ class PerImageNoise(Messenger):
                 msg["value"] = fn(*msg["args"], **msg["kwargs"])
             msg["done"] = True
 
-    def _noise(self, fn, plates, like: Tensor) -> Tensor:
+    def _noise(self, fn: Any, plates: Any, like: Tensor) -> Tensor:
         """Noise of fn's shape; along the axis of a plate "draws" of two, xi and -xi."""
         shape, images = list(fn.shape()), len(fn.batch_shape) - 1
         pairs = [len(fn.batch_shape) + p.dim for p in plates if p.name == "draws" and p.size == 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -48,19 +49,19 @@ class NoiseStreams:
     def __init__(
         self, generators: torch.Generator | Sequence[torch.Generator] | None, num_images: int
     ) -> None:
-        many = isinstance(generators, (list, tuple))
-        for g in generators if many else [generators]:
+        many = list(generators) if isinstance(generators, (list, tuple)) else None
+        one = None if many is not None else cast("torch.Generator | None", generators)
+        for g in [one] if many is None else many:
             if g is not None and not isinstance(g, torch.Generator):
                 raise TypeError(
                     f"generator is a torch.Generator or a list of them, not {type(g).__name__}; "
                     "for a seed write torch.Generator().manual_seed(seed)"
                 )
-        if many and len(generators) != num_images:
-            given, images = counted(len(generators), "generator"), counted(num_images, "image")
+        if many is not None and len(many) != num_images:
+            given, images = counted(len(many), "generator"), counted(num_images, "image")
             raise ValueError(f"{given} for {images}: give one each")
         self.num_images = num_images
-        self._many = list(generators) if many else None
-        self._one = None if many else generators
+        self._many, self._one = many, one
 
     def normal(self, shape: Sequence[int], dim: int, like: Tensor) -> Tensor:
         """Noise of this shape, ``dim`` being the axis of the images, where ``like`` is.
@@ -96,9 +97,11 @@ class NoiseStreams:
         """Where each generator stands; in place of None the global one of this device."""
         return [_global_state(device) if g is None else g.get_state() for g in self._many or [self._one]]
 
-    def return_to(self, states: Sequence[Tensor], device: torch.device) -> None:
-        """Go back to where the generators stood."""
+    def return_to(self, states: Sequence[Tensor | None], device: torch.device) -> None:
+        """Go back to where the generators stood; one whose state is None stays where it is."""
         for g, state in zip(self._many or [self._one], states, strict=True):
+            if state is None:
+                continue
             if g is not None:
                 g.set_state(state)
             elif device.type == "cuda":

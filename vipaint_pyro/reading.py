@@ -1,9 +1,9 @@
-"""One picture, from a file or of any kind, as a tensor (C, H, W) in [0, 1]; nothing that it has is dropped silently."""
+"""One picture of any kind, as a tensor (C, H, W) in [0, 1]; nothing that it has is dropped silently."""
 
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
+from typing import cast
 
 import numpy as np
 import PIL.Image
@@ -12,53 +12,16 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
+from vipaint_pyro.opening import alpha_of, extrema, upright
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["ALPHA", "GREY_FIRST", "InColour", "in_srgb", "one_to_unit", "opaque_and_mask", "read_image"]
+__all__ = ["GREY_FIRST", "InColour", "in_srgb", "one_to_unit"]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-MAX_PIXELS = 2**24
 GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
-
-
-#: In place of a mask: the picture's own transparency.
-ALPHA = "alpha"
 
 
 class InColour(ValueError):
     """A picture in colour where one of a single channel is taken."""
-
-
-def read_image(path: str | Path) -> PIL.Image.Image:
-    """A still picture from a file, turned as its EXIF data say; its colour profile stays with it.
-
-    Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for a file that is no picture of a known format, is damaged, animated or has
-            more than 2^24 pixels.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the picture's file")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with PIL.Image.open(path, formats=FORMATS) as image:
-            # A photograph of a phone may carry previews of itself behind it (MPO): the first frame is the picture.
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                raise ValueError(
-                    f"{path} is animated ({image.n_frames} frames); save the frame you want as a PNG"
-                )
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}; make it smaller"
-                )
-            image.load()
-            return PIL.ImageOps.exif_transpose(image)
-    except PIL.UnidentifiedImageError:
-        raise ValueError(f"{path} is no picture in one of the formats {', '.join(FORMATS)}") from None
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
 
 
 def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -78,29 +41,18 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
             return image
         plain = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
         srgb = PIL.ImageCms.createProfile("sRGB")
-        return PIL.ImageCms.profileToProfile(plain, profile, srgb, outputMode="RGB")
+        return cast(PIL.Image.Image, PIL.ImageCms.profileToProfile(plain, profile, srgb, outputMode="RGB"))
     except (PIL.ImageCms.PyCMSError, OSError) as error:
         raise ValueError(
             f"the picture's colour profile cannot be used ({error}); save it in sRGB, or without a profile"
         ) from error
 
 
-def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    """A picture turned as its EXIF data say; ValueError where it has more than 8 bits per channel."""
-    image = PIL.ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        raise ValueError(
-            f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
-            "convert it to 8 bits first"
-        )
-    return image
-
-
 def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
     """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
-    image = _upright(image)
-    alpha = _alpha(image)
-    if alpha is not None and alpha.getextrema()[0] < 255:
+    image = upright(image)
+    alpha = alpha_of(image)
+    if alpha is not None and extrema(alpha)[0] < 255:
         if not colours:
             raise ValueError("it has transparent pixels; flatten it onto black or white")
         raise ValueError(
@@ -117,43 +69,6 @@ def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor
     else:
         raise ValueError(f"pictures have 1 or 3 channels, the prior {channels}; give a tensor instead")
     return torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
-
-
-def _alpha(image: PIL.Image.Image) -> PIL.Image.Image | None:
-    """How opaque each pixel is, where the picture says so."""
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return None
-    return image.convert("RGBA").getchannel("A")
-
-
-def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
-    """A picture without its transparency, every colour as it is, and the mask that this leaves: white = transparent.
-
-    Args:
-        image: a PIL image with an alpha channel or a transparent colour.
-
-    Raises:
-        TypeError: for anything but a PIL image.
-        ValueError: where nothing in it is transparent, or everything.
-    """
-    if not isinstance(image, PIL.Image.Image):
-        raise TypeError(
-            f"the mask 'alpha' is the transparency of a PIL image, but the image is of type {type(image).__name__}: "
-            "give the mask itself"
-        )
-    upright = _upright(image)
-    alpha = _alpha(upright)
-    low, high = (255, 255) if alpha is None else alpha.getextrema()
-    if low >= 128 or high < 128:
-        what = "has no alpha channel" if alpha is None else f"is {'' if low < 128 else 'nowhere '}transparent"
-        where = " everywhere" if low < 128 else ""
-        raise ValueError(
-            f"the mask was to be the picture's transparent part, but it {what}{where} (an opacity below one half): "
-            "give a mask"
-        )
-    opaque = upright.convert("L") if upright.mode == "LA" else upright.convert("RGBA").convert("RGB")
-    opaque.info.pop("transparency", None)
-    return opaque, PIL.ImageOps.invert(alpha)
 
 
 def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
@@ -186,7 +101,7 @@ def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
     return tensor
 
 
-def one_to_unit(image, channels: int, slack: float = 0.0, colours: bool = True) -> Tensor:
+def one_to_unit(image: object, channels: int, slack: float = 0.0, colours: bool = True) -> Tensor:
     """One picture as (C, H, W) in [0, 1]; a PIL image turned as its EXIF data say.
 
     Args:

@@ -10,8 +10,11 @@ import numbers
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar, cast
 
 from vipaint_pyro.wording import shown
+
+T = TypeVar("T")
 
 __all__ = [
     "LARGEST",
@@ -23,7 +26,9 @@ __all__ = [
     "filled",
     "number",
     "path",
+    "remade",
     "setting",
+    "settled",
     "switch",
     "times",
     "whole",
@@ -43,19 +48,19 @@ class Kind:
     """
 
     type: type
-    check: Callable[[object], bool]
+    check: Callable[[Any], bool]
     text: str
     choices: tuple[str, ...] = ()
     most: float | None = None
 
-    def expected(self, value: object) -> str:
+    def expected(self, value: Any) -> str:
         """What a value that is none should have been."""
         beyond = self.most is not None and _is_number(value) and value > self.most
         return f"is at most {self.most}" if beyond else self.text
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf < value < math.inf
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf < float(value) < math.inf
 
 
 #: The largest whole number that a count may be: of steps, samples, chains, particles.
@@ -65,8 +70,8 @@ MOST = 1_000_000
 def whole(least: int = 1, most: int = MOST) -> Kind:
     """A whole number of at least ``least``, and no more than anything could be computed for."""
 
-    def check(value: object) -> bool:
-        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
+    def check(value: Any) -> bool:
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
     return Kind(int, check, f"is a whole number of at least {least}", most=most)
 
@@ -83,7 +88,7 @@ def number(above: float | None = None, least: float | None = None, most: float |
 
     top = LARGEST if most is None else most
 
-    def check(value: object) -> bool:
+    def check(value: Any) -> bool:
         low = _is_number(value) and (above is None or value > above) and (least is None or value >= least)
         return low and -LARGEST <= value <= top
 
@@ -124,7 +129,7 @@ def setting(
     option: str = "",
     keyword: bool = False,
     nothing: object = None,
-):
+) -> Any:
     """A field of a settings dataclass.
 
     Args:
@@ -141,14 +146,14 @@ def setting(
     return field(default=default, metadata=said, kw_only=keyword)
 
 
-def checked(name: str, value: object, kind: Kind) -> object:
+def checked(name: str, value: Any, kind: Kind) -> Any:
     """The value; a ValueError in one line that names it where it is none of this kind."""
     if not kind.check(value):
         raise ValueError(f"{name} {kind.expected(value)}, but is {shown(value)}")
     return value
 
 
-def check_settings(settings: object) -> None:
+def check_settings(settings: Any) -> None:
     """Raise ValueError for the first setting that cannot be, by its name."""
     for f in fields(settings):
         kind, value = f.metadata.get("kind"), vars(settings)[f.name]
@@ -160,6 +165,22 @@ def check_settings(settings: object) -> None:
         checked(f.name, value, kind)
 
 
-def filled(settings, **defaults):
+def filled(settings: T, **defaults: Any) -> T:
     """The same settings, with these values in place of None."""
-    return replace(settings, **{name: value for name, value in defaults.items() if vars(settings)[name] is None})
+    return remade(settings, **{name: value for name, value in defaults.items() if vars(settings)[name] is None})
+
+
+def remade(settings: T, **values: Any) -> T:
+    """The same settings, with other values of some."""
+    return replace(cast(Any, settings), **values)
+
+
+def settled(value: T | None) -> T:
+    """A setting that is no longer None.
+
+    Raises:
+        ValueError: where it is, which those of a sampler are until :meth:`~vipaint_pyro.samplers.base.Sampler.settle`.
+    """
+    if value is None:
+        raise ValueError("these settings are not settled: sampler.settle(prior, measurement) says what None stands for")
+    return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,6 +42,6 @@ def check_device(device: object) -> None:
     """Raise ValueError where something names no device of torch; None is the default one."""
     try:
         if device is not None:
-            torch.empty(0, device=device)
+            torch.empty(0, device=cast(Any, device))
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"device is one that torch has here, like 'cpu', but is {shown(device)}") from error

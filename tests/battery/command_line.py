@@ -17,6 +17,7 @@ GOOD = {
     "draw": ["draw", "none", "--quiet"],
     "demo": ["demo", *FEW],
     "exact": ["exact", "exact", "--problems", "2", "--samples", "100"],
+    "ablate": ["ablate", "--on", "8,1", "--beta", "1", "--problems", "2", "--samples", "100"],
 }
 NUMBERS = ["", " ", "x", "nan", "inf", "-inf", "-1", "0", "1e308e", "1_0x", "\u0663x", "None", "1,5", "[1]"]
 WHOLE = [*NUMBERS[:8], "1.5", "1e9", "10" * 20, "True", "0x10", "\u00bd"]
@@ -107,6 +108,27 @@ EXACT = {
     "--kernel": WORDS,
     "--out": ["", " ", "image.png", "image.png/x", "/proc/none"],
 }
+ABLATE = {
+    "--on": ["", "8", "7,1", "8,9", "no/such/model", "prior"],
+    "--guide": [*WORDS, "red-diff", "dps", "hierarchical,hierarchical", "gaussian,"],
+    "--beta": [*[v for v in NUMBERS if v != "1,5"], "1,1", "1,,2"],
+    "--levels": [*WHOLE, "2,2"],
+    "--T_e": [*[v for v in NUMBERS if v != "1,5"], "1e9", "1"],
+    "--T_s": [*[v for v in NUMBERS if v != "1,5"], "1e9", "100"],
+    "--noise-scale": [v for v in NUMBERS if v != "1,5"],
+    "--set": ["", "x", "x=", "=", "zeta=1", "fit-steps=x", "fit-steps=0", "beta=2", "kernel=", "ratios=1", "steps=999"],
+    "--problems": [*WHOLE, "1"],
+    "--samples": [*WHOLE, "99"],
+    "--masks": ["rotated"],
+    "--images": ["2"],
+    "--device": ["cpu"],
+    "--workers": [*WHOLE, "2"],
+    "--x": [*WORDS, "levels"],
+    "--color": WORDS,
+    "--panels": WORDS,
+    "--measure": [*WORDS, "psnr"],
+    "--out": ["", " ", "image.png", "prior", ".", "image.png/x", "/proc/none"],
+}
 FIT = {
     "--checkpoint-every": WHOLE,
     "--fit-steps": WHOLE,
@@ -126,6 +148,8 @@ DRAW = {
     "--seed": ["", "x", "-1", "1.5", str(2**63)],
     "--out": ["", " ", "image.png"],
     "--prior": [*WORDS],
+    "--variant": ["fp16"],
+    "--revision": ["x"],
     "--device": [*WORDS, "cuda:99", "meta"],
     "--fit-steps": ["2"],
 }
@@ -157,6 +181,8 @@ OTHERS = [
     [*GOOD["inpaint"], "--refine", "tds", "--correct", "smc"],
     [*GOOD["inpaint"], "--refine", "tds", "--zeta", "1"],
     [*GOOD["inpaint"], "--refine", "tds", "--sweeps", "1"],
+    [*GOOD["inpaint"], "--refine", "mmps", "--no-limit"],
+    [*GOOD["inpaint"], "--refine", "--seed", "2"],
     [*GOOD["inpaint"], "--own-cloud"],
     [*GOOD["inpaint"], "--guidance", "3"],
     ["fit"],
@@ -230,7 +256,8 @@ def command_lines() -> list[tuple[str, list[str]]]:
     """Names and arguments."""
     lines = []
     inpaint = OPTIONS | INPAINT
-    for command, options in (("inpaint", inpaint), ("restore", TASK), ("fit", FIT), ("draw", DRAW), ("exact", EXACT)):
+    every = {"inpaint": inpaint, "restore": TASK, "fit": FIT, "draw": DRAW, "exact": EXACT, "ablate": ABLATE}
+    for command, options in every.items():
         for option, values in options.items():
             lines += [(f"{command} {option} {v[:20]!r}", [*GOOD[command], option, v]) for v in values]
     lines += [(f"image {name}", ["inpaint", name, "mask.png", *GOOD["inpaint"][3:]]) for name in BROKEN]

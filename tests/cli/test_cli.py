@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import click
 from click.testing import CliRunner
 
 from tests.cli.calls import FEW, vipaint
@@ -54,6 +55,11 @@ def test_errors_speak_of_options():
         ("my_fit_steps.png: no such file", "my_fit_steps.png: no such file"),
         ("fit_steps.png: no such file", "fit_steps.png: no such file"),
         ("a/fit_steps/b.png: no such file", "a/fit_steps/b.png: no such file"),
+        ("zeta is of a DPS step, and refine is 'mmps': leave zeta out",
+         "--zeta is of a DPS step, and --refine is 'mmps': leave --zeta out"),  # one way in one message
+        ("refine='tds' has weights of its own, and correct is 'psis': leave correct out",
+         "--refine tds has weights of its own, and --correct is 'psis': leave --correct out"),
+        ("no step is bounded: leave limit on", "no step is bounded: leave --limit on"),
         ("leave noise_scale out. Or raise num_particles", "leave --noise-scale out. Or raise --num-particles"),
     ]
     for said, heard in told:
@@ -81,3 +87,10 @@ def test_convert(here):
     (here / "broken.pt").write_bytes(b"nothing")
     result = vipaint("convert", "broken.pt", "out", "--kind", "churches-kl-f8")
     assert result.exit_code == 1 and "broken.pt" in result.output and not (here / "out").exists()
+
+
+def test_where_a_prior_may_be_named_its_variant_and_revision_may_be():
+    for name, command in main.commands.items():
+        options = {p.name: p for p in command.params}
+        named = "prior" in options and not isinstance(options["prior"].type, click.Choice)  # else built in
+        assert named == {"variant", "revision"}.issubset(options), name

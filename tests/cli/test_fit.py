@@ -55,14 +55,18 @@ def guide(folder):
 def test_draws_of_a_kept_guide_are_those_of_inpaint(here, name):
     """The fit's random numbers end where the draws' begin, so that both commands draw the same."""
     said = good(fitted("--guide", name, "--seed", 3))
-    assert said == "18.8 % of the pixels will be filled\nwrote fit: vipaint draw fit draws from it\n"
-    names = {"guide.json", "guide.safetensors", "measurement.safetensors", "observed.png", "run.json"}
+    assert said == (
+        "18.8 % of the pixels will be filled\n"
+        "wrote fit: vipaint draw fit draws from it; open fit/report.html to see how it went\n"
+    )
+    kept = {"guide.json", "guide.safetensors", "measurement.safetensors"}
+    names = {"observed.png", "bound.png", "report.html", "run.json", *kept}
     assert {p.name for p in (here / "fit").iterdir()} == names
     good(vipaint("inpaint", "image.png", "mask.png", *ASK, "--fit-steps", STEPS, "--guide", name, "--seed", 3,
                  "--samples", 2, "--out", "at-once"))  # fmt: skip
     for file in ("image.png", "mask.png"):  # what becomes of them is nothing to the guide
         PIL.Image.new("L", (8, 8), 99).save(file)
-    assert good(drawn()) == "wrote drawn/: look at grid.png first\n"
+    assert good(drawn()) == "wrote drawn/: open drawn/report.html to look at it\n"
     assert pictures("drawn") == pictures("at-once") and guide("fit") == guide("at-once")
     facts = json.loads((here / "drawn" / "run.json").read_text())
     assert facts["fit_seed"] == 3 and facts["seed"] is None and facts["label"] == 1 and facts["guide"] == "fit"
@@ -287,6 +291,15 @@ def test_folders_that_cannot_be_drawn_from(kept, how, words):
     assert not Path("drawn").exists()
     if how == "prior gone":
         good(drawn("--prior", "elsewhere"))
+
+
+def test_a_copy_of_a_prior_from_the_hub_has_no_revision(kept):
+    """A guide that was fitted to a hub id's revision draws from the same weights in a folder, named by --prior."""
+    facts = json.loads((kept / "guide.json").read_text())["facts"]
+    rewritten(kept / "guide.json", facts={**facts, "prior": "owner/name", "revision": "v1"})
+    good(drawn("--prior", "prior"))
+    result = drawn("--prior", "prior", "--revision", "v2", out="other")
+    refused(result, "--revision is of a hub id, and 'prior' is a folder")
 
 
 def test_what_is_kept_is_what_python_takes(kept):

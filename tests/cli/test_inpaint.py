@@ -20,9 +20,13 @@ def test_writes_everything_it_promises(here):
     assert "18.8 % of the pixels will be filled" in result.output
     assert {p.name for p in (here / "result").iterdir()} == {
         "observed.png", "sample-00.png", "sample-01.png", "prediction-00.png", "prediction-01.png",
-        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "bound.png",
-        "guide.safetensors", "guide.json", "measurement.safetensors", "run.json",
+        "mean.png", "std.png", "grid.png", "levels.png", "spread.png", "directions.png", "bound.png",
+        "guide.safetensors", "guide.json", "measurement.safetensors", "run.json", "report.html",
     }  # fmt: skip
+    assert result.output.splitlines()[-1] == "wrote result/: open result/report.html to look at it"
+    page = (here / "result" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 1 + 2 + 4 and "vipaint draw result --samples 16" in page
+    assert "vipaint inpaint image.png mask.png --prior prior --fit-steps 2" in page  # how to repeat it
     facts = json.loads((here / "result" / "run.json").read_text())
     assert facts["label"] == 1 and facts["seed"] == 3
     assert facts["settings"]["timesteps"] == [700, 500, 300] and facts["settings"]["fit_steps"] == 2
@@ -214,7 +218,7 @@ def test_a_run_that_is_ended_while_it_writes_leaves_nothing(here, monkeypatch, b
     def missed(*_):
         raise AssertionError("the signal was not the command's")
 
-    monkeypatch.setattr("vipaint_pyro.cli.results.bound_figure", lambda *_: os.kill(os.getpid(), by))
+    monkeypatch.setattr("vipaint_pyro.cli.shown.bound_figure", lambda *_: os.kill(os.getpid(), by))
     before, outer = {p.name for p in here.iterdir()}, signal.signal(signal.SIGTERM, missed)
     # As Python has it from a terminal: what a shell starts in the background is told to ignore it.
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -52,8 +52,9 @@ def at_work(here, monkeypatch):
 
     monkeypatch.setattr(VIPaintPipeline, "__call__", once)
     dull = Figure(figsize=(1, 1), dpi=20)
-    for place in ("evaluation.exact_table.plot_table", "cli.results.bound_figure", "cli.results.spread_figure"):
-        monkeypatch.setattr(f"vipaint_pyro.{place}", lambda *_: dull)
+    figures = ("bound_figure", "directions_figure", "levels_figure", "mean_spread_figure", "samples_figure")
+    for place in ("evaluation.exact_table.plot_table", *(f"cli.shown.{name}" for name in figures)):
+        monkeypatch.setattr(f"vipaint_pyro.{place}", lambda *_, **__: dull)
     return here
 
 
@@ -80,10 +81,11 @@ def whole(folder):
 
 
 def steady(found):
-    """Without what no two runs share: seconds."""
+    """Without what no two runs share: seconds, and how a page says that it is repeated."""
     def plain(value):
         return {k: plain(v) for k, v in value.items() if k != "seconds"} if isinstance(value, dict) else value
 
+    found = {n: c.replace(b" --overwrite</code>", b"</code>") if n == "report.html" else c for n, c in found.items()}
     return {n: plain(json.loads(c)) if n == "run.json" else c for n, c in found.items()}
 
 

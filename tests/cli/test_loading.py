@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import PIL.Image
 import pytest
 
 from tests.cli.calls import FEW, vipaint
@@ -22,6 +23,17 @@ HEAVY = [
     ["methods", "dps"],
     ["methods", "dps", "--json"],
 ]
+#: What is wrong with a picture is said before anything else is: line -> the error.
+WRONG = {
+    ("inpaint", "none.png", "mask.png", "--prior", "cartoon-faces"): "none.png: no such file",
+    ("inpaint", "a.ckpt", "mask.png", "--prior", "cartoon-faces"): "a.ckpt is no picture in one of the formats",
+    ("inpaint", "image.png", "small.png", "--prior", "x"): "the mask is 3x2, but the image 4x2; they must be",
+    ("inpaint", "image.png", "--mask-from-alpha", "--prior", "x"): "it has no alpha channel",
+    ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
+    ("restore", "none.png", "--prior", "x", "--task", "deblur"): "none.png: no such file",
+    ("fit", "image.png", "none.png", "--prior", "x", "--out", "y"): "none.png: no such file",
+    ("fit", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
+}
 LIGHT = [
     *([name, *more] for name in ("priors", "methods", "guides") for more in ([], ["--json"])),
     ["completion", "fish"],
@@ -45,9 +57,11 @@ def said(tmp_path_factory):
     folder = tmp_path_factory.mktemp("torch")
     (folder / "torch.py").write_text(TORCH)
     (folder / "study").mkdir()
-    for name in ("image.png", "a.ckpt"):
-        (folder / name).write_bytes(b"")
-    lines = [*HEAVY, *LIGHT, [*HEAVY[0], "--quiet"]]
+    for path in (folder / "a.ckpt", folder / "study" / "of-others.txt"):
+        path.write_bytes(b"")
+    for name, size in (("image.png", (4, 2)), ("mask.png", (4, 2)), ("small.png", (3, 2))):
+        PIL.Image.new("L", size).save(folder / name)
+    lines = [*HEAVY, *LIGHT, *map(list, WRONG), [*HEAVY[0], "--quiet"]]
     path = os.pathsep.join([str(folder), *(p for p in sys.path if p)])
     command = [sys.executable, "-c", CODE, json.dumps(lines)]
     done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
@@ -63,6 +77,12 @@ def test_it_is_said_before_torch_is_imported(said, line):
 @pytest.mark.parametrize("line", LIGHT, ids=" ".join)
 def test_lists_import_no_torch(said, line):
     assert said[tuple(line)] == []
+
+
+@pytest.mark.parametrize("line", WRONG, ids=" ".join)
+def test_a_wrong_picture_is_said_before_anything_is_loaded(said, line):
+    (heard,) = said[line]
+    assert heard.startswith("Error: ") and WRONG[line] in heard
 
 
 def test_quiet_says_nothing_of_it(said):

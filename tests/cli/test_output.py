@@ -175,15 +175,15 @@ def test_an_empty_folder_one_is_in_takes_the_result(here, tmp_path_factory, monk
 def test_two_runs_into_one_new_folder_are_both_kept(here, monkeypatch):
     """The other ends in the last moment, while this one writes its files."""
     from tests.cli.calls import inpaint
-    from vipaint_pyro.cli import results
+    from vipaint_pyro.cli import shown
 
-    figure = results.bound_figure
+    figure = shown.bound_figure
 
     def slow(*args):
         run_in(here / "out")
         return figure(*args)
 
-    monkeypatch.setattr(results, "bound_figure", slow)
+    monkeypatch.setattr(shown, "bound_figure", slow)
     for given in ([], ["--overwrite"]):
         done = inpaint("--out", "out", *given)
         assert done.exit_code == 0, done.output

@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "package", ["evaluation", "evaluation.under_the_mask", "datasets", "datasets.cartoon_faces"]
+    "package", ["evaluation", "evaluation.ablation", "evaluation.under_the_mask", "datasets", "datasets.cartoon_faces"]
 )
 def test_exported_names_are_there(package):
     module = import_module(f"vipaint_pyro.{package}")

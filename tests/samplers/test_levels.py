@@ -5,6 +5,7 @@ import pytest
 from tests.priors.pretrained.tiny import latent_kl
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.samplers import timesteps_for
+from vipaint_pyro.samplers.vipaint.levels import RATIOS, level_ratios, ratios_between, timesteps_at
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,35 @@ def test_another_number_of_levels_needs_its_timesteps(gaussian):
     for levels in (0, 3, 5):
         with pytest.raises(ValueError, match=rf"known for K = \[1, 2, 4\], not {levels}: give the timesteps"):
             timesteps_for(gaussian, levels)
+
+
+def test_levels_between_two_ratios_are_each_the_same_part_of_the_one_above():
+    assert ratios_between(100, 0.1, 4) == pytest.approx((100, 10, 1, 0.1), rel=1e-12)
+    assert ratios_between(8.0, 2.0, 3) == pytest.approx((8, 4, 2), rel=1e-12)
+    assert ratios_between(3.1, 1.0, 2) == (3.1, 1.0)  # the ends exactly
+    for top, bottom, levels, said in ((1, 1, 2, "lies above"), (1, 2, 2, "lies above"), (2, 1, 1, "at least 2"),
+                                      (2, 0, 2, "ratio at T_s"), (float("inf"), 1, 2, "ratio at T_e")):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            ratios_between(top, bottom, levels)
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ((None, None, None), (3.1, 2.0, 1.4, 1.0)),  # VIPaint's own
+        ((1, None, None), (1.8,)),
+        ((2, None, None), (3.1, 1.0)),
+        ((3, None, None), (3.1, 3.1**0.5, 1.0)),  # between those of four
+        ((2, 20.0, None), (20.0, 1.0)),
+        ((None, None, 0.5), (3.1, 3.1 * (0.5 / 3.1) ** (1 / 3), 3.1 * (0.5 / 3.1) ** (2 / 3), 0.5)),
+        ((1, 20.0, 5.0), (20.0,)),  # one level is at T_e
+    ],
+)
+def test_what_is_not_given_of_levels_is_vipaints_own(given, expected):
+    assert level_ratios(RATIOS, *given) == pytest.approx(expected, rel=1e-12)
+
+
+def test_timesteps_at_ratios_that_coincide_take_the_next_ones(gaussian):
+    assert timesteps_at(gaussian, RATIOS[4]) == timesteps_for(gaussian, 4)
+    close = timesteps_at(gaussian, (1.001, 1.0005, 1.0))
+    assert close[0] - close[1] == close[1] - close[2] == 1

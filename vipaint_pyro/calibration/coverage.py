@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch import Tensor
 from vipaint_pyro.calibration.checks import check, check_levels, check_problems
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.calibration.ranks import random_ranks, ranks_inside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["CoverageResult", "binomial_coverage", "coverage", "interval_coverage"]
 
@@ -62,7 +66,7 @@ class CoverageResult:
         said += ["too wide"] if (wrong & above).any() else []
         return f"{' and '.join(said) or 'calibrated'} (p = {self.p_value:.2g})"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw observed against expected coverage with its 95 % interval; returns the Axes."""
         ax = axes_or_new(ax)
         ax.plot([0, 1], [0, 1], color="0.7", lw=1, zorder=0)
@@ -111,10 +115,10 @@ def coverage(
     check("sample_log_prob", sample_log_prob, "(P, L)", infinite=-math.inf)
     if len(truth_log_prob) != len(sample_log_prob):
         raise ValueError(f"truth_log_prob has {len(truth_log_prob)} problems, sample_log_prob {len(sample_log_prob)}")
-    levels, (problems, draws) = check_levels(levels), sample_log_prob.shape
+    asked, (problems, draws) = check_levels(levels), sample_log_prob.shape
     above = random_ranks(-truth_log_prob[:, None], -sample_log_prob[..., None], generator).cpu()
-    inside = torch.tensor([ranks_inside(a, draws) for a in levels.tolist()], device="cpu")
-    return binomial_coverage((above < inside).sum(0), problems, levels, inside.double() / (draws + 1))
+    inside = torch.tensor([ranks_inside(a, draws) for a in asked.tolist()], device="cpu")
+    return binomial_coverage((above < inside).sum(0), problems, asked, inside.double() / (draws + 1))
 
 
 def interval_coverage(
@@ -135,8 +139,8 @@ def interval_coverage(
         ValueError: for shapes that do not fit, values that are not finite, or levels out of range.
     """
     check_problems(truths, samples)
-    levels, (problems, draws, _) = check_levels(levels), samples.shape
+    asked, (problems, draws, _) = check_levels(levels), samples.shape
     ranks = random_ranks(truths, samples, generator).cpu()[..., None]
-    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in levels.tolist()], device="cpu")
+    outside = torch.tensor([draws + 1 - ranks_inside((1 + a) / 2, draws) for a in asked.tolist()], device="cpu")
     inside = (ranks >= outside) & (ranks <= draws - outside)
-    return binomial_coverage(inside.sum(0), problems, levels, 1 - 2 * outside.double() / (draws + 1))
+    return binomial_coverage(inside.sum(0), problems, asked, 1 - 2 * outside.double() / (draws + 1))

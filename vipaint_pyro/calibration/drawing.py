@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration.ranks import ecdf, ks_band
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["axes_or_new", "draw_ecdf", "draw_histogram"]
 
 
-def axes_or_new(ax=None):
+def axes_or_new(ax: Axes | None = None) -> Axes:
     """The matplotlib Axes given, else those of a new figure of 5 x 4 inches."""
     if ax is not None:
         return ax
@@ -21,7 +25,7 @@ def axes_or_new(ax=None):
     return Figure(figsize=(5, 4), layout="constrained", dpi=120).subplots()
 
 
-def draw_ecdf(ax, ranks: Tensor, num_draws: int, names: Sequence[str]):
+def draw_ecdf(ax: Axes, ranks: Tensor, num_draws: int, names: Sequence[str]) -> Axes:
     """The distribution functions of ranks (P, Q) less the uniform one, in a simultaneous 95 % band."""
     expected, shares = ecdf(ranks, num_draws)
     band = ks_band(len(ranks))
@@ -34,7 +38,7 @@ def draw_ecdf(ax, ranks: Tensor, num_draws: int, names: Sequence[str]):
     return ax
 
 
-def draw_histogram(ax, ranks: Tensor, num_draws: int, name: str):
+def draw_histogram(ax: Axes, ranks: Tensor, num_draws: int, name: str) -> Axes:
     """Counts of ranks (P,) relative to their expectation, with the central 95 % of each bar's binomial."""
     from scipy.stats import binom
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from vipaint_pyro.calibration.checks import check
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.settings import number
 from vipaint_pyro.wording import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["KSDResult", "ksd", "stein_kernel"]
 
@@ -44,7 +48,7 @@ class KSDResult:
         """In words: the discrepancy beside that of exact draws."""
         return f"KSD {self.discrepancy:.3g} (independent exact draws about {self.floor:.3g})"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the contributions, sorted, with the level of exact draws; returns the Axes."""
         ax = axes_or_new(ax)
         ax.plot(self.contributions.sort().values.cpu().numpy(), ".", ms=4, label=f"KSD {self.discrepancy:.3g}")

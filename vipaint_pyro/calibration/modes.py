@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check
 from vipaint_pyro.calibration.drawing import axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ModesResult", "mode_total_variation"]
 
@@ -42,7 +46,7 @@ class ModesResult:
         found = f"{int(self.found.sum())} of {int(self.notable.sum())} modes above 1 % found"
         return f"{found}; total variation {tv:.3f} (exact draws {floor:.3f})"
 
-    def plot(self, ax=None, index: int | tuple[int, ...] = ()):
+    def plot(self, ax: Axes | None = None, index: int | tuple[int, ...] = ()) -> Axes:
         """Draw the exact and the sampled weights side by side.
 
         Args:

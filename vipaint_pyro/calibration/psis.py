@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from torch import Tensor
 from vipaint_pyro.calibration.checks import check
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.wording import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PSISResult", "psis"]
 
@@ -65,7 +69,7 @@ class PSISResult:
         counts = [f"{words.count(w)} {w}" for w in dict.fromkeys(words)]
         return f"{', '.join(counts)} of {len(words)} ({largest}, threshold {self.threshold:.2f})"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw k of each row with the lines above which it is unreliable, and has no mean; returns the Axes."""
         ax = axes_or_new(ax)
         ax.plot(self.k_hat.flatten().cpu().numpy(), "o", ms=4)
@@ -144,4 +148,5 @@ def psis(log_weights: Tensor, dim: int = -1) -> PSISResult:
         error,
     )
     threshold = min(1 - 1 / math.log10(size), 0.7) if size > 1 else -math.inf
-    return PSISResult(*(v.to(log_weights.device) for v in values), threshold)
+    smoothed, k_hat, ess, log_mean, error = (v.to(log_weights.device) for v in values)
+    return PSISResult(smoothed, k_hat, ess, log_mean, error, threshold)

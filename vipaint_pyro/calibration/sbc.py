@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from vipaint_pyro.calibration.checks import check_problems, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new, draw_ecdf, draw_histogram
 from vipaint_pyro.calibration.ranks import bias_and_dispersion, random_ranks, uniform_p_value
 from vipaint_pyro.wording import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SBCResult", "sbc"]
 
@@ -79,7 +83,7 @@ class SBCResult:
         head = f"{'not calibrated' if wrong else 'calibrated'} (p = {self.p_value:.2g})"
         return head + "".join(f"; {name} {words}" for name, words in wrong)
 
-    def plot(self, ax=None, kind: str = "ecdf", quantity: int = 0):
+    def plot(self, ax: Axes | None = None, kind: str = "ecdf", quantity: int = 0) -> Axes:
         """Draw the ranks.
 
         Args:
@@ -129,5 +133,5 @@ def sbc(
     generator = own_generator(generator)
     ranks = random_ranks(truths, samples, generator).cpu()
     p_values = [uniform_p_value(r, draws, generator) for r in ranks.T]
-    p_values = torch.tensor(p_values, dtype=torch.float64, device="cpu")
-    return SBCResult(ranks, draws, names, p_values, *bias_and_dispersion(ranks, draws))
+    p = torch.tensor(p_values, dtype=torch.float64, device="cpu")
+    return SBCResult(ranks, draws, names, p, *bias_and_dispersion(ranks, draws))

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vipaint_pyro.calibration.checks import check, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SlicedWasserstein", "sliced_wasserstein"]
 
@@ -38,7 +42,7 @@ class SlicedWasserstein:
     standard_error: float
     order: float
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the histogram of the slices' distances and the sliced distance; returns the Axes."""
         ax = axes_or_new(ax)
         ax.hist(self.slices.cpu().numpy(), bins=30)
@@ -110,10 +114,10 @@ def sliced_wasserstein(
         if len(a) != len(b):
             x, y = x[:, to_a], y[:, to_b]
         powers.append(((x - y).abs().double() ** order) @ mass)
-    powers = torch.cat(powers)
-    mean = powers.mean().item()
-    error = powers.std().item() / math.sqrt(len(powers)) if len(powers) > 1 else math.nan
+    joined = torch.cat(powers)
+    mean = joined.mean().item()
+    error = joined.std().item() / math.sqrt(len(joined)) if len(joined) > 1 else math.nan
     distance = mean ** (1 / order)
     if order != 1 and mean > 0:
         error *= distance / (order * mean)  # delta method for the p-th root
-    return SlicedWasserstein(powers ** (1 / order), distance, error, order)
+    return SlicedWasserstein(joined ** (1 / order), distance, error, order)

@@ -9,6 +9,7 @@ the ranks are tested here instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -25,6 +26,9 @@ from vipaint_pyro.calibration.ranks import (
     ranks_inside,
     uniform_p_value,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["TARPResult", "tarp"]
 
@@ -76,7 +80,7 @@ class TARPResult:
             said = f"not calibrated, {said}"
         return f"{said} (p = {self.p_value:.2g}, ATC = {self.atc:.3f} +- {self.atc_standard_error:.3f})"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw expected coverage against credibility, with its simultaneous 95 % band; returns the Axes."""
         ax = axes_or_new(ax)
         band = ks_band(len(self.ranks))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS
 
@@ -22,7 +23,7 @@ def completion(context: click.Context, shell: str) -> None:
     In bash: eval "$(vipaint completion bash)", in ~/.bashrc for good; in zsh the same in ~/.zshrc; in fish: vipaint
     completion fish > ~/.config/fish/completions/vipaint.fish
     """
-    kind = get_completion_class(shell)
+    kind = cast(type[ShellComplete], get_completion_class(shell))  # of the three that click knows
     click.echo(kind(context.find_root().command, {}, "vipaint", "_VIPAINT_COMPLETE").source())
 
 

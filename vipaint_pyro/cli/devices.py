@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 __all__ = ["check_device", "chosen_device"]
 
 
-def chosen_device(name: str):
+def chosen_device(name: str) -> Any:
     """The device of this name, checked; for ``auto`` the accelerator where there is one that computes, else the cpu.
 
     What was chosen is printed. An accelerator that is there and cannot be used is named, with the reason.
@@ -21,7 +23,7 @@ def chosen_device(name: str):
 
     device, why = torch.device("cpu"), "no accelerator is here"
     if torch.accelerator.is_available():
-        found = torch.accelerator.current_accelerator()
+        found: Any = torch.accelerator.current_accelerator()
         try:
             device, why = check_device(found.type), "the accelerator that is here"
         except ValueError as error:
@@ -30,7 +32,7 @@ def chosen_device(name: str):
     return device
 
 
-def check_device(name: str):
+def check_device(name: str) -> Any:
     """A device that computes; ValueError, with what there is, for any other, before a prior is loaded."""
     from textwrap import shorten
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,10 +25,12 @@ __all__ = ["draw"]
 )
 @click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
 @click.option("--prior", help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.")
+@click.option("--variant", help="Of that prior's weights. Default: as it was.")
+@click.option("--revision", help="Of that prior, where it is a hub id. Default: as it was, of a hub id.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ...")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def draw(folder: Path, out: Path | None, **options) -> None:
+def draw(folder: Path, out: Path | None, **options: Any) -> None:
     """Draw from the guide in DIR, which vipaint fit or vipaint inpaint has fitted, without a new fit.
 
     The draws are refined as the settings say that the guide was fitted with. Writes the same folder as inpaint.
@@ -53,6 +56,10 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
         raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
     facts = _facts(folder, guide_facts(folder)["facts"])
     facts["prior"] = options["prior"] or facts["prior"]
+    facts["variant"] = options["variant"] or facts["variant"]
+    # A copy on this machine has no revisions.
+    kept = None if options["prior"] and Path(options["prior"]).is_dir() else facts["revision"]
+    facts["revision"] = options["revision"] or kept
     replaceable = check_output(out, options["overwrite"], {"guide": folder, "prior": Path(facts["prior"])})
     pipe = pipeline_of({**facts, **{name: options[name] for name in ("device", "quiet")}})
     given = {"class_labels": facts["label"], "prompt": facts["prompt"], "negative_prompt": facts["negative_prompt"]}
@@ -88,7 +95,7 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
             ended, output = error, error.output
     said = {**facts, "guide": str(folder), "method": "vipaint", "seed": options["seed"], "fit_seed": facts["seed"]}
     found = Run(saved.image[0], observed[0], None, output, saved.sampler, said, keep=writer(saved))
-    finish(out, replaceable, lambda *place: write_run(*place, found), ended, count_of(found, options))
+    finish(out, replaceable, lambda place, old: write_run(place, old, found), ended, count_of(found, options))
 
 
 def _facts(folder: Path, facts: dict) -> dict:

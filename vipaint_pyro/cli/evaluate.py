@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +14,10 @@ from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.wording import counted
 
+if TYPE_CHECKING:
+    from vipaint_pyro.evaluation.study.records import StudyFolder
+    from vipaint_pyro.evaluation.study.study import Study
+
 __all__ = ["evaluate"]
 
 _SHOWN = 5
@@ -20,7 +25,7 @@ _SHOWN = 5
 
 @click.command()
 @evaluate_options
-def evaluate(**options) -> None:
+def evaluate(**options: Any) -> None:
     """Compare methods on images whose truth is known, under masks or other measurements.
 
     Every finished image, condition and method is one record in the folder --out. The same command goes on where an
@@ -51,7 +56,7 @@ def evaluate(**options) -> None:
                 _compute(study, folder, options)
 
 
-def _compute(study, folder, options: dict) -> None:
+def _compute(study: Study, folder: StudyFolder, options: dict) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, run_study
     from vipaint_pyro.evaluation.study.engines import opened
     from vipaint_pyro.evaluation.study.report import check_place, write_report
@@ -85,7 +90,7 @@ def _compute(study, folder, options: dict) -> None:
         raise SystemExit(1)
 
 
-def _dry(study, folder, retry_failed: bool, workers: int) -> None:
+def _dry(study: Study, folder: StudyFolder, retry_failed: bool, workers: int) -> None:
     from vipaint_pyro.evaluation.study.driver import missing, span
     from vipaint_pyro.evaluation.study.dry import cost
 
@@ -103,7 +108,7 @@ def _dry(study, folder, retry_failed: bool, workers: int) -> None:
     click.echo(f"{time}, from {found.timed} calls that were timed; what is computed beside them is not in it")
 
 
-def _warn_of_unread(study) -> None:
+def _warn_of_unread(study: Study) -> None:
     if study.unread:
         click.echo(f"Warning: {counted(len(study.unread), 'picture')} of {len(study.pictures)} cannot be used "
                    f"({_listed(study.unread)}): items of such a picture fail until it is mended", err=True)  # fmt: skip
@@ -113,7 +118,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _plan(options: dict):
+def _plan(options: dict) -> Any:
     from vipaint_pyro.evaluation.study.plan import Plan
     from vipaint_pyro.evaluation.study.specs import split_specs
     from vipaint_pyro.priors.pretrained.folder import BUILT_IN

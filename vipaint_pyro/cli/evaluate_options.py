@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -38,7 +39,7 @@ def _presets() -> str:
 
 
 def _options() -> list[Callable]:
-    def option(name: str, text: str, **how) -> Callable:
+    def option(name: str, text: str, **how: Any) -> Callable:
         default = DEFAULTS.get(name.strip("-"))
         how["shell_complete"] = COMPLETERS.get(name)
         return click.option(name, help=f"{text} Default: {default}." if default is not None else text, **how)
@@ -99,7 +100,7 @@ def evaluate_options(command: Callable) -> Callable:
     return command
 
 
-def with_preset(options: Mapping[str, object]) -> dict[str, object]:
+def with_preset(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, those that are not given taken from the preset, and then from the defaults.
 
     Data that are not given are the prior's own where it is built in, whatever the preset says of the prior.

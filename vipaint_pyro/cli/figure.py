@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -18,11 +19,11 @@ __all__ = ["figure"]
 _OF_THE_PLAN = ("images", "samples", "iterations", "methods", "baseline", "labels")
 
 
-def _list(context, _, value: str | None) -> tuple[str, ...] | None:
+def _list(context: Any, _: Any, value: str | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
+def _whole(context: Any, parameter: Any, value: str | None) -> tuple[int, ...] | None:
     try:
         return None if value is None else tuple(int(part) for part in value.split(","))
     except ValueError:
@@ -50,7 +51,7 @@ def _whole(context, parameter, value: str | None) -> tuple[int, ...] | None:
 @click.option("--overwrite", is_flag=True, help="Replace the picture and the numbers that are there.")
 @click.option("--quiet", is_flag=True, help="No progress line, and not what is being loaded.")
 @click.pass_context
-def figure(context: click.Context, number: int | None, listed: bool, **options) -> None:
+def figure(context: click.Context, number: int | None, listed: bool, **options: Any) -> None:
     """Draw figure NUMBER of the paper (arXiv:2411.18929) again, on a built-in prior.
 
     Writes the picture, and beside it as .json every number of it, with settings, seeds, versions and this command.
@@ -59,7 +60,7 @@ def figure(context: click.Context, number: int | None, listed: bool, **options) 
     with reporting():
         if listed != (number is None):
             raise ValueError("give either the NUMBER of a figure, or --list")
-        if listed:
+        if number is None:
             _listed()
         else:
             _drawn(number, options, _command(context))
@@ -113,7 +114,7 @@ def _drawn(number: int, options: dict, command: str) -> None:
     _written(options["out"], drawing, facts_of(known, scene, plan, {"prior": prior, "command": command}))
 
 
-def _written(out: Path, drawing, facts: dict) -> None:
+def _written(out: Path, drawing: Any, facts: dict) -> None:
     from vipaint_pyro.evaluation.figures.drawing import numbers_beside, write
 
     write(out, drawing, facts)

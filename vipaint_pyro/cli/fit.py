@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,6 +15,11 @@ from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.pictures import pictures_of
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.settings import MOST
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["CHECKPOINT", "fit"]
 
@@ -32,7 +38,7 @@ CHECKPOINT = "checkpoint.safetensors"
     help="Steps of the fit from one checkpoint to the next.",
 )  # fmt: skip
 @options_but("samples", "method", "out")
-def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> None:
+def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options: Any) -> None:
     """Fit a guide to what MASK leaves of IMAGE, white being the hole, and keep it in a folder; draw nothing.
 
     vipaint draw OUT draws from it at any time. The fit itself is kept every few steps: one that was ended, by Ctrl-C,
@@ -40,17 +46,19 @@ def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options) -> Non
     refinement are kept for the draws.
     """
     with reporting():
-        loading_libraries(options["quiet"])
         (_, *pictures), facts, inputs = pictures_of(image, mask, mask_from_alpha)
         _fit(tuple(pictures), facts, inputs, {**options, "method": "vipaint"})
 
 
 def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict) -> None:
-    from vipaint_pyro.cli.methods import sampler_of, settings_of
-
     out = options["out"]
     replaceable = _checked(out, options, {**inputs, "prior": Path(options["prior"])})
+    loading_libraries(options["quiet"])
+    from vipaint_pyro.cli.methods import sampler_of, settings_of
+
     settings = settings_of(options)
+    from dataclasses import asdict
+
     import torch
 
     from vipaint_pyro.cli.kept import asked_of, writer
@@ -69,9 +77,9 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     from vipaint_pyro.samplers.vipaint.saved import settings_of as as_json
 
     pipe = pipeline_of(options)
-    measurement, unit, observed = masked(*pictures, pipe.prior)
+    measurement, unit, observed = masked(pictures[0], pictures[1], pipe.prior)
     sampler, _ = sampler_of(pipe.prior, options, settings)
-    settled = sampler.settle(pipe.prior, measurement)
+    settled = cast("VIPaintSampler", sampler.settle(pipe.prior, measurement))
     number = label_of(options["label"], pipe.prior)
     conditioned = pipe.conditioned(
         1, number, options["prompt"], options["negative_prompt"], guidance_scale=options["guidance_scale"]
@@ -100,14 +108,29 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         raise
     made = {"steps": record.steps[0], "ended": record.ended[0]}
     said = {"asked": asked, "fit": made, "versions": made_with}
+    _show(out, {**facts, "fit": made, "hidden_fraction": float((~observed).float().mean()),
+                "settings": asdict(settled), "versions": made_with}, record, settled)  # fmt: skip
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}
     writer(SavedGuide(guide, settled, measurement, unit, record.streams, facts))(out)
     (out / CHECKPOINT).unlink(missing_ok=True)
-    click.echo(f"wrote {out}: vipaint draw {out} draws from it")
+    click.echo(f"wrote {out}: vipaint draw {out} draws from it; open {out / 'report.html'} to see how it went")
 
 
-def _checked(out: Path, options: dict, inputs: Mapping[str, Path]):
+def _show(out: Path, facts: dict, record, sampler) -> None:
+    """The bound, and a page, beside what was observed."""
+    from vipaint_pyro.cli.results import timesteps_of
+    from vipaint_pyro.cli.run_page import PAGE, run_page
+    from vipaint_pyro.cli.shown import shown_bound
+    from vipaint_pyro.files import write_picture, write_text
+
+    shown = shown_bound(record.terms, timesteps_of(sampler))
+    for name, one in shown.items():
+        write_picture(out / f"{name}.png", one.figure)
+    write_text(out / PAGE, run_page(out, out, facts, shown=shown, drawn_from=True))
+
+
+def _checked(out: Path, options: dict, inputs: Mapping[str, Path]) -> Any:
     """Look whether the fit can be begun in a folder, or gone on with; whether what is there may be replaced."""
     if options["resume"] and options["overwrite"]:
         raise ValueError("--resume goes on with a fit, and --overwrite begins anew: give one")
@@ -124,7 +147,7 @@ def _checked(out: Path, options: dict, inputs: Mapping[str, Path]):
     return check_output(out, options["overwrite"], inputs)
 
 
-def _begun(out: Path) -> dict | None:
+def _begun(out: Path) -> Any:
     """What run.json says, where it is that of a fit."""
     try:
         said = json.loads((out / "run.json").read_text(encoding="utf-8"))
@@ -134,7 +157,7 @@ def _begun(out: Path) -> dict | None:
     return said if whole else None
 
 
-def _begin(out: Path, replaceable, said: dict, unit, observed) -> None:
+def _begin(out: Path, replaceable: Any, said: dict, unit: Tensor, observed: Tensor) -> None:
     """The folder as it is before the first step."""
     from vipaint_pyro.files import replacing
     from vipaint_pyro.plots import observed_picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor
 
@@ -55,7 +56,8 @@ def keeper(
     if output.guide is None or output.trace is None or not masked:
         return None
     said = {**asked_of(facts, pipe), "versions": versions()}
-    return writer(SavedGuide(output.guide, sampler, measurement, unit, output.trace.streams, said))
+    own = cast(VIPaintSampler, sampler)
+    return writer(SavedGuide(output.guide, own, measurement, unit, output.trace.streams, said))
 
 
 def writer(kept: SavedGuide) -> Callable[[Path], None]:

@@ -6,9 +6,11 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
+from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -24,7 +26,7 @@ from vipaint_pyro.cli.pictures import pictures_of
 from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
-from vipaint_pyro.cli.run import run
+from vipaint_pyro.cli.run import ready, run
 
 __all__ = ["main"]
 
@@ -33,7 +35,7 @@ TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="vipaint-pyro")
+@click.version_option(package_name="vipaint-pyro", prog_name="vipaint")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Fill holes in pictures with draws from a variational posterior under a diffusion prior."""
@@ -51,7 +53,9 @@ def main(context: click.Context) -> None:
 @click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
 @region_options
 @all_options
-def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resize, expand, **options) -> None:
+def inpaint(
+    image: Path, mask: Path | None, mask_from_alpha: bool, region: Any, resize: Any, expand: Any, **options: Any
+) -> None:
     """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
 
     A picture of another size than the prior's takes --region (filled at its own size) or --resize; --expand fills
@@ -62,16 +66,16 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resiz
     """
     with reporting():
         check_together(region, resize, expand)
-        loading_libraries(options["quiet"])
         (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
+        ready(out, options, inputs)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
 
             if expand:
                 from vipaint_pyro.regions import expanded
 
-                facts["expanded"] = list(expand)
+                facts |= {"expanded": list(expand)}
                 (picture, _), (opaque, hole) = expanded(picture, hole, expand), expanded(opaque, hole, expand)
             if resize:
                 run_resized((opaque, hole), resize, out, options, facts, inputs=inputs)
@@ -109,43 +113,45 @@ def inpaint(image: Path, mask: Path | None, mask_from_alpha: bool, region, resiz
     "--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored."
 )
 @all_options
-def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options) -> None:
+def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options: Any) -> None:
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
     IMAGE is what was measured: a small picture for super-resolution, a blurred one for deblurring, a grey one for
     colorization. Writes the same folder as inpaint.
     """
     with reporting():
-        loading_libraries(options["quiet"])
-        from vipaint_pyro.images import read_image
+        from vipaint_pyro.opening import read_image
+
+        picture, out = read_image(image), options["out"] or Path(f"vipaint-{image.stem}")
+        ready(out, options, {"image": image})
         from vipaint_pyro.measurements.tasks import TASKS
 
         if options["method"] in ("bicubic", "average"):
             raise ValueError(f"--method says how to draw: {options['method']} is a --reduction")
         given = {k: options.pop(k) for k in ("scale", "reduction", "kernel_size", "std", "length", "angle")}
         given["method"] = given.pop("reduction")  # the operator's own word
-        task = {"name": name, "sigma": sigma, "options": {k: v for k, v in given.items() if v is not None}}
+        asked = {k: v for k, v in given.items() if v is not None}
+        task = {"name": name, "sigma": sigma, "options": asked}
         spelled = {k: f"--{k.replace('_', '-')}" for k in given} | {"method": "--reduction"}
         own = [spelled[k] for k in TASKS[name].options]
-        for k in task["options"].keys() - TASKS[name].options.keys():
+        for k in asked.keys() - TASKS[name].options.keys():
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
-        out = options["out"] or Path(f"vipaint-{image.stem}")
-        run((read_image(image),), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
+        run((picture,), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
 
 
 @main.command()
 @options_but("prior", "variant", "revision", "label", "prompt", "negative_prompt", "out")
 @click.option("--out", type=NamedPath(), default="vipaint-demo", show_default=True)
-def demo(out: Path, **options) -> None:
+def demo(out: Path, **options: Any) -> None:
     """Fill a hole in a picture of the built-in prior's kind, and show the truth beside it."""
     with reporting():
         import json
         from importlib.resources import files
 
-        loading_libraries(options["quiet"])
-        from vipaint_pyro.images import read_image
+        from vipaint_pyro.opening import read_image
 
+        loading_libraries(options["quiet"])
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
         about = json.loads((folder / "demo.json").read_text())
         options |= {"prior": about["prior"], "label": about["label"]}
@@ -182,6 +188,7 @@ main.add_command(fit)
 main.add_command(draw)
 main.add_command(evaluate)
 main.add_command(exact)
+main.add_command(ablate)
 main.add_command(report)
 main.add_command(figure)
 main.add_command(completion)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
@@ -10,6 +11,9 @@ from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.written import listed, written, written_name
 from vipaint_pyro.wording import counted
+
+if TYPE_CHECKING:
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["described", "sampler_of", "settings_of", "spec_of"]
 
@@ -37,12 +41,15 @@ def settings_of(options: dict) -> dict[str, object]:
         more["effort"] = options["effort"]
     settings |= more
     settings = at_effort(chosen.name, settings)
+    step = settings.get("refine", "dps")
+    if settings.get("limit") is not None and step != "dps":  # --no-limit, too, which another step is settled on
+        raise ValueError(f"--limit and --no-limit are of a DPS step, and --refine is {step}: leave them out")
     if options["levels"] and settings.get("timesteps"):
         raise ValueError("--timesteps say how many levels there are: leave --levels out")
     return settings
 
 
-def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
+def sampler_of(prior: DiffusionPrior, options: dict, settings: dict) -> tuple[Sampler, dict]:
     """The sampler that the options ask for, and its settings: those of :func:`settings_of`, and what a prior settles.
 
     Raises:
@@ -58,7 +65,7 @@ def sampler_of(prior, options: dict, settings: dict) -> tuple[Sampler, dict]:
     return make_sampler(name, **settings), settings
 
 
-def spec_of(text: str):
+def spec_of(text: str) -> Any:
     """A method by name, or by a spec of a study, as a :class:`~vipaint_pyro.evaluation.study.specs.Spec`.
 
     Raises:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,8 +18,8 @@ __all__ = ["NamedPath", "check_output", "other_names"]
 
 #: What a run writes; and what file managers leave in any folder.
 _RUN = re.compile(
-    r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
-    r"|(run|guide)\.json"
+    r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|directions|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
+    r"|(run|guide)\.json|report\.html"
     r"|region-\d+"
     r"|\.DS_Store|Thumbs\.db|desktop\.ini"
 )
@@ -30,7 +31,7 @@ class NamedPath(click.Path):
     def __init__(self):
         super().__init__(path_type=Path)
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value).strip():
             self.fail("the name is empty: name a file or a folder", param, ctx)
         if "\0" in str(value):

@@ -1,15 +1,16 @@
-"""The picture and the mask that a command is given."""
+"""The picture and the mask that a command is given, looked at before anything that takes its time is loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 __all__ = ["pictures_of"]
 
 
 def pictures_of(
     image: Path, mask: Path | None, mask_from_alpha: bool, hole_elsewhere: bool = False
-) -> tuple[tuple, dict[str, str | None], dict[str, Path]]:
+) -> tuple[tuple, dict[str, Any], dict[str, Path]]:
     """What a command is given, as PIL images: the picture as it is, the same without transparency, and its hole.
 
     Args:
@@ -21,17 +22,21 @@ def pictures_of(
         The three, white where the first is to be filled, None without a mask; what run.json says of them; their files.
 
     Raises:
-        ValueError: where there is no mask, or two; for a file that is no picture.
+        ValueError: where there is no mask, two, or one of another size; for a file that is no picture.
+        FileNotFoundError: where there is no such file.
     """
-    from vipaint_pyro.images import read_image, with_mask
+    from vipaint_pyro.opening import opaque_and_mask, read_image
 
     if (mask_from_alpha and mask is not None) or not (mask_from_alpha or mask or hole_elsewhere):
         raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
     picture, files = read_image(image), {"image": image}
     opaque, hole = picture, None
     if mask_from_alpha:
-        (opaque,), (hole,) = with_mask(picture, "alpha")
+        opaque, hole = opaque_and_mask(picture)
     elif mask is not None:
         hole, files["mask"] = read_image(mask), mask
+        if hole.size != picture.size:
+            theirs, ours = ("x".join(map(str, x.size)) for x in (hole, picture))
+            raise ValueError(f"the mask is {theirs}, but the image {ours}; they must be of one size")
     facts = {"image": str(image), "mask": str(mask) if mask else "alpha" if mask_from_alpha else None}
     return (picture, opaque, hole), facts, files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -55,7 +56,7 @@ def region_options(command: Callable) -> Callable:
     return command
 
 
-def check_together(region, resize: str | None, expand: tuple | None) -> None:
+def check_together(region: Any, resize: str | None, expand: tuple | None) -> None:
     """Raise ValueError for options of :func:`region_options` that contradict one another or mean nothing."""
     if region is not None and resize is not None:
         raise ValueError(

@@ -32,15 +32,16 @@ class reporting:
 def in_options(text: str, parameters: list[click.Parameter]) -> str:
     """An error with the command's options in place of Python's names for them: ``fit_steps`` is ``--fit-steps``.
 
-    Names that are words besides (``zeta``, ``scale``) are changed only at the beginning and where a value is assigned
-    to them, and parts of file names never.
+    Names that are words besides (``zeta``, ``scale``) are changed only where a value is assigned to them, at the
+    beginning, and where something is said of them (``and zeta is``, ``leave zeta out``); parts of file names never.
     """
     text = text.replace("mask_image='alpha'", "vipaint inpaint --mask-from-alpha")
     for parameter in parameters:
         if isinstance(parameter, click.Option):
             name, option = re.escape(parameter.name), parameter.opts[0]
             text = re.sub(rf"\b(?<!-){name}='([^']*)'", rf"{option} \1", text)
-            text = re.sub(rf"^{name}(?=,| is )", option, text)
+            text = re.sub(rf"(^|\band ){name}(?=,| is )", rf"\1{option}", text)
+            text = re.sub(rf"\b(leave|lower|raise|turn) {name}(?![\w-])", rf"\1 {option}", text)
             if "_" in parameter.name:
                 text = re.sub(rf"(?<![\w/.-]){name}(?![\w/-]|\.\w)", option, text)
     return text

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import PIL.Image
 import torch
 from torch import Tensor
 
+from vipaint_pyro.cli.run_page import PAGE, run_page
+from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing, write_tensors
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput
-from vipaint_pyro.plots import bound_figure, grid, observed_picture, spread_figure
+from vipaint_pyro.plots import bound_terms, most_different, observed_picture
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
@@ -49,13 +52,20 @@ class Run:
     keep: Callable[[Path], None] | None = None
 
 
-def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) -> None:
+def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, named: Path | None = None) -> None:
     """Write a run's files, all or none, as :func:`vipaint_pyro.files.replacing` does.
 
     ``observed.png``, ``sample-00.png`` ..., ``prediction-00.png`` ... (observed pixels not put back),
     ``mean.png`` and ``std.png`` (white = ``std_white`` of run.json), ``grid.png``, ``levels.png``,
-    ``spread.png``, of a method that fits ``bound.png`` and ``guide.safetensors``, where the guide can be drawn from
-    again the other files of :func:`vipaint_pyro.save_guide`, and ``run.json``.
+    ``spread.png``, of two or more samples ``directions.png``, of a method that fits ``bound.png`` and
+    ``guide.safetensors``, where the guide can be drawn from
+    again the other files of :func:`vipaint_pyro.save_guide`, ``run.json``, and ``report.html`` with all of it.
+
+    Args:
+        folder: where they are written.
+        overwrite: whether, or which, an earlier run is replaced.
+        run: what is written.
+        named: what the page calls the folder, where it is going to be moved.
     """
     samples = torch.as_tensor(run.output.images, device="cpu")
     count = len(samples)
@@ -73,51 +83,35 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run) 
                 picture.save(out / f"{kind}-{i:02d}.png")
         for name, x in (("mean", mean), ("std", std / white)):
             to_output(x[None], "pil")[0].save(out / f"{name}.png")
-        _grid(run, observed, samples, mean).save(out / "grid.png")
-        _levels(run, observed, samples).save(out / "levels.png")
-        spread_figure(mean, std.mean(0)).savefig(out / "spread.png")
-        fit = run.output.trace
-        if fit is not None:
-            bound_figure(*_bound(fit, run.sampler)).savefig(out / "bound.png")
+        shown = _shown(run, observed, samples)
+        for name, one in shown.items():
+            one.figure.savefig(out / f"{name}.png")
         if run.keep is not None:
             run.keep(out)
         elif run.output.guide is not None:
             write_tensors(out / "guide.safetensors", run.output.guide.state_dict())
-        (out / "run.json").write_text(json.dumps(_finite(_facts(run, count, white)), indent=2, allow_nan=False) + "\n")
+        facts = _finite(_facts(run, count, white))
+        page = run_page(
+            out, named or folder, facts, shown=shown, order=most_different(samples), drawn_from=run.keep is not None
+        )
+        (out / PAGE).write_text(page, encoding="utf-8")
+        (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
 
-def _grid(run: Run, observed, samples: Tensor, mean: Tensor):
-    first = [observed, *to_output(torch.cat([samples, mean[None]]), "pil")]
-    labels = ["observed", *[f"sample {i}" for i in range(len(samples))], "mean"]
-    if run.is_truth:
-        first.insert(0, to_output(run.unit[None], "pil")[0])
-        labels.insert(0, "truth")
-    return grid([first], labels)
+def _shown(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Shown]:
+    """File name -> figure, in the order in which they are looked at."""
+    hole = None if run.observed is None else ~run.observed
+    trace, levels = run.output.trace, {t: from_model(x[:, 0].cpu()) for t, x in run.output.samples.levels.items()}
+    return {
+        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole),
+        **shown_levels(levels, samples, observed),
+        **({} if trace is None else shown_bound(trace.terms, timesteps_of(run.sampler))),
+    }
 
 
-def _levels(run: Run, observed, samples: Tensor):
-    """E[x | z_t] of the first samples at each timestep, and after refinement (paper Fig. 1)."""
-    levels = run.output.samples.levels
-    rows = []
-    for i in range(min(4, len(samples))):
-        stages = [from_model(x[i, 0].cpu()) for x in levels.values()]
-        rows.append([observed, *to_output(torch.stack([*stages, samples[i]]), "pil")])
-    return grid(rows, ["observed", *[f"E[x|z_{t}]" for t in levels], "refined"])
-
-
-def _bound(fit: FitResult, sampler: Sampler) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Terms summed as the paper names them: reconstruction, hierarchical KLs, KL above T_e."""
-    terms = {name: term.mean(1) for name, term in fit.terms.items()}
-    if not isinstance(sampler, VIPaintSampler):
-        return terms, {"y": "reconstruction", "z_0": "regulariser"}
-    above = [n for n in ("z_t", "z_s") if n in terms]
-    top = sampler.timesteps[0]
-    levels = {f"z_{s}": f"KL at {s}" for s in sampler.timesteps[1:]}
-    above += [n for n in terms if n.startswith("z_") and n not in levels and n not in above]
-    merged = {n: terms[n] for n in ("y", *levels) if n in terms}
-    if above:
-        merged["above"] = sum(terms[n] for n in above)
-    return merged, {"y": "reconstruction", **levels, "above": f"KL at {top} and above"}
+def timesteps_of(sampler: Sampler) -> tuple[int, ...]:
+    """T_e > ... > T_s of VIPaint's guide; of other methods none."""
+    return tuple(sampler.timesteps) if isinstance(sampler, VIPaintSampler) else ()
 
 
 def _finite(value):
@@ -135,7 +129,8 @@ def _ended(fit: FitResult | None) -> dict:
 
 
 def _facts(run: Run, count: int, white: float) -> dict:
-    merged, names = _bound(run.output.trace, run.sampler) if run.output.trace else ({}, {})
+    trace = run.output.trace
+    terms = [] if trace is None else bound_terms(trace.terms, timesteps_of(run.sampler))
     return {
         **run.facts,
         "settings": asdict(run.sampler),
@@ -143,9 +138,9 @@ def _facts(run: Run, count: int, white: float) -> dict:
         "hidden_fraction": None if run.observed is None else float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,
         "denoiser_calls": run.output.samples.calls,
-        **_ended(run.output.trace),
+        **_ended(trace),
         "correction": run.output.samples.diagnostics,
-        "bound_terms_nats_per_dim": {names[n]: [float(v) for v in merged[n]] for n in merged},
+        "bound_terms_nats_per_dim": {t.name: t.values.tolist() for t in terms},
         "std_white": white,
         "versions": versions(),
         "device": str(run.output.samples.images.device),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vipaint_pyro.cli.devices import chosen_device
-from vipaint_pyro.cli.loading import loading_prior
+from vipaint_pyro.cli.loading import loading_libraries, loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
@@ -17,10 +17,13 @@ from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vipaint_pyro.cli.results import Run
     from vipaint_pyro.faults import Fault, Stopped
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "run"]
+__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "ready", "run"]
 
 
 def run(
@@ -54,10 +57,16 @@ def run(
     pipe = pipeline_of(options)
     seeded = generator_of(options)
     drawn, ended = draw(pipe, images, settings, options, facts, seeded=seeded, truth=truth, task=task)
-    finish(out, replaceable, lambda *place: write_run(*place, drawn), ended, count_of(drawn, options))
+    finish(out, replaceable, lambda place, old: write_run(place, old, drawn), ended, count_of(drawn, options))
 
 
-def generator_of(options: dict):
+def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
+    """Look at what costs nothing, and say that what takes its time is loaded; ValueError as :func:`check_output`."""
+    check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
+    loading_libraries(options["quiet"])
+
+
+def generator_of(options: dict) -> Any:
     """What all randomness of a command comes from."""
     import torch
 
@@ -65,7 +74,8 @@ def generator_of(options: dict):
 
 
 def draw(
-    pipe, images: tuple, settings: dict, options: dict, facts: dict, *, seeded, truth: bool = False, task=None
+    pipe: Any, images: tuple, settings: dict, options: dict, facts: dict, *, seeded: Any, truth: bool = False,
+    task: dict | None = None,
 ) -> tuple[Run, Fault | Stopped | None]:
     """What a pipeline draws of an image, and what ended it early.
 
@@ -85,9 +95,11 @@ def draw(
     from vipaint_pyro.faults import Fault, Stopped, located
 
     if task is None:
-        seen = masked_seen(*images, pipe.prior)
+        image, mask = images
+        seen = masked_seen(image, mask, pipe.prior)
     else:
-        seen = restored_seen(*images, pipe.prior, settings, truth, task, seeded)
+        (image,) = images
+        seen = restored_seen(image, pipe.prior, settings, truth, task, seeded)
     number = label_of(options["label"], pipe.prior)
     sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
@@ -130,12 +142,12 @@ def draw(
             ended, facts["to_the_truth"] = ended or error, None
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
-    first = tuple(None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
+    unit, observed, sight = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
-    return Run(*first, output, settled, facts, truth, keep), ended
+    return Run(unit, observed, sight, output, settled, facts, truth, keep), ended
 
 
-def pipeline_of(options: dict):
+def pipeline_of(options: dict) -> Any:
     """The prior's pipeline on its device."""
     import diffusers
     import torch
@@ -155,7 +167,7 @@ def pipeline_of(options: dict):
     return pipe
 
 
-def label_of(text: str | None, prior) -> int | str | None:
+def label_of(text: str | None, prior: DiffusionPrior) -> int | str | None:
     """The label as the prior takes it; the null class is asked for by leaving --label out."""
     label = int(text) if text is not None and text.isdecimal() else text
     if label is not None and label == prior.null_class:
@@ -163,7 +175,7 @@ def label_of(text: str | None, prior) -> int | str | None:
     return label
 
 
-def _metrics(output, unit, composite: bool) -> dict:
+def _metrics(output: Any, unit: Tensor, composite: bool) -> dict:
     from vipaint_pyro.evaluation.metrics import psnr
     from vipaint_pyro.images import to_model
     from vipaint_pyro.measurements.lpips import LPIPS

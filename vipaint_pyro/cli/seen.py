@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.wording import counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen"]
 
@@ -19,16 +25,16 @@ class Seen:
         unit, observed, measured: of :class:`vipaint_pyro.cli.results.Run`, with a leading axis of one image.
     """
 
-    measurement: object
-    image: object
-    mask: object = None
-    operator: object = None
-    unit: object = None
-    observed: object = None
-    measured: object = None
+    measurement: Any
+    image: Any
+    mask: Any = None
+    operator: Any = None
+    unit: Any = None
+    observed: Any = None
+    measured: Any = None
 
 
-def masked_seen(image, mask, prior) -> Seen:
+def masked_seen(image: Any, mask: Any, prior: DiffusionPrior) -> Seen:
     """What lies outside of a mask; ValueError for a picture of another size, with the options that take one."""
     import PIL.Image
 
@@ -45,7 +51,7 @@ def masked_seen(image, mask, prior) -> Seen:
     return Seen(measurement, unit, mask, unit=unit, observed=observed)
 
 
-def restored_seen(image, prior, settings: dict, truth: bool, task: dict, seeded) -> Seen:
+def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool, task: dict, seeded: Any) -> Seen:
     """What a task measured, or measures now; ValueError for what it cannot be."""
     from vipaint_pyro.images import from_model, to_model, to_unit
     from vipaint_pyro.measurements.taken import measured
@@ -71,7 +77,7 @@ def restored_seen(image, prior, settings: dict, truth: bool, task: dict, seeded)
     return Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
 
 
-def hidden_line(mask, observed) -> str:
+def hidden_line(mask: Any, observed: Tensor) -> str:
     """How much will be filled, in a line."""
     shades = sum(mask.convert("L").histogram()[1:255])
     note = "; the mask has shades of grey, and is cut at one half" if shades else ""

@@ -11,10 +11,11 @@ import PIL.Image
 import torch
 
 from vipaint_pyro.cli.results import Run, write_run
+from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.images import to_output
-from vipaint_pyro.plots import grid, observed_picture
+from vipaint_pyro.plots import most_different, observed_picture, samples_figure
 from vipaint_pyro.reading import in_srgb
 from vipaint_pyro.regions import Region, paste
 
@@ -22,6 +23,7 @@ __all__ = ["Whole", "check_kept"]
 
 #: Modes of PIL whose known bytes can stay beside what is filled.
 _KEPT = ("L", "LA", "RGB", "RGBA")
+_SIDE = 256  # pixels of a picture in the grid
 
 
 def check_kept(image: PIL.Image.Image) -> None:
@@ -75,7 +77,7 @@ class Whole:
         return PIL.Image.fromarray(result)
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
-        """Write ``observed.png``, ``sample-00.png`` ..., ``grid.png``, ``run.json`` and ``region-0`` ..., all or none.
+        """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.
 
         A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size.
         """
@@ -85,11 +87,19 @@ class Whole:
             observed.save(out / "observed.png", icc_profile=profile)
             for i, picture in enumerate(samples):
                 picture.save(out / f"sample-{i:02d}.png", icc_profile=profile)
-            labels = ["observed", *[f"sample {i}" for i in range(len(samples))]]
-            grid([[_in_square(p) for p in (observed, *samples)]], labels, 224).save(out / "grid.png")
+            figure = samples_figure(torch.stack([_shown(p) for p in samples]), observed=_shown(observed), side=_SIDE)
+            figure.savefig(out / "grid.png")
             for k, (_, run) in enumerate(self.runs):
-                write_run(out / f"region-{k}", False, run)
-            (out / "run.json").write_text(json.dumps(self._facts(), indent=2, allow_nan=False) + "\n")
+                write_run(out / f"region-{k}", False, run, folder / f"region-{k}")
+            facts = self._facts()
+            page = run_page(out, folder, facts, order=self._order(), regions=len(self.runs))
+            (out / PAGE).write_text(page, encoding="utf-8")
+            (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+
+    def _order(self) -> list[int]:
+        """The samples that differ most in the regions first."""
+        drawn = [torch.as_tensor(run.output.images, device="cpu")[: self.count].flatten(1) for _, run in self.runs]
+        return most_different(torch.cat(drawn, 1))
 
     def _facts(self) -> dict:
         first = self.runs[0][1].facts
@@ -100,12 +110,8 @@ class Whole:
         return {**self.facts, **said, **count, "regions": places, "versions": versions()}
 
 
-def _in_square(picture: PIL.Image.Image, side: int = 224) -> PIL.Image.Image:
-    """A picture made to fit a square of white, for a grid."""
-    shown = picture.convert("RGB")
-    scale = side / max(shown.size)
-    size = tuple(max(1, round(scale * length)) for length in shown.size)
-    sheet = PIL.Image.new("RGB", (side, side), (255, 255, 255))
-    small = shown.resize(size, PIL.Image.Resampling.BICUBIC)
-    sheet.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
-    return sheet
+def _shown(picture: PIL.Image.Image) -> torch.Tensor:
+    """A picture for a grid, (3, H, W) in [0, 1]: a large one made smaller."""
+    small = picture.convert("RGB")
+    small.thumbnail((2 * _SIDE, 2 * _SIDE), PIL.Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1) / 255

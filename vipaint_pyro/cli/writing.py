@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ def count_of(drawn: Run, options: dict) -> str:
     return f"{len(drawn.output.images)} of {options['samples']} samples"
 
 
-def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended, kept: str) -> None:
+def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended: Any, kept: str) -> None:
     """Write what was drawn, and say where it is; raise what ended it early, with what was kept.
 
     Args:
@@ -39,7 +39,7 @@ def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ende
         out = _written(out, replaceable, write)
     except (OSError, SafetensorError) as error:
         raise OSError(f"the result could not be written to {out}: {error}") from error
-    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: look at grid.png first")
+    click.echo(f"wrote {out}{'/' if not str(out).endswith('/') else ''}: open {out / 'report.html'} to look at it")
     if ended is not None:
         if isinstance(ended, Stopped):
             raise Stopped(f"kept are {kept}, in {out}") from ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,9 @@ __all__ = ["collect", "read_state_dict"]
 class _Inert:
     """Stands for an object of the training state, of which nothing is used."""
 
-    def __init__(self, *args, **kwargs) -> None: ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
-    def __setstate__(self, state) -> None: ...
+    def __setstate__(self, state: object) -> None: ...
 
 
 #: What CompVis' trainers store beside the weights: callbacks of Lightning, numbers of numpy.
@@ -51,7 +52,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # no zip file: an older format, or none; torch.load says which
         unknown = []
-    blanks = [(_Inert, name) for name in unknown if name.startswith(_IGNORED_MODULES)]
+    blanks: list[Any] = [(_Inert, name) for name in unknown if name.startswith(_IGNORED_MODULES)]
     try:
         with torch.serialization.safe_globals(blanks):
             content = torch.load(path, map_location="cpu", weights_only=True)

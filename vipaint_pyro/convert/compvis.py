@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
-from torch import Tensor, nn
+from torch import Tensor
 
 from vipaint_pyro.convert.checkpoint import collect, read_state_dict
 from vipaint_pyro.convert.compvis_kinds import KINDS
@@ -22,7 +23,7 @@ _UNET, _AUTOENCODER, _CLASSES = "model.diffusion_model.", "first_stage_model.", 
 
 def ldm_networks(
     kind: str, unet: Mapping | None = None, autoencoder: Mapping | None = None, averaged: bool = False
-) -> tuple[dict[str, nn.Module], dict[str, dict[str, Source]]]:
+) -> tuple[dict[str, Any], dict[str, dict[str, Source]]]:
     """The networks of a checkpoint, on the ``meta`` device, and where their parameters lie in it.
 
     Args:
@@ -120,7 +121,7 @@ def convert_ldm(
     state = read_state_dict(path)
     # Buffers of the schedule have no dot in their names; the autoencoder's loss had a network of its own.
     tensors = {name: tensor for name, tensor in state.items() if "." in name}
-    ignored = (f"{_AUTOENCODER}loss.", "model_ema.")
+    ignored: tuple[str, ...] = (f"{_AUTOENCODER}loss.", "model_ema.")
     if KINDS[kind].averaged and any(name.startswith("model_ema.") for name in state):
         networks, sources = ldm_networks(kind, unet, autoencoder, averaged=True)
         ignored = (f"{_AUTOENCODER}loss.", "model_ema.decay", "model_ema.num_updates", _UNET)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import SchedulerMixin, __version__
@@ -16,7 +17,7 @@ from vipaint_pyro.files import check_replaceable, replacing, tensor_errors
 __all__ = ["check_free", "on_meta", "write"]
 
 
-def on_meta(kind: type[nn.Module], settings: Mapping) -> nn.Module:
+def on_meta(kind: type[nn.Module], settings: Mapping) -> Any:
     """A network without memory for its parameters."""
     with torch.device("meta"):
         return kind(**settings)
@@ -41,10 +42,10 @@ def check_free(out: str | Path) -> Path:
 def write(
     out: Path,
     pipeline: str,
-    networks: Mapping[str, nn.Module],
+    networks: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, Tensor]],
     scheduler: SchedulerMixin,
-    **entries,
+    **entries: Any,
 ) -> Path:
     """Write networks, scheduler and model_index.json as ``save_pretrained`` of a pipeline does.
 

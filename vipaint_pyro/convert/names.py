@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from torch import nn
+from typing import Any, NamedTuple
 
 __all__ = ["Source", "autoencoder_sources", "unet_sources"]
 
@@ -55,7 +53,7 @@ _PLAIN_ATTENTION = {
 }
 
 
-def _unet_place(unet: nn.Module, words: list[str]) -> str:
+def _unet_place(unet: Any, words: list[str]) -> str:
     """The original's module for ``down_blocks.1.attentions.0`` and the like."""
     if words[0] == "mid_block":
         return "middle_block." + ("1" if words[1] == "attentions" else str(2 * int(words[2])))
@@ -69,7 +67,7 @@ def _unet_place(unet: nn.Module, words: list[str]) -> str:
     return f"output_blocks.{number}.{ {'resnets': 0, 'attentions': 1}.get(what, 1 + attends) }"
 
 
-def unet_sources(unet: nn.Module, prefix: str = "") -> dict[str, Source]:
+def unet_sources(unet: Any, prefix: str = "") -> dict[str, Source]:
     """The sources of the parameters of a ``UNet2DModel`` or a ``UNet2DConditionModel``.
 
     The original is OpenAI's ``UNetModel`` (guided-diffusion, arXiv:2105.05233), which counts all blocks of the
@@ -95,7 +93,7 @@ def unet_sources(unet: nn.Module, prefix: str = "") -> dict[str, Source]:
     return sources
 
 
-def autoencoder_sources(autoencoder: nn.Module, prefix: str = "") -> dict[str, Source]:
+def autoencoder_sources(autoencoder: Any, prefix: str = "") -> dict[str, Source]:
     """The sources of the parameters of an ``AutoencoderKL`` or a ``VQModel``.
 
     The original is the autoencoder of CompVis' latent diffusion and taming-transformers (Esser et al.,

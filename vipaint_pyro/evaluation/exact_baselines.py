@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.evaluation.described import described
 from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule, mixture_problems
@@ -34,7 +34,7 @@ def _vipaint(lab: Lab) -> Sampler:
     )  # fmt: skip
 
 
-def _guided(lab: Lab, refine: str, **more) -> Sampler:
+def _guided(lab: Lab, refine: str, **more: Any) -> Sampler:
     """Kernels and steps that know y, in one walk or by Gibbs sweeps."""
     times = tuple(mcgdiff_schedule().time_of_ratio(ratio) for ratio in lab.ratios)
     return VIPaintSampler(
@@ -82,7 +82,8 @@ def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
     """The settings of a row's sampler, settled for the first problem of a cell; None for a row that is none."""
     if not is_baseline(name):
         return None
-    first = mixture_problems(*cell, range(1), kernel=lab.kernel)
+    dimension, measured = cell
+    first = mixture_problems(dimension, measured, range(1), kernel=lab.kernel)
     return described(baseline(name, lab).settle(first.prior, seen_by(name, first)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -14,6 +15,7 @@ from vipaint_pyro.calibration import psis
 from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_baseline, seen_by
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
+from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
 from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
@@ -23,7 +25,7 @@ from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.proposals import PosteriorMean, Pulled
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
-from vipaint_pyro.measurements.likelihoods import Gaussian
+from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.models import DiffusionModel
@@ -31,7 +33,7 @@ from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import METHODS
-from vipaint_pyro.settings import Kind, choice, number, whole
+from vipaint_pyro.settings import Kind, choice, number, settled, whole
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
@@ -54,6 +56,8 @@ class Lab:
         likelihood: seen at the levels while sampling, by its name in :data:`LIKELIHOODS`. The fit
             always has the exact one, so that its bound is one on the true log p(y).
         beta: of the fit.
+        noise_scale: b of VIPaint's Laplace likelihood, in units of y, which the fit then has in the exact one's place;
+            the bound that is measured stays one on the true log p(y). None: the exact one.
         kernel: of the prior: ``"exact"``, or ``"gaussian"``, the step that a network's sampler takes.
         dps_steps, dps_zeta: of the baseline DPS.
         red_diff_steps, red_diff_lr: of the baseline RED-diff, whose rate is the one its authors take
@@ -72,12 +76,15 @@ class Lab:
     dps_zeta: float = 0.2
     red_diff_steps: int = 100
     red_diff_lr: float = 0.5
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("fit_steps", "fit_chains", "steps", "samples", "dps_steps", "red_diff_steps"):
             _check(name, vars(self)[name], whole())
         for name in ("beta", "dps_zeta", "red_diff_lr"):
             _check(name, vars(self)[name], number(above=0))
+        if self.noise_scale is not None:
+            _check("noise_scale", self.noise_scale, number(above=0))
         _check("likelihood", self.likelihood, choice(LIKELIHOODS))
 
 
@@ -163,7 +170,7 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
 
 def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
     prior, calls = count_calls(problems.prior)
-    model, guide = _build(name, replace(problems, prior=prior), lab)
+    model, guide = _build(name, replace(problems, prior=cast(GaussianMixturePrior, prior)), lab)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
         parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
@@ -183,7 +190,7 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     # log w at T_s under the exact likelihood: its mean is the bound, and its tail is k.
     start = time.perf_counter()
     path = draw_path(model, guide, lab.samples, generator)
-    log_w = log_importance_weights(model, path, problems.y)
+    log_w = log_importance_weights(model, path, problems.y, likelihood=ExactGaussian(problems.sigma))
     weights = psis(log_w, dim=0)
     used, seconds = calls.total - fit_calls, time.perf_counter() - start
     bound = log_w.mean(0), log_w.std(0) / lab.samples**0.5
@@ -206,14 +213,14 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
     )  # fmt: skip
 
 
-def _build(name: str, problems: Problems, lab: Lab):
+def _build(name: str, problems: Problems, lab: Lab) -> Any:
     """Model and guide of one configuration."""
     schedule, r = problems.prior.schedule, recipe(name)
     times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
-    model = DiffusionModel(
-        problems.prior, problems.operator, times, ExactGaussian(problems.sigma), beta=lab.beta, form="marginal"
-    )
-    return model, make_guide(name, model, problems.y)
+    likelihood = ExactGaussian(problems.sigma) if lab.noise_scale is None else Laplace(lab.noise_scale)
+    model = DiffusionModel(problems.prior, problems.operator, times, likelihood, beta=lab.beta, form="marginal")
+    seen = Measurement(problems.operator, Gaussian(problems.sigma), problems.y)  # guides that know y know its noise
+    return model, make_guide(name, model, seen)
 
 
 def _joined(parts: list[Draws]) -> Draws:
@@ -223,7 +230,7 @@ def _joined(parts: list[Draws]) -> Draws:
         values = [getattr(p, name) for p in parts]
         return None if values[0] is None else torch.cat(values, dim)
 
-    bound = tuple(torch.cat([p.bound[i] for p in parts]) for i in (0, 1))
+    mean_bound, its_error = (torch.cat([settled(p.bound)[i] for p in parts]) for i in (0, 1))
     mean = {n: sum(getattr(p, n) for p in parts) / len(parts) for n in ("fit_calls", "calls")}
     total = {n: sum(getattr(p, n) for p in parts) for n in ("fit_seconds", "seconds")}
-    return Draws(cat("x", 1), cat("log_evidence"), bound, cat("k_hat"), **mean, **total)
+    return Draws(cat("x", 1), cat("log_evidence"), (mean_bound, its_error), cat("k_hat"), **mean, **total)

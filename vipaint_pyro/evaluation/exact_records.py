@@ -147,9 +147,9 @@ def check_folder(
 def _by_option(settings: dict) -> dict:
     """The same, the seeds as the problems that they are, from the first to the last."""
     seeds = settings.get("seeds")
-    whole_numbers = isinstance(seeds, list) and seeds and all(isinstance(s, int) for s in seeds)
-    if whole_numbers and seeds == [*range(seeds[0], seeds[-1] + 1)]:
-        seeds = f"{seeds[0]} ... {seeds[-1]}"
+    listed = seeds if isinstance(seeds, list) and all(isinstance(s, int) for s in seeds) else []
+    if listed and listed == [*range(listed[0], listed[-1] + 1)]:
+        seeds = f"{listed[0]} ... {listed[-1]}"
     return {"problems" if name == "seeds" else name: seeds if name == "seeds" else v for name, v in settings.items()}
 
 

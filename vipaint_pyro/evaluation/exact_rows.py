@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def _moment_gaussian(problems: Problems, num: int) -> Tensor:
     return torch.stack(drawn, 1).reshape(num, len(problems), *problems.prior.latent_shape)
 
 
-def _reweighted(problems: Problems, weights: Tensor):
+def _reweighted(problems: Problems, weights: Tensor) -> Any:
     prior = problems.prior
     new = type(prior).__new__(type(prior))
     new.__dict__.update(prior.__dict__, log_weights=weights.log().log_softmax(-1))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ from vipaint_pyro.exact.problems import Problems, check_cell, mixture_problems
 from vipaint_pyro.faults import check_finite, fault_of
 from vipaint_pyro.files import replacing_file, write_picture, write_text
 
-__all__ = ["CELLS", "COLUMNS", "PUBLISHED", "plot_table", "rows", "run_table", "score", "write_table"]
+__all__ = ["CELLS", "COLUMNS", "PUBLISHED", "check_table", "plot_table", "rows", "run_table", "score", "write_table"]
 
 
 def score(problems: Problems, draws: Draws, num_slices: int = 1000, seed: int = 0) -> dict[str, list[float]]:
@@ -93,8 +94,7 @@ def run_table(
         check_cell(d, d_y)
     for name in methods:
         check_name(name, lab)
-    settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": seeds}
-    check_folder(folder, settings, lambda record: described_row(record["method"], lab, record["cell"]))
+    settings = check_table(folder, lab, seeds)
     for cell in dict.fromkeys(cells):
         problems = None
         for name in methods:
@@ -114,6 +114,17 @@ def run_table(
             if log is not None:
                 log(f"{cell} {name}: {_result(record)}")
     return failed
+
+
+def check_table(folder: Path, lab: Lab, seeds: Sequence[int]) -> dict:
+    """The settings that a table's records hold, once its folder can keep them.
+
+    Raises:
+        ValueError: as :func:`run_table`, for the folder.
+    """
+    settings = {**asdict(lab), "ratios": list(lab.ratios), "seeds": list(seeds)}
+    check_folder(folder, settings, lambda record: described_row(record["method"], lab, record["cell"]))
+    return settings
 
 
 def _measured(name: str, problems: Problems, lab: Lab) -> dict:
@@ -179,7 +190,7 @@ def write_table(folder: Path) -> str:
     return text
 
 
-def plot_table(folder: Path):
+def plot_table(folder: Path) -> Any:
     """Sliced W1 of every method, cell by cell, with the published ones below; returns the matplotlib figure."""
     from matplotlib.figure import Figure
 

@@ -10,6 +10,8 @@ For component k of p(x), with mean m_k and covariance C_k:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +35,7 @@ class GaussianEvidence:
         like: a tensor that names the precision and the device.
     """
 
-    def __init__(self, operator: Operator, scale: Tensor | float, image_shape, like: Tensor) -> None:
+    def __init__(self, operator: Operator, scale: Tensor | float, image_shape: Sequence[int], like: Tensor) -> None:
         matrix = as_matrix(operator, image_shape, like)
         channels = matrix.shape[1] // operator.observed[0, 0].numel()
         self.observed = operator.observed.expand(-1, channels, -1, -1)  # a mask of one channel is that of all
@@ -57,7 +59,7 @@ class MixtureEvidence(ImageDistribution):
         if c.shared:
             B = A if c.basis is None else A @ c.basis
             own = (mixture.scale * c.means) @ B.mT  # (N, K, d_y)
-            self._locs = own, (B @ mixture.shift[..., None])[..., 0]
+            self._locs: tuple[Tensor, Tensor | None] = own, (B @ mixture.shift[..., None])[..., 0]
         else:
             B = A[:, None].expand(-1, len(c), -1, -1) if c.basis is None else A[:, None] @ c.basis
             self._locs = (B @ (mixture.scale * c.means + mixture.shift)[..., None])[..., 0], None
@@ -69,7 +71,7 @@ class MixtureEvidence(ImageDistribution):
         batch = torch.broadcast_shapes(mixture.batch_shape, (len(A),))
         super().__init__(batch, measurement.observed.shape[1:], validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self if self.batch_shape == torch.Size(batch_shape) else MixtureEvidence(
             self.measurement, self.mixture.expand(batch_shape)
         )  # fmt: skip
@@ -103,7 +105,7 @@ class MixtureEvidence(ImageDistribution):
         return (self.mixture.log_weights + self.component_log_prob(y)).log_softmax(-1)
 
     @torch.no_grad()
-    def sample(self, sample_shape=torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         x = self.mixture.expand(self.batch_shape).sample(sample_shape)
         y = (self.measurement.matrix @ x.flatten(-3)[..., None])[..., 0]
         y = y + self.measurement.noise.sqrt() * torch.randn_like(y)

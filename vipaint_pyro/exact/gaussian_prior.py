@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.exact.components import numbers
@@ -55,13 +56,15 @@ class GaussianPrior(GaussianMixturePrior):
         )
         self.mean, self.std = mean, self.marginal(CLEAN).stddev.expand_as(mean)
 
-    def marginal(self, t):
+    def marginal(self, t: int) -> TorchDistributionMixin:
         return self._as_normal(super().marginal(t))
 
-    def transition(self, z_t, t, s, eta=1.0, z0=None):
+    def transition(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> TorchDistributionMixin:
         return self._as_normal(super().transition(z_t, t, s, eta, z0))
 
-    def _as_normal(self, mixture: dist.Distribution) -> dist.Distribution:
+    def _as_normal(self, mixture: TorchDistributionMixin) -> TorchDistributionMixin:
         """Independent entries as a Normal, so that Pyro knows its KL divergences."""
         if self.components.basis is not None or not isinstance(mixture, GaussianMixture):
             return mixture

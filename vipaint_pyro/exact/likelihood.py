@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 
 from vipaint_pyro.measurements.likelihoods import Gaussian
-from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
 
@@ -27,7 +27,7 @@ class ExactGaussian(Gaussian):
 
     noise_alone: ClassVar[bool] = False
 
-    def at(self, operator: LinearOperator, prediction: Prediction) -> dist.Distribution:
+    def at(self, operator: Operator, prediction: Prediction) -> TorchDistributionMixin:
         """p(y | z_t) with event shape (C', H', W').
 
         Raises:
@@ -35,7 +35,7 @@ class ExactGaussian(Gaussian):
         """
         if prediction.t == CLEAN:
             return super().at(operator, prediction)
-        known = prediction.prior.exactly_measured(operator, self.scale, prediction.z, prediction.t)
+        known = prediction.known.exactly_measured(operator, self.scale, prediction.z, prediction.t)
         if known is None:
             raise TypeError("the exact likelihood needs a prior of vipaint_pyro.exact; take MomentMatched")
         return known

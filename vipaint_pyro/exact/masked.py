@@ -62,12 +62,12 @@ class MaskedPosterior:
         pictures = prior.components.means.reshape(-1, *shape)
         seen = measurement.operator.observed[0].to(pictures.device).expand(shape)
         y = measurement.y[0].to(pictures)
-        noise, own = float(sigma) ** 2, prior.components.eigenvalues.reshape(shape)
-        both = own + noise
+        spread, own = float(sigma or 0) ** 2, prior.components.eigenvalues.reshape(shape)
+        both = own + spread
         square = torch.where(seen, (y - pictures).square() / both, 0).flatten(1).sum(1)
         self.weights = (prior.log_weights - square / 2).softmax(-1)
-        self.means = torch.where(seen, (noise * pictures + own * y) / both, pictures)
-        self.variance = torch.where(seen, own * noise / both, own)
+        self.means = torch.where(seen, (spread * pictures + own * y) / both, pictures)
+        self.variance = torch.where(seen, own * spread / both, own)
 
     def sample(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent draws (S, 1, C, H, W).

@@ -8,6 +8,7 @@ no matrix is ever inverted. Vectors "in the basis" are :math:`U^T x`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ class GaussianMixture(ImageDistribution):
         batch = torch.broadcast_shapes(log_weights.shape[:-1], shift.shape[: -1 if components.shared else -2])
         super().__init__(batch, torch.Size(event_shape), validate_args=False)
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         weights = self.log_weights.expand(*batch_shape, -1)
         return GaussianMixture(
             self.components, weights, self.scale, self.shift, self.variance_, self.event_shape
@@ -127,12 +128,14 @@ class GaussianMixture(ImageDistribution):
     # -- draws --------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def sample(self, sample_shape=torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         x, k = self.sample_in_basis(torch.Size(sample_shape))
         x = self.components.unrotate(x, k)
         return x.reshape(*x.shape[:-1], *self.event_shape)
 
-    def sample_in_basis(self, sample_shape=torch.Size(), streams: NoiseStreams | None = None) -> tuple[Tensor, Tensor]:
+    def sample_in_basis(
+        self, sample_shape: Any = torch.Size(), streams: NoiseStreams | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Draws (*, D), each in the basis of its component, and the components k (*)."""
         c, streams = self.components, streams or NoiseStreams(None, 1)
         shape = torch.Size(sample_shape) + self.batch_shape
@@ -155,7 +158,8 @@ class GaussianMixture(ImageDistribution):
         if self.components.shared:
             return self.scale, self.shift, self.variance_
         index = k[..., None, None].expand(*k.shape, 1, self.components.means.shape[1])
-        return tuple(
+        scale, shift, variance = (
             v.expand(*k.shape, *v.shape[-2:]).gather(-2, index)[..., 0, :]
             for v in (self.scale, self.shift, self.variance_)
         )
+        return scale, shift, variance

@@ -11,8 +11,8 @@ Formulas, for component k with mean :math:`\mu_k` and covariance :math:`\Sigma_k
 
 from __future__ import annotations
 
-import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.distributions import FlatGaussian
@@ -126,7 +126,7 @@ class GaussianMixturePrior(DiffusionPrior):
     def _denoised(self, z: Tensor, t: int | Tensor) -> Tensor:
         return self.posterior(z, t).mean
 
-    def marginal(self, t: int) -> dist.Distribution:
+    def marginal(self, t: int) -> TorchDistributionMixin:
         """p(z_t), with event shape (C, H, W); p(x) at t = ``CLEAN``."""
         return self.mixture(t)
 
@@ -141,7 +141,9 @@ class GaussianMixturePrior(DiffusionPrior):
         """p(x | z_t = z) for z (*, N, C, H, W): its mean is the denoiser."""
         return self._kernel(z, t, CLEAN)
 
-    def transition(self, z_t, t, s, eta=1.0, z0=None) -> dist.Distribution:
+    def transition(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> TorchDistributionMixin:
         """p(z_s | z_t), the exact mixture unless the prior was made with ``kernel="gaussian"``.
 
         Raises:
@@ -152,7 +154,9 @@ class GaussianMixturePrior(DiffusionPrior):
         _check_eta(eta)
         return self._kernel(z_t, t, s)
 
-    def reverse(self, z_t, t, s, eta=1.0, z0=None) -> tuple[Tensor, Tensor]:
+    def reverse(
+        self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, entry by entry, of :meth:`transition`.
 
         A ``z0`` of the caller's takes the place of E[x | z_t] in the mean alone.
@@ -163,17 +167,18 @@ class GaussianMixturePrior(DiffusionPrior):
         mean, _ = super().reverse(z_t, t, s, 1.0, z0)
         return mean, self._kernel(z_t, t, s).variance.sqrt()
 
-    def measured(self, operator, scale, z, t) -> dist.Distribution:
+    def measured(self, operator: Operator, scale: float | Tensor, z: Tensor, t: int) -> TorchDistributionMixin:
         r"""The Gaussian with the exact mean and covariance of y given z_t."""
         seen = self.exactly_measured(operator, scale, z, t)
-        return FlatGaussian(*seen.moment_matched(), seen.measurement.observed)
+        mean, covariance = seen.moment_matched()
+        return FlatGaussian(mean, covariance, seen.measurement.observed)
 
-    def exactly_measured(self, operator: Operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution:
+    def exactly_measured(self, operator: Operator, scale: Tensor | float, z: Tensor, t: int) -> TorchDistributionMixin:
         """The exact p(y | z_t), a mixture, for Gaussian noise of standard deviation ``scale``."""
         return self._measurement(operator, scale)(self.posterior(z, t))
 
     @property
-    def knows_the_clean_image(self) -> bool:
+    def knows_the_clean_image(self) -> bool:  # type: ignore[override]  # it is only read
         return self.kernel == "exact"
 
     def complete(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -129,7 +130,7 @@ def _seeds(seeds: Iterable[int]) -> list[int]:
     return listed
 
 
-def _draw(d: int, d_y: int, seed: int, means: np.ndarray):
+def _draw(d: int, d_y: int, seed: int, means: np.ndarray) -> Any:
     """Weights, A, sigma, x and y of one problem; the order of the draws is part of the benchmark."""
     rng = np.random.default_rng(1000 * d + 10 * d_y + 100_000 * seed)
     g = rng.standard_normal(25)

@@ -18,7 +18,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # not on Windows: there nothing is locked, and so nothing swept
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # Windows has no such module
 
 __all__ = ["contents", "is_scratch", "scratch_in", "settle", "sweep"]
 

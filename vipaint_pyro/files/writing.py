@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.files.scratch import is_scratch, scratch_in
 
@@ -99,7 +99,7 @@ def write_text(path: str | Path, text: str) -> None:
         scratch.write_text(text, encoding="utf-8")
 
 
-def write_picture(path: str | Path, picture, **options) -> None:
+def write_picture(path: str | Path, picture: Any, **options: Any) -> None:
     """A picture, as :func:`replacing_file` writes it, in the format that the ending of ``path`` says.
 
     Args:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pyro
+from pyro.infer import ELBO
 from torch import Tensor
 
 from vipaint_pyro.files import write_tensors
@@ -60,7 +62,7 @@ class Checkpoints:
     def __call__(self, step: int, loss: float, terms: dict[str, Tensor]) -> object:
         return None if self.then is None else self.then(step, loss, terms)
 
-    def begin(self, model: object, y: Tensor, loss: object, state: FitState) -> int:
+    def begin(self, model: object, y: Tensor, loss: ELBO, state: FitState) -> int:
         """Go to where the file says that the fit was; after how many steps that is, 0 where there is no file.
 
         Raises:
@@ -131,11 +133,11 @@ def _said(facts: Mapping[str, object], name: str) -> str:
     return "none" if value is None else shown(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _own(model: DiffusionModel, y: Tensor, loss: object, state: FitState) -> dict[str, object]:
+def _own(model: DiffusionModel, y: Tensor, loss: ELBO, state: FitState) -> dict[str, object]:
     """What the fit knows itself that its numbers depend on."""
     return {
         "guide": type(state.guide).__name__,
-        "optimizer": state.optim.pt_optim_constructor.__name__,
+        "optimizer": cast(Any, state.optim.pt_optim_constructor).__name__,
         "loss": f"{type(loss).__name__}, {loss.num_particles} chains",
         "beta": float(model.beta),
         "precision": str(model.prior.dtype).removeprefix("torch."),

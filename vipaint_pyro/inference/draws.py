@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -52,11 +53,11 @@ def draw_and_predict(
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """The draws, and E[z_0 | z_t] at all of them but the last, which the guide has asked for on its way."""
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
-    own = guide.model if isinstance(guide, Guide) else model
+    own: Any = guide.model if isinstance(guide, Guide) else model
     shape = (num_samples, model.num_images, *model.prior.latent_shape)
     # The plates of the program take the axes -1 to -3.
     with torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
-        trace = poutine.trace(guide).get_trace()
+        trace: Any = poutine.trace(guide).get_trace()
         z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
         z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
     return {t: v.reshape(shape) for t, v in z.items()}, z0

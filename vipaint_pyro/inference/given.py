@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.keeping import KeepsY
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.tensors import check_tensor
@@ -42,9 +43,10 @@ def given_y(model: Callable, guide: Callable, y: Tensor | Measurement) -> Tensor
         check_tensor("y", y, "(N, C', H', W')")
         return y
     y = y_for(model.operator, model.likelihood, y).to(model.prior.device, model.prior.dtype)
-    if isinstance(guide, Guide) and guide.kept_y is not None:
+    kept = guide.kept_y() if isinstance(guide, KeepsY) else None
+    if kept is not None:
         seen = model.operator.observed
-        mine, asked = (torch.where(seen, v, 0) for v in (guide.kept_y.to(y), y))
+        mine, asked = (torch.where(seen, v, 0) for v in (kept.to(y), y))
         if not torch.equal(mine, asked):
             name = type(guide).__name__
             raise ValueError(f"this {name} looks at the y it was made for, which is another: make it anew")

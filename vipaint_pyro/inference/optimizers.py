@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pyro
 
@@ -21,7 +22,7 @@ def _rate(guide: Callable) -> Callable[[str], float]:
 def default_optimizer(guide: Callable) -> pyro.optim.PyroOptim:
     """Adam with the guide's own rate per parameter, or 0.05 where it names none."""
     rate = _rate(guide)
-    return pyro.optim.Adam(lambda name: {"lr": rate(name), "betas": _BETAS})
+    return cast(Any, pyro.optim).Adam(lambda name: {"lr": rate(name), "betas": _BETAS})
 
 
 def decaying_optimizer(
@@ -44,6 +45,6 @@ def decaying_optimizer(
     for name, value in (("first", first), ("last", last)):
         checked(name, value, number(above=0))
     rate, factor = _rate(guide), (last / first) ** (1 / num_steps)
-    return pyro.optim.ClippedAdam(
+    return cast(Any, pyro.optim.ClippedAdam)(
         lambda name: {"lr": first * rate(name), "lrd": factor, "betas": _BETAS, "clip_norm": float("inf")}
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.distributions import FromNoise
@@ -80,8 +82,14 @@ class Cloud:
         self.threshold, self.weigh = threshold, weigh
         self.ess: list[Tensor] = []
         self.resampled: list[Tensor] = []
-        self.z = self.z0 = self.log_likelihood = self.pull = None
-        self.log_weights = self.log_evidence = self.origin = None
+        nothing: Any = None  # before the first move
+        self.z: Tensor = nothing
+        self.z0: Tensor = nothing
+        self.log_likelihood: Tensor = nothing
+        self.pull: Tensor = nothing
+        self.log_weights: Tensor = nothing
+        self.log_evidence: Tensor = nothing
+        self.origin: Tensor = nothing
 
     def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
         """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
@@ -117,7 +125,7 @@ class Cloud:
             raise ValueError(f"latents in place of others have their shape {tuple(self.z.shape)}, not {tuple(z.shape)}")
         self._look(z.to(self.z), self.t, self.twist)
 
-    def draw(self, q: dist.Distribution, sample_shape: tuple = ()) -> Tensor:
+    def draw(self, q: TorchDistributionMixin, sample_shape: tuple = ()) -> Tensor:
         """A draw of q; of a Gaussian, or what is made of one, from each image's own stream."""
         normal = q.base_dist if isinstance(q, dist.Independent) else q
         if isinstance(normal, dist.Normal):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Resting:
         device: where the global state is that streams of None draw from.
     """
 
-    def __init__(self, guide: Callable, streams: NoiseStreams, device: torch.device) -> None:
+    def __init__(self, guide: Any, streams: NoiseStreams, device: torch.device) -> None:
         self._guide, self._streams, self._device = guide, streams, device
         self._num_images = streams.num_images
         self._rest: dict[int, tuple[int, Tensor | None]] = {}  # after how many steps, and where the stream stood

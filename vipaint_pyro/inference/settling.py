@@ -51,7 +51,8 @@ class Settling:
     def __init__(self, patience: int, then: Callable[[int, float, dict[str, Tensor], Tensor], object] | None = None):
         self.patience = checked("patience", patience, whole())
         self.settled: Tensor | None = None
-        self._then, self._losses = then, []
+        self._then = then
+        self._losses: list[Tensor] = []
 
     def state(self) -> dict[str, Tensor]:
         """What has been seen so far, for :meth:`return_to`; nothing before the first step."""

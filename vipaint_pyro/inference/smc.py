@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any, cast
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.faults import located
@@ -150,10 +152,10 @@ def run_smc(
                 cloud.move(z, t, increment, twist=CLEAN < t <= times[-1])
                 cloud.check(t)
             if callback is not None:
-                z, last = _answer(callback(step, t, cloud.z, cloud.z0))
-                if z is not None:
+                other, last = _answer(callback(step, t, cloud.z, cloud.z0))
+                if other is not None:
                     with located("smc", step, t):
-                        cloud.put(z)
+                        cloud.put(other)
                         cloud.check(t)
                 if last:
                     break
@@ -164,7 +166,7 @@ def run_smc(
     return result
 
 
-def _answer(answer: object) -> tuple[Tensor | None, bool]:
+def _answer(answer: Any) -> tuple[Tensor | None, bool]:
     """What a callback returned: latents in place of the particles, if any, and whether this was the last move."""
     z, last = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, False)
     if z is None or isinstance(z, bool):
@@ -173,13 +175,15 @@ def _answer(answer: object) -> tuple[Tensor | None, bool]:
     return z, last is True
 
 
-def _guided(cloud: Cloud, guide: Callable, settings: SMC, generator) -> Iterator[tuple[Tensor, int, Tensor | float]]:
+def _guided(
+    cloud: Cloud, guide: Callable, settings: SMC, generator: torch.Generator | Sequence[torch.Generator] | None
+) -> Iterator[tuple[Tensor, int, Tensor | float]]:
     """The moves down to T_s as (z, t, log p - log q); each is made where the one before has resampled."""
     model, prior, times = cloud.model, cloud.model.prior, cloud.model.timesteps
     num_particles, marginal_steps = settings.num_particles, settings.marginal_steps
     if not isinstance(guide, MarkovGuide):
         path = draw_path(model, guide, num_particles, generator)
-        increment = 0.0
+        increment: Tensor | float = 0.0
         if cloud.weigh:
             increment = log_path_density(model, path, marginal_steps, cloud.streams) - path.log_q
         yield path.z[times[-1]], times[-1], increment
@@ -203,7 +207,7 @@ def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]
     seen = cloud.measurement
     if s == CLEAN and isinstance(seen.likelihood, Gaussian) and prior.knows_the_clean_image and not prior.is_latent:
         # p(x | z_t, y) itself, so that p / q is p(y | z_t) / p(y | x).
-        x, log_seen = prior.complete(cloud.z, t, seen.operator, seen.likelihood.scale, seen.y, cloud.streams)
+        x, log_seen = cast(Any, prior).complete(cloud.z, t, seen.operator, seen.likelihood.scale, seen.y, cloud.streams)
         clean = seen.likelihood.at(seen.operator, Prediction(prior, x, CLEAN, x))
         return x, s, log_seen - clean.log_prob(seen.y)
     mean, std = prior.reverse(cloud.z, t, s, model.eta, cloud.z0)
@@ -215,7 +219,7 @@ def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]
     return z, s, _increment(cloud, q, z, t, s)
 
 
-def _increment(cloud: Cloud, q: dist.Distribution, z: Tensor, t: int, s: int) -> Tensor | float:
+def _increment(cloud: Cloud, q: TorchDistributionMixin, z: Tensor, t: int, s: int) -> Tensor | float:
     """log p - log q of the particles' move from t to z at s, where weights are kept."""
     if not cloud.weigh:
         return 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -70,9 +71,9 @@ def draw_path(
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
     n, shape = model.num_images, (num_samples, model.num_images, *model.prior.latent_shape)
     # A guide of an equal model asks that one.
-    own = guide.model if isinstance(guide, Guide) else model
+    own: Any = guide.model if isinstance(guide, Guide) else model
     with own.predictions() as memo, noise, pyro.plate("samples", num_samples, dim=-4):
-        trace = poutine.trace(guide).get_trace()
+        trace: Any = poutine.trace(guide).get_trace()
         drawn = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
         predicted = {t: memo.find(z, t) for t, z in drawn.items()}
     latents = {site(t) for t in model.timesteps}
@@ -100,7 +101,7 @@ def draw_path(
     return Path({t: z.reshape(shape) for t, z in drawn.items()}, log_q, predicted)
 
 
-def _has_auxiliary(trace) -> bool:
+def _has_auxiliary(trace: Any) -> bool:
     return any(node["infer"].get("is_auxiliary") for node in trace.nodes.values() if node["type"] == "sample")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Noise
@@ -35,7 +35,7 @@ class Family(Noise):
             Fashion-MNIST pictures of up to 6 and 30 photons a pixel, half and more of the noise is fitted without.
     """
 
-    family: Callable[[Tensor], dist.Distribution]
+    family: Callable[[Tensor], TorchDistributionMixin]
     saturated: float | Callable[[Tensor], Tensor] | None = None
     unit: float = 1.0
     stop_at_noise: bool = True
@@ -49,10 +49,10 @@ class Family(Noise):
             raise ValueError(f"unit is positive, but is {shown(self.unit)}")
         checked("stop_at_noise", self.stop_at_noise, switch())
 
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return self.family(loc)
 
-    def tried(self, loc: Tensor) -> dist.Distribution:
+    def tried(self, loc: Tensor) -> TorchDistributionMixin:
         """The family's distribution; a ValueError in one line where it does not take these parameters."""
         try:
             return self.family(loc)

@@ -66,11 +66,13 @@ class Blur(Degradation):
         """y itself, over the sum of the kernel: blurred, but in the right place and of the right brightness."""
         return y / float(self.kernel.sum())
 
-    def _measure(self, x: Tensor, rows: Tensor, columns: Tensor, spectrum: Tensor) -> Tensor:
+    def _measure(self, x: Tensor, *constants: Tensor) -> Tensor:
+        rows, columns, spectrum = constants
         full = torch.fft.irfft2(torch.fft.rfft2(rows @ x @ columns.mT) * spectrum, s=self._padded)
         return full[..., self._margin[0] :, self._margin[1] :]
 
-    def _adjoint(self, y: Tensor, rows: Tensor, columns: Tensor, spectrum: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor, *constants: Tensor) -> Tensor:
+        rows, columns, spectrum = constants
         full = pad(y, (self._margin[1], 0, self._margin[0], 0))
         full = torch.fft.irfft2(torch.fft.rfft2(full) * spectrum.conj(), s=self._padded)
         return rows.mT @ full @ columns

@@ -19,7 +19,7 @@ __all__ = []
 LARGEST_SIDE, LARGEST_KERNEL = 2**15, 2047
 
 
-def whole(name: str, value, least: int = 1, most: int = MOST) -> int:
+def whole(name: str, value: object, least: int = 1, most: int = MOST) -> int:
     """The value as an int; a ValueError that names it where it is no whole number, or out of these bounds."""
     return int(settings.checked(name, value, settings.whole(least, most)))
 
@@ -29,8 +29,8 @@ def check_images(image_shape: Sequence[int], num_images: int) -> tuple[tuple[int
     if not isinstance(image_shape, Sequence) or isinstance(image_shape, str) or len(image_shape) != 3:
         raise ValueError(f"image_shape is (C, H, W), but is {shown(image_shape)}")
     shape = tuple(image_shape)
-    sizes = tuple(whole("each size in image_shape", n, most=LARGEST_SIDE) for n in shape)
-    return sizes, whole("num_images", num_images)
+    c, h, w = (whole("each size in image_shape", n, most=LARGEST_SIDE) for n in shape)
+    return (c, h, w), whole("num_images", num_images)
 
 
 def check_shape(name: str, v: Tensor, shape: Sequence[int]) -> None:

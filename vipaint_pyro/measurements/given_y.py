@@ -2,6 +2,8 @@ r"""E[z_0 | z_t, y] of Gaussian moments: what y adds to the prediction."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,7 +34,7 @@ def added_by(seen: Linearised, away: Tensor, variance: Tensor, iterations: int) 
         iterations: of conjugate gradients, at least 1.
     """
     tiny, eps = torch.finfo(away.dtype).tiny, torch.finfo(away.dtype).eps
-    total = 0.0
+    total: Any = 0.0
     r = p = away
     gamma = _dot(r, r)
     enough = eps**2 * gamma

@@ -48,8 +48,10 @@ class Grayscale(Degradation):
         y = torch.where(self.observed, y, 0)
         return self.adjoint(y) / sum(w * w for w in LUMA)
 
-    def _measure(self, x: Tensor, weights: Tensor) -> Tensor:
+    def _measure(self, x: Tensor, *constants: Tensor) -> Tensor:
+        (weights,) = constants
         return (x * weights).sum(-3, keepdim=True)
 
-    def _adjoint(self, y: Tensor, weights: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor, *constants: Tensor) -> Tensor:
+        (weights,) = constants
         return y * weights

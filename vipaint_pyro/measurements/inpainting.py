@@ -39,9 +39,10 @@ class Inpainting(LinearOperator):
         self.observed = observed
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def image_shape(self) -> tuple[int, int, int]:  # type: ignore[override]  # it is only read
         """(C, H, W), C = 1 where one mask stands for all channels."""
-        return tuple(self.observed.shape[1:])
+        channels, height, width = self.observed.shape[1:]
+        return channels, height, width
 
     def fits(self, image_shape: Sequence[int]) -> bool:
         channels, height, width = self.image_shape

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.operator import Operator
@@ -29,10 +29,15 @@ class Likelihood(ABC):
     """
 
     noise_alone: ClassVar[bool] = False
-    sigma: float | Tensor | None = None
+    if TYPE_CHECKING:  # only read: an attribute will do, and a property
+
+        @property
+        def sigma(self) -> float | Tensor | None: ...
+    else:
+        sigma = None
 
     @abstractmethod
-    def at(self, operator: Operator, prediction: Prediction) -> dist.Distribution:
+    def at(self, operator: Operator, prediction: Prediction) -> TorchDistributionMixin:
         """p(y | z_t), with event shape (C', H', W'); at t = ``CLEAN`` that of y given the image."""
 
     def distance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
@@ -73,10 +78,10 @@ class Noise(Likelihood):
     """Noise that is independent in every entry of y: a plug-in likelihood, p(y | A x) at x = E[x | z_t]."""
 
     @abstractmethod
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         """The distribution of every entry of y, given A x."""
 
-    def at(self, operator: Operator, prediction: Prediction) -> dist.Distribution:
+    def at(self, operator: Operator, prediction: Prediction) -> TorchDistributionMixin:
         return self(operator(prediction.x)).mask(operator.observed).to_event(3)
 
 
@@ -84,13 +89,13 @@ class Noise(Likelihood):
 class PlugIn(Noise):
     """Any function from A x to a distribution of every entry of y."""
 
-    function: Callable[[Tensor], dist.Distribution]
+    function: Callable[[Tensor], TorchDistributionMixin]
 
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return self.function(loc)
 
 
-def as_likelihood(given: Likelihood | Callable[[Tensor], dist.Distribution]) -> Likelihood:
+def as_likelihood(given: Likelihood | Callable[[Tensor], TorchDistributionMixin]) -> Likelihood:
     """A likelihood as it is, or a function of A x as a plug-in one."""
     if not isinstance(given, Likelihood) and not callable(given):
         raise TypeError(f"a likelihood is one of vipaint_pyro.measurements, or a function of A x, not {shown(given)}")

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Noise
@@ -24,7 +25,7 @@ def check_noise(name: str, scale: float | Tensor) -> None:
     """Raise ValueError where the scale of a likelihood is not finite and positive."""
     if isinstance(scale, Tensor):
         check_tensor(f"the scale of {name}", scale, "that broadcasts against y", bools=False, error=ValueError)
-        good = scale.numel() and (torch.isfinite(scale) & (scale > 0)).all()
+        good = scale.numel() > 0 and bool((torch.isfinite(scale) & (scale > 0)).all())
     else:
         good = number(above=0).check(scale)
     if not good:
@@ -52,8 +53,9 @@ class _Scaled(Noise):
         check_scale(type(self).__name__, self.scale, y)
 
     def part(self, start: int, stop: int) -> _Scaled:
-        shared = not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1
-        return self if shared else self._of(self.scale[start:stop])
+        if not isinstance(self.scale, Tensor) or self.scale.ndim < 4 or len(self.scale) == 1:
+            return self
+        return self._of(self.scale[start:stop])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> _Scaled:
         return self._of(self.scale.to(device, dtype)) if isinstance(self.scale, Tensor) else self
@@ -77,7 +79,7 @@ class Laplace(_Scaled):
 
     scale: float | Tensor = 1.0
 
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return dist.Laplace(loc, self.scale)
 
 
@@ -97,7 +99,7 @@ class Gaussian(_Scaled):
     def sigma(self) -> float | Tensor:
         return self.scale
 
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return dist.Normal(loc, self.scale)
 
     def floor(self, operator: Operator, y: Tensor, x: Tensor, noise: NoiseStreams) -> Tensor:
@@ -113,5 +115,5 @@ class Noiseless(Noise):
     noise_alone: ClassVar[bool] = True
     sigma: ClassVar[float] = 0.0
 
-    def __call__(self, loc: Tensor) -> dist.Distribution:
+    def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return dist.Delta(loc)

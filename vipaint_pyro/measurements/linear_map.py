@@ -113,4 +113,5 @@ class LinearMap(LinearOperator):
                 raise ValueError(f"the function is not linear: A(2.3 u - 0.7 v) is not 2.3 A u - 0.7 A v; {cure}")
             if not (self.function(u[1:]) - Au[1:]).abs().max() <= slack:
                 raise ValueError("the function mixes the images of a batch: each has to be measured by itself")
-        return tuple(Au.shape[1:])
+        channels, height, width = Au.shape[1:]
+        return channels, height, width

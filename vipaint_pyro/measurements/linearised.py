@@ -39,15 +39,15 @@ class Linearised:
     """
 
     def __init__(self, operator: Operator, prediction: Prediction) -> None:
-        self.operator, self.prior = operator, prediction.prior
+        self.operator, self._prior = operator, prediction.known
         z, graph = prediction.z, prediction.z0
         if not graph.requires_grad:
             with torch.enable_grad():
                 z = z.detach().requires_grad_()
-                graph = prediction.prior.denoise(z, prediction.t)
+                graph = prediction.known.denoise(z, prediction.t)
         self._z, self._graph = z, graph
         self.z0 = prediction.z0.detach()
-        schedule = prediction.prior.schedule
+        schedule = prediction.known.schedule
         self.gain = float(schedule.sigma(prediction.t) ** 2 / schedule.alpha(prediction.t))
 
     @classmethod
@@ -92,14 +92,14 @@ class Linearised:
     @property
     def _straight(self) -> bool:
         """Whether H is A itself."""
-        return self._linear and not self.prior.is_latent
+        return self._linear and not self._prior.is_latent
 
     @cached_property
     def _curve(self) -> tuple[Tensor, Tensor]:
         """A copy of z0_hat, and what is not linear of h, decoder or operator or both, with its graph."""
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             z0 = self.z0.clone().requires_grad_()
-            x = self.prior.decode(z0)
+            x = self._prior.decode(z0)
             return z0, x if self._linear else self.operator(x)
 
     @cached_property
@@ -114,7 +114,7 @@ class Linearised:
     def _pulled(self, u: Tensor) -> Tensor:
         """J^T H^T u."""
         u = u.to(self.z0)
-        back = self.operator.adjoint(u) if self._linear else u
+        back = self.operator.adjoint(u) if isinstance(self.operator, LinearOperator) else u
         if not self._straight:
             z0, x = self._curve
             (back,) = torch.autograd.grad(x, z0, back.to(x).expand_as(x), retain_graph=True)

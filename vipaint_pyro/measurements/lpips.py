@@ -7,6 +7,7 @@ import warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -46,7 +47,7 @@ class LPIPS(nn.Module):
             raise ValueError(f"net is 'alex' or 'vgg', not {net!r}")
         weights = weights or os.environ.get(f"VIPAINT_LPIPS_{net.upper()}")
         if weights is None and net == "alex":
-            weights = files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors"
+            weights = str(files("vipaint_pyro") / "assets" / "lpips" / "alexnet.safetensors")
         with warnings.catch_warnings():  # lpips calls torchvision by an older spelling
             warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
             try:
@@ -101,7 +102,7 @@ class LPIPS(nn.Module):
         layers = [torch.cat(parts) for parts in zip(*(self._features(part) for part in x.split(CHUNK)), strict=True)]
         rows = [x.new_zeros(0, dtype=layers[0].dtype)]
         for i in range(len(x) - 1):
-            total = 0.0
+            total: Any = 0.0
             for layer, lin in zip(layers, self._net.lins):
                 total = total + lin((layer[i + 1 :] - layer[i]).square()).mean((1, 2, 3))
             rows.append(total)
@@ -147,7 +148,7 @@ class _Distance(LPIPS):
 
     def _compared(self, x: Tensor, target: list[Tensor]) -> Tensor:
         """Of x (S, n, C, H, W) to the features of n targets; shape (S, n)."""
-        total = 0.0
+        total: Any = 0.0
         for own, other, lin in zip(self._features(x.flatten(0, 1)), target, self._net.lins):
             square = (own.unflatten(0, x.shape[:2]) - other).square().flatten(0, 1)
             total = total + lin(square).mean((1, 2, 3))

@@ -191,7 +191,7 @@ def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
     kind = whole(least, LARGEST_SIDE)
     if not isinstance(size, Sequence) or len(size) != 2 or not all(kind.check(n) for n in size):
         raise ValueError(f"size is (H, W) of at most {LARGEST_SIDE}, each at least {least}, but is {shown(size)}")
-    return tuple(size)
+    return size[0], size[1]
 
 
 def _whole(low: int, high: int, generator: torch.Generator | None) -> int:

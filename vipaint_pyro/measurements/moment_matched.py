@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.linearised import Linearised
-from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.priors.schedules import CLEAN
 
@@ -37,18 +38,18 @@ class MomentMatched(Gaussian):
 
     noise_alone: ClassVar[bool] = False
 
-    def at(self, operator: LinearOperator, prediction: Prediction) -> dist.Distribution:
+    def at(self, operator: Operator, prediction: Prediction) -> TorchDistributionMixin:
         """p(y | z_t) with event shape (C', H', W'); what is not observed counts for nothing.
 
         Raises:
             TypeError: for a nonlinear operator.
         """
-        prior, z, t = prediction.prior, prediction.z, prediction.t
+        z, t = prediction.z, prediction.t
         if not isinstance(operator, LinearOperator):
             raise TypeError("a nonlinear measurement has no adjoint: what is moment-matched needs a linear one")
         if t == CLEAN:
             return super().at(operator, prediction)
-        known = None if prior.is_latent else prior.measured(operator, self.scale, z, t)
+        known = None if prediction.known.is_latent else prediction.known.measured(operator, self.scale, z, t)
         if known is not None:
             return known
         scale = torch.as_tensor(self.scale, dtype=z.dtype, device=z.device)

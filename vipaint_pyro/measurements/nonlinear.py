@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.any_family import Family
@@ -67,7 +67,7 @@ class Nonlinear(Operator):
     def __init__(
         self,
         function: Callable[[Tensor], Tensor],
-        family: Callable[[Tensor], dist.Distribution] | Family,
+        family: Callable[[Tensor], TorchDistributionMixin] | Family,
         image_shape: Sequence[int],
         num_images: int = 1,
         *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.least_squares import explaining_most, least_squares
 
 if TYPE_CHECKING:
-    from vipaint_pyro.measurements.likelihoods import Likelihood
+    from vipaint_pyro.measurements.likelihood import Likelihood
 
 __all__ = ["LinearOperator", "Operator"]
 
@@ -28,8 +28,8 @@ class Operator(ABC):
         likelihood: the likelihood that the operator brings with it, where it has one of its own.
     """
 
-    observed: Tensor = None
-    image_shape: tuple[int, int, int] = None
+    observed: Tensor = cast(Tensor, None)
+    image_shape: tuple[int, int, int] = cast("tuple[int, int, int]", None)
     likelihood: Likelihood | None = None
 
     @abstractmethod

@@ -38,10 +38,12 @@ class Separable(Degradation):
         measured = (image_shape[0], rows.shape[0], columns.shape[0])
         super().__init__(image_shape, measured, num_images, (rows, columns), device)
 
-    def _measure(self, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def _measure(self, x: Tensor, *constants: Tensor) -> Tensor:
+        rows, columns = constants
         return rows @ x @ columns.mT
 
-    def _adjoint(self, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor, *constants: Tensor) -> Tensor:
+        rows, columns = constants
         return rows.mT @ y @ columns
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ __all__ = ["masked", "measured", "to_y"]
 NOISE = 0.5
 
 
-def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Tensor]:
+def masked(image: object, mask: object, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Tensor]:
     """The measurement of a picture outside of a mask; the picture in [0, 1] (N, C, H, W) and what is observed of it.
 
     Args:
@@ -38,13 +38,13 @@ def masked(image, mask, prior: DiffusionPrior) -> tuple[Measurement, Tensor, Ten
     return Measurement.of(operator, y), unit, observed
 
 
-def measured(image, operator: Operator, prior: DiffusionPrior) -> Measurement:
+def measured(image: object, operator: Operator, prior: DiffusionPrior) -> Measurement:
     """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
     y = to_y(image, operator, prior)
     return Measurement.of(operator.to(prior.device), y)
 
 
-def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
+def to_y(image: object, operator: Operator, prior: DiffusionPrior) -> Tensor:
     r"""y (N, C', H', W'), 0 where not observed, of what an operator measured.
 
     A linear operator measured images u in [0, 1], and y is what it measures of x = 2 u - 1:
@@ -67,10 +67,10 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
     check_operator(operator)
     check_fits(operator, prior)
     operator = operator.to(prior.device)  # made where its user was
-    observed, like = operator.observed, {"dtype": prior.dtype, "device": prior.device}
+    observed = operator.observed
     n = observed.shape[0]
     with torch.no_grad():
-        level = operator(torch.ones(n, *prior.image_shape, **like))
+        level = operator(torch.ones(n, *prior.image_shape, dtype=prior.dtype, device=prior.device))
     shape, linear = tuple(level.shape[-3:]), isinstance(operator, LinearOperator)
     off = torch.where(observed, level - 1, 0).abs().max()
     pictures = linear and off <= max(1e-4, 4 * torch.finfo(prior.dtype).eps)
@@ -80,4 +80,4 @@ def to_y(image, operator: Operator, prior: DiffusionPrior) -> Tensor:
         raise ValueError(f"{counted(len(u), 'image')}, but the operator measures {n}")
     # 1 itself for pictures: half precision does not give A 1 to the last digit.
     y = 2 * u - (1 if pictures else level.to(u)) if linear else u
-    return torch.where(observed, y.to(**like), 0)
+    return torch.where(observed, y.to(prior.device, prior.dtype), 0)

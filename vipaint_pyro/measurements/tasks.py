@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ def make_operator(
     num_images: int = 1,
     *,
     device: torch.device | str | None = None,
-    **options,
+    **options: Any,
 ) -> Operator:
     """The operator of a task.
 

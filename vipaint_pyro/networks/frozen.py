@@ -29,14 +29,14 @@ class _Hold:
         if any(training for _, training in self.training):
             self.network.eval()
         for module, name in self.weights:
-            module._parameters[name].requires_grad_(False)
+            module.get_parameter(name).requires_grad_(False)
 
     def restore(self) -> None:
         for module, training in self.training:
             if module.training != training:
                 module.training = training
         for module, name in self.weights:
-            module._parameters[name].requires_grad_(True)
+            module.get_parameter(name).requires_grad_(True)
 
 
 _HELD: dict[int, _Hold] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -13,7 +14,7 @@ _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _OWN_CONFIG = {"ConfigMixin", "PreTrainedModel"}
 
 
-def unwrapped(network: nn.Module) -> nn.Module:
+def unwrapped(network: nn.Module) -> Any:
     """The network inside ``torch.compile``, ``DataParallel``, or a module that shows the config of one it holds."""
     inner = _inside(network)
     while inner is not None:
@@ -26,7 +27,7 @@ def _inside(network: nn.Module) -> nn.Module | None:
     if isinstance(network, _PARALLEL):
         return network.module
     if "_orig_mod" in network._modules:  # torch.compile's OptimizedModule
-        return network._orig_mod
+        return network.get_submodule("_orig_mod")
     if not _OWN_CONFIG.isdisjoint(kinds(network)):
         return None
     config = getattr(network, "config", None)
@@ -34,7 +35,7 @@ def _inside(network: nn.Module) -> nn.Module | None:
     return shown[0] if len(shown) == 1 else None
 
 
-def offering(network: nn.Module, *methods: str) -> nn.Module:
+def offering(network: nn.Module, *methods: str) -> Any:
     """The network, or where its wrapper lacks one of these methods, what is inside."""
     there = all(callable(getattr(network, method, None)) for method in methods)
     return network if there else unwrapped(network)
@@ -50,7 +51,7 @@ def kind_of(network: nn.Module, known: Collection[str]) -> str | None:
     return next((name for name in kinds(unwrapped(network)) if name in known), None)
 
 
-def config_of(network: nn.Module, what: str, known: Collection[str]) -> Mapping:
+def config_of(network: nn.Module, what: str, known: Collection[str]) -> Any:
     """The config of a network, whatever it is wrapped in.
 
     Args:

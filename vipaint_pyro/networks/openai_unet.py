@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from diffusers import ModelMixin, UNet2DModel
 from diffusers.models.attention_processor import Attention
@@ -27,7 +28,7 @@ class OpenAIUNet2DModel(UNet2DModel):
         ValueError: where a width cannot be shared out to the heads.
     """
 
-    def __init__(self, *, num_attention_heads: int | None = None, timestep_scale: float = 1.0, **options) -> None:
+    def __init__(self, *, num_attention_heads: int | None = None, timestep_scale: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         self.register_to_config(num_attention_heads=num_attention_heads, timestep_scale=timestep_scale)
         self.time_proj.scale = timestep_scale
@@ -41,7 +42,7 @@ class OpenAIUNet2DModel(UNet2DModel):
                 module.scale = (module.inner_dim // num_attention_heads) ** -0.5
 
     # diffusers reads from the signature which entries of config.json belong to the class.
-    __init__.__signature__ = inspect.Signature(
+    vars(__init__)["__signature__"] = inspect.Signature(
         [
             *(p.replace(kind=p.KEYWORD_ONLY) if n != "self" else p
               for n, p in inspect.signature(UNet2DModel.__init__).parameters.items()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ def dtype_of(network: nn.Module) -> torch.dtype:
     return next(p.dtype for p in network.parameters() if p.is_floating_point())
 
 
-def _hooks(network: nn.Module, name: str) -> Iterator[object]:
+def _hooks(network: nn.Module, name: str) -> Iterator[Any]:
     """diffusers' own hooks of a network's modules."""
     if in_place(network):  # a walk at every call would cost as much as everything else beside the network
         return

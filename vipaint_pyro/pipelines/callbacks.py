@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from diffusers.callbacks import IPAdapterScaleCutoffCallback, MultiPipelineCallbacks, PipelineCallback
 from torch import Tensor
 
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.run import Progress, Stop
+from vipaint_pyro.settings import settled
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import shown
 
@@ -35,7 +36,7 @@ def inputs_of(callback: object, asked: Sequence[str]) -> list[str]:
     if not all(isinstance(one, PipelineCallback) for one in _each(callback) if one is not callback):
         raise TypeError("MultiPipelineCallbacks holds PipelineCallback objects: a plain function has no tensor_inputs")
     own = isinstance(callback, (PipelineCallback, MultiPipelineCallbacks))
-    return list(dict.fromkeys(callback.tensor_inputs if own else asked))
+    return list(dict.fromkeys(cast(Any, callback).tensor_inputs if own else asked))
 
 
 def _each(callback: object) -> list:
@@ -73,7 +74,8 @@ class Steps:
         inputs: Sequence[str],
     ) -> None:
         self._pipe, self._prior, self._weight, self._phases = pipe, prior, guidance_scale, phases
-        self._fit_callback, self._step_callback, self._inputs = fit_callback, step_callback, inputs
+        self._fit_callback, self._inputs = fit_callback, inputs
+        self._step_callback: Any = step_callback
         self._before: tuple[float, dict[str, Tensor]] | None = None
         self._ended_at: float | None = None
         self._names = {EMBEDDINGS[name]: name for name in prior.embeddings()}
@@ -93,7 +95,7 @@ class Steps:
             if isinstance(callback, IPAdapterScaleCutoffCallback):
                 raise ValueError(f"{who} is for pipelines with an IP adapter: this one has none")
             cutoff = isinstance(callback, PipelineCallback) and type(callback).__module__ == "diffusers.callbacks"
-            if cutoff and self._names and self._prior.num_conditions > 1:
+            if cutoff and self._names and (self._prior.num_conditions or 0) > 1:
                 raise ValueError(f"{who} keeps the last prompt alone: give one prompt for all images")
 
     def __enter__(self) -> Callable[[Progress], Tensor | Stop | None]:
@@ -134,8 +136,8 @@ class Steps:
         return Stop(z) if self._pipe.interrupt else z
 
     def _refined(self, progress: Progress) -> Tensor | None:
-        own = self._prior.embeddings()
-        values = {"latents": progress.z} | {theirs: own[name] for theirs, name in self._names.items()}
+        own, before = self._prior.embeddings(), settled(progress.z)
+        values = {"latents": before} | {theirs: own[name] for theirs, name in self._names.items()}
         given = {name: values[name] for name in self._inputs}
         result = self._step_callback(self._pipe, progress.step, progress.t, given)
         result = {} if result is None else result
@@ -152,9 +154,9 @@ class Steps:
                 self._pipe._guidance_scale = self._weight = 1.0
         z = result.get("latents")
         if z is not None:
-            check_tensor("latents of callback_on_step_end", z, str(tuple(progress.z.shape)), bools=False)
-            if z.shape != progress.z.shape:
+            check_tensor("latents of callback_on_step_end", z, str(tuple(before.shape)), bools=False)
+            if z.shape != before.shape:
                 raise ValueError(
-                    f"latents of callback_on_step_end are of shape {tuple(progress.z.shape)}, not {tuple(z.shape)}"
+                    f"latents of callback_on_step_end are of shape {tuple(before.shape)}, not {tuple(z.shape)}"
                 )
         return z

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -66,12 +67,12 @@ class PriorPipeline(DiffusionPipeline):
         vqvae: AutoencoderKL | VQModel | None = None,
         transformer: DiTTransformer2DModel | SD3Transformer2DModel | FluxTransformer2DModel | None = None,
         class_embedder: ClassEmbedder | None = None,
-        text_encoder=None,
-        tokenizer=None,
-        text_encoder_2=None,
-        tokenizer_2=None,
-        text_encoder_3=None,
-        tokenizer_3=None,
+        text_encoder: Any = None,
+        tokenizer: Any = None,
+        text_encoder_2: Any = None,
+        tokenizer_2: Any = None,
+        text_encoder_3: Any = None,
+        tokenizer_3: Any = None,
         null_class: int | None = None,
         class_names: Sequence[str] | None = None,
         image_size: int | Sequence[int] | None = None,
@@ -93,7 +94,7 @@ class PriorPipeline(DiffusionPipeline):
 
     @classmethod
     @torch.inference_mode(False)  # weights made in it could take part in no gradient
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> PriorPipeline:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> PriorPipeline:
         """Load a prior: the name of a built-in one, a diffusers folder, or a hub id.
 
         Args:
@@ -123,7 +124,7 @@ class PriorPipeline(DiffusionPipeline):
 
     def encode_prompt(
         self, prompt: str | Sequence[str], negative_prompt: str | Sequence[str] | None = None
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
+    ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor] | None]:
         """What the network takes for a prompt, to be given as ``prompt_embeds`` once or many times.
 
         Encoders and tokenizers alone will do (``from_pretrained(..., unet=None, vae=None)``); the embeddings
@@ -159,11 +160,11 @@ class PriorPipeline(DiffusionPipeline):
     def conditioned(
         self,
         num_images: int,
-        class_labels=None,
+        class_labels: Any = None,
         prompt: str | Sequence[str] | None = None,
         negative_prompt: str | Sequence[str] | None = None,
-        prompt_embeds: dict[str, Tensor] | None = None,
-        negative_prompt_embeds: dict[str, Tensor] | None = None,
+        prompt_embeds: Mapping[str, Tensor] | None = None,
+        negative_prompt_embeds: Mapping[str, Tensor] | None = None,
         guidance_scale: float = 1.0,
     ) -> DiffusionPrior:
         """The prior given labels or text for N images, with one guidance weight for fit and sampling.

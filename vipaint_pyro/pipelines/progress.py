@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from diffusers import DiffusionPipeline
 
@@ -31,7 +32,7 @@ class Bars:
         self._pipe, self._totals = pipe, totals
         self._open: dict = {}
 
-    def _bar(self, name: str):
+    def _bar(self, name: str) -> Any:
         if name not in self._open:
             for bar in self._open.values():  # one phase ends where the next begins
                 bar.close()

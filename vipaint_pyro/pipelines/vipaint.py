@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import signature
+from typing import Any, cast
 
 import torch
 from diffusers.utils import BaseOutput
@@ -43,8 +44,8 @@ class VIPaintOutput(BaseOutput):
         samples: everything the sampler returned (predictions per level, calls, seconds).
     """
 
-    images: object
-    predictions: object
+    images: Any
+    predictions: Any
     guide: Guide | None
     trace: FitResult | None
     samples: Samples
@@ -54,7 +55,7 @@ def _output(samples: Samples, unit: Tensor | None, observed: Tensor | None, outp
     """Samples as the caller wants them, the observed pixels put back."""
     x = samples.images.detach().cpu()
     raw = from_model(x)
-    composite = raw if observed is None else compose(x, unit.cpu(), observed.cpu())
+    composite = raw if observed is None or unit is None else compose(x, unit.cpu(), observed.cpu())
     images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
     return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
 
@@ -98,8 +99,8 @@ class VIPaintPipeline(priors.PriorPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        image,
-        mask_image=None,
+        image: Any,
+        mask_image: Any = None,
         *,
         operator: Operator | None = None,
         class_labels: int | str | Sequence[int | str | None] | None = None,
@@ -120,7 +121,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        **settings,
+        **settings: Any,
     ) -> VIPaintOutput | tuple:
         """Fit VIPaint's guide to the known pixels, or to another measurement, and draw completions.
 
@@ -197,7 +198,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         else:
             measurement, unit, observed = measured(image, operator, prior), None, None
         if guide is not None:
-            sampler = sampler.from_guide(guide)
+            sampler = cast(Any, sampler).from_guide(guide)
         with saying(written):
             settled = sampler.settle(prior, measurement)  # before a prompt is encoded
         settled.check_samples(num_samples)
@@ -230,7 +231,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                         samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
                 except (Fault, Stopped) as error:
                     if error.samples is not None:
-                        error.output = _output(error.samples, unit, observed, output_type)
+                        error.output = _output(cast(Samples, error.samples), unit, observed, output_type)
                     raise
         finally:
             self.maybe_free_model_hooks()

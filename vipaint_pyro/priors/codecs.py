@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class Codec(ABC):
 
     factor: int = 1
     channels: int | None = None
-    network: nn.Module | None = None
+    network: Any = None
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor: ...
@@ -76,11 +76,11 @@ class _Autoencoder(Codec):
 
     @staticmethod
     @abstractmethod
-    def _encoded(output) -> Tensor:
+    def _encoded(output: Any) -> Tensor:
         """The latent that the autoencoder's own output holds."""
 
 
-def _affine(config: Mapping) -> tuple[Tensor, Tensor]:
+def _affine(config: Any) -> tuple[Tensor, Tensor]:
     """Scale and shift of z_0 = (latent - shift) scale: numbers, or (C, 1, 1) where each channel has its own.
 
     ``latents_mean`` and ``latents_std`` standardise each channel first, as the pipeline of Stable Diffusion XL does;
@@ -113,7 +113,7 @@ class KLCodec(_Autoencoder):
     """
 
     @staticmethod
-    def _encoded(output) -> Tensor:
+    def _encoded(output: Any) -> Tensor:
         return output.latent_dist.mean
 
 
@@ -125,7 +125,7 @@ class VQCodec(_Autoencoder):
     """
 
     @staticmethod
-    def _encoded(output) -> Tensor:
+    def _encoded(output: Any) -> Tensor:
         return output.latents
 
 

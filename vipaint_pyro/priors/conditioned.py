@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -12,10 +12,12 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from vipaint_pyro.priors.conditioning import Conditioning, check_scale
 from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.settings import settled
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
+    from vipaint_pyro.priors.denoisers import Denoiser
     from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["Conditionable"]
@@ -29,8 +31,16 @@ class Conditionable:
     """
 
     conditioning: Conditioning = Conditioning()
-    _condition: dict | None = None
+    _condition: Any = None
     _labels: Tensor | None = None
+    if TYPE_CHECKING:  # of the prior that this is a part of
+        denoiser: Denoiser
+
+        @property
+        def device(self) -> torch.device: ...
+
+        @property
+        def dtype(self) -> torch.dtype: ...
 
     @property
     def num_classes(self) -> int | None:
@@ -87,12 +97,12 @@ class Conditionable:
         known = self.conditioning
         if known.num_classes is None:
             known.check_unlabelled(class_labels, guidance_scale)
-            return self
+            return cast("DiffusionPrior", self)
         labels = known.numbers([None] if class_labels is None else class_labels)
         index, null = torch.tensor(labels, device=self.device), None
         if guidance_scale != 1:
             known.check_guidable(labels)
-            null = known.embedded(torch.full_like(index, known.null_class))
+            null = known.embedded(torch.full_like(index, settled(known.null_class)))
         return self._given(known.embedded(index), null, guidance_scale, index)
 
     def prompted(
@@ -185,7 +195,7 @@ class Conditionable:
         Raises:
             ValueError: for another number or shape.
         """
-        count, own = self.num_conditions, self.embeddings()
+        count, own = self.num_conditions or 0, self.embeddings()
         for name, value in embeddings.items():
             check_tensor(name, value, "(2 N, ...) or (N, ...)")
             if name not in own or len(value) not in (count, 2 * count) or value.shape[1:] != own[name].shape[1:]:
@@ -196,7 +206,7 @@ class Conditionable:
         for name, value in self._placed(embeddings).items():
             self._condition["given"] = {**self._condition["given"], name: value[-count:]}
             if len(value) == count:
-                self.denoiser.weight = 1.0
+                cast(GuidedDenoiser, self.denoiser).weight = 1.0
             else:
                 self._condition["null"] = {**self._condition["null"], name: value[:count]}
 
@@ -207,12 +217,12 @@ class Conditionable:
         return {k: v.detach().to(self.device, self.denoiser.condition_dtype) for k, v in condition.items()}
 
     def _given(self, condition: dict, null: dict | None, weight: float, labels: Tensor | None = None) -> DiffusionPrior:
-        new = copy(self)
+        new = cast("DiffusionPrior", copy(self))
         new._labels, new._condition = labels, condition
         if weight != 1:
             count = len(tree_leaves(condition)[0])
-            null = {k: v.expand(count, *v.shape[1:]) for k, v in null.items()}
-            new._condition = {"given": condition, "null": null}
+            wide = {k: v.expand(count, *v.shape[1:]) for k, v in (null or {}).items()}
+            new._condition = {"given": condition, "null": wide}
             new.denoiser = GuidedDenoiser(self.denoiser, weight)
         return new
 

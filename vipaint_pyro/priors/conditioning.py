@@ -68,15 +68,15 @@ class Conditioning:
         Raises:
             ValueError: for a label the network does not know, or no label where it needs one.
         """
-        labels = [self._number(c) for c in class_labels]
-        if self.null_class is None and None in labels:
-            raise ValueError(f"this prior has no null class, so each image needs a label 0 ... {self.num_classes - 1}")
-        labels = [self.null_class if c is None else c for c in labels]
-        known = set(range(self.num_classes)) | ({self.null_class} - {None})
+        given = [self._number(c) for c in class_labels]
+        if self.null_class is None and None in given:
+            raise ValueError(f"this prior has no null class, so each image needs a label 0 ... {self._last}")
+        labels = [c for c in (self.null_class if c is None else c for c in given) if c is not None]
+        known = {*range(self._last + 1), self.null_class}
         wrong = [c for c in labels if c not in known]
         if wrong:
-            names = f" ({', '.join(self.class_names)})" if self._few_names else ""
-            raise ValueError(f"unknown class label {wrong[0]}: known are 0 ... {self.num_classes - 1}{names}")
+            names = f" ({', '.join(self.class_names or ())})" if self._few_names else ""
+            raise ValueError(f"unknown class label {wrong[0]}: known are 0 ... {self._last}{names}")
         return labels
 
     def check_guidable(self, labels: list[int]) -> None:
@@ -126,9 +126,14 @@ class Conditioning:
 
     @property
     def _few_names(self) -> bool:
-        return bool(self.class_names) and len(self.class_names) < 50
+        return 0 < len(self.class_names or ()) < 50
 
-    def _number(self, label) -> int | None:
+    @property
+    def _last(self) -> int:
+        """The last class."""
+        return (self.num_classes or 0) - 1
+
+    def _number(self, label: object) -> int | None:
         """A label by number, by name (capitals do not matter), or None."""
         if label is None or (isinstance(label, numbers.Integral) and not isinstance(label, bool)):
             return label if label is None else int(label)
@@ -138,4 +143,4 @@ class Conditioning:
         if isinstance(label, str) and label.strip().lower() in names:
             return names.index(label.strip().lower())
         known = f", or one of {', '.join(names)}" if self._few_names else ", or a name" if names else ""
-        raise ValueError(f"unknown class label {label!r}: give a number 0 ... {self.num_classes - 1}{known}")
+        raise ValueError(f"unknown class label {label!r}: give a number 0 ... {self._last}{known}")

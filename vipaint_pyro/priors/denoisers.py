@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +50,15 @@ class Denoiser(ABC):
         network: the network that predicts, where there is one.
     """
 
-    device: torch.device
-    dtype: torch.dtype
-    network: nn.Module | None = None
+    network: Any = None
+
+    if TYPE_CHECKING:  # they are only read: an attribute will do, and a property
+
+        @property
+        def device(self) -> torch.device: ...
+
+        @property
+        def dtype(self) -> torch.dtype: ...
 
     @property
     def condition_dtype(self) -> torch.dtype:
@@ -124,7 +131,7 @@ class _NetworkDenoiser(Denoiser):
 class EpsilonDenoiser(_NetworkDenoiser):
     r"""The network predicts the noise: :math:`\hat z_0 = (z_t - \sigma_t \hat\epsilon) / \alpha_t`."""
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         alpha, sigma = self._levels(z, t)
         return (z - sigma * self.output(z, t, condition)) / alpha
 
@@ -137,7 +144,7 @@ class VDenoiser(_NetworkDenoiser):
     Salimans and Ho (arXiv:2202.00512), appendix D; for variance-preserving schedules.
     """
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         alpha, sigma = self._levels(z, t)
         return alpha * z - sigma * self.output(z, t, condition)
 
@@ -145,7 +152,7 @@ class VDenoiser(_NetworkDenoiser):
 class SampleDenoiser(_NetworkDenoiser):
     """The network predicts z_0 itself."""
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         return self.output(z, t, condition)
 
 
@@ -155,7 +162,7 @@ class ScoreDenoiser(_NetworkDenoiser):
     Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
     """
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), condition)
 
@@ -166,11 +173,13 @@ class EDMDenoiser(_NetworkDenoiser):
     Karras et al. (arXiv:2206.00364), eq. 7; the coefficients are those of the diffusers scheduler.
     """
 
-    def __init__(self, network, schedule, scheduler, clip=None):
+    def __init__(
+        self, network: nn.Module, schedule: NoiseSchedule, scheduler: Any, clip: Clip | float | None = None
+    ) -> None:
         super().__init__(network, schedule, clip)
         self._scheduler = scheduler
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         time = self._scheduler.precondition_noise(self.schedule.sigma(t)).to(z.dtype)
         f = self.output(self._scheduler.precondition_inputs(z, sigma), time, condition)
@@ -186,16 +195,16 @@ class FlowDenoiser(_NetworkDenoiser):
     has it, whose networks take sigma in thousandths as time.
     """
 
-    def __init__(self, network, schedule, num_train_timesteps=1000):
+    def __init__(self, network: nn.Module, schedule: NoiseSchedule, num_train_timesteps: int = 1000) -> None:
         super().__init__(network, schedule)
         self._unit = num_train_timesteps
 
-    def predict(self, z, t, condition):
+    def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
         return z - sigma * self.output(z, (self._unit * self.schedule.sigma(t)).to(z.dtype), condition)
 
 
-def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Denoiser:
+def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule) -> Denoiser:
     """The denoiser that a diffusers network and its scheduler's config describe.
 
     Raises:
@@ -213,6 +222,10 @@ def denoiser_for(network: nn.Module, scheduler, schedule: NoiseSchedule) -> Deno
         return FlowDenoiser(network, schedule, config["num_train_timesteps"])
     if family == "ScoreSdeVe":
         return ScoreDenoiser(network, schedule, clip)
-    kinds = {"epsilon": EpsilonDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
+    kinds: dict[str, Callable[..., Denoiser]] = {
+        "epsilon": EpsilonDenoiser,
+        "v_prediction": VDenoiser,
+        "sample": SampleDenoiser,
+    }
     prediction = config.get("prediction_type", "epsilon")
     return kinds[prediction](network, schedule, clip)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
+from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -60,7 +62,7 @@ class DiffusionPrior(Conditionable):
         self.conditioning = conditioning or Conditioning()
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str, **options) -> DiffusionPrior:
+    def from_pretrained(cls, name_or_path: str, **options: Any) -> DiffusionPrior:
         """A built-in prior by name, a diffusers folder, or a hub id.
 
         Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
@@ -73,7 +75,7 @@ class DiffusionPrior(Conditionable):
         return cls.from_components(**load_components(name_or_path, **options))
 
     @classmethod
-    def from_components(cls, *components, **options) -> DiffusionPrior:
+    def from_components(cls, *components: Any, **options: Any) -> DiffusionPrior:
         """A prior from a diffusers network, its scheduler, and what else there is.
 
         The arguments of :class:`vipaint_pyro.priors.pretrained.assembly.Components`; the errors of that and of
@@ -190,19 +192,19 @@ class DiffusionPrior(Conditionable):
 
     def transition(
         self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
-    ) -> dist.Distribution:
+    ) -> TorchDistributionMixin:
         """p(z_s | z_t) as a Pyro distribution with event shape (C, H, W): the Gaussian of :meth:`reverse`."""
         mean, std = self.reverse(z_t, t, s, eta, z0)
         return dist.Normal(mean, std).to_event(3)
 
-    def marginal(self, t: int) -> dist.Distribution | None:
+    def marginal(self, t: int) -> TorchDistributionMixin | None:
         """p(z_t) where it is known in closed form (:mod:`vipaint_pyro.exact`), else None."""
         return None
 
     #: Whether p(x | z_t, y) can be drawn under Gaussian noise; see :mod:`vipaint_pyro.exact`.
     knows_the_clean_image = False
 
-    def measured(self, operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution | None:
+    def measured(self, operator: Any, scale: Tensor | float, z: Tensor, t: int) -> TorchDistributionMixin | None:
         """The Gaussian with the exact mean and covariance of y given z_t, where they are known, else None.
 
         Args:
@@ -212,7 +214,7 @@ class DiffusionPrior(Conditionable):
         """
         return None
 
-    def exactly_measured(self, operator, scale: Tensor | float, z: Tensor, t: int) -> dist.Distribution | None:
+    def exactly_measured(self, operator: Any, scale: Any, z: Tensor, t: int) -> TorchDistributionMixin | None:
         """p(y | z_t) under Gaussian noise of standard deviation ``scale``, where it is known, else None."""
         return None
 

@@ -3,6 +3,7 @@ r"""Classifier-free guidance as a denoiser of a denoiser."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,8 +44,11 @@ class GuidedDenoiser(Denoiser):
     def condition_dtype(self) -> torch.dtype:
         return self.denoiser.condition_dtype
 
-    def __call__(self, z: Tensor, t: Tensor, condition: Mapping[str, Condition]) -> Tensor:
-        given, null = condition["given"], condition["null"]
+    def __call__(self, z: Tensor, t: Tensor, condition: Mapping[str, Any] | None = None) -> Tensor:
+        if condition is None:
+            raise ValueError("guidance needs a condition, and what to guide away from")
+        given: Condition = condition["given"]
+        null: Condition = condition["null"]
         if self.weight in (0, 1):
             return self.denoiser(z, t, given if self.weight == 1 else null)
         stacked = {name: torch.cat([null[name], given[name]]) for name in given}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.utils._pytree import tree_map_only
 __all__ = ["piecewise"]
 
 
-def piecewise(network: Callable[..., Tensor], samples: int | None, z: Tensor, *more: Tensor | None) -> Tensor:
+def piecewise(network: Callable[..., Tensor], samples: int | None, z: Tensor, *more: Any) -> Tensor:
     """A network's values at z, flattened to (B, C, H, W); all at once where a gradient is taken, which needs them all.
 
     Args:

@@ -36,7 +36,14 @@ class Prediction:
         vars(known)["x"] = x
         return known
 
+    @property
+    def known(self) -> DiffusionPrior:
+        """The prior; a ValueError where the prediction is of none."""
+        if self.prior is None:
+            raise ValueError("this prediction is of no prior: it is the image itself")
+        return self.prior
+
     @cached_property
     def x(self) -> Tensor:
         """The image (*, N, C, H, W) of the codec's, decoded when first asked for."""
-        return self.prior.decode(self.z0)
+        return self.known.decode(self.z0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from torch import nn
 
@@ -12,7 +13,7 @@ from vipaint_pyro.priors.schedules import NoiseSchedule, family_of
 __all__ = ["check_prediction", "check_times", "fields_taken"]
 
 
-def fields_taken(scheduler) -> dict:
+def fields_taken(scheduler: Any) -> dict:
     """The fields of a scheduler's config that its class takes.
 
     One config is given from class to class, and diffusers keeps what is another's (``clip_sample`` in an Euler
@@ -24,7 +25,7 @@ def fields_taken(scheduler) -> dict:
     return {name: value for name, value in scheduler.config.items() if not own or name in named}
 
 
-def check_times(network: nn.Module, scheduler, schedule: NoiseSchedule) -> None:
+def check_times(network: nn.Module, scheduler: Any, schedule: NoiseSchedule) -> None:
     """Raise ValueError where a ``UNet2DModel`` cannot be asked at the times of a scheduler."""
     if kind_of(network, ("UNet2DModel", "OpenAIUNet2DModel")) is None:
         return
@@ -44,7 +45,7 @@ def check_times(network: nn.Module, scheduler, schedule: NoiseSchedule) -> None:
         )
 
 
-def check_prediction(scheduler, schedule: NoiseSchedule) -> None:
+def check_prediction(scheduler: Any, schedule: NoiseSchedule) -> None:
     """Raise ValueError where it is not known what a network predicts, or a prediction says nothing at the last time."""
     config, name = fields_taken(scheduler), type(scheduler).__name__
     if family_of(scheduler) in ("ScoreSdeVe", "EDM", "FlowMatch"):

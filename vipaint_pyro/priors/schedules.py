@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ class NoiseSchedule:
         return f"NoiseSchedule(T={self.num_timesteps}, terminal_std={self.terminal_std:g})"
 
     @classmethod
-    def from_scheduler(cls, scheduler, num_tokens: int | None = None) -> NoiseSchedule:
+    def from_scheduler(cls, scheduler: Any, num_tokens: int | None = None) -> NoiseSchedule:
         """The schedule that a diffusers scheduler was configured with.
 
         Discrete variance-preserving schedulers are read from their ``alphas_cumprod`` (whatever
@@ -126,7 +127,7 @@ class NoiseSchedule:
         )
 
     @classmethod
-    def _flow(cls, config, num_tokens: int | None) -> NoiseSchedule:
+    def _flow(cls, config: Any, num_tokens: int | None) -> NoiseSchedule:
         r"""Rectified flow with its even sigmas shifted: s sigma / (1 + (s - 1) sigma).
 
         The shift s is the config's, or, where it depends on the resolution, exp(mu) (or mu, for the linear
@@ -232,7 +233,7 @@ class NoiseSchedule:
         return times
 
 
-def _bounds(config: Mapping) -> tuple[float, float]:
+def _bounds(config: Mapping) -> tuple[float, ...]:
     """sigma_min and sigma_max of a scheduler's config."""
     return tuple(float(checked(name, config[name], number(above=0))) for name in ("sigma_min", "sigma_max"))
 

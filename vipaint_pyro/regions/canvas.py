@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import PIL.Image
 
-from vipaint_pyro.reading import MAX_PIXELS
+from vipaint_pyro.opening import MAX_PIXELS
 
 __all__ = ["expanded"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ class Sampler(ABC):
     def draw(self, run: Run) -> Samples:
         """Draw the images of a run; its counts and times are added afterwards."""
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Sampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         """These settings with what None stands for on this prior and measurement.
 
         Raises:

@@ -8,6 +8,7 @@ decide are replaced, as in Blended Latent Diffusion (Avrahami et al., arXiv:2206
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class BlendedSampler(ReverseSampler):
     num_steps: int = setting(250, whole(1), "Steps from noise to the image.")
     eta: float = setting(0.0, number(least=0, most=1), "Of the DDIM kernel; 0 is deterministic.")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> BlendedSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not isinstance(measurement.operator, Inpainting):
             raise ValueError("blended replaces the pixels that a mask leaves: it is for inpainting alone")
         return super().settle(prior, measurement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from vipaint_pyro.settings import setting, whole
 
@@ -18,7 +19,7 @@ def chunk_for(image_shape: Sequence[int]) -> int:
     return max(CHUNK, 2**18 // math.prod(image_shape))
 
 
-def chunk_setting():
+def chunk_setting() -> Any:
     """The field of a sampler's settings."""
     return setting(
         None, whole(), "Samples drawn at once: memory grows with it, results do not change.",

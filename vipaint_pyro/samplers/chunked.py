@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for, chunk_setting
 from vipaint_pyro.samplers.run import Run
+from vipaint_pyro.settings import remade
 
 __all__ = ["ChunkedSampler"]
 
@@ -32,9 +34,9 @@ class ChunkedSampler(Sampler):
     def images(self, run: Run) -> Tensor:
         """The images (S, N, C, H, W) of a run, or of the samples of a chunk, about [-1, 1], not clipped."""
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> ChunkedSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         settled = super().settle(prior, measurement)
-        return replace(settled, chunk=settled.chunk or chunk_for(prior.image_shape))
+        return remade(settled, chunk=settled.chunk or chunk_for(prior.image_shape))
 
     def at_once(self, num_samples: int) -> int:
         return min(self.chunk or num_samples, num_samples)

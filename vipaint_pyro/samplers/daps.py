@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.reverse import flow
 from vipaint_pyro.samplers.run import Progress, Run
-from vipaint_pyro.settings import filled, number, setting, whole
+from vipaint_pyro.settings import filled, number, setting, settled, whole
 
 __all__ = ["DAPSSampler"]
 
@@ -61,11 +62,10 @@ class DAPSSampler(ChunkedSampler):
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.01"
     )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DAPSSampler:
-        settled = super().settle(prior, measurement)
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         latent = prior.is_latent
         return filled(
-            settled,
+            super().settle(prior, measurement),
             num_steps=50 if latent else 200,
             ode_steps=2 if latent else 5,
             mcmc_steps=20 if latent else 100,
@@ -74,17 +74,17 @@ class DAPSSampler(ChunkedSampler):
             measurement_scale=0.01,
         )
 
-    def prepared(self, prior, measurement):
-        return prior, measurement.noisy(self.measurement_scale)
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
     def phases(self) -> dict[str, int]:
-        return {"refinement": self.num_steps}
+        return {"refinement": settled(self.num_steps)}
 
     def levels(self, prior: DiffusionPrior) -> list[int]:
         """The times of the annealing; neighbours may be equal on a coarse schedule."""
         schedule, top = prior.schedule, 10.0 if prior.is_latent else 100.0
         highest = min(top, _ratio(schedule, schedule.last))
-        times = [schedule.time_of_ratio(r) for r in _seventh_roots(highest, 0.1, self.num_steps)]
+        times = [schedule.time_of_ratio(r) for r in _seventh_roots(highest, 0.1, settled(self.num_steps))]
         return [schedule.last, *times[1:]]
 
     def images(self, run: Run) -> Tensor:
@@ -95,7 +95,7 @@ class DAPSSampler(ChunkedSampler):
                 break
             with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
                 x_hat = self.flow(run, z, t)
-                h = self.step_size * (1 - 0.99 * i / max(len(times) - 1, 1))
+                h = settled(self.step_size) * (1 - 0.99 * i / max(len(times) - 1, 1))
                 x = self.chain(run, x_hat, _ratio(schedule, t), h)
                 z = float(schedule.alpha(s)) * x
                 z = z + float(schedule.sigma(s)) * run.normal(x) if s != CLEAN else z
@@ -115,20 +115,20 @@ class DAPSSampler(ChunkedSampler):
     def flow_times(self, prior: DiffusionPrior, t: int) -> list[int]:
         """The times of the flow from t to ``CLEAN``; fewer than ``ode_steps`` where those of a schedule coincide."""
         schedule = prior.schedule
-        grid = _seventh_roots(_ratio(schedule, t), min(0.01, _ratio(schedule, t)), self.ode_steps)
+        grid = _seventh_roots(_ratio(schedule, t), min(0.01, _ratio(schedule, t)), settled(self.ode_steps))
         return [t, *sorted({schedule.time_of_ratio(r) for r in grid[1:]} - {t}, reverse=True), CLEAN]
 
     def chain(self, run: Run, x_hat: Tensor, rho: float, h: float) -> Tensor:
         """Latents of the clean image after the chain from x_hat, all (*, N, C, H, W)."""
-        x, v = x_hat, torch.zeros_like(x_hat)
-        for _ in range(self.mcmc_steps):
+        x, v, keep = x_hat, torch.zeros_like(x_hat), settled(self.momentum)
+        for _ in range(settled(self.mcmc_steps)):
             with torch.enable_grad():
                 x = x.detach().requires_grad_()
                 seen = Prediction(run.prior, x, CLEAN, x)
                 log_p = run.measurement.likelihood.at(run.measurement.operator, seen).log_prob(run.measurement.y)
                 (score,) = torch.autograd.grad(log_p.sum(), x)
             score = score - (x.detach() - x_hat) / rho**2
-            v = self.momentum * v + math.sqrt(h) * score + math.sqrt(2 * (1 - self.momentum)) * run.normal(x_hat)
+            v = keep * v + math.sqrt(h) * score + math.sqrt(2 * (1 - keep)) * run.normal(x_hat)
             x = x.detach() + math.sqrt(h) * v
         return x
 

@@ -6,6 +6,7 @@ Wang, Yu, Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Spa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self, cast
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ class DDNMSampler(TravellingSampler):
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
     measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DDNMSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         operator = measurement.operator
         if not isinstance(operator, LinearOperator):
             raise ValueError("ddnm needs the pseudo-inverse of what was measured: it is for linear operators")
@@ -80,7 +81,7 @@ class DDNMSampler(TravellingSampler):
             )
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     @torch.no_grad()
@@ -94,7 +95,8 @@ class DDNMSampler(TravellingSampler):
         sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=z.dtype, device=z.device)
         own = torch.minimum(torch.full_like(sigma_y, std), c_0 * sigma_y)  # what the step's noise has of y's
         weight = torch.where(sigma_y > 0, own / (c_0 * sigma_y).clamp_min(1e-30), 1.0)
-        back = seen.operator.pseudo_inverse(seen.operator(z0) - seen.y)
+        operator = cast(LinearOperator, seen.operator)
+        back = operator.pseudo_inverse(operator(z0) - seen.y)
         mean = c_0 * (z0 - weight * back) + c_t * z
         left = (std**2 - own**2).clamp_min(0).sqrt()
         return (mean + left * run.normal(z) if std else mean), z0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -80,7 +81,7 @@ class DPSSampler(ReverseSampler):
         None, path(), "A safetensors file of its weights.", stands_for="those that ship, or torchvision's"
     )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> DPSSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         """Raises as the contract says, and FileNotFoundError where ``perceptual_weights`` is missing."""
         settled = super().settle(prior, measurement)
         if settled.measurement_scale is not None and not (settled.limit or settled.fraction is not None):
@@ -95,7 +96,7 @@ class DPSSampler(ReverseSampler):
             settled.perceptual().check(measurement.operator, measurement.y)
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     def perceptual(self) -> Perceptual:
@@ -148,7 +149,7 @@ class DPSSampler(ReverseSampler):
         size = left.clamp_max(self.zeta) if self.limit else torch.full_like(left, self.zeta)
         extra = penalty is not None
         # Each sample's distance sees its own z alone: the gradient of the sum is theirs.
-        if self.fraction is None and share is None and extra:  # both in one backward pass
+        if self.fraction is None and share is None and penalty is not None:  # both in one backward pass
             (gradient,) = torch.autograd.grad((size * distance + penalty).sum(), z)
             return -gradient
         (gradient,) = torch.autograd.grad(distance.sum(), z, retain_graph=extra)
@@ -156,7 +157,7 @@ class DPSSampler(ReverseSampler):
             slope = gradient.pow(2).sum((-3, -2, -1)).clamp_min(1e-20)
             size = torch.minimum(size, self.fraction * left / slope)
         shift = -size[..., None, None, None] * (gradient if share is None else share * gradient)
-        return shift - torch.autograd.grad(penalty.sum(), z)[0] if extra else shift
+        return shift if penalty is None else shift - torch.autograd.grad(penalty.sum(), z)[0]
 
 
 def refine(

@@ -5,6 +5,8 @@ The mean-field step that MGPS (Moufad et al., arXiv:2410.09945) and MGDM (Janati
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -39,7 +41,7 @@ def fitted_draw(run: Run, mean: Tensor, std: Tensor, t: int | Tensor, num_gradie
         optimizer = torch.optim.Adam([m, rho], lr)
         for _ in range(num_gradients):
             z = m + rho.exp() * run.normal(m)
-            prediction = Prediction(prior, z, t, prior.denoise(z, t))
+            prediction = Prediction(prior, z, cast(int, t), prior.denoise(z, t))  # noise alone looks at no time
             log_p = seen.likelihood.at(seen.operator, prediction).log_prob(seen.y)
             kl = ((m - mean).square() + (2 * rho).exp()) / (2 * std.square()) - rho
             optimizer.zero_grad()

@@ -6,6 +6,7 @@ Janati et al., "A Mixture-Based Framework for Guiding Diffusion Models", arXiv:2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -59,7 +60,7 @@ class MGDMSampler(ChunkedSampler):
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.05"
     )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> MGDMSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if isinstance(measurement.likelihood, MomentMatched):
             raise ValueError("mgdm asks at many times at once: take a Gaussian likelihood, not a moment-matched one")
         settled = super().settle(prior, measurement)
@@ -68,7 +69,7 @@ class MGDMSampler(ChunkedSampler):
             raise ValueError(f"num_steps lies in 2 ... {most}, the times of this prior, but is {self.num_steps}")
         return settled
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.05)
 
     def phases(self) -> dict[str, int]:

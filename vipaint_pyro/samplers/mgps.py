@@ -6,6 +6,7 @@ Moufad et al., "Variational Diffusion Posterior Sampling with Midpoint Guidance"
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.gaussian_step import fitted_draw
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.settings import filled, number, setting, whole
+from vipaint_pyro.settings import filled, number, setting, settled, whole
 
 __all__ = ["MGPSSampler"]
 
@@ -61,18 +62,17 @@ class MGPSSampler(ReverseSampler):
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.05"
     )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> MGPSSampler:
-        settled = super().settle(prior, measurement)
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         latent = prior.is_latent
         return filled(
-            settled,
+            super().settle(prior, measurement),
             num_gradients=5 if latent else 2,
             intense_gradients=10 if latent else 20,
             measurement_scale=0.05,
         )
 
-    def prepared(self, prior, measurement):
-        return prior, measurement.noisy(self.measurement_scale)
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
     def cure(self) -> str:
         return "lower lr"
@@ -88,9 +88,9 @@ class MGPSSampler(ReverseSampler):
         c_0, c_t, std = reverse_step(schedule, t, u)
         mean = float(c_0) * z0 + float(c_t) * z
         z_u = fitted_draw(run, mean, std.to(z), u, self.gradients(prior, t), self.lr)
-        c_u, c_t, std = (float(c) for c in between(schedule, u, s, t))
-        z_s = c_u * z_u + c_t * z
-        return (z_s + std * run.normal(z) if u < s else z_u), z0
+        to_u, to_t, spread = (float(c) for c in between(schedule, u, s, t))
+        z_s = to_u * z_u + to_t * z
+        return (z_s + spread * run.normal(z) if u < s else z_u), z0
 
     def gradients(self, prior: DiffusionPrior, t: int) -> int:
         """How many gradient steps the step from time t takes."""
@@ -99,5 +99,5 @@ class MGPSSampler(ReverseSampler):
     def gradients_at(self, left: int) -> int:
         """The same of the step from where so many steps are left."""
         if left > self.num_steps - self.first_intense:
-            return self.intense_gradients
-        return self.intense_gradients if left > 20 and left % self.every_intense == 0 else self.num_gradients
+            return settled(self.intense_gradients)
+        return settled(self.intense_gradients if left > 20 and left % self.every_intense == 0 else self.num_gradients)

@@ -6,6 +6,7 @@ Song, Vahdat, Mardani, Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self, cast
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class PiGDMSampler(ReverseSampler):
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
     measurement_scale: float | None = setting(None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> PiGDMSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not isinstance(measurement.operator, LinearOperator):
             raise ValueError("pigdm needs the pseudo-inverse of what was measured: it is for linear operators")
         if prior.is_latent:
@@ -60,7 +61,7 @@ class PiGDMSampler(ReverseSampler):
             raise ValueError("pigdm is for Gaussian noise, or none")
         return super().settle(prior, measurement)
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 0.0)
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
@@ -72,19 +73,20 @@ class PiGDMSampler(ReverseSampler):
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             z0 = prior.denoise(z, t)
-            back = self._back(seen, z0.detach(), run.prior, t)
+            back = self._explained(seen, z0.detach(), run.prior, t)
             (g,) = torch.autograd.grad(z0, z, back)
         z, z0 = z.detach(), z0.detach()
         pull = float(prior.schedule.alpha(t)) * g
         return self.ddim(run, z, z0, t, s) + pull, z0
 
     @staticmethod
-    def _back(seen: Measurement, x: Tensor, prior: DiffusionPrior, t: int) -> Tensor:
+    def _explained(seen: Measurement, x: Tensor, prior: DiffusionPrior, t: int) -> Tensor:
         """A^T (A A^T + sigma_y^2 / r_t^2)^-1 (y - A x), images (*, N, C, H, W)."""
-        away = torch.where(seen.operator.observed, seen.y - seen.operator(x), 0)
+        operator = cast(LinearOperator, seen.operator)
+        away = torch.where(operator.observed, seen.y - operator(x), 0)
         sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=x.dtype, device=x.device)
         if not (sigma_y > 0).any():
-            return seen.operator.pseudo_inverse(away)
+            return operator.pseudo_inverse(away)
         alpha, sigma = float(prior.schedule.alpha(t)), float(prior.schedule.sigma(t))
         r2 = sigma**2 / (alpha**2 + sigma**2)
-        return least_squares(seen.operator, away, damping=sigma_y**2 / r2)
+        return least_squares(operator, away, damping=sigma_y**2 / r2)

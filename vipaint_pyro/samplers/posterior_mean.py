@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.settings import filled, number, setting, whole
+from vipaint_pyro.settings import filled, number, setting, settled, whole
 
 __all__ = ["PosteriorMeanSampler"]
 
@@ -52,13 +52,13 @@ class PosteriorMeanSampler(ReverseSampler):
             variance: of the noise in y, broadcasts against it.
         """
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> PosteriorMeanSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if measurement.likelihood.sigma is None:
             raise ValueError(f"{self.name} is for Gaussian noise, or none")
         return filled(super().settle(prior, measurement), measurement_scale=0.03)
 
-    def prepared(self, prior, measurement):
-        return prior, measurement.noisy(self.measurement_scale)
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
     def guided(self, run: Run, z: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """E[z_0 | z_t, y] and E[z_0 | z_t] of z = z_t (*, N, C, H, W), both detached."""

@@ -7,6 +7,7 @@ arXiv:2307.00619.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class PSLDSampler(ReverseSampler):
     omega: float = setting(0.1, number(least=0), "Weight of the pull towards y.")
     gamma: float = setting(0.1, number(least=0), "Weight of the pull towards the encoder's latents.")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> PSLDSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not prior.is_latent:
             raise ValueError("psld glues latents to the encoder's: it is for latent priors; for pixel priors take dps")
         if not isinstance(measurement.operator, LinearOperator):
@@ -75,6 +76,7 @@ class PSLDSampler(ReverseSampler):
         x = prior.decode(z0)
         y = torch.where(operator.observed, seen.y, 0)
         measured = torch.where(operator.observed, operator(x), 0)
+        assert isinstance(operator, LinearOperator)  # as settled
         filled = operator.adjoint(y) + x - operator.adjoint(measured)
         misfit = torch.linalg.vector_norm(y - measured, dim=(-3, -2, -1))
         glue = torch.linalg.vector_norm(z0 - prior.encode(filled), dim=(-3, -2, -1))

@@ -7,6 +7,7 @@ arXiv:2305.04391, algorithm 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import pyro
 import torch
@@ -73,7 +74,7 @@ class REDDiffSampler(Sampler):
             restarts=restarts,
         )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> REDDiffSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         settled = super().settle(prior, measurement)
         most = prior.schedule.num_timesteps
         if not self.random_times and self.num_steps > most:
@@ -95,7 +96,7 @@ class REDDiffSampler(Sampler):
                 guide,
                 run.measurement.y,
                 num_steps=self.num_steps,
-                optim=pyro.optim.Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
+                optim=cast(Any, pyro.optim).Adam({"lr": self.lr, "betas": (0.9, 0.99)}),
                 loss=Trace_ELBO(max_plate_nesting=2),
                 generator=run.generator,
                 callback=run.fitted,

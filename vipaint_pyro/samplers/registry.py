@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.lazily import imported
 from vipaint_pyro.samplers.vipaint.effort import at_effort
@@ -51,7 +51,7 @@ class Method:
     cost: str = ""
 
     @property
-    def kind(self) -> Callable[..., Sampler]:
+    def kind(self) -> Any:
         """The sampler's class."""
         return imported(self.sampler) if isinstance(self.sampler, str) else self.sampler
 
@@ -229,7 +229,7 @@ def method(name: str) -> Method:
     raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {', '.join(METHODS)}")
 
 
-def make_sampler(name: str, **settings) -> Sampler:
+def make_sampler(name: str, **settings: Any) -> Sampler:
     """A sampler by name.
 
     Args:

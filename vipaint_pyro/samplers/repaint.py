@@ -7,6 +7,7 @@ For latent priors the latents that known pixels decide are replaced.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ class RePaintSampler(TravellingSampler):
     eta: float = setting(1.0, number(least=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
     jump_n_sample: int = setting(10, whole(1), "How often each stretch is walked down.")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> RePaintSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not isinstance(measurement.operator, Inpainting):
             raise ValueError("repaint replaces the pixels that a mask leaves: it is for inpainting alone")
         return super().settle(prior, measurement)

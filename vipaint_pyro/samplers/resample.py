@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -68,14 +69,14 @@ class ReSampleSampler(ReverseSampler):
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.001"
     )
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> ReSampleSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not prior.is_latent:
             raise ValueError("resample moves between latents and pixels: it is for latent priors; for pixels take daps")
         if measurement.likelihood.sigma is None:
             raise ValueError("resample is for Gaussian noise, or none")
         return super().settle(prior, measurement)
 
-    def prepared(self, prior, measurement):
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(self.measurement_scale or 1e-3)
 
     def cure(self) -> str:
@@ -139,7 +140,9 @@ class ReSampleSampler(ReverseSampler):
     @staticmethod
     def _enough(seen: Measurement) -> Tensor:
         """The distance that the noise leaves, one per image."""
-        return seen.likelihood.floor(seen.operator, seen.y, None, None)
+        unseen: Any = None  # of noise that is Gaussian the floor looks at neither image nor noise
+        enough = seen.likelihood.floor(seen.operator, seen.y, unseen, unseen)
+        return torch.as_tensor(enough, device=seen.y.device)
 
 
 def descend(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -62,7 +63,7 @@ class ReverseSampler(ChunkedSampler):
             )
         return prior.times(start, CLEAN, self.num_steps)
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> ReverseSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         settled = super().settle(prior, measurement)
         settled.visits(prior, prior.schedule.last)
         return settled
@@ -113,8 +114,7 @@ class ReverseSampler(ChunkedSampler):
             z = z if replaced is None else replaced
         return z, first
 
-    @staticmethod
-    def _back(run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:
+    def _back(self, run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:
         """Time travel, z_t noised from z_s by the forward process; there is no new prediction."""
         a, v = forward_step(run.prior.schedule, s, t)
         return float(a) * z + float(v.sqrt()) * run.normal(z), z

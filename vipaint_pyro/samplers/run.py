@@ -95,18 +95,19 @@ class Run:
         self.num_samples, self.generator, self._on_step = num_samples, generator, on_step
         self.noise = NoiseStreams(generator, measurement.num_images)
         self.known = Known(self.prior, self.measurement)
-        self.first, self.ended = 0, None
+        self.first = 0
+        self.ended: BaseException | None = None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
         self.stopped = False
 
     @contextmanager
-    def phase(self, name: str, **advice: str) -> Iterator[None]:
+    def phase(self, name: str, broken: str = "", memory: str = "") -> Iterator[None]:
         """A block whose calls, seconds and faults are those of this phase."""
         n, counted, start = self.measurement.num_images, self._counted, time.perf_counter()
         forward, backward = counted.total, counted.backward
-        with located(name, **advice):
+        with located(name, broken=broken, memory=memory):
             yield
         self.calls[name] = (counted.total - forward) // n
         self.backward[name] = (counted.backward - backward) // n

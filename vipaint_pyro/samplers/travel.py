@@ -6,6 +6,7 @@ Lugmayr et al. (RePaint, arXiv:2201.09865), appendix B.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -27,7 +28,7 @@ class TravellingSampler(ReverseSampler):
     jump_length: int = setting(10, whole(1), "Steps that are gone up at once.")
     jump_n_sample: int = setting(1, whole(1), "How often each stretch is walked down.")
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> TravellingSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         settled = super().settle(prior, measurement)
         if self.jump_n_sample > 1 and self.jump_length >= self.num_steps:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import Field, fields
+from typing import Any
 
 from vipaint_pyro.samplers.registry import Method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
@@ -29,7 +30,8 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
         ValueError: for a text of another form, a setting that the method does not have, one given twice, or a value
             that is not of its kind.
     """
-    known, found = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}, {}
+    known = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}
+    found: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
@@ -57,7 +59,7 @@ def written_name(name: str) -> str:
 
 
 def _read(f: Field, text: str, said: str) -> object:
-    kind = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
+    kind: Any = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
     switches = {"true": True, "false": False, "yes": True, "no": False}
     try:
         if kind is bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -87,7 +88,7 @@ def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -
     weighed = spec.settings.get("correct") == "smc"
     # Beside the fit, the levels and the steps that a plain VIPaint has, particles are weighed at T_e, and each kernel
     # of the default guide predicts once more, with a graph.
-    levels = len(spec.settings.get("timesteps", ())) or spec.levels or 4
+    levels = len(cast(Any, spec.settings.get("timesteps", ()))) or spec.levels or 4
     spent = SMC(2).marginal_steps + levels - 1 if weighed else 0
     if calls <= spent:
         raise ValueError(
@@ -136,7 +137,7 @@ def described_row(name: str, calls: int | None, cell: Cell, num_samples: int) ->
     observed = torch.ones(1, 1, *shape[1:], dtype=torch.bool, device="cpu")
     y = torch.zeros(1, *shape, dtype=torch.float64, device="cpu")
     measurement = Measurement(Inpainting(observed), Gaussian(cell.sigma), y)
-    settled = row_sampler(name, calls, shape, num_samples).settle(_prior_of(shape), measurement)
+    settled = row_sampler(name, cast(int, calls), shape, num_samples).settle(_prior_of(shape), measurement)
     settled.check_samples(num_samples)
     return described(settled)
 
@@ -149,7 +150,7 @@ def draw_row(name: str, calls: int | None, problem: Problem, num_samples: int, g
         return Drawn(_prior_draws(problem, num_samples, generator))
     of = problem.posterior.as_prior() if name == SCORE else problem.atoms.prior
     prior = black_box(of)
-    sampler, start = row_sampler(name, calls, prior.image_shape, num_samples), time.perf_counter()
+    sampler, start = row_sampler(name, cast(int, calls), prior.image_shape, num_samples), time.perf_counter()
     samples = sampler(prior, problem.measurement, num_samples, generator)
     made = calls_made(samples, num_samples)
     return Drawn(samples.images, made["forward"], made["backward"], time.perf_counter() - start)

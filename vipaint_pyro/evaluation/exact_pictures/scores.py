@@ -24,7 +24,7 @@ OFF = 2 * STD
 REFERENCES = 100
 
 
-def score(images: Tensor, exact: Tensor, problem: Problem) -> dict[str, float]:
+def score(images: Tensor, exact: Tensor, problem: Problem) -> dict[str, float | None]:
     """Every column of the table for one problem; ``..._of_exact`` is what as many exact draws have.
 
     Args:

@@ -68,8 +68,8 @@ class Asked:
         checked("atoms", self.atoms, whole(2))
         for calls in self.calls:
             checked("calls", calls, whole())
-        for cell, (method, calls) in product(map(cell_named, self.cells), self.rows()):
-            described_row(method, calls, cell, self.samples)
+        for cell, (method, spent) in product(map(cell_named, self.cells), self.rows()):
+            described_row(method, spent, cell, self.samples)
 
 
 def run_pictures(asked: Asked, folder: Path, log: Callable[[str], None] | None = None) -> int:
@@ -91,7 +91,7 @@ def run_pictures(asked: Asked, folder: Path, log: Callable[[str], None] | None =
     cells, failed = [cell_named(name) for name in dict.fromkeys(asked.cells)], 0
     open_items = [(cell, record) for cell in cells for record in _lacking(asked, cell, folder)]
     sets = _loaded(asked, [cell for cell, _ in open_items], folder)
-    problem, known = None, None
+    known: tuple | None = None
     for cell, record in open_items:
         if known != (cell, record["problem"]):
             known = cell, record["problem"]

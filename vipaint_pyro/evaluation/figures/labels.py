@@ -16,21 +16,22 @@ __all__ = ["draw"]
 
 def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     """A row per sample, a column per label; all columns take the same noise. The image's own label has a star."""
-    own, (numbers, names) = scene.labels[0], _labels(scene.prior, plan)
+    numbers, names = _labels(scene.prior, plan)
+    own = scene.labels[0] if scene.labels else None
     scenes = {name: scene.of_labels(number) for number, name in zip(numbers, names, strict=True)}
     settings = plan.settings.get("vipaint", {})
     samplers = {name: labelled.sampler("vipaint", **settings) for name, labelled in scenes.items()}
     rows, found, lpips = [scene.given(0) for _ in range(plan.samples)], {}, {}
-    for name, labelled in scenes.items():
+    for number, (name, labelled) in zip(numbers, scenes.items(), strict=True):
         qualities, samples = labelled.run_all({name: samplers[name]}, plan.samples, watch)
-        found[name] = quality_of(qualities[name]) | {"label": labelled.labels[0], "own": labelled.labels[0] == own}
+        found[name] = quality_of(qualities[name]) | {"label": number, "own": number == own}
         lpips[name] = lpips_of(qualities[name])
         for row, sample in zip(rows, samples[name][:, 0], strict=True):
             row += tiles(sample[None])
     shown = [name.replace(" ", "\n", 1) + (" *\n" if found[name]["own"] else "\n") + lpips[name] for name in names]
     title = scene.heading("VIPaint under other labels; * its own", f"{COMPOSITE} {counted(plan.samples, 'sample')}")
-    samples = [f"sample {k + 1}" for k in range(plan.samples)]
-    sheet = grid(rows, ["truth", "observed", *shown], side=98, names=samples, title=title)
+    drawn = [f"sample {k + 1}" for k in range(plan.samples)]
+    sheet = grid(rows, ["truth", "observed", *shown], side=98, names=drawn, title=title)
     return Drawing(sheet, found, described_all(samplers))
 
 

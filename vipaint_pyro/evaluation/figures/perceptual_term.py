@@ -33,7 +33,7 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     shown = []
     for name, quality in qualities.items():
         shown += [f"{name}\nin VIPaint\n{lpips_of(quality)}", *(f"sample\n{k + 2}" for k in range(plan.samples - 1))]
-    numbers = {name: quality_of(q) for name, q in qualities.items()}
+    numbers: dict[str, object] = {name: quality_of(q) for name, q in qualities.items()}
     numbers["with minus without, image by image"] = _differences(qualities[_WITH], qualities[_WITHOUT])
     title = scene.heading(f"VIPaint; {COMPOSITE} {counted(plan.samples, 'sample')} of each")
     sheet = grid(rows, ["truth", "observed", *shown], side=98, names=scene.names, title=title)

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
+from typing import Any
 
 from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.settings import checked, whole
 
 __all__ = ["Plan"]
+
+
+NO_USE: Any = None
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,12 @@ class Plan:
         settings: method -> its settings, where they are not its defaults.
     """
 
-    images: int | None = None
-    samples: int | None = None
-    iterations: tuple[int, ...] | None = None
-    methods: tuple[str, ...] | None = None
-    baseline: str | None = None
-    labels: tuple[int | str, ...] | None = None
+    images: int = NO_USE
+    samples: int = NO_USE
+    iterations: tuple[int, ...] = NO_USE
+    methods: tuple[str, ...] = NO_USE
+    baseline: str = NO_USE
+    labels: tuple[int | str, ...] = NO_USE
     num_labels: int | None = None
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
@@ -45,7 +49,7 @@ class Plan:
         named = [f.name for f in fields(self) if f.name not in ("num_labels", "settings")]
         return tuple(name for name in named if vars(self)[name] is not None)
 
-    def asked(self, **given) -> Plan:
+    def asked(self, **given: Any) -> Plan:
         """The same, with what is given in place of what is planned.
 
         Raises:

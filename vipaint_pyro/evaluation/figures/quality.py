@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,9 @@ class Quality:
 def judged(samples: Samples, truth: Tensor, measurement: Measurement) -> Quality:
     """The quality of samples of N images, whose truth is (N, C, H, W) in [-1, 1]."""
     x, lpips = samples.images.detach().cpu(), shared_lpips("alex", None, torch.device("cpu"))
-    found = [score(x[:, i : i + 1], truth[i : i + 1], measurement.part(i, i + 1), lpips) for i in range(len(truth))]
+    found: list[Any] = [
+        score(x[:, i : i + 1], truth[i : i + 1], measurement.part(i, i + 1), lpips) for i in range(len(truth))
+    ]
     return Quality(
         **{name: [sum(s[name]) / len(x) for s in found] for name in _LISTS},
         diversity=[s["diversity"] or 0.0 for s in found],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import torch
@@ -75,7 +76,7 @@ class Scene:
         """The same with other labels."""
         return replace(self, labels=labels)
 
-    def sampler(self, name: str, **settings) -> Sampler:
+    def sampler(self, name: str, **settings: Any) -> Sampler:
         """A method by name, settled for these images.
 
         Raises:
@@ -140,7 +141,7 @@ def scene_of(prior: str, masks: str, images: int, first: int, seed: int, data: s
     source, numbers = make_source(str(data or prior), "test", loaded), range(first, first + images)
     source.check(numbers)
     truth = torch.stack([source.truth(i) for i in numbers])
-    operator = Inpainting(torch.stack([_mask(masks, tuple(truth.shape[-2:]), i) for i in numbers]))
+    operator = Inpainting(torch.stack([_mask(masks, (truth.shape[-2], truth.shape[-1]), i) for i in numbers]))
     seen = Measurement.of(operator, operator(truth))
     return Scene(loaded, truth, seen, [source.label(i) for i in numbers], first, seed, prior)
 

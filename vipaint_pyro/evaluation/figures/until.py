@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -12,6 +13,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import OnStep, Progress, Stop
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.settings import settled
 
 __all__ = ["Until"]
 
@@ -54,7 +56,7 @@ class Until:
         if not isinstance(self.sampler, VIPaintSampler):
             return fitted
         draws = [torch.Generator().manual_seed(_DRAWS + g.initial_seed()) for g in generators]
-        drawn = self.sampler.from_guide(fitted.guide)(prior, measurement, num_samples, draws, on_step)
+        drawn = self.sampler.from_guide(settled(fitted.guide))(prior, measurement, num_samples, draws, on_step)
         spent = ("calls", "backward", "seconds")
-        costs = {name: {"fit": vars(fitted)[name]["fit"], **vars(drawn)[name]} for name in spent}
+        costs: dict[str, Any] = {name: {"fit": vars(fitted)[name]["fit"], **vars(drawn)[name]} for name in spent}
         return replace(drawn, fit=fitted.fit, **costs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
@@ -14,7 +15,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.registry import make_sampler, method
 from vipaint_pyro.samplers.vipaint.levels import RATIOS, timesteps_for
-from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.settings import checked, remade, whole
 
 __all__ = ["BUDGETS", "Budget", "at_calls"]
 
@@ -132,18 +133,16 @@ def at_calls(
     fixed |= {setting: value for setting, value in (given or {}).items() if setting not in carried}
     small = {budget.steps: max(2, budget.least)} | dict.fromkeys(budget.inner, 1)
     settled = make_sampler(kind, **fixed, **small).settle(prior, seen)
-
-    known: dict[tuple, float] = {}
+    costs: dict[tuple, float] = {}
 
     def cost(settings: Mapping[str, object]) -> float:
         key = tuple(settings.items())
-        if key not in known:
-            known[key] = claimed(replace(settled, **settings), prior, num_samples).forward
-        return known[key]
+        if key not in costs:
+            costs[key] = claimed(remade(settled, **settings), prior, num_samples).forward
+        return costs[key]
 
     if budget.fit:
-        last = settled.timesteps[-1] + 1
-        found = [_halved(budget, cost, calls, last)]
+        found = [_halved(budget, cost, calls, vars(settled)["timesteps"][-1] + 1)]
     else:
         found = list(_in_proportion(budget, kind, cost, calls, prior))
     near = [settings for settings in found if abs(cost(settings) - calls) <= max(_SHARE * calls, _CALLS)]
@@ -186,9 +185,7 @@ def _halved(budget: Budget, cost: Cost, calls: int, last: int) -> dict[str, obje
     return of(fit, max(1, rest))
 
 
-def _in_proportion(
-    budget: Budget, kind: str, cost: Cost, calls: int, prior: DiffusionPrior
-) -> Iterator[dict[str, object]]:
+def _in_proportion(budget: Budget, kind: str, cost: Cost, calls: int, prior: DiffusionPrior) -> Iterator[dict]:
     """For each value of the inner settings the number of steps that comes nearest, the best proportions first."""
     default = _defaults(budget, kind, prior)
     published = default[budget.steps]
@@ -204,9 +201,12 @@ def _in_proportion(
     def inner_of(values: tuple[int, ...]) -> dict[str, int]:
         return dict(zip(budget.inner, values, strict=True))
 
+    def spent(inner: Mapping[str, int], steps: int) -> float:
+        return cost(with_steps(steps, inner))
+
     # Inner settings jump at some numbers of steps: those a little on both sides come into question, too.
     low = budget.least + (1 if budget.beyond else 0)
-    middle = _nearest(lambda steps: cost(with_steps(steps, inner_of(proportional(steps)))), calls, low, most)
+    middle = _nearest(lambda steps: spent(inner_of(proportional(steps)), steps), calls, low, most)
     near = range(max(low, int(middle / 1.6)), min(most, math.ceil(middle * 1.6)) + 1)
     found = []
     for values in dict.fromkeys(map(proportional, near)):
@@ -214,14 +214,14 @@ def _in_proportion(
         lowest = max(low, inner[budget.beyond] + 1 if budget.beyond else 1)
         if lowest > most:
             continue
-        steps = _nearest(lambda steps, inner=inner: cost(with_steps(steps, inner)), calls, lowest, most)
+        steps = _nearest(partial(spent, inner), calls, lowest, most)
         own = [steps for steps in near if proportional(steps) == values]
         away = math.log(max(steps / own[-1], own[0] / steps, 1))
-        found.append((away, abs(cost(with_steps(steps, inner)) - calls), with_steps(steps, inner)))
+        found.append((away, abs(spent(inner, steps) - calls), with_steps(steps, inner)))
     yield from (settings for _, _, settings in sorted(found, key=lambda item: item[:2]))
 
 
-def _defaults(budget: Budget, kind: str, prior: DiffusionPrior) -> dict[str, object]:
+def _defaults(budget: Budget, kind: str, prior: DiffusionPrior) -> dict:
     """The default settings; what None stands for on this prior where they leave the steps open."""
     made = make_sampler(kind)
     if vars(made)[budget.steps] is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 from vipaint_pyro.guides import HierarchicalGuidedGuide
 from vipaint_pyro.inference.smc import SMC
@@ -79,23 +80,23 @@ def claimed(settled: Sampler, prior: DiffusionPrior, num_samples: int) -> Claim:
 
 
 @claimed.register(Estimate)
-def _nothing(settled, prior, num_samples) -> Claim:
+def _nothing(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(0, 0)
 
 
 @claimed.register(BlendedSampler)
-def _blended(settled, prior, num_samples) -> Claim:
+def _blended(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(settled.num_steps, 0)
 
 
 @claimed.register(PiGDMSampler)
 @claimed.register(PSLDSampler)
-def _pulled(settled, prior, num_samples) -> Claim:
+def _pulled(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(settled.num_steps, settled.num_steps - 1)
 
 
 @claimed.register(DPSSampler)
-def _dps(settled, prior, num_samples) -> Claim:
+def _dps(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(settled.num_steps, _dps_backward(settled))
 
 
@@ -107,16 +108,16 @@ def _dps_backward(settled: DPSSampler) -> int:
 
 
 @claimed.register(MMPSSampler)
-def _mmps(settled, prior, num_samples) -> Claim:
+def _mmps(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return _guided(settled, prior, settled.iterations)
 
 
 @claimed.register(TMPDSampler)
-def _tmpd(settled, prior, num_samples) -> Claim:
+def _tmpd(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return _guided(settled, prior, 2)
 
 
-def _guided(settled: PosteriorMeanSampler, prior, backward: int) -> Claim:
+def _guided(settled: PosteriorMeanSampler, prior: DiffusionPrior, backward: int) -> Claim:
     """At every step but one where z_t says nothing of z_0."""
     nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0
     return Claim(settled.num_steps, backward * (settled.num_steps - nothing))
@@ -124,7 +125,7 @@ def _guided(settled: PosteriorMeanSampler, prior, backward: int) -> Claim:
 
 @claimed.register(RePaintSampler)
 @claimed.register(DDNMSampler)
-def _travelling(settled, prior, num_samples) -> Claim:
+def _travelling(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     down, _ = _travel(settled)
     return Claim(down, 0)
 
@@ -137,7 +138,7 @@ def _travel(settled: TravellingSampler) -> tuple[int, int]:
 
 
 @claimed.register(CoPaintSampler)
-def _copaint(settled, prior, num_samples) -> Claim:
+def _copaint(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     # A step that is too long costs a call more: none on the built-in garments, on the faces 0 to 19 of 51 calls (two
     # images, default settings), less of a share of more calls.
     moves, gradients = sum(_travel(settled)), settled.num_gradients
@@ -145,25 +146,25 @@ def _copaint(settled, prior, num_samples) -> Claim:
 
 
 @claimed.register(DAPSSampler)
-def _daps(settled, prior, num_samples) -> Claim:
+def _daps(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(sum(len(settled.flow_times(prior, t)) - 1 for t in settled.levels(prior)), 0)
 
 
 @claimed.register(MGPSSampler)
-def _mgps(settled, prior, num_samples) -> Claim:
+def _mgps(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     gradients = sum(settled.gradients_at(left) for left in range(2, settled.num_steps + 1))
     return Claim(settled.num_steps + gradients, gradients)
 
 
 @claimed.register(MGDMSampler)
-def _mgdm(settled, prior, num_samples) -> Claim:
+def _mgdm(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     steps = settled.num_steps - 1
     gradients = settled.sweeps * sum(settled.gradients(i) for i in range(steps))
     return Claim(1 + settled.sweeps * settled.denoising_steps * steps + gradients, gradients)
 
 
 @claimed.register(ReSampleSampler)
-def _resample(settled, prior, num_samples) -> Claim:
+def _resample(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     n = settled.num_steps
     # With k steps left there are k times to refresh at.
     fresh = sum(min(left, settled.unroll + 1) for left in range(1, n) if settled.resamples(left))
@@ -171,12 +172,12 @@ def _resample(settled, prior, num_samples) -> Claim:
 
 
 @claimed.register(REDDiffSampler)
-def _red_diff(settled, prior, num_samples) -> Claim:
+def _red_diff(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(settled.num_steps, 0)
 
 
 @claimed.register(VIPaintSampler)
-def _vipaint(settled, prior, num_samples) -> Claim:
+def _vipaint(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     if settled.guide_name not in ("hierarchical", "hierarchical-guided") or settled.correct != "none":
         raise ValueError(
             "the calls of vipaint are known ahead for the hierarchical guides without a correction, not for "
@@ -199,7 +200,7 @@ def _vipaint(settled, prior, num_samples) -> Claim:
     return Claim(fit + drawn + walks * refined.forward, fitted.backward + pull * drawn + walks * refined.backward)
 
 
-def _weighed(settled: VIPaintSampler, prior: DiffusionPrior, num_samples: int, fitted: Claim, pull: int) -> Claim:
+def _weighed(settled: Any, prior: DiffusionPrior, num_samples: int, fitted: Claim, pull: int) -> Claim:
     """Of particles that are weighed at every level: those of each sample, all from T_e on."""
     particles = (settled.num_particles or PER_SAMPLE * num_samples) / num_samples
     top, between, steps = settled.timesteps[0], len(settled.timesteps) - 1, settled.refinement_steps

@@ -80,7 +80,7 @@ class Cluster:
         self._quiet()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave()
 
     def _connect(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 from vipaint_pyro.measurements.masks import MASKS
 
@@ -14,13 +15,13 @@ SETTINGS_FILE = "settings.json"
 _LISTED = ("methods", "conditions", "settings")
 
 
-def command_of(plan: Mapping[str, object]) -> str:
+def command_of(plan: Mapping[str, Any]) -> str:
     """``vipaint evaluate`` with all that a plan holds: a study that has grown is one command of it, too.
 
     Args:
         plan: as plan.json has it; chosen settings stand in a file named :data:`SETTINGS_FILE`.
     """
-    given = {**plan, "features": plan.get("features", "none")}  # of a study that knew no features
+    given: dict[str, Any] = {**plan, "features": plan.get("features", "none")}  # of a study that knew no features
     options = {f"--{name}": value for name, value in given.items() if name not in _LISTED}
     options["--methods"] = ",".join(plan["methods"])
     for option, own in (("--masks", True), ("--task", False)):
@@ -36,7 +37,7 @@ def command_of(plan: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def has_settings(plan: Mapping[str, object]) -> bool:
+def has_settings(plan: Mapping[str, Any]) -> bool:
     """Whether settings were chosen for any method or condition."""
     settings = plan.get("settings")
     return any(settings.values()) if isinstance(settings, dict) else settings is not None

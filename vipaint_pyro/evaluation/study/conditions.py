@@ -47,9 +47,9 @@ def measured(condition: str, truth: Tensor, seed: int, image: int) -> Measuremen
     """
     check_condition(condition)
     if condition in MASKS:
-        observed = MASKS[condition](tuple(truth.shape[-2:]), stream(seed, image, "mask"))
-        operator = Inpainting(observed[None])
-        return Measurement.of(operator, operator(truth))
+        observed = MASKS[condition]((truth.shape[-2], truth.shape[-1]), stream(seed, image, "mask"))
+        masked = Inpainting(observed[None])
+        return Measurement.of(masked, masked(truth))
     operator = make_operator(condition, tuple(truth.shape[1:]))
     sigma = TASKS[condition].sigma
     return Measurement(operator, Gaussian(sigma), measure(operator, truth, sigma, [stream(seed, image, "noise")]))

@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.settings import remade
 
 __all__ = ["Cost", "cost", "counted", "stand_in"]
 
@@ -55,9 +57,9 @@ class _Free(Denoiser):
     """In a network's place: shrinks z, so that gradients pass and nothing overflows."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.device, self.dtype = device, dtype
+        vars(self).update(device=device, dtype=dtype)
 
-    def __call__(self, z: Tensor, t: Tensor, condition=None) -> Tensor:
+    def __call__(self, z: Tensor, t: Tensor, condition: Any = None) -> Tensor:
         return (z / (1 + z.square().mean((-3, -2, -1), keepdim=True))).clamp(-1, 1)
 
 
@@ -93,7 +95,7 @@ def counted(job: Job) -> tuple[int, int]:
     prior = stand_in(conditioned(job.prior, job.label, job.prompt, job.guidance))
     sampler = job.sampler()
     if _ends_early(sampler):
-        sampler = replace(sampler, fit_patience=0)
+        sampler = remade(sampler, fit_patience=0)
     samples = sampler(prior, job.measurement, job.num_samples, [torch.Generator().manual_seed(0)])
     return sum(samples.calls.values()), sum(samples.backward.values())
 
@@ -107,7 +109,8 @@ def cost(study: Study, todo: Sequence[Item]) -> Cost:
 
     A method and condition is counted on its first image that can be read.
     """
-    counts, first = Counter((i.method, i.condition) for i in todo), {}
+    counts = Counter((i.method, i.condition) for i in todo)
+    first: dict[tuple[str, str], Item] = {}
     for item in sorted(todo, key=lambda item: study.pictures[item.image].pixels is None):
         first.setdefault((item.method, item.condition), item)
     forward = backward = 0
@@ -144,12 +147,12 @@ def _timed(job: Job, threads: int) -> tuple[float, float]:
     torch.set_num_threads(threads)
     try:
         with prior.frozen():
-            return tuple(_mean(call, prior.device) / number for call in (alone, there_and_back))
+            return _mean(alone, prior.device) / number, _mean(there_and_back, prior.device) / number
     finally:
         torch.set_num_threads(before)
 
 
-def _mean(call, device: torch.device) -> float:
+def _mean(call: Any, device: torch.device) -> float:
     """Seconds of a call: the first one, which prepares things, is left out."""
     for n in range(_TIMED + 1):
         if device.type == "cuda":

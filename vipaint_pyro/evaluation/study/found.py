@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted
@@ -115,7 +116,7 @@ class Found:
             result.setdefault((record.condition, record.method), []).append(record)
         return result
 
-    def common(self, name: str) -> object:
+    def common(self, name: str) -> Any:
         """What the finished records, or else the plan, say of weights, lpips_net or features."""
         return next((r.said.get(name) for r in self.records if not r.failed), self.said.get(name))
 
@@ -149,7 +150,7 @@ def _ordered(planned: Iterable[str], there: Iterable[str]) -> list[str]:
     return [*planned, *sorted({*there} - {*planned})]
 
 
-def _json(path: Path, what: str, cure: str) -> object:
+def _json(path: Path, what: str, cure: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -214,7 +215,7 @@ def _wrong(said: object, path: Path) -> str:
 
 
 def _wrong_scores(said: dict) -> str:
-    samples = said["settings"].get("num_samples") if isinstance(said.get("settings"), dict) else None
+    samples: Any = said["settings"].get("num_samples") if isinstance(said.get("settings"), dict) else None
     if not whole().check(samples):
         return "its settings do not say how many samples"
     scores = said.get("scores")

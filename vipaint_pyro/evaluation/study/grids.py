@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Cell", "Grid", "latex", "markdown", "one_line"]
@@ -76,7 +77,7 @@ def latex(grid: Grid) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(cells) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,8 +56,8 @@ class Job:
     """
 
     item: Item
-    truth: Tensor | None
-    measurement: Measurement | None
+    truth: Tensor
+    measurement: Measurement
     prior: PriorName
     weights: str
     method: str
@@ -135,8 +136,10 @@ def _computed(job: Job) -> Outcome:
     record = asked(job, settled) | {"scores": scores, "calls": calls_made(samples, job.num_samples)}
     record |= {"seconds": seconds, "peak_memory_mib": memory, "error": None}
     kept = to_bytes(images[:, 0]).contiguous() if job.keep_samples else None
-    seen_by = (composites(images, job.measurement)[:, 0], job.truth) if features is not None else ()
-    return Outcome(job.item, record, kept, *map(features, seen_by), wall=time.perf_counter() - began)
+    own = theirs = None
+    if features is not None:
+        own, theirs = features(composites(images, job.measurement)[:, 0]), features(job.truth)
+    return Outcome(job.item, record, kept, own, theirs, time.perf_counter() - began)
 
 
 def failed(job: Job, error: BaseException | str) -> Outcome:
@@ -160,7 +163,7 @@ def _to_exact(job: Job, images: Tensor) -> dict:
     return energy_scores(images, draws, job.measurement)
 
 
-def lpips_of(spec: str):
+def lpips_of(spec: str) -> Any:
     """The LPIPS network of "alex", "vgg" or "vgg:FILE", on the CPU.
 
     Raises:

@@ -80,7 +80,8 @@ def settings_of(found: Found, condition: str) -> str:
         settings = record.said.get("settings")
         said = settings.get("condition") if isinstance(settings, dict) else None
         if record.condition == condition and isinstance(said, dict):
-            options = said.get("options") if isinstance(said.get("options"), dict) else {}
+            options = said.get("options")
+            options = options if isinstance(options, dict) else {}
             parts = [f"{name.replace('_', ' ')} {value}" for name, value in options.items() if value is not None]
             if said.get("sigma") is not None:
                 parts.append(f"noise of standard deviation {said['sigma']} in units of [-1, 1]")

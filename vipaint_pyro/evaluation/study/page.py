@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 
@@ -17,13 +15,15 @@ from vipaint_pyro.evaluation.study.grids import Cell, Grid, one_line
 from vipaint_pyro.evaluation.study.identity import name_in, titled
 from vipaint_pyro.evaluation.study.layouts import costs_grid, done, long_grid, paired_grid, quality_grids
 from vipaint_pyro.evaluation.study.notes import settings_of
-from vipaint_pyro.evaluation.study.page_look import POLICY, SCRIPT, STYLE
+from vipaint_pyro.evaluation.study.page_look import SCRIPT
 from vipaint_pyro.evaluation.study.stacks import sheet_caption
+from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure, head_of
 
 __all__ = ["HEAD", "page"]
 
+_COMMAND = "vipaint report"
 #: How the page begins: a file that begins otherwise is not ours.
-HEAD = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta name="generator" content="vipaint report">\n'
+HEAD = head_of(_COMMAND)
 
 
 def page(
@@ -37,7 +37,6 @@ def page(
         chart: quality against calls; None where nothing is scored.
         sheets: condition -> the figure of its samples.
     """
-    title = escape(_title(found))
     sections = {
         "quality": ("Quality", _tables(quality_grids(found, metrics))),
         "paired": ("Compared with the best baseline", _tables([paired_grid(found, m) for m in metrics])),
@@ -49,14 +48,7 @@ def page(
         "run": ("What was run", _facts(found)),
         "settings": ("Settings of the methods", _settings(found)),
     }
-    links = "".join(f'<a href="#{key}">{head}</a>' for key, (head, _) in sections.items())
-    body = "".join(f'<section id="{k}">\n<h2>{h}</h2>\n{text}</section>\n' for k, (h, text) in sections.items())
-    return (
-        f'{HEAD}<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-        f"<p>{escape(done(found))}.</p>\n<nav>{links}</nav>\n{body}<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
+    return document(_COMMAND, _title(found), f"{done(found)}.", sections, SCRIPT)
 
 
 def _title(found: Found) -> str:
@@ -70,13 +62,13 @@ def _facts(found: Found) -> str:
     facts |= {"weights": found.common("weights"), "LPIPS network": found.common("lpips_net")}
     facts["features"] = found.common("features")
     facts |= {f"of {c}": said for c in found.conditions if (said := settings_of(found, c))}
-    text = _list((k, _said(v)) for k, v in facts.items() if v is not None)
-    text += "<h3>Versions</h3>\n" + _list((k, ", ".join(v)) for k, v in _versions(found).items())
-    text += f"<h3>Command</h3>\n<pre><code>{escape(command_of(found.plan))} --out FOLDER</code></pre>\n"
+    text = fact_list((k, as_text(v)) for k, v in facts.items() if v is not None)
+    text += "<h3>Versions</h3>\n" + fact_list((k, ", ".join(v)) for k, v in _versions(found).items())
+    text += f"<h3>Command</h3>\n{code(command_of(found.plan) + ' --out FOLDER')}"
     text += "<p>FOLDER is the study's own, to go on with it, or a new one.</p>\n"
     if has_settings(found.plan):
         chosen = json.dumps(found.plan["settings"], indent=1, ensure_ascii=False)
-        text += _details(f"Chosen settings: {SETTINGS_FILE}", f"<pre><code>{escape(chosen)}</code></pre>\n")
+        text += details(one_line(f"Chosen settings: {SETTINGS_FILE}"), code(chosen))
     return text + "<p>This page is made of the records alone, by <code>vipaint report</code>.</p>\n"
 
 
@@ -85,7 +77,7 @@ def _versions(found: Found) -> dict[str, list[str]]:
     result: dict[str, set[str]] = {}
     for said in [r.said.get("versions") for r in found.records] or [found.said.get("versions")]:
         for name, version in (said or {}).items():
-            result.setdefault(str(name), set()).add(_said(version))
+            result.setdefault(str(name), set()).add(as_text(version))
     return {name: sorted(versions) for name, versions in result.items()}
 
 
@@ -97,25 +89,15 @@ def _chart(chart: PIL.Image.Image | None) -> str:
         "are counted forward and backward, with a sample's share of a fit. NAME@CALLS of one NAME, "
         "CALLS of them forward, are joined. Where marks would hide each other the larger lies behind the smaller"
     )
-    return _figure(chart, "Quality against calls per sample, forward and backward, a panel per condition", caption)
+    return figure(chart, "Quality against calls per sample, forward and backward, a panel per condition", caption)
 
 
 def _sheets(sheets: Mapping[str, PIL.Image.Image]) -> str:
     text = ""
     for condition, sheet in sheets.items():
         alt = f"Samples under {condition}: rows are truth, what was observed, and methods; columns are images"
-        text += f"<h3>{escape(condition)}</h3>\n{_figure(sheet, alt, sheet_caption(condition), 'pixels')}"
+        text += f"<h3>{escape(condition)}</h3>\n{figure(sheet, alt, sheet_caption(condition), 'pixels')}"
     return text or "<p>No samples were kept.</p>\n"
-
-
-def _figure(picture: PIL.Image.Image, alt: str, caption: str, kind: str = "") -> str:
-    file = io.BytesIO()
-    picture.save(file, format="png")
-    data = base64.b64encode(file.getvalue()).decode("ascii")
-    said = f"<figcaption>{escape(caption)}.</figcaption>" if caption else ""
-    look = f' class="{kind}"' if kind else ""
-    look += f' width="{picture.width}" height="{picture.height}"'
-    return f'<figure><img{look} alt="{escape(alt)}" src="data:image/png;base64,{data}">{said}</figure>\n'
 
 
 def _failures(found: Found) -> str:
@@ -142,8 +124,8 @@ def _settings(found: Found) -> str:
         inside = ""
         for way, conditions in ways.items():
             where = ", ".join(dict.fromkeys(conditions))
-            inside += f"<h3>{escape(where)}</h3>\n{_list((k, _said(v)) for k, v in json.loads(way).items())}"
-        text += _details(method, inside or "<p>Not known: nothing of it is finished.</p>")
+            inside += f"<h3>{escape(where)}</h3>\n{fact_list((k, as_text(v)) for k, v in json.loads(way).items())}"
+        text += details(one_line(method), inside or "<p>Not known: nothing of it is finished.</p>")
     return text
 
 
@@ -152,20 +134,6 @@ def _of_method(settings: dict) -> dict:
     rest = {k: v for k, v in settings.items() if k not in ("sampler", "label", "prompt")}
     sampler = settings.get("sampler")
     return {**(sampler if isinstance(sampler, dict) else {"sampler": sampler}), **rest}
-
-
-def _details(head: str, inside: str) -> str:
-    return f"<details><summary>{escape(one_line(head))}</summary>\n{inside}</details>\n"
-
-
-def _list(pairs: Iterable[tuple[str, str]]) -> str:
-    lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>\n" for k, v in pairs)
-    return f"<dl>\n{lines}</dl>\n" if lines else "<p>Not known.</p>\n"
-
-
-def _said(value: object) -> str:
-    """A setting as text: lists and objects as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _table(grid: Grid) -> str:
@@ -185,7 +153,7 @@ def _tables(grids: Sequence[Grid]) -> str:
     """The first open, the others to be opened."""
     if not grids:
         return "<p>Nothing has been scored yet.</p>\n"
-    rest = [_details(grid.title, _table(replace(grid, title=""))) for grid in grids[1:]]
+    rest = [details(one_line(grid.title), _table(replace(grid, title=""))) for grid in grids[1:]]
     return "".join([_table(grids[0]), *rest])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -38,7 +39,7 @@ def samples_sheet(found: Found, condition: str, most: int = 8) -> PIL.Image.Imag
         return None
     truths = [_picture(_truth(found, i)) for i in images]
     side = 84 if max(truths[0].size) < 64 else 128
-    rows = [("truth", truths), ("observed", [_observed(found, condition, i) for i in images])]
+    rows: list[Any] = [("truth", truths), ("observed", [_observed(found, condition, i) for i in images])]
     for method in found.methods:
         if any((method, i) in kept for i in images):
             shown = [_sample(found, kept[method, i]) if (method, i) in kept else None for i in images]
@@ -142,7 +143,7 @@ def _sized(picture: PIL.Image.Image, side: int) -> PIL.Image.Image:
     return picture.convert("RGB").resize([max(1, round(n * side / longer)) for n in picture.size], kind)
 
 
-def _wrapped(name: str, font: PIL.ImageFont.FreeTypeFont) -> list[str]:
+def _wrapped(name: str, font: Any) -> list[str]:
     """A name in lines that are not wider than the head of a row, broken behind ``:`` and ``;`` where that does."""
     lines, line = [], ""
     for letter in one_line(name):

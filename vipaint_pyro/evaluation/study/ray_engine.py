@@ -10,6 +10,7 @@ import pickle
 import platform
 from collections.abc import Generator, Iterable
 from itertools import islice
+from typing import Any
 
 import torch
 
@@ -54,7 +55,8 @@ class RayEngine:
             num_cpus=threads, num_gpus=int(self._gpu), max_calls=0, max_retries=TRIES - 1, retry_exceptions=False,
             runtime_env={"env_vars": _ALL_GPUS} if self._gpu else None,
         )(_serve)  # fmt: skip
-        waiting, running = iter(jobs), {}
+        waiting = iter(jobs)
+        running: dict[Any, Job] = {}
         how = dict(expected=versions(), folder=os.getcwd(), threads=threads, gpu=self._gpu)
         try:
             while True:

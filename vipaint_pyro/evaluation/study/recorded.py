@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from vipaint_pyro.evaluation.study.conditions import described
 from vipaint_pyro.evaluation.study.found import INFINITE
@@ -20,7 +20,9 @@ __all__ = ["asked", "calls_made", "recordable"]
 
 def asked(job: Job, settled: Sampler | None) -> dict:
     """What was asked of an item: the settled sampler's fields, or, where there is none, those that were given."""
-    given = {"class": None, **job.settings} if settled is None else {"class": type(settled).__name__, **asdict(settled)}
+    given = {"class": None, **job.settings}
+    if settled is not None:
+        given = {"class": type(settled).__name__, **asdict(cast(Any, settled))}
     return {
         "item": asdict(job.item),
         "picture": asdict(job.picture),
@@ -61,7 +63,7 @@ def recordable(scores: dict) -> dict:
     return {name: _checked(name, value) for name, value in scores.items()}
 
 
-def _checked(name: str, value: object) -> object:
+def _checked(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_checked(name, v) for v in value]
     if value is None or math.isfinite(value):

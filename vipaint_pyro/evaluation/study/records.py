@@ -23,7 +23,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 try:
     import fcntl
 except ImportError:  # not on Windows: there two runs of one study are not told apart
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # Windows has no such module
 
 __all__ = ["StudyFolder", "file_name"]
 

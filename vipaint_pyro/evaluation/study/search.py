@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.evaluation.study.candidates import candidates, grid_of
 from vipaint_pyro.evaluation.study.driver import missing, run_study
@@ -97,7 +98,7 @@ def _round(plan: Plan, path: Path, log: Callable[[str], None]) -> Plan:
 
 def _tried(path: Path, plan: Plan, spec: str, settings: dict) -> Tried:
     folder, (condition,) = StudyFolder(path), plan.conditions
-    records = [folder.record(Item(image, condition, spec)) for image in plan.numbers]
+    records: list[Any] = [folder.record(Item(image, condition, spec)) for image in plan.numbers]
     wrong = [r["error"]["message"] for r in records if r["error"] is not None]
     if wrong:
         return Tried(settings, [], failed=wrong[0])

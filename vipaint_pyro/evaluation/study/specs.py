@@ -56,7 +56,7 @@ class Spec:
             raise ValueError(f"{text}: calls and effort both say what a sample costs: give one")
         if "timesteps" in settings and _LEVELS.fullmatch(found["name"]):
             raise ValueError(f"{text}: the timesteps say how many levels there are: write vipaint:timesteps=...")
-        return cls(text, found["name"], calls and int(calls), settings)
+        return cls(text, found["name"], int(calls) if calls else None, settings)
 
     @property
     def method(self) -> Method:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -46,7 +47,7 @@ def stacked(sheets: Mapping[str, PIL.Image.Image]) -> PIL.Image.Image:
     return whole
 
 
-def _lines(text: str, width: int, font: PIL.ImageFont.FreeTypeFont) -> list[str]:
+def _lines(text: str, width: int, font: Any) -> list[str]:
     """Words in lines that are not wider."""
     lines = [""]
     for word in text.split():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,7 +25,19 @@ from vipaint_pyro.priors.fingerprints import fingerprint_of
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.wording import counted
 
-__all__ = ["Study"]
+__all__ = ["Refused", "Study"]
+
+
+class Refused(ValueError):
+    """Methods that cannot do what a plan asks of them.
+
+    Attributes:
+        refusals: (method, what it says) -> the conditions that it says so under.
+    """
+
+    def __init__(self, refusals: Mapping[tuple[str, str], list[str]]) -> None:
+        super().__init__("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+        self.refusals = refusals
 
 
 class Study:
@@ -42,7 +56,8 @@ class Study:
         settings: of each method under each condition, (method, condition) -> all that are given.
 
     Raises:
-        ValueError, OSError, ImportError: for what cannot be; methods that cannot do a condition are all named at once.
+        ValueError, OSError, ImportError: for what cannot be; methods that cannot do a condition are all named at once,
+            by a :class:`Refused`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -70,20 +85,22 @@ class Study:
 
     def jobs(self, items: Iterable[Item]) -> Iterator[Job]:
         """The jobs of items; those of one image had better follow each other."""
-        last, truth, seen = None, None, {}
+        last: int | None = None
+        truth: Any = None
+        seen: dict[str, Measurement | Exception] = {}
         for item in items:
             if item.image != last:
-                last, truth, seen = item.image, self._tried(lambda i=item.image: self._truth(i)), {}
+                last, truth, seen = item.image, self._tried(partial(self._truth, item.image)), {}
             if item.condition not in seen:
                 seen[item.condition] = truth if isinstance(truth, Exception) else self._tried(
-                    lambda c=item.condition, i=item.image, x=truth: measured(c, x, self.plan.seed, i)
+                    partial(measured, item.condition, truth, self.plan.seed, item.image)
                 )  # fmt: skip
             yield self._job(item, truth, seen[item.condition])
 
     @property
     def unread(self) -> list[str]:
         """Names of the pictures that cannot be read or taken: their items will fail."""
-        return [picture.name for picture in self.pictures.values() if picture.pixels is None]
+        return [str(picture.name) for picture in self.pictures.values() if picture.pixels is None]
 
     def _picture(self, image: int) -> Picture:
         truth = self._tried(lambda: self.source.truth(image))
@@ -98,7 +115,7 @@ class Study:
         return truth[None]
 
     @staticmethod
-    def _tried(make):
+    def _tried(make: Callable[[], Any]) -> Any:
         """What is made, or the error in its place, which is then the item's."""
         try:
             return make()
@@ -109,8 +126,8 @@ class Study:
         plan, trouble = self.plan, seen if isinstance(seen, Exception) else None
         return Job(
             item,
-            None if trouble else truth,
-            None if trouble else seen,
+            cast(Any, None if trouble else truth),
+            cast(Any, None if trouble else seen),
             self.prior,
             self.marks["weights"],
             Spec.of(item.method).method.name,
@@ -142,7 +159,8 @@ class Study:
 
     def _settled(self) -> dict[tuple[str, str], dict]:
         """The settings of all methods under all conditions, once all of them have agreed to a first image."""
-        plan, found, refusals = self.plan, {}, {}
+        plan, found = self.plan, {}
+        refusals: dict[tuple[str, str], list[str]] = {}
         image, truth = plan.first, self.source.truth(plan.first)[None]
         prior = conditioned(self.prior, self.label(image), self.prompt(image), plan.guidance)
         for condition in plan.conditions:
@@ -156,7 +174,7 @@ class Study:
                 except (ValueError, TypeError) as error:
                     refusals.setdefault((method, str(error)), []).append(condition)
         if refusals:  # by the method, the condition, or settings that cannot be: the error says which
-            raise ValueError("\n".join(f"{m} under {', '.join(c)}: {said}" for (m, said), c in refusals.items()))
+            raise Refused(refusals)
         return found
 
     def _read_prompts(self) -> list[str] | None:

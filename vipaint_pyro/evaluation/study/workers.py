@@ -14,10 +14,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from typing import Any, cast
 
 import torch
 
 from vipaint_pyro.evaluation.study.job import Job, Outcome, compute, failed
+from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.wording import counted
 
 __all__ = ["TRIES", "Pool"]
@@ -30,7 +32,7 @@ START = "spawn"
 
 @dataclass(eq=False)
 class _Worker:
-    process: multiprocessing.Process
+    process: Any
     pipe: Connection
     job: Job | None = None
 
@@ -46,12 +48,12 @@ class Pool:
     def __init__(self, workers: int, threads: int) -> None:
         self._size, self._threads = workers, threads
         self._workers: list[_Worker] = []
-        self._context = multiprocessing.get_context(START)
+        self._context: Any = multiprocessing.get_context(START)
 
     def __enter__(self) -> Pool:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.process.kill()  # it writes nothing that could be left half done
         for worker in self._workers:
@@ -61,7 +63,9 @@ class Pool:
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes of jobs, as they come."""
-        waiting, again, tries = iter(jobs), [], {}
+        waiting = iter(jobs)
+        again: list[Job] = []
+        tries: dict[Item, int] = {}
         while True:
             self._feed(waiting, again)
             busy = [w for w in self._workers if w.job is not None]
@@ -69,7 +73,7 @@ class Pool:
                 return
             ready = wait([w.pipe for w in busy])
             for worker in [w for w in busy if w.pipe in ready]:
-                job = worker.job
+                job = cast(Job, worker.job)
                 try:
                     outcome = pickle.loads(worker.pipe.recv_bytes())
                 except (EOFError, ConnectionError):

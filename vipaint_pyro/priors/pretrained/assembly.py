@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from torch import nn
 
@@ -35,7 +36,7 @@ _TEXT = {
 def text_inputs(network: nn.Module) -> tuple[str, ...]:
     """The names of the tensors that a network takes from text; empty for a network without."""
     config = unwrapped(network).config
-    names = _TEXT.get(kind_of(network, _TEXT), ())
+    names = _TEXT.get(kind_of(network, _TEXT) or "", ())
     if config.get("addition_embed_type", None) == "text_time":  # Stable Diffusion XL
         names += ("text_embeds", "time_ids")
     return names
@@ -82,7 +83,7 @@ class Components:
             raise ValueError("a prior has one autoencoder: give either vae or vqvae")
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> Any:
         """The one network."""
         return self.transformer if self.unet is None else self.unet
 
@@ -130,7 +131,7 @@ def _check_configs(parts: Components) -> None:
         "class embedder": parts.class_embedder,
     }  # fmt: skip
     for what, part in named.items():
-        inner = unwrapped(part) if isinstance(part, nn.Module) else part
+        inner: Any = unwrapped(part) if isinstance(part, nn.Module) else part
         if inner is not None and hasattr(inner, "config_name") and isinstance(inner.config, Mapping):
             kind = judged(type(inner))
             known = constructor(kind)
@@ -147,7 +148,9 @@ def _check_names(names: Sequence[str] | None, classes: int | None, null_class: i
         raise ValueError(f"class_names are {len(names)}, but the network has {classes or 'no'} classes{besides}")
 
 
-def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size) -> tuple[int, int, int]:
+def _latent_shape(
+    network: nn.Module, autoencoder: nn.Module | None, factor: int, image_size: int | Sequence[int] | None
+) -> tuple[int, int, int]:
     config = unwrapped(network).config
     channels, size = config.in_channels, config.get("sample_size", None)
     if kind_of(network, NETWORKS) == "FluxTransformer2DModel":
@@ -194,7 +197,7 @@ def _latent_shape(network: nn.Module, autoencoder: nn.Module | None, factor: int
     return channels, height, width
 
 
-def _classes(network: nn.Module, null_class: int | None, class_embedder) -> tuple[int | None, int | None]:
+def _classes(network: nn.Module, null_class: int | None, class_embedder: Any) -> tuple[int | None, int | None]:
     """How many classes there are, the null class not counted, and the null class."""
     check_null_class(null_class)
     config, name = unwrapped(network).config, kind_of(network, NETWORKS)

@@ -7,7 +7,8 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS, Fields
 from vipaint_pyro.priors.schedules import LONGEST as LONGEST_SCHEDULE
@@ -61,7 +62,7 @@ FAILURES = (
 )  # fmt: skip
 
 
-def constructor(kind: type) -> dict[str, inspect.Parameter]:
+def constructor(kind: Any) -> dict[str, inspect.Parameter]:
     """The fields of a class of diffusers, by name."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
     return {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
@@ -149,7 +150,7 @@ def _check_bounds(name: str, value: object, where: str) -> None:
     elif isinstance(value, numbers.Real) and not isinstance(value, bool):
         most = BOUNDS.get(name, MOST) if isinstance(value, numbers.Integral) else 1e12
         least = LEAST.get(name, 0 if isinstance(value, numbers.Integral) else -1e12)
-        if not least <= value <= most:
+        if not least <= float(value) <= most:
             raise ValueError(f"{where}: {name} lies from {least:g} to {most:g}, but is {value!r}")
 
 
@@ -198,7 +199,7 @@ def _short(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def made(make, config: Mapping, kind: type, where: str):
+def made(make: Callable, config: Mapping, kind: type, where: str) -> Any:
     """What ``make`` makes of a config.
 
     Raises:
@@ -213,13 +214,13 @@ def made(make, config: Mapping, kind: type, where: str):
         raise ValueError(f"{where}: no {kind.__name__} can be made of this config: {said}{reason}") from error
 
 
-def blamed(make, config: Mapping, kind: type) -> str:
+def blamed(make: Callable, config: Mapping, kind: type) -> str:
     """The fields, each with its value, of which one at its default would make of a config what can be used."""
     named = [name for name in completed(config, kind) if name in config and _works(make, config, name)]
     return ", ".join(f"{name} = {_short(config[name])}" for name in named)
 
 
-def _works(make, config: Mapping, without: str) -> bool:
+def _works(make: Callable, config: Mapping, without: str) -> bool:
     """Whether a config can be used with a field left at its default."""
     try:
         make({name: value for name, value in config.items() if name != without})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.hub import download
 from vipaint_pyro.priors.pretrained.index import class_in_index, read_index, read_labels
@@ -26,7 +27,7 @@ BUILT_IN = {
 }
 
 
-def resolve(name_or_path: str | Path, **hub_options) -> Path:
+def resolve(name_or_path: str | Path, **hub_options: Any) -> Path:
     """The folder of a prior, checked to hold a diffusion model that is known here, in safetensors.
 
     Args:
@@ -89,10 +90,12 @@ OWN = {
 }
 
 
-def class_of(name: str) -> type | None:
+def class_of(name: str | None) -> Any:
     """A class of diffusers, or of :data:`OWN`, by name; None where there is none."""
     import diffusers
 
+    if name is None:
+        return None
     return vars(import_module(OWN[name]))[name] if name in OWN else getattr(diffusers, name, None)
 
 
@@ -166,7 +169,7 @@ def _check_scheduler(index: Mapping, scheduler: Path) -> None:
     config, named = read_json(path), class_in_index(index, "scheduler")
     own = config.get("_class_name")
     kind = class_of(own) if isinstance(own, str) and own.isidentifier() else None
-    if not isinstance(kind, type) or not own.endswith("Scheduler"):
+    if not isinstance(kind, type) or not str(own).endswith("Scheduler"):
         raise ValueError(f"{path}: _class_name names the scheduler {own!r}, unknown to diffusers")
     if named is not None and named != own:
         raise ValueError(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 __all__ = ["download"]
 
 _OFFLINE = "to work offline, give the prior's folder, or set HF_HUB_OFFLINE=1 where it was fetched before"
 
 
-def download(name: str, others: str, **options) -> Path:
+def download(name: str, others: str, **options: Any) -> Path:
     """The folder of a snapshot of a hub id.
 
     The hub has ten seconds to answer (``HF_HUB_ETAG_TIMEOUT`` says how many); after that, what was fetched before is
@@ -36,9 +37,9 @@ def download(name: str, others: str, **options) -> Path:
         said = f"prior {name!r} is no built-in prior ({others}) and no folder here, and the hub did not give it: "
         if silent:
             raise OSError(f"{said}{silent}; {_OFFLINE}") from error
-        cause = error
-        while cause.__cause__ or cause.__context__:  # diffusers' own message points at a stack trace
-            cause = cause.__cause__ or cause.__context__
+        cause: BaseException = error
+        while (deeper := cause.__cause__ or cause.__context__) is not None:  # diffusers' own points at a stack trace
+            cause = deeper
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise OSError(f"{said}{reason}. Check the id and the network; {_OFFLINE}") from error
 

@@ -44,8 +44,8 @@ def read_index(folder: Path) -> dict:
 
 
 def _check_part(name: str, entry: object, path: Path) -> None:
-    pair = isinstance(entry, list) and len(entry) == 2
-    if not pair or not (entry == [None, None] or all(isinstance(word, str) and word for word in entry)):
+    words = entry if isinstance(entry, list) else []
+    if len(words) != 2 or not (words == [None, None] or all(isinstance(word, str) and word for word in words)):
         raise ValueError(
             f"{path}: {name} is a library and a class, like [\"diffusers\", \"UNet2DModel\"], or [null, null], "
             f"but is {entry!r}"

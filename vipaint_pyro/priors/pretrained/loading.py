@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.configs import FAILURES, blamed, made
 from vipaint_pyro.priors.pretrained.folder import class_of, model_parts, part_of, read_json, read_labels, resolve
@@ -38,7 +39,7 @@ def check_safe(options: dict) -> None:
         raise ValueError("use_safetensors is always True: pickled weights can run code when opened")
 
 
-def dtype_asked(options: Mapping):
+def dtype_asked(options: Mapping) -> Any:
     """The precision of the parts that the options ask for, float32 where they ask for none.
 
     Raises:
@@ -56,7 +57,7 @@ def dtype_asked(options: Mapping):
     return next(iter(given.values()), torch.float32)
 
 
-def load_components(name_or_path: str | Path, **options) -> dict:
+def load_components(name_or_path: str | Path, **options: Any) -> dict:
     """The parts of a prior, by what its own configs say.
 
     Args:
@@ -93,7 +94,7 @@ def load_components(name_or_path: str | Path, **options) -> dict:
     return {**parts, "scheduler": scheduler, **known}
 
 
-def load_scheduler(folder: Path):
+def load_scheduler(folder: Path) -> Any:
     """The scheduler of a folder that was checked.
 
     Raises:
@@ -110,7 +111,7 @@ def load_scheduler(folder: Path):
     return scheduler
 
 
-def load_part(name: str, part: Path, options: dict):
+def load_part(name: str, part: Path, options: dict) -> Any:
     """One part with weights, all of them from its files.
 
     Args:
@@ -144,7 +145,7 @@ def load_part(name: str, part: Path, options: dict):
     return loaded
 
 
-def _on_meta(kind: type, config: Mapping):
+def _on_meta(kind: Any, config: Mapping) -> Any:
     """The network of a config, without memory for its weights, and called once."""
     import torch
 

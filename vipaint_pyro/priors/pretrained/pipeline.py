@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.configs import FAILURES
 from vipaint_pyro.priors.pretrained.folder import model_parts, read_labels, resolve
@@ -27,7 +28,7 @@ _PLACING = (
 )  # fmt: skip
 
 
-def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping):
+def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping) -> Any:
     """A pipeline of a prior.
 
     Args:
@@ -72,7 +73,7 @@ def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, opti
     return _with_text(load, folder, {**options, "variant": taken["variant"]})
 
 
-def _with_text(load: Callable, folder: Path, options: Mapping):
+def _with_text(load: Callable, folder: Path, options: Mapping) -> Any:
     """The pipeline, by diffusers' own loading of what is not loaded yet: tokenizers and text encoders."""
     index = read_index(folder)
     for name in TEXT_COMPONENTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,17 +72,18 @@ def encode(
             "the text encoders are not loaded (or were freed), so a prompt cannot be read: give prompt_embeds, "
             "or load the pipeline with its text_encoder and tokenizer"
         )
-    kind = _kind_of(parts) if network is None else _KINDS[kind_of(network, _KINDS)]
+    kind = _kind_of(parts) if network is None else _KINDS[kind_of(network, _KINDS) or ""]
     if kind is _stable_diffusion and parts.get("text_encoder_2") is not None:
         kind = _stable_diffusion_xl
     with torch.no_grad(), ExitStack() as stack:
         for name in TEXT_COMPONENTS:
-            if isinstance(parts.get(name), nn.Module):
-                stack.enter_context(frozen(parts[name]))
+            part = parts.get(name)
+            if isinstance(part, nn.Module):
+                stack.enter_context(frozen(part))
         return kind(parts, list(prompt), negative_prompt, image_size, force_zeros_for_empty_prompt)
 
 
-def _kind_of(parts: Parts):
+def _kind_of(parts: Parts) -> Any:
     """Whose encoders these are: Flux reads with T5 second, Stable Diffusion 3 with a projection first."""
     first, second = (type(parts.get(name)).__name__ for name in ("text_encoder", "text_encoder_2"))
     if second.startswith("T5"):
@@ -104,7 +106,7 @@ def sized(condition: Condition | None, needs: Sequence[str], image_size: tuple[i
     return {**condition, "time_ids": _time_ids(image_size, next(iter(condition.values())))}
 
 
-def _pipeline(name: str, parts: Parts, components: Sequence[str], **options):
+def _pipeline(name: str, parts: Parts, components: Sequence[str], **options: Any) -> Any:
     """One of diffusers' pipelines with its encoders alone: it may rewrite other parts' configs."""
     import diffusers
 

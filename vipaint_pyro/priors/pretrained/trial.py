@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ def _zeros(*shape: int, dtype: torch.dtype | None = None) -> Tensor:
     return torch.zeros(shape, dtype=dtype, device="meta")
 
 
-def _network(network: nn.Module) -> None:
+def _network(network: Any) -> None:
     config = network.config
     channels, size = config["in_channels"], config.get("sample_size", None) or 64
     if type(network).__name__ == "FluxTransformer2DModel":
@@ -52,7 +54,7 @@ def _network(network: nn.Module) -> None:
         raise ValueError(f"it gives {got} for latents of shape {tuple(z.shape)}: it is no denoiser")
 
 
-def _condition(network: nn.Module) -> dict | None:
+def _condition(network: Any) -> dict | None:
     """What a network takes beside z and its time; None where that cannot be read off its config."""
     config, kind = network.config, type(network).__name__
     if kind == "DiTTransformer2DModel" or config.get("num_class_embeds", None) is not None:
@@ -75,7 +77,7 @@ def _condition(network: nn.Module) -> dict | None:
     return {**given, "guidance": _zeros(1)} if config.get("guidance_embeds", False) else given
 
 
-def _autoencoder(network: nn.Module) -> None:
+def _autoencoder(network: Any) -> None:
     config = network.config
     factor = 2 ** (len(config["block_out_channels"]) - 1)
     x = _zeros(1, config["in_channels"], 2 * factor, 2 * factor)

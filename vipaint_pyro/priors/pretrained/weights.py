@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vipaint_pyro.priors.pretrained.jsons import read_json
 
@@ -84,7 +85,7 @@ def _check_numbers(path: Path, part: Path) -> None:
         raise ValueError(f"{path} has weights that are {said}: {some(wrong)}")
 
 
-def check_shapes(network, part: Path, variant: str | None, what: str) -> None:
+def check_shapes(network: Any, part: Path, variant: str | None, what: str) -> None:
     """Raise ValueError where the weights of a part are not those of a network, by name and by shape.
 
     Args:
@@ -117,7 +118,7 @@ def _check_names(found: Mapping, wanted: Mapping, what: str) -> None:
 _EXTRA = "has weights that are none of its network's:"
 
 
-def some(names) -> str:
+def some(names: Iterable[str]) -> str:
     """Names, the first few of many."""
     names = sorted(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
+from vipaint_pyro.samplers.vipaint.settings import Settings
 from vipaint_pyro.wording import counted
 
 __all__ = ["check_particles", "in_clouds", "settled_clouds"]
 
 
-def in_clouds(settings: Correct | Refine) -> bool:
+def in_clouds(settings: Settings) -> bool:
     """Whether particles are weighed all the way down to the image."""
     return settings.correct == "smc" or settings.refine == "tds"
 
 
-def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
+def settled_clouds(given: Settings) -> dict[str, int | bool]:
     """The settings of particles with what None stands for: 0 are none, or of ``refine="tds"`` 8 for each sample.
 
     Raises:
@@ -33,7 +33,7 @@ def settled_clouds(given: Correct | Refine) -> dict[str, int | bool]:
     return {"own_cloud": own, "num_particles": stands_for if given.num_particles is None else given.num_particles}
 
 
-def check_particles(settled: Correct | Refine, num_samples: int) -> None:
+def check_particles(settled: Settings, num_samples: int) -> None:
     """Raise ValueError where so many samples cannot be drawn from the particles that there are."""
     particles = settled.num_particles
     if not particles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -14,6 +14,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
+from vipaint_pyro.settings import settled
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -34,20 +35,20 @@ class FromGuide(Sampler):
     sampler: VIPaintSampler
     guide: Guide
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> FromGuide:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         """Raises as VIPaint does, and where the guide cannot stand for one that would be fitted here."""
         sampler = self.sampler
         if sampler.refine == "gibbs" and sampler.sweep_levels is None and not has_kernels(self.guide):
             sampler = replace(sampler, sweep_levels=1)
-        settled = FromGuide(sampler.settle(prior, measurement), self.guide)
-        settled._check(measurement)
-        return settled
+        found = replace(self, sampler=sampler.settle(prior, measurement))
+        found._check(measurement)
+        return found
 
     def _check(self, measurement: Measurement) -> None:
         guide, times = self.guide, self.sampler.timesteps
         if not callable(guide) or isinstance(guide, type):
             raise TypeError(f"guide is a fitted guide, not {guide!r}")
-        check_kernels(guide, self.sampler.sweep_levels)
+        check_kernels(guide, settled(self.sampler.sweep_levels))
         if not isinstance(guide, Guide):
             return
         own = guide.model
@@ -77,5 +78,5 @@ class FromGuide(Sampler):
     def draw(self, run: Run) -> Samples:
         if not isinstance(self.guide, Guide):
             return self.sampler.draw(run, self.guide)
-        with self.guide.model.counted(run.prior.calls):  # a guide asks the prior that it was fitted with
+        with self.guide.model.counted(settled(run.prior.calls)):  # a guide asks the prior that it was fitted with
             return self.sampler.draw(run, self.guide)

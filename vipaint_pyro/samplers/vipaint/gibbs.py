@@ -8,6 +8,7 @@ kernels from one fit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -102,7 +103,7 @@ def check_kernels(guide: object, levels: int) -> None:
         )
 
 
-def _stepped(run: Run, z: Tensor, guide: MarkovGuide, t: int, s: int) -> Tensor:
+def _stepped(run: Run, z: Tensor, guide: Any, t: int, s: int) -> Tensor:
     """A draw of q(z_s | z_t), each image's noise from its own stream."""
     model = guide.model
     with model.predictions(), PerImageNoise(run.noise), pyro.plate("samples", len(z), dim=-2), model.images():

@@ -2,9 +2,12 @@ r"""Where the levels of a guide lie: VIPaint's noise-to-signal ratios on a prior
 
 from __future__ import annotations
 
-from vipaint_pyro.priors.diffusion import DiffusionPrior
+from collections.abc import Mapping, Sequence
 
-__all__ = ["LATENT_RATIOS", "RATIOS", "timesteps_for"]
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.settings import checked, number, whole
+
+__all__ = ["LATENT_RATIOS", "RATIOS", "level_ratios", "ratios_between", "timesteps_at", "timesteps_for"]
 
 #: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
 RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
@@ -34,10 +37,68 @@ def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
             f"this prior's schedule has {count} times (num_train_timesteps), too few for {levels} levels: "
             f"take {max((k for k in RATIOS if k <= count), default=0)} levels, or another prior"
         )
-    times = [prior.schedule.time_of_ratio(r) for r in ratios[levels]]
+    return timesteps_at(prior, ratios[levels])
+
+
+def timesteps_at(prior: DiffusionPrior, ratios: Sequence[float]) -> tuple[int, ...]:
+    """Timesteps of this prior's schedule nearest to noise-to-signal ratios, which descend.
+
+    Those that coincide, as on a schedule of few times, take the next ones.
+
+    Raises:
+        ValueError: for ratios that no timesteps can be found for.
+    """
+    levels, times = len(ratios), [prior.schedule.time_of_ratio(r) for r in ratios]
     for k in reversed(range(levels - 1)):
         times[k] = max(times[k], times[k + 1] + 1)
     times[0] = min(times[0], prior.schedule.last)
     for k in range(1, levels):
         times[k] = min(times[k], times[k - 1] - 1)
     return prior.schedule.check_timesteps(times)
+
+
+def ratios_between(top: float, bottom: float, levels: int) -> tuple[float, ...]:
+    r"""K noise-to-signal ratios sigma/alpha from T_e down to T_s, each the same part of the one above it.
+
+    .. math:: r_k = r_{T_e} (r_{T_s} / r_{T_e})^{k / (K - 1)}, \quad k = 0, \dots, K - 1
+
+    Args:
+        top: the ratio at T_e.
+        bottom: the ratio at T_s, below it.
+        levels: K, at least 2; of one level T_e is T_s.
+
+    Raises:
+        ValueError: for other ratios or levels.
+    """
+    checked("levels", levels, whole(2))
+    for name, ratio in (("T_e", top), ("T_s", bottom)):
+        checked(f"the ratio at {name}", ratio, number(above=0))
+    if top <= bottom:
+        raise ValueError(f"T_e lies above T_s, but the ratios are {top:g} and {bottom:g}")
+    between = (top * (bottom / top) ** (k / (levels - 1)) for k in range(1, levels - 1))
+    return (float(top), *between, float(bottom))
+
+
+def level_ratios(
+    own: Mapping[int, Sequence[float]], levels: int | None = None, top: float | None = None, bottom: float | None = None
+) -> tuple[float, ...]:
+    """Noise-to-signal ratios of K levels, of which any of K, T_e and T_s may be left to what is known.
+
+    Args:
+        own: K -> ratios that are known, like :data:`RATIOS`. They are taken as they are where neither T_e nor T_s is
+            given; else their first and last stand for the one that is not, those of the largest K where K is another.
+        levels: K; None: the largest of ``own``.
+        top: the ratio at T_e.
+        bottom: the ratio at T_s. One level has none of its own: it is at T_e.
+
+    Raises:
+        ValueError: as :func:`ratios_between`.
+    """
+    levels = max(own) if levels is None else checked("levels", levels, whole())
+    if top is None and bottom is None and levels in own:
+        return tuple(own[levels])
+    ends = own.get(levels, own[max(own)])
+    top, bottom = ends[0] if top is None else top, ends[-1] if bottom is None else bottom
+    if levels == 1:
+        return (float(checked("the ratio at T_e", top, number(above=0))),)
+    return ratios_between(top, bottom, levels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.lazily import Later
@@ -18,7 +19,8 @@ from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
-from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.settings import Settings
+from vipaint_pyro.settings import settled
 from vipaint_pyro.wording import counted
 
 __all__ = ["check_refinement", "settled_step", "settled_sweeps", "walk"]
@@ -32,7 +34,7 @@ _GUIDED = {"ddnm": DDNMSampler, "mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs
 _SWEEPS = 4
 
 
-def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Measurement) -> dict[str, float | bool]:
+def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measurement) -> dict[str, Any]:
     """The settings of a step with what None stands for; what is of DPS alone has nothing to settle on elsewhere.
 
     Raises:
@@ -63,7 +65,7 @@ def settled_step(given: Refine | Correct, prior: DiffusionPrior, measurement: Me
     return {**nothing, "measurement_scale": some if scale is None else scale}
 
 
-def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, int]:
+def settled_sweeps(given: Settings, timesteps: Sequence[int]) -> dict[str, int]:
     """The settings of sweeps with what None stands for; all 0 but with ``refine="gibbs"``.
 
     Raises:
@@ -79,66 +81,69 @@ def settled_sweeps(given: Refine | Fit, timesteps: Sequence[int]) -> dict[str, i
     return {name: (vars(given)[name] or default) * (given.refine == "gibbs") for name, default in some.items()}
 
 
-def _made(settled: Fit) -> object:
+def _made(given: Settings) -> object:
     """What makes the guide: its class, or a function that does not say which it will be."""
-    build = recipe(settled.guide_name).build
+    build = recipe(settled(given.guide_name)).build
     return build.func if isinstance(build, (partial, Later)) else build
 
 
-def check_refinement(settled: Refine | Fit | Correct, prior: DiffusionPrior, measurement: Measurement) -> None:
-    """Raise ValueError where settled values exclude each other, or the step is not for this prior and measurement."""
-    if settled.refine != "dps":
-        if settled.refine == "tds":
-            _check_weighed(settled, measurement)
-        if settled.correct == "smc":
+def check_refinement(given: Settings, prior: DiffusionPrior, measurement: Measurement) -> None:
+    """Raise ValueError where given values exclude each other, or the step is not for this prior and measurement."""
+    if given.refine != "dps":
+        if given.refine == "tds":
+            _check_weighed(given, measurement)
+        if given.correct == "smc":
             raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
-        if settled.sweep_levels > len(settled.timesteps):
-            there = counted(len(settled.timesteps), "level")
-            raise ValueError(f"sweep_levels is at most {there}, those of the guide, but is {settled.sweep_levels}")
-        made = _made(settled)
+        levels = len(settled(given.timesteps))
+        if settled(given.sweep_levels) > levels:
+            there = counted(levels, "level")
+            raise ValueError(f"sweep_levels is at most {there}, those of the guide, but is {given.sweep_levels}")
+        made = _made(given)
         if isinstance(made, type):  # of a function it is seen when it has made the guide
-            check_kernels(made, settled.sweep_levels)
-        walk(settled).settle(prior, measurement)
+            check_kernels(made, settled(given.sweep_levels))
+        walk(given).settle(prior, measurement)
         return
-    bounded = settled.correct == "smc" or settled.limit or settled.fraction < math.inf
-    if settled.measurement_scale and not bounded:
+    bounded = given.correct == "smc" or given.limit or settled(given.fraction) < math.inf
+    if given.measurement_scale and not bounded:
         raise ValueError(
             "measurement_scale says where a bounded step stops, and no step is bounded: leave limit on or give a "
             "fraction, or leave measurement_scale out"
         )
-    if settled.hidden_pull < 1 and not isinstance(measurement.operator, Inpainting):
+    if settled(given.hidden_pull) < 1 and not isinstance(measurement.operator, Inpainting):
         raise ValueError("hidden_pull is of what a mask hides, and this is no inpainting: leave it out")
-    if settled.perceptual_refinement:
-        walk(settled).perceptual().check(measurement.operator, measurement.y)
+    if given.perceptual_refinement:
+        step = walk(given)
+        assert isinstance(step, DPSSampler)
+        step.perceptual().check(measurement.operator, measurement.y)
 
 
-def _check_weighed(settled: Refine | Fit | Correct, measurement: Measurement) -> None:
-    if settled.correct != "none":
-        raise ValueError(f"refine='tds' has weights of its own, and correct is {settled.correct!r}: leave correct out")
-    if recipe(settled.guide_name).point:
+def _check_weighed(given: Settings, measurement: Measurement) -> None:
+    if given.correct != "none":
+        raise ValueError(f"refine='tds' has weights of its own, and correct is {given.correct!r}: leave correct out")
+    if recipe(settled(given.guide_name)).point:
         raise ValueError(
-            f"the guide {settled.guide_name!r} is a point: it has no density to weigh its draws with; take "
+            f"the guide {given.guide_name!r} is a point: it has no density to weigh its draws with; take "
             "refine='mmps', or another guide"
         )
     if not isinstance(measurement.operator, LinearOperator):
         raise ValueError("refine='tds' is for linear measurements: take 'dps' or 'mmps'")
 
 
-def walk(settled: Refine | Fit) -> ReverseSampler:
-    """The sampler that walks down from T_s, by its settings once they are settled."""
-    common = {"num_steps": settled.refinement_steps, "eta": settled.eta, "chunk": settled.chunk}
-    if settled.refine != "dps":
-        scale = settled.measurement_scale
-        if settled.refine == "ddnm" and scale == 0:  # of a measurement without noise, which ddnm alone may have
+def walk(given: Settings) -> ReverseSampler:
+    """The sampler that walks down from T_s, by its settings once they are given."""
+    common: dict[str, Any] = {"num_steps": given.refinement_steps, "eta": given.eta, "chunk": given.chunk}
+    if given.refine != "dps":
+        scale = given.measurement_scale
+        if given.refine == "ddnm" and scale == 0:  # of a measurement without noise, which ddnm alone may have
             scale = None
-        return _GUIDED[settled.refine](measurement_scale=scale, **common)
+        return _GUIDED[given.refine](measurement_scale=scale, **common)
     return DPSSampler(
-        zeta=settled.zeta,
-        limit=settled.limit,
-        hidden_pull=settled.hidden_pull,
-        fraction=None if math.isinf(settled.fraction) else settled.fraction,
-        perceptual_refinement=settled.perceptual_refinement,
-        perceptual_net=settled.perceptual_net,
-        perceptual_weights=settled.perceptual_weights or None,
+        zeta=settled(given.zeta),
+        limit=settled(given.limit),
+        hidden_pull=settled(given.hidden_pull),
+        fraction=None if math.isinf(settled(given.fraction)) else given.fraction,
+        perceptual_refinement=given.perceptual_refinement,
+        perceptual_net=given.perceptual_net,
+        perceptual_weights=given.perceptual_weights or None,
         **common,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from pyro import infer
@@ -20,6 +21,7 @@ from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
 from vipaint_pyro.inference.settling import Settling
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.perceptual import Perceptual, check_asked
@@ -35,8 +37,9 @@ from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
 from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, settled_sweeps, walk
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Correct, Fit, Refine
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Settings
 from vipaint_pyro.samplers.vipaint.weighed import weighed
+from vipaint_pyro.settings import remade, settled
 from vipaint_pyro.wording import counted
 
 __all__ = ["VIPaintSampler"]
@@ -45,10 +48,10 @@ FIT_MEMORY = "lower num_chains, num_levels or the number of timesteps, or turn g
 
 
 @dataclass(frozen=True)
-class VIPaintSampler(Correct, Refine, Fit, Sampler):
-    """Fit, draw, refine. Its settings are those of :class:`Fit`, :class:`Refine` and :class:`Correct`."""
+class VIPaintSampler(Settings, Sampler):
+    """Fit, draw, refine. Its settings are those of :class:`~vipaint_pyro.samplers.vipaint.settings.Settings`."""
 
-    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> VIPaintSampler:
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         """These settings with what None stands for on this prior and measurement: none is None afterwards.
 
         Where there is nothing to settle on, a value says so: an infinite ``fraction`` sets no bound, a ``noise_scale``
@@ -64,7 +67,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         guide = default_guide(prior, measurement) if self.guide_name is None else self.guide_name
         named = replace(self, guide_name=guide)
         times = named._timesteps(prior)
-        settled = replace(
+        found = remade(
             named,
             timesteps=times,
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
@@ -76,12 +79,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
             gradient_checkpointing=checkpointing,
             chunk=self.chunk or chunk_for(prior.image_shape),
         )
-        settled._check(prior, measurement)
-        return settled
+        found._check(prior, measurement)
+        return found
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
-            return timesteps_for(prior, recipe(self.guide_name).levels or 4)
+            return timesteps_for(prior, recipe(settled(self.guide_name)).levels or 4)
         return prior.schedule.check_timesteps(self.timesteps)
 
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
@@ -99,11 +102,12 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _check(self, prior: DiffusionPrior, measurement: Measurement) -> None:
         """Raise where settled values exclude each other."""
-        kind, last = recipe(self.guide_name), self.timesteps[-1]
-        if kind.levels is not None and len(self.timesteps) != kind.levels:
+        kind, times = recipe(settled(self.guide_name)), settled(self.timesteps)
+        last, steps = times[-1], settled(self.refinement_steps)
+        if kind.levels is not None and len(times) != kind.levels:
             raise ValueError(
-                f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(self.timesteps)}: "
-                f"{self.timesteps}; give as many"
+                f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(times)}: "
+                f"{times}; give as many"
             )
         if kind.point and self.correct != "none":
             raise ValueError(
@@ -121,9 +125,9 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
                 f"the guide {kind.name!r} fits all images as one, so that each would depend on its neighbours: "
                 f"give one image at a time, not {n}, or another guide"
             )
-        if self.refinement_steps > last + 1:
+        if steps > last + 1:
             raise ValueError(
-                f"from T_s = {last} there are at most {last + 1} refinement steps, not {self.refinement_steps} (this "
+                f"from T_s = {last} there are at most {last + 1} refinement steps, not {steps} (this "
                 f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer refinement_steps"
             )
         if self.correct == "smc" and self.measurement_scale == 0:
@@ -141,24 +145,24 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         check_refinement(self, prior, measurement)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
-        prior = prior.checkpointed(self.gradient_checkpointing).in_pieces(self.chunk)
-        return prior, measurement.noisy(self.measurement_scale)
+        prior = prior.checkpointed(settled(self.gradient_checkpointing)).in_pieces(self.chunk)
+        return prior, measurement.noisy(settled(self.measurement_scale))
 
-    def _perceptual(self, pixel) -> Perceptual:
+    def _perceptual(self, pixel: Likelihood) -> Perceptual:
         return Perceptual(self.perceptual, pixel, self.perceptual_net, self.perceptual_weights or None)
 
     def model(self, prior: DiffusionPrior, measurement: Measurement) -> DiffusionModel:
         """The Pyro model that these settings, once settled, describe."""
         own = measurement.likelihood
-        likelihood = Laplace(self.noise_scale) if own.noise_alone else own
+        likelihood = Laplace(settled(self.noise_scale)) if own.noise_alone else own
         return DiffusionModel(
             prior,
             measurement.operator,
-            self.timesteps,
+            settled(self.timesteps),
             self._perceptual(likelihood) if self.perceptual else likelihood,
             beta=self.beta,
             eta=self.eta,
-            form=recipe(self.guide_name).form,
+            form=recipe(settled(self.guide_name)).form,
             num_levels=self.num_levels,
         )
 
@@ -174,7 +178,7 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
         check_particles(self, num_samples)
 
     def phases(self) -> dict[str, int]:
-        return {"fit": self.fit_steps, "refinement": self.refinement_steps * (1 + self.sweeps)}
+        return {"fit": self.fit_steps, "refinement": settled(self.refinement_steps) * (1 + settled(self.sweeps))}
 
     def from_guide(self, guide: Guide) -> FromGuide:
         """The same, drawing from a guide that was fitted before instead of fitting one."""
@@ -192,8 +196,8 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
-        guide = make_guide(self.guide_name, model, run.measurement)
-        check_kernels(guide, self.sweep_levels)
+        guide = make_guide(settled(self.guide_name), model, run.measurement)
+        check_kernels(guide, settled(self.sweep_levels))
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted
         record = fit(
@@ -209,21 +213,23 @@ class VIPaintSampler(Correct, Refine, Fit, Sampler):
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""
-        last, diagnostics = model.timesteps[-1], {}
+        last = model.timesteps[-1]
+        diagnostics: dict[str, list[float]] = {}
         relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
             with located("psis", memory=f"{relief}, or num_particles"):
-                z, predictions, diagnostics = resampled(
-                    model, guide, run.measurement.y, self.num_particles, run.num_samples, run.generator
+                drawn, predictions, diagnostics = resampled(
+                    model, guide, run.measurement.y, settled(self.num_particles), run.num_samples, run.generator
                 )
         else:
             with located("the guide's draws", memory=relief):
-                z, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
-        z, refined = z[last], self.refinement()
+                drawn, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
+        z, refined = drawn[last], self.refinement()
+        levels_swept, sweeps = model.timesteps[-settled(self.sweep_levels) :], settled(self.sweeps)
 
         def chunk(part: Run) -> tuple[Tensor, ...]:
             start = z[part.first : part.first + part.num_samples]
-            images, z0 = swept(part, refined, start, guide, model.timesteps[-self.sweep_levels :], self.sweeps)
+            images, z0 = swept(part, refined, start, guide, levels_swept, sweeps)
             return (images,) if z0 is None else (images, z0)  # none where the fit was stopped
 
         images, *first = run.in_chunks(self.at_once(run.num_samples), chunk)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -211,5 +212,5 @@ def _sampler(folder: Path, settings: Mapping[str, object]) -> VIPaintSampler:
         other = ", ".join(sorted(settings.keys() ^ known.keys()))
         raise ValueError(f"{folder / 'guide.json'} has other settings than this version of vipaint-pyro ({other}): "
                          "fit again")  # fmt: skip
-    values = {name: known[name].metadata["nothing"] if value is None else value for name, value in settings.items()}
+    values: dict[str, Any] = {n: known[n].metadata["nothing"] if v is None else v for n, v in settings.items()}
     return VIPaintSampler(**{**values, "timesteps": tuple(values["timesteps"])})

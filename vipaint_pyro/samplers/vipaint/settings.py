@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
 
-__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENTS", "REFINEMENT_STEPS", "Correct", "Fit", "Refine"]
+__all__ = ["CORRECTIONS", "LOSSES", "REFINEMENTS", "REFINEMENT_STEPS", "Correct", "Fit", "Refine", "Settings"]
 
 #: The ELBO estimators by name: both agree in mean, the second takes Gaussian KLs in closed form.
 LOSSES = {"trace": "Trace_ELBO", "mean-field": "TraceMeanField_ELBO"}
@@ -195,3 +195,8 @@ class Correct:
         None, switch(), "Of smc and tds: each sample from its own num-particles / samples particles.",
         stands_for="yes for tds, no for smc",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings(Correct, Refine, Fit):
+    """All of them."""

@@ -19,7 +19,8 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import Progress, Run
-from vipaint_pyro.samplers.vipaint.settings import Correct, Refine
+from vipaint_pyro.samplers.vipaint.settings import Settings
+from vipaint_pyro.settings import settled
 
 __all__ = ["weighed"]
 
@@ -27,7 +28,7 @@ __all__ = ["weighed"]
 PER_SAMPLE = 8
 
 
-def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
+def weighed(settings: Settings, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
     """Particles weighed down to the image; of the final ones, equally weighted, as many as were asked for.
 
     Args:
@@ -37,16 +38,16 @@ def weighed(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: 
     """
     if settings.own_cloud:
         return _of_clouds(settings, run, model, guide)
-    particles = _cloud(settings, run, model, guide, settings.num_particles)
+    size = settled(settings.num_particles)
+    particles = _cloud(settings, run, model, guide, size)
     # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-    last = settings.num_particles - 1
-    chosen = torch.linspace(0, last, run.num_samples, dtype=torch.float32, device="cpu").round().long()
+    chosen = torch.linspace(0, size - 1, run.num_samples, dtype=torch.float32, device="cpu").round().long()
     if run.stopped:  # particles on their way weigh no image
         return Samples(particles.images[chosen])
     return Samples(particles.images[chosen], diagnostics=_said(*_figures(particles)))
 
 
-def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
+def _of_clouds(settings: Settings, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
     """One particle at random of each of as many independent clouds as there are samples."""
     size, more = divmod(settings.num_particles or PER_SAMPLE * run.num_samples, run.num_samples)
 
@@ -68,18 +69,19 @@ def _of_clouds(settings: Correct | Refine, run: Run, model: DiffusionModel, guid
 
 def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
     """Of each image: the estimate of log p(y), the smallest effective sample size, the ancestors."""
-    return particles.log_evidence, particles.ess.min(0).values, particles.ancestors
+    return settled(particles.log_evidence), particles.ess.min(0).values, particles.ancestors
 
 
 def _said(evidence: Tensor, ess: Tensor, ancestors: Tensor) -> dict[str, list[float]]:
     return {"log_evidence": evidence.tolist(), "smallest_ess": ess.tolist(), "ancestors": ancestors.tolist()}
 
 
-def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: Guide, size: int) -> Particles:
+def _cloud(settings: Settings, run: Run, model: DiffusionModel, guide: Guide, size: int) -> Particles:
     """So many particles, weighed and resampled down to the image."""
     seen = run.measurement
-    sigma = seen.likelihood.scale if isinstance(seen.likelihood, Gaussian) else settings.measurement_scale
-    below = run.prior.times(model.timesteps[-1], CLEAN, settings.refinement_steps)
+    noise, steps = seen.likelihood, settled(settings.refinement_steps)
+    sigma = noise.scale if isinstance(noise, Gaussian) else settled(settings.measurement_scale)
+    below = run.prior.times(model.timesteps[-1], CLEAN, steps)
 
     def moved(step, t, z, z0):
         if t >= below[0]:
@@ -92,7 +94,7 @@ def _cloud(settings: Correct | Refine, run: Run, model: DiffusionModel, guide: G
         model,
         guide,
         Measurement(seen.operator, MomentMatched(sigma), seen.y),
-        SMC(size, settings.refinement_steps, proposal=PosteriorMean() if settings.refine == "tds" else Pulled()),
+        SMC(size, steps, proposal=PosteriorMean() if settings.refine == "tds" else Pulled()),
         generator=run.generator,
         callback=moved,
     )

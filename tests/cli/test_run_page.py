@@ -1,0 +1,99 @@
+"""A run's page: all that was asked, nothing from outside, words beside every picture."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import click
+import PIL.Image
+import pytest
+import torch
+
+from vipaint_pyro.cli.command import keep_command
+from vipaint_pyro.cli.run_page import run_page
+from vipaint_pyro.cli.shown import shown_bound, shown_levels, shown_samples
+
+FACTS = {
+    "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": "a <b>", "prompt": None,
+    "hidden_fraction": 0.25, "fit": {"steps": 20, "ended": "settled"}, "seconds": {"fit": 3.25},
+    "settings": {"fit_steps": 50, "timesteps": [9, 5]}, "versions": {"torch": "2"},
+    "to_the_truth": {"lpips_alex_composite": [0.1234, 0.2, 0.3], "psnr_db_raw": [1.0, 2.0, 3.0]},
+}  # fmt: skip
+
+
+class Read(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.words = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.found if name == tag]
+
+
+@pytest.fixture
+def place(tmp_path):
+    for name in ("observed", "sample-00", "sample-01", "sample-02"):
+        PIL.Image.new("RGB", (8, 6)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def test_a_page_says_what_was_asked_and_shows_every_picture_with_words(place):
+    x = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    observed = PIL.Image.new("RGB", (4, 4))
+    shown = {
+        **shown_samples(x, observed, None, torch.ones(1, 4, 4, dtype=torch.bool)),
+        **shown_levels({9: x, 5: x}, x, observed),
+        **shown_bound({"y": torch.tensor([3.0, 2.0]), "z_5": torch.tensor([1.0, 0.5])}, (9, 5)),
+    }
+    assert [*shown] == ["grid", "spread", "directions", "levels", "bound"]
+    for name, one in shown.items():
+        one.figure.savefig(place / f"{name}.png", dpi=20)
+    context = click.Context(click.Command("vipaint"))
+    keep_command(context, ["inpaint", "a photo.png", "--seed", "1"])
+    with context:
+        page = run_page(place, Path("some where"), FACTS, shown=shown, order=[2, 0, 1], drawn_from=True)
+    read = Read(page)
+    assert "25.0 % of photo.png was hidden." in read.words and "in 20 steps" in read.words and "a <b>" in read.words
+    images = read.all("img")
+    assert len(images) == 1 + 3 + 4  # the grid is left out: its samples are there
+    assert all(i["alt"] and i["src"].startswith("data:image/png;base64,") for i in images)
+    assert [i["alt"] for i in images][1:4] == ["Sample 2", "Sample 0", "Sample 1"]
+    assert "Sample 0: LPIPS 0.123" in read.words and "PSNR 1" not in read.words  # raw ones are not what is shown
+    assert "at its end, in nats per dimension: reconstruction 2, KL at 5 0.5" in page
+    assert "vipaint draw 'some where' --samples 16" in read.words
+    assert "vipaint inpaint 'a photo.png' --seed 1" in read.words
+    assert "timesteps" in read.words and "3.25" not in page  # no two runs share their seconds
+    assert not read.all("script") and not read.all("link") and not re.search(r"https?://|file:", page)
+
+
+def test_a_fit_has_no_samples_and_is_drawn_from(place):
+    page = run_page(place, place / "fit", {**FACTS, "to_the_truth": None}, drawn_from=True)
+    assert "A guide fitted to photo.png" in page and "Completions, drawn from this fit" in page
+    assert len(Read(page).all("img")) == 1 and "were drawn" not in page
+
+
+def test_regions_have_pages_of_their_own(place):
+    page = run_page(place, place, FACTS, order=[0, 1, 2], regions=2)
+    assert [a["href"] for a in Read(page).all("a") if "region" in a["href"]][1:] == [
+        "region-0/report.html", "region-1/report.html",
+    ]  # fmt: skip
+    assert "vipaint draw" not in page
+
+
+def test_large_pictures_are_made_smaller_in_the_page_alone(place):
+    PIL.Image.new("RGB", (1300, 650)).save(place / "sample-00.png")
+    first, *_ = [i for i in Read(run_page(place, place, FACTS, order=[0])).all("img") if i["alt"] == "Sample 0"]
+    assert (first["width"], first["height"]) == ("640", "320")
+
+
+def test_one_sample_has_no_spread_on_the_page_and_equal_ones_no_directions():
+    observed = PIL.Image.new("L", (2, 2))
+    assert not any(s.head for s in shown_samples(torch.zeros(1, 1, 2, 2), observed, None, None).values())
+    assert "directions" not in shown_samples(torch.zeros(2, 1, 2, 2), observed, None, None)

@@ -1,0 +1,41 @@
+"""Pages: whole, and nothing from outside."""
+
+import base64
+import io
+import re
+
+import PIL.Image
+
+from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure, head_of
+
+PICTURE = PIL.Image.new("RGB", (7, 5), (1, 2, 3))
+
+
+def test_a_picture_is_in_the_page_with_its_size_and_words():
+    file = io.BytesIO()
+    PICTURE.save(file, format="png")
+    for picture in (PICTURE, file.getvalue()):
+        text = figure(picture, 'a "small" <one>', "Below & so", "few")
+        assert 'class="few" width="7" height="5" alt="a &quot;small&quot; &lt;one&gt;"' in text
+        assert "<figcaption>Below &amp; so.</figcaption>" in text
+        data = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
+        with PIL.Image.open(io.BytesIO(data)) as read:
+            assert read.tobytes() == PICTURE.tobytes()
+    assert "figcaption" not in figure(PICTURE, "alone")
+
+
+def test_texts_are_escaped():
+    for text in (code("<b>"), details("<b>", ""), fact_list([("<b>", "x")]), fact_list([("x", "<b>")])):
+        assert "&lt;b&gt;" in text and "<b>" not in text
+    assert fact_list([]) == "<p>Not known.</p>\n"
+    assert as_text("a") == "a" and as_text([1, None]) == "[1, null]"
+
+
+def test_a_document_allows_no_script_but_its_own():
+    page = document("me", "A <title>", "the lead & so", {"one": ("Head <1>", "<p>text</p>")})
+    assert page.startswith(head_of("me")) and "<title>A &lt;title&gt;</title>" in page and "the lead &amp; so" in page
+    assert '<a href="#one">Head &lt;1&gt;</a>' in page and '<section id="one">' in page and "<p>text</p>" in page
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in page and "<script" not in page
+    assert 'name="viewport"' in page and "prefers-color-scheme: dark" in page
+    assert "script-src 'unsafe-inline'" in document("me", "t", "", {}, "1;")
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)

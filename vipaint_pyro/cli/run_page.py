@@ -1,0 +1,163 @@
+"""A run's page, report.html: what was asked, what came out with what each picture says, and how to go on."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import PIL.Image
+
+from vipaint_pyro.cli.command import the_command
+from vipaint_pyro.cli.shown import Shown
+from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure
+from vipaint_pyro.wording import counted
+
+__all__ = ["PAGE", "run_page"]
+
+PAGE = "report.html"
+_LARGE, _FEW = 640, 128  # pixels: longer sides are shown smaller; up to so many are enlarged without smoothing
+#: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
+_ELSEWHERE = ("settings", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
+
+
+def run_page(
+    place: Path,
+    named: Path,
+    facts: Mapping[str, object],
+    *,
+    shown: Mapping[str, Shown] | None = None,
+    order: Sequence[int] = (),
+    drawn_from: bool = False,
+    regions: int = 0,
+) -> str:
+    """The page of a folder whose pictures are written already.
+
+    Args:
+        place: where they are now.
+        named: what the folder will be called.
+        facts: of run.json.
+        shown: file name -> a figure there.
+        order: of the samples, those that differ most first; none of a fit.
+        drawn_from: whether ``vipaint draw`` takes the folder.
+        regions: how many folders ``region-0`` ... there are.
+    """
+    sections = {"observed": ("What was given", _observed(place, facts))}
+    if order:
+        sections["samples"] = ("The most different first", _samples(place, facts, order))
+    for name, one in (shown or {}).items():
+        if one.head:
+            picture = figure((place / f"{name}.png").read_bytes(), one.alt)
+            sections[name] = (one.head, f"<p>{escape(one.words)}</p>\n{picture}")
+    if regions:
+        links = "".join(f'<li><a href="region-{k}/{PAGE}">region {k + 1}</a></li>\n' for k in range(regions))
+        text = "<p>Each part of the hole was filled on its own, in a square around it that has a page of its own.</p>\n"
+        sections["regions"] = ("Region by region", f"{text}<ul>\n{links}</ul>\n")
+    sections["again"] = ("Again, and more of it", _again(named, drawn_from, bool(order)))
+    sections["settings"] = ("Settings", _settings(facts))
+    return document("vipaint", _title(facts, len(order)), _lead(facts, len(order)), sections)
+
+
+def _image(facts: Mapping) -> str:
+    image = str(facts.get("image", "the picture"))
+    return image if " " in image else Path(image).name
+
+
+def _title(facts: Mapping, count: int) -> str:
+    if not count:
+        return f"A guide fitted to {_image(facts)}"
+    return f"{counted(count, 'restoration' if facts.get('task') else 'completion')} of {_image(facts)}"
+
+
+def _lead(facts: Mapping, count: int) -> str:
+    hidden, task = facts.get("hidden_fraction"), facts.get("task")
+    said = []
+    if task:
+        said.append(
+            f"{_image(facts)} was {'measured, and is ' if facts.get('simulated') else ''}restored: {task['name']}."
+        )
+    elif isinstance(hidden, float):
+        said.append(f"{100 * hidden:.1f} % of {_image(facts)} was hidden.")
+    fit = facts.get("fit")
+    if isinstance(fit, Mapping):
+        said.append(f"A guide was fitted to what was seen, in {counted(fit['steps'], 'step')}.")
+    if count:
+        by = f" by {facts['method']}" if facts.get("method") else ""
+        said.append(f"{counted(count, 'picture')} that the model finds likely, given that, were drawn{by}"
+                    f" under the prior {facts.get('prior')}.")  # fmt: skip
+    asked = facts.get("prompt") or facts.get("label")
+    if asked is not None:
+        said.append(f"Asked for was: {asked}.")
+    return " ".join(said)
+
+
+def _observed(place: Path, facts: Mapping) -> str:
+    if facts.get("task"):
+        words, alt = "What was measured of the picture.", "What was measured of the picture"
+    else:
+        words, alt = "Lilac is the hole: nothing of it was looked at.", "The picture, its hole in lilac"
+    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed'))}"
+
+
+def _gallery(pictures: str) -> str:
+    return f'<div class="pictures">\n{pictures}</div>\n'
+
+
+def _samples(place: Path, facts: Mapping, order: Sequence[int]) -> str:
+    words = (
+        "Each is a draw from one and the same posterior: together they show what may be there. The first two are those "
+        "that differ most; each one after them is as unlike those before it as possible."
+    )
+    scores, pictures = facts.get("to_the_truth") or {}, ""
+    for k in order:
+        near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
+        caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
+        pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption)
+    text = f"<p>{escape(words)}</p>\n{_gallery(pictures)}"
+    note = (
+        "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
+    )
+    return text + (note if scores else "")
+
+
+def _scored(scores: Mapping) -> list[str]:
+    """The scores of what is shown: of composites, where there are any."""
+    return [n for n in scores if n.endswith("_composite")] or [*scores]
+
+
+def _picture(path: Path, alt: str, caption: str) -> str:
+    """A file, made smaller where it is large: the page holds it whole."""
+    with PIL.Image.open(path) as picture:
+        longer = max(picture.size)
+        if longer <= _LARGE:
+            return figure(path.read_bytes(), alt, caption, "few" if longer <= _FEW else "")
+        small = picture.convert("RGBA" if "A" in picture.mode else "RGB")
+        small.thumbnail((_LARGE, _LARGE))
+    file = io.BytesIO()
+    small.save(file, format="png")
+    return figure(file.getvalue(), alt, caption)
+
+
+def _again(named: Path, drawn_from: bool, drew: bool) -> str:
+    text, command = "", the_command()
+    if drawn_from:
+        what = "More of them, from the same fit" if drew else "Completions, drawn from this fit"
+        text += f"<p>{what}:</p>\n" + code(f"vipaint draw {shlex.quote(str(named))} --samples 16")
+    if command is not None:
+        text += "<p>The same once more (into another --out, or with --overwrite):</p>\n" + code(command)
+    files = "<code>run.json</code> says all of this to a program. "
+    if drew:
+        files += "<code>sample-00.png</code> and so on are the pictures, <code>grid.png</code> shows all of them."
+    return text + f"<p>{files}</p>\n"
+
+
+def _settings(facts: Mapping) -> str:
+    said = {k: v for k, v in facts.items() if k not in _ELSEWHERE and v not in (None, {}, "")}
+    text = fact_list((k.replace("_", " "), as_text(v)) for k, v in said.items())
+    for head in ("settings", "versions"):
+        if isinstance(facts.get(head), Mapping):
+            name = "Settings of the method" if head == "settings" else "Versions"
+            text += details(name, fact_list((k, as_text(v)) for k, v in facts[head].items()))
+    return text

@@ -1,0 +1,103 @@
+"""A picture from a file, and what of it is transparent; with PIL alone, before anything larger is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import PIL.Image
+import PIL.ImageOps
+
+__all__ = ["ALPHA", "MAX_PIXELS", "alpha_of", "extrema", "opaque_and_mask", "read_image", "upright"]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+MAX_PIXELS = 2**24
+
+#: In place of a mask: the picture's own transparency.
+ALPHA = "alpha"
+
+
+def read_image(path: str | Path) -> PIL.Image.Image:
+    """A still picture from a file, turned as its EXIF data say; its colour profile stays with it.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for a file that is no picture of a known format, is damaged, animated or has
+            more than 2^24 pixels.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the picture's file")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as image:
+            # A photograph of a phone may carry previews of itself behind it (MPO): the first frame is the picture.
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and image.format != "MPO":
+                raise ValueError(
+                    f"{path} is animated ({frames} frames); save the frame you want as a PNG"
+                )
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}; make it smaller"
+                )
+            image.load()
+            return PIL.ImageOps.exif_transpose(image)
+    except PIL.UnidentifiedImageError:
+        raise ValueError(f"{path} is no picture in one of the formats {', '.join(FORMATS)}") from None
+    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
+
+
+def upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture turned as its EXIF data say; ValueError where it has more than 8 bits per channel."""
+    image = PIL.ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        raise ValueError(
+            f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
+            "convert it to 8 bits first"
+        )
+    return image
+
+
+def alpha_of(image: PIL.Image.Image) -> PIL.Image.Image | None:
+    """How opaque each pixel is, where the picture says so."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return None
+    return image.convert("RGBA").getchannel("A")
+
+
+def extrema(channel: PIL.Image.Image) -> tuple[int, int]:
+    """The smallest and the largest value of a picture of one channel."""
+    return cast(tuple[int, int], channel.getextrema())
+
+
+def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
+    """A picture without its transparency, every colour as it is, and the mask that this leaves: white = transparent.
+
+    Args:
+        image: a PIL image with an alpha channel or a transparent colour.
+
+    Raises:
+        TypeError: for anything but a PIL image.
+        ValueError: where nothing in it is transparent, or everything.
+    """
+    if not isinstance(image, PIL.Image.Image):
+        raise TypeError(
+            f"the mask 'alpha' is the transparency of a PIL image, but the image is of type {type(image).__name__}: "
+            "give the mask itself"
+        )
+    turned = upright(image)
+    alpha = alpha_of(turned)
+    low, high = (255, 255) if alpha is None else extrema(alpha)
+    if alpha is None or low >= 128 or high < 128:
+        what = "has no alpha channel" if alpha is None else f"is {'' if low < 128 else 'nowhere '}transparent"
+        where = " everywhere" if low < 128 else ""
+        raise ValueError(
+            f"the mask was to be the picture's transparent part, but it {what}{where} (an opacity below one half): "
+            "give a mask"
+        )
+    opaque = turned.convert("L") if turned.mode == "LA" else turned.convert("RGBA").convert("RGB")
+    opaque.info.pop("transparency", None)
+    return opaque, PIL.ImageOps.invert(alpha)
