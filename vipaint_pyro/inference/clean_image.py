@@ -57,13 +57,13 @@ def guide_samples(
         ValueError: for fewer than one draw, a guide of another model, a y that the model does not measure, or y where
             the model's noise is not Gaussian.
     """
-    y = _checked(model, y)
+    prior, y = _checked(model, y)
     z = draw(model, guide, num_samples, generator)[model.timesteps[-1]]
-    law, streams = _clean(model, z, y), NoiseStreams(generator, model.num_images)
-    if isinstance(law, ExactPosterior):
-        return law.sample(1, streams)[0]
-    x, k = law.sample_in_basis((), streams)
-    return law.components.unrotate(x, k).reshape(z.shape)
+    law, streams = _clean(model, prior, z, y), NoiseStreams(generator, model.num_images)
+    if isinstance(law, GaussianMixture):
+        x, k = law.sample_in_basis(torch.Size(), streams)
+        return law.components.unrotate(x, k).reshape(z.shape)
+    return law.sample(1, streams)[0]
 
 
 @torch.no_grad()
@@ -93,8 +93,8 @@ def guide_log_density(
         TypeError: as :func:`guide_samples`, and for an x that is no tensor.
         ValueError: as there, and for an x of another shape.
     """
-    y = _checked(model, y)
-    prior, n = model.prior, model.num_images
+    prior, y = _checked(model, y)
+    n = model.num_images
     shape = (n, *prior.latent_shape)
     check_tensor("x", x, "(*, N, C, H, W)", bools=False)
     if x.shape[-4:] != torch.Size(shape):
@@ -104,32 +104,37 @@ def guide_log_density(
     each = max(1, _AT_ONCE // (points.numel() * len(prior.components)))
     total = points.new_full((len(points), n), -math.inf)
     for part in z.split(each):
-        total = torch.logaddexp(total, _clean(model, part, y).log_prob(points).logsumexp(1))
+        total = torch.logaddexp(total, _clean(model, prior, part, y).log_prob(points).logsumexp(1))
     return (total - math.log(num_draws)).reshape(x.shape[:-3])
 
 
-def _checked(model: object, y: Tensor | Measurement | None) -> Tensor | None:
-    """y where the model is; raises what the docstrings say."""
+def _checked(
+    model: DiffusionModel, y: Tensor | Measurement | None
+) -> tuple[GaussianMixturePrior, Tensor | None]:
+    """The prior, and y where that is; raises what the docstrings say."""
     check_model(model, DiffusionModel)
-    if not isinstance(model.prior, GaussianMixturePrior):
+    prior = model.prior
+    if not isinstance(prior, GaussianMixturePrior):
         raise TypeError(
-            f"p(x | z) is known under the priors of vipaint_pyro.exact, not under {type(model.prior).__name__}: "
+            f"p(x | z) is known under the priors of vipaint_pyro.exact, not under {type(prior).__name__}: "
             "draw images with a sampler, like vipaint_pyro.refine"
         )
     if y is None:
-        return None
+        return prior, None
     sigma = model.likelihood.sigma
     if sigma is None or not (torch.as_tensor(sigma, device="cpu") > 0).all():
         raise ValueError(
             "p(x | z, y) is known under Gaussian noise: give the model the likelihood ExactGaussian(sigma) or "
             f"Gaussian(sigma), not {type(model.likelihood).__name__}; or leave y out for p(x | z)"
         )
-    return y_for(model.operator, model.likelihood, y).to(model.prior.device, model.prior.dtype)
+    return prior, y_for(model.operator, model.likelihood, y).to(prior.device, prior.dtype)
 
 
-def _clean(model: DiffusionModel, z: Tensor, y: Tensor | None) -> GaussianMixture | ExactPosterior:
+def _clean(
+    model: DiffusionModel, prior: GaussianMixturePrior, z: Tensor, y: Tensor | None
+) -> GaussianMixture | ExactPosterior:
     """p(x | z_{T_s}), or p(x | z_{T_s}, y), of batch shape (S, N)."""
-    t = model.timesteps[-1]
-    if y is None:
-        return model.prior.posterior(z, t)
-    return ExactPosterior(model.prior.exactly_measured(model.operator, model.likelihood.sigma, z, t), y)
+    t, sigma = model.timesteps[-1], model.likelihood.sigma
+    if y is None or sigma is None:
+        return prior.posterior(z, t)
+    return ExactPosterior(prior.exactly_measured(model.operator, sigma, z, t), y)
