@@ -2,6 +2,7 @@ r"""Pyro's AutoGuides by name, started and weighted as the other guides are."""
 
 from __future__ import annotations
 
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import pyro.distributions as dist
@@ -22,7 +23,16 @@ from vipaint_pyro.models.sites import site
 from vipaint_pyro.priors.kernels import posterior_std
 from vipaint_pyro.randomness import isolated
 
-__all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide"]
+__all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide", "pyro_options"]
+
+#: What of Pyro's options is settled here: where a guide starts, and its plates.
+_SETTLED = ("model", "init_loc_fn", "init_scale", "init_weight", "hierarchical_sites", "create_plates")
+
+
+def pyro_options(name: str) -> list[Parameter]:
+    """The options of an AutoGuide, such as ``rank``, that :class:`PyroAutoGuide` hands on to it."""
+    taken = signature(getattr(autoguide, name)).parameters.values()
+    return [p for p in taken if p.name not in _SETTLED and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 class PyroAutoGuide(Guide, KeepsY):

@@ -3,9 +3,9 @@ r"""A normalising flow at T_e: a guide without a shape of its own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import pyro.distributions as dist
 import torch
@@ -77,6 +77,8 @@ class FlowGuide(HierarchicalGuide):
         ImportError: where zuko is not installed.
         ValueError: where y does not fit the model, for latents of one entry or fewer than two transforms.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
 
     def __init__(
         self,

@@ -2,6 +2,9 @@ r"""The simplest guide: one Gaussian, at one noise level."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
@@ -25,6 +28,8 @@ class GaussianGuide(HierarchicalGuide):
     Raises:
         ValueError: for a model of several timesteps, or where y does not fit it.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"levels": 1}
 
     def __init__(self, model: DiffusionModel, y: Tensor | Measurement) -> None:
         if len(model.timesteps) != 1:

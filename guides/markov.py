@@ -3,7 +3,8 @@ r"""Guides that are Markov chains from T_e down, as the model is."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import pyro
 import pyro.distributions as dist
@@ -23,8 +24,11 @@ class MarkovGuide(Guide):
 
     A subclass makes its parameters in ``__init__`` and says what :meth:`top` and :meth:`kernel`
     are. Where ``top`` is Gaussian (``dist.Normal(...).to_event(3)``) the guide runs on the bridge
-    form of the model, and on the marginal form; with any other distribution, on the latter only.
+    form of the model, and on the marginal form; with any other distribution, on the latter only, as its class says
+    by ``recipe = {"form": "marginal"}``.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"form": "bridge"}
 
     if TYPE_CHECKING:  # a Markov chain has timesteps
 

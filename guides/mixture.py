@@ -2,8 +2,8 @@ r"""A mixture of Gaussians at T_e, so that several meanings of one image survive
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import pyro.distributions as dist
 import torch
@@ -59,6 +59,8 @@ class MixtureGuide(MarkovGuide):
     Raises:
         ValueError: where y or starts do not fit the model, or for fewer than one component.
     """
+
+    recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
 
     def __init__(
         self,

@@ -5,12 +5,12 @@ Imports nothing heavy until a guide is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
+from vipaint_pyro.guides.recipes import Recipe
+from vipaint_pyro.guides.settings import settings_of
 from vipaint_pyro.lazily import Later
 from vipaint_pyro.wording import counted, did_you_mean, shown
 
@@ -22,31 +22,6 @@ if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to make a guide, and the model that it is for.
-
-    Args:
-        name: the word for it.
-        summary: what it is, in half a line.
-        build: from the model, the measurements y and keyword settings to a guide.
-        form: of the :class:`~vipaint_pyro.models.DiffusionModel`: ``"bridge"`` where q(z_{T_e}) is
-            Gaussian (such a guide runs on the marginal form too), else ``"marginal"``.
-        levels: how many timesteps it takes; None for any number.
-        joint: whether it is one approximation of all images together, so that an image's draws depend on its
-            neighbours; samplers refuse it for more than one image.
-        point: whether it is one value once it is finished, which has no density to be weighed by.
-    """
-
-    name: str
-    summary: str
-    build: Callable[..., Guide]
-    form: str = "bridge"
-    levels: int | None = None
-    joint: bool = False
-    point: bool = False
 
 
 _GUIDES = "vipaint_pyro.guides"
@@ -83,6 +58,7 @@ GUIDES: dict[str, Recipe] = {
             Recipe(
                 name, f"Pyro's: {summary}", Later(f"{_GUIDES}.auto:PyroAutoGuide", name=name), "marginal",
                 joint=name in JOINT, point=name == "AutoDelta",
+                options=Later(f"{_GUIDES}.auto:pyro_options", name=name),
             )
             for name, summary in AUTO_GUIDES.items()
         ),
@@ -94,14 +70,25 @@ GUIDES: dict[str, Recipe] = {
 OF_THE_CLEAN_IMAGE = ("red-diff", "red-diff-v")
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str | type) -> Recipe:
     """The recipe of this name.
 
+    Args:
+        name: of :data:`GUIDES`, or of a guide that an installed package brings
+            (:data:`~vipaint_pyro.guides.own.GROUP`); ``"package.module:Class"``, one of your own, or that class.
+
     Raises:
-        ValueError: for a name there is none of, with those that there are.
+        ValueError: for a name there is none of, with those that there are, or what is no guide.
     """
+    from vipaint_pyro.guides.own import entry_points_by_name, recipe_at, recipe_of, recipe_of_entry_point
+
+    if isinstance(name, type):
+        return recipe_of(name)
     if not isinstance(name, str):
-        raise ValueError(f"a guide is asked for by its name, one of {', '.join(GUIDES)}, not {shown(name)}")
+        raise ValueError(
+            f"a guide is asked for by its name, one of {', '.join(GUIDES)}, or by package.module:Class or such a "
+            f"class, not {shown(name)}"
+        )
     if name in GUIDES:
         return GUIDES[name]
     if name in OF_THE_CLEAN_IMAGE:
@@ -111,36 +98,58 @@ def recipe(name: str) -> Recipe:
         )
     if name in NO_AUTO_GUIDES:
         raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
-    raise ValueError(f"no guide is called {name!r}. {did_you_mean(name, GUIDES)}There are {', '.join(GUIDES)}")
+    if ":" in name:
+        first = name.partition(":")[0]
+        if first in GUIDES:
+            raise ValueError(
+                f"{name!r} is no guide: settings of {first!r} are given by guide_settings, in a row of vipaint exact "
+                f"as {first}:setting=value"
+            )
+        return recipe_at(name)
+    brought = entry_points_by_name()
+    if name in brought:
+        return recipe_of_entry_point(brought[name])
+    known = list(dict.fromkeys((*GUIDES, *brought)))
+    raise ValueError(
+        f"no guide is called {name!r}. {did_you_mean(name, known)}There are {', '.join(known)}; one of your own is "
+        "written package.module:Class"
+    )
 
 
-def make_guide(name: str, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:
+def make_guide(name: str | type, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:
     """A guide by name, ready to fit.
 
     Args:
-        name: one of :data:`GUIDES`.
+        name: as :func:`recipe` takes it.
         model: of the form, and of as many timesteps, as ``recipe(name)`` says.
         y: measurements (N, C', H', W'), 0 where not observed.
         **settings: of the guide's constructor.
 
     Raises:
-        ValueError: for an unknown name, or a model that the guide is not for.
+        ValueError: for an unknown name, a model that the guide is not for, or a class whose constructor makes no guide.
         TypeError: for a setting that the guide does not have.
     """
+    from vipaint_pyro.guides.base import Guide
     from vipaint_pyro.models.diffusion import DiffusionModel
 
     r = recipe(name)
     if not isinstance(model, DiffusionModel):
-        raise ValueError(f"the guide {name!r} needs a DiffusionModel, not a {type(model).__name__}")
+        raise ValueError(f"the guide {r.name!r} needs a DiffusionModel, not a {type(model).__name__}")
     if r.levels is not None and len(model.timesteps) != r.levels:
         number = counted(r.levels, "timestep")
-        raise ValueError(f"the guide {name!r} is for {number}, but the model has {model.timesteps}")
+        raise ValueError(f"the guide {r.name!r} is for {number}, but the model has {model.timesteps}")
     if r.form == "marginal" and model.bridged:
-        raise ValueError(f"the guide {name!r} needs a model with form='marginal', but the model's is {model.form!r}")
-    taken = signature(r.build).parameters.values()
-    known = [p.name for p in taken if p.kind is p.KEYWORD_ONLY]
+        raise ValueError(f"the guide {r.name!r} needs a model with form='marginal', but the model's is {model.form!r}")
+    known = settings_of(r)
     unknown = [given for given in settings if given not in known]
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
+    if unknown and not _takes_any(r):
         takes = f"its settings are {', '.join(known)}" if known else "it has none"
-        raise TypeError(f"the guide {name!r} has no setting {unknown[0]!r}: {takes}")
-    return r.build(model, y, **settings)
+        raise TypeError(f"the guide {r.name!r} has no setting {unknown[0]!r}: {takes}")
+    guide = r.build(model, y, **settings)
+    if not isinstance(guide, Guide):
+        raise ValueError(f"the recipe of {r.name!r} makes no vipaint_pyro.guides.Guide, but {shown(guide)}")
+    return guide
+
+
+def _takes_any(r: Recipe) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in signature(r.build).parameters.values())

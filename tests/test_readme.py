@@ -4,13 +4,14 @@ Their Python runs as it stands, what they point to is there, the README stays sh
 """
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from vipaint_pyro import VIPaintPipeline
-from vipaint_pyro.guides import GUIDES
+from vipaint_pyro.guides import GUIDES, recipe
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
@@ -37,14 +38,34 @@ def pictures_restored(scope):
     assert scope["restored"].images.shape == (2, 3, 64, 64)
     assert scope["seen"].images.shape == (2, 1, 28, 28)
     assert len(scope["found"].records) == 8 and scope["figure"].axes
+    assert scope["rates"] == {round(0.1 * 0.9**5, 6)}
+
+
+def guides_of_ones_own(scope):
+    one = recipe(scope["OneLevelGuide"])
+    assert (one.form, one.levels, recipe("guides_of_mine:NarrowGuide").form) == ("marginal", 1, "bridge")
+
+
+def differs_in_the_hole_alone(scope):
+    assert len(scope["out"].images) == 4 and scope["spread"].shape == (1, 28, 28)
+    assert scope["spread"][..., :14].mean() > 0.01 and (scope["spread"][..., 14:] == 0).all()
 
 
 #: Page -> how many blocks it has, and what they leave.
 EXPECTED = {
-    "CONTRIBUTING.md": (5, lambda scope: None),
+    "CONTRIBUTING.md": (3, lambda scope: None),
     "README.md": (3, a_guide_fitted_and_eight_completions),
-    "docs/using-it.md": (3, pictures_restored),
-    "docs/write-your-own-guide.md": (4, lambda scope: None),
+    "docs/a-pyro-script.md": (5, lambda scope: None),
+    "docs/bring-your-own-model.md": (3, lambda scope: None),
+    "docs/evaluate-and-compare.md": (2, lambda scope: None),
+    "docs/fill-a-hole.md": (1, differs_in_the_hole_alone),
+    "docs/mathematics.md": (1, lambda scope: None),
+    "docs/swap-a-guide.md": (1, lambda scope: None),
+    "docs/using-it.md": (4, pictures_restored),
+    "docs/write-your-own-guide.md": (7, guides_of_ones_own),
+    "docs/write-your-own-likelihood.md": (3, lambda scope: None),
+    "docs/write-your-own-operator.md": (2, lambda scope: None),
+    "docs/write-your-own-sampler.md": (2, lambda scope: None),
 }
 
 
@@ -58,8 +79,14 @@ def in_few_steps(self, *args, fit_steps=2, num_inference_steps=3, **options):
 
 
 @pytest.mark.parametrize("page", EXPECTED)
-def test_python_blocks(page, monkeypatch):
-    run_blocks(page, monkeypatch, in_few_steps, loops=6)
+def test_python_blocks(page, monkeypatch, tmp_path):
+    if page == "docs/write-your-own-guide.md":  # it writes a module
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        monkeypatch.setitem(sys.modules, "guides_of_mine", None)
+        del sys.modules["guides_of_mine"]
+        run_blocks(page, monkeypatch, in_few_steps, loops=6, folder=tmp_path)
+    else:
+        run_blocks(page, monkeypatch, in_few_steps, loops=6)
 
 
 @pytest.mark.slow
@@ -68,9 +95,9 @@ def test_the_readme_with_all_steps(monkeypatch):
     run_blocks("README.md", monkeypatch, CALL)
 
 
-def run_blocks(page, monkeypatch, call, loops=None):
+def run_blocks(page, monkeypatch, call, loops=None, folder=ROOT):
     """Run a page's blocks one after the other; of their own loops over a range at most so many rounds."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(VIPaintPipeline, "__call__", call)
     known = dict(GUIDES)
     count, check = EXPECTED[page]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar, cast
 
@@ -19,11 +19,13 @@ T = TypeVar("T")
 __all__ = [
     "LARGEST",
     "MOST",
+    "SWITCHES",
     "Kind",
     "check_settings",
     "checked",
     "choice",
     "filled",
+    "mapping",
     "number",
     "path",
     "remade",
@@ -96,6 +98,10 @@ def number(above: float | None = None, least: float | None = None, most: float |
     return Kind(float, check, text, most=LARGEST if most is None else None)
 
 
+#: How a switch is written.
+SWITCHES = {"true": True, "false": False, "yes": True, "no": False}
+
+
 def switch() -> Kind:
     """True or False."""
     return Kind(bool, lambda value: isinstance(value, bool), "is True or False")
@@ -118,6 +124,15 @@ def times() -> Kind:
         return isinstance(value, (tuple, list)) and all(whole(0).check(t) for t in value)
 
     return Kind(tuple, check, "is a list of whole times, T_e > ... > T_s")
+
+
+def mapping() -> Kind:
+    """Names and values."""
+
+    def check(value: object) -> bool:
+        return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+
+    return Kind(dict, check, "is a dict from names to values")
 
 
 def setting(
@@ -143,7 +158,8 @@ def setting(
             once more.
     """
     said = {"kind": kind, "text": text, "stands_for": stands_for, "option": option, "nothing": nothing}
-    return field(default=default, metadata=said, kw_only=keyword)
+    # A dict has no hash; settings that are equal have the same without it.
+    return field(default=default, metadata=said, kw_only=keyword, hash=False if kind.type is dict else None)
 
 
 def checked(name: str, value: Any, kind: Kind) -> Any:

@@ -281,7 +281,8 @@ FIELDS = {
         "num_chains": NOT_WHOLE,
         "num_levels": NOT_WHOLE,
         "loss": NOT_A_NAME,
-        "guide_name": [3, "", "hierarchicl", "red-diff", [], "\u00e9"],
+        "guide_name": [3, "", "hierarchicl", "red-diff", [], "\u00e9", "no.such:Guide", ":", int, torch.nn.Linear],
+        "guide_settings": [3, "gamma=1", [], {1: 2}, {"nope": 1}, {"gamma": "x"}, {"gamma": math.nan}, {"gamma": []}],
         "eta": [*NUMBERS_ABOVE_0, 1.5],
         "perceptual": [*NUMBERS_FROM_0, HUGE],
         "perceptual_net": NOT_A_NAME,
@@ -431,7 +432,9 @@ def inference() -> list:
     for name, values in settings.items():
         cases += one(f"red-{name}", values, lambda w, v, n=name: REDDiffModel(w.prior, w.operator, **{n: v}))
     cases += one(
-        "guide-name", [*NOT_A_NAME, "Hierarchical", "red-diff", "AutoDelta "], lambda w, v: make_guide(v, w.model, w.y)
+        "guide-name",
+        [*NOT_A_NAME, "Hierarchical", "red-diff", "AutoDelta ", "no.such:Guide", int],
+        lambda w, v: make_guide(v, w.model, w.y),
     )
     cases += one("guide-model", [None, 3, "model"], lambda w, v: make_guide("hierarchical", v, w.y))
     for kind in ("hierarchical", "hierarchical-x0", "mean-field"):

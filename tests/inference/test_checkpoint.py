@@ -2,7 +2,6 @@
 
 import json
 
-import pyro
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -206,10 +205,6 @@ def test_what_has_a_state_of_its_own_is_refused(gaussian, tmp_path):
     model = REDDiffModel(gaussian, Inpainting(torch.ones(1, 1, *Y.shape[-2:], dtype=torch.bool)))
     with pytest.raises(TypeError, match="of a DiffusionModel and a Guide"):
         fit(model, REDDiffGuide(model, Y), Y, num_steps=1, callback=Checkpoints(tmp_path / "fit", {}))
-    scheduled = pyro.optim.ExponentialLR({"optimizer": torch.optim.Adam, "optim_args": {"lr": 0.1}, "gamma": 0.9})
-    model, guide = pair("hierarchical", gaussian)
-    with pytest.raises(TypeError, match="no state of a PyroLRScheduler"):
-        fit(model, guide, Y, num_steps=1, optim=scheduled, callback=Checkpoints(tmp_path / "fit", {}))
     with pytest.raises(ValueError, match="every is a whole number of at least 1, but is 0"):
         Checkpoints(tmp_path / "fit", {}, every=0)
 

@@ -13,7 +13,7 @@ from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline
 from tests.conftest import tiny_unet
 from vipaint_pyro.faults import NonFiniteError, Stopped
 from vipaint_pyro.guides import HierarchicalGuide
-from vipaint_pyro.measurements import Inpainting
+from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Nonlinear
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 
 FEW = {"fit_steps": 2, "num_chains": 2, "num_levels": 2, "num_inference_steps": 3, "num_samples": 2}
@@ -284,7 +284,11 @@ BAD = [
     ({"image": np.zeros((4, 4))}, ValueError, "takes 8x8"),
     ({"guide": "fitted"}, ValueError, "no guide is called"),
     ({"guide": "red-diff"}, ValueError, "a method of its own, without levels: ask for method='red-diff'"),
-    ({"guide": HierarchicalGuide}, TypeError, "guide is a fitted guide, not <class"),
+    ({"guide": int}, ValueError, "builtins:int is no guide: give a subclass of vipaint_pyro.guides.Guide"),
+    ({"guide": "no.such:Guide"}, ValueError, "there is no module no.such, neither installed, nor on PYTHONPATH"),
+    ({"guide": HierarchicalGuide, "guide_settings": {"gama": 1}}, ValueError, "Did you mean 'gamma'"),
+    ({"guide": "hierarchical", "guide_settings": {"gamma": "low"}}, ValueError, "gamma is a finite number or none, "),
+    ({"likelihood": 0.1}, TypeError, "a likelihood is one of vipaint_pyro.measurements, or a function of A x, not 0.1"),
     ({"guide": "mixture", "guide_name": "flow"}, TypeError, "guide and guide_name are the same"),
     ({"method": "dsp"}, ValueError, "no method is called 'dsp'. Did you mean 'dps'"),
     ({"perceptual_weights": "a.safetensors"}, ValueError, "perceptual_weights is of LPIPS, which has no weight here"),
@@ -348,3 +352,25 @@ def test_where_pyros_parameters_are_local_to_modules_the_numbers_are_the_same(pi
         assert not list(pyro.get_param_store().keys())
     for one, two in zip(*results, strict=True):
         assert torch.equal(one, two)
+
+
+def test_a_class_and_its_settings_are_the_guide(pipe):
+    by_class = run(pipe, guide=HierarchicalGuide, guide_settings={"gamma": 0.5})
+    by_name = run(pipe, guide="hierarchical", guide_settings={"gamma": "0.5"})
+    assert type(by_class.guide) is HierarchicalGuide and torch.equal(by_class.images, by_name.images)
+    assert not torch.equal(by_class.images, run(pipe, guide="hierarchical").images)
+    with pytest.raises(ValueError, match="guide_settings are of a guide that is to be fitted"):
+        run(pipe, guide=by_class.guide, guide_settings={"gamma": 0.5})
+
+
+def test_a_likelihood_is_that_of_the_measurement(pipe):
+    """A Laplace one is fitted under, a Gaussian is the noise that the refinement stops at."""
+    wide = run(pipe, likelihood=Laplace(2.0), guide="hierarchical")
+    assert torch.equal(wide.images, run(pipe, noise_scale=2.0, guide="hierarchical", fraction=1.0).images)
+    noisy = run(pipe, likelihood=Gaussian(0.2), guide="hierarchical")
+    assert torch.equal(noisy.images, run(pipe, measurement_scale=0.2, guide="hierarchical").images)
+    by_function = run(pipe, likelihood=lambda loc: pyro.distributions.Laplace(loc, 2.0), guide="hierarchical")
+    assert by_function.images.shape == wide.images.shape
+    photons = Nonlinear(lambda x: x + 1.5, pyro.distributions.Poisson, pipe.prior.image_shape)
+    with pytest.raises(ValueError, match="this operator has a likelihood of its own: leave likelihood out"):
+        pipe(torch.ones(1, 8, 8), operator=photons, likelihood=Gaussian(0.1))

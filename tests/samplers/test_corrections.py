@@ -47,8 +47,10 @@ def test_smc_draws_the_exact_posterior(gaussian, seen):
 def test_psis_reports_its_weights(gaussian, seen):
     with pytest.warns(RuntimeWarning, match="2 unreliable of 2 .*; .* of 300 particles count"):
         samples = sampler(correct="psis")(gaussian, seen, 4, torch.Generator().manual_seed(0))
-    assert set(samples.diagnostics) == {"k_hat", "ess", "log_evidence"}
+    assert set(samples.diagnostics) == {"likelihood", "k_hat", "ess", "log_evidence"}
     assert all(1 <= e <= 300 for e in samples.diagnostics["ess"])
+    last = timesteps_for(gaussian, 4)[-1]
+    assert samples.diagnostics["likelihood"] == f"Laplace(scale=1.0) at t = {last}"
 
 
 @pytest.mark.parametrize("correct", ["psis", "smc"])
@@ -92,6 +94,7 @@ def test_red_diff_is_the_sampler_of_its_own(gaussian, seen):
         sampler().from_guide(ours.guide)(gaussian, seen, 5)
 
 
+@pytest.mark.filterwarnings("ignore:sequential Monte Carlo")  # what is put elsewhere may leave one
 def test_a_callback_may_put_the_particles_of_smc_elsewhere(gaussian, seen):
     """Latents that it returns are those that the next step starts from, and at the last step the images."""
     s, starts = sampler(correct="smc", num_particles=6, fit_steps=1, refinement_steps=3), []

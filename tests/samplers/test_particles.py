@@ -16,15 +16,19 @@ OBSERVED = torch.tensor([[True, True, False], [False, True, False]]).reshape(1, 
 Y = torch.tensor([[0.9, -0.8, 0.0], [0.0, 0.1, 0.0]]).double().reshape(1, 1, 2, 3)
 
 
-def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, size=None, **settings):
-    """The numbers of the particles that were given, and what the run of particles was asked for."""
+def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, size=None, ancestors=2, **settings):
+    """The numbers of the particles that were given, and what the run of particles was asked for.
+
+    ``ancestors`` are those of each cloud, or a list of them, cloud by cloud.
+    """
     asked = {}
 
     def numbered(model, guide, seen, smc, *, generator, callback):
         asked.update(model=model, seen=seen, smc=smc)
         images = torch.arange(size or num_particles).double()[:, None, None, None, None].expand(-1, 1, 1, 2, 3)
         ones = torch.ones(1, 1)
-        return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
+        left = ancestors.pop(0) if isinstance(ancestors, list) else ancestors
+        return Particles(images, torch.zeros(1), 1.5 * ones, ones.bool(), torch.tensor([left]))
 
     monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     num_particles = num_particles if size is None else size * num_samples
@@ -32,7 +36,27 @@ def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, size=N
         (500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=num_particles, **settings
     )
     samples = s(gaussian, measurement, num_samples, torch.Generator().manual_seed(0))
+    asked["diagnostics"] = samples.diagnostics
     return samples.images[:, 0, 0, 0, 0].tolist(), asked
+
+
+def test_one_ancestor_that_is_left_is_said(gaussian, monkeypatch):
+    seen = Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y)
+    with pytest.warns(RuntimeWarning, match="all 10 particles go back to one draw of the guide; 1.5 of them counted"):
+        _, asked = drawn(gaussian, monkeypatch, seen, 10, 4, ancestors=1)
+    assert asked["diagnostics"] == {
+        "likelihood": "Gaussian(scale=0.3)", "log_evidence": [0.0], "ess": [1.5], "ancestors": [1], "collapsed": [1],
+    }  # fmt: skip
+
+
+def test_so_it_is_in_most_clouds_of_their_own(gaussian, monkeypatch):
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    with pytest.warns(RuntimeWarning, match="in 3 of 4 clouds all particles go back to one draw"):
+        _, asked = drawn(gaussian, monkeypatch, seen, 20, 4, size=5, ancestors=[1, 2, 1, 1], own_cloud=True)
+    assert asked["diagnostics"]["collapsed"] == [3] and asked["diagnostics"]["ancestors"] == [4]
+    assert asked["diagnostics"]["likelihood"] == "Gaussian(scale=0.05)"
+    _, asked = drawn(gaussian, monkeypatch, seen, 20, 4, size=5, ancestors=[1, 2, 1, 2], own_cloud=True)
+    assert asked["diagnostics"]["collapsed"] == [2]  # half of them are no most
 
 
 def test_samples_are_spread_evenly_over_the_particles(gaussian, monkeypatch):
@@ -92,7 +116,8 @@ def test_of_clouds_of_their_own_samples_are_independent_draws_of_the_posterior(g
     assert samples.diagnostics["ancestors"] == [60]
     evidence = torch.tensor(samples.diagnostics["log_evidence"]).double()
     torch.testing.assert_close(evidence, exact.log_evidence, rtol=0, atol=0.4)
-    assert 1 / 8 < samples.diagnostics["smallest_ess"][0] < 0.9
+    assert 1 < samples.diagnostics["ess"][0] < 0.9 * 8  # of the eight particles of a cloud
+    assert samples.diagnostics["collapsed"] == [0]
 
 
 def test_one_of_a_cloud_is_kept_at_random(gaussian, monkeypatch):
@@ -110,7 +135,7 @@ def test_no_particle_of_those_that_were_asked_for_is_left_out(gaussian, monkeypa
         sizes.append(smc.num_particles)
         ones = torch.ones(1, 1)
         images = torch.zeros(smc.num_particles, 1, 1, 2, 3).double()
-        return Particles(images, torch.zeros(1), ones, ones.bool(), torch.ones(1).long())
+        return Particles(images, torch.zeros(1), ones, ones.bool(), 2 * torch.ones(1).long())
 
     monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     s = VIPaintSampler((500, 100), fit_steps=1, refinement_steps=9, correct="smc", num_particles=8, own_cloud=True)

@@ -9,7 +9,7 @@ from vipaint_pyro.settings import check_settings
 def test_the_defaults():
     assert vars(VIPaintSampler()) == {
         "timesteps": None, "beta": 1.0, "noise_scale": None, "fit_steps": 50, "num_chains": 2, "num_levels": 2,
-        "fit_patience": 0,
+        "fit_patience": 0, "guide_settings": None,
         "loss": "trace", "guide_name": None, "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
         "refine": "dps", "sweeps": None, "sweep_levels": None,

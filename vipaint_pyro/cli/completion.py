@@ -49,9 +49,10 @@ def _method_list(context: click.Context, parameter: click.Parameter, typed: str)
 
 
 def _guides(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    from vipaint_pyro.guides.own import entry_points_by_name
     from vipaint_pyro.guides.registry import GUIDES
 
-    return _beginning(GUIDES, typed)
+    return _beginning(dict.fromkeys((*GUIDES, *entry_points_by_name())), typed)
 
 
 def _labels(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:

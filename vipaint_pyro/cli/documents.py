@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method
@@ -21,12 +21,25 @@ def priors_json() -> str:
     ])  # fmt: skip
 
 
-def guides_json() -> str:
-    """``{"guides": [{"name", "summary", "form", "levels", "joint", "point"}]}``, of the fields of a recipe."""
-    from vipaint_pyro.guides.registry import GUIDES
+def guides_json(names: Sequence[str] = (), loading: Callable[[], None] = lambda: None) -> str:
+    """``{"guides": [{"name", "summary", "form", "levels", "joint", "point"}]}``, of the fields of a recipe.
 
-    kept = ("name", "summary", "form", "levels", "joint", "point")
-    return _document("guides", [{key: vars(recipe)[key] for key in kept} for recipe in GUIDES.values()])
+    One that another package brings, and that cannot be had, is ``{"name", "error"}``.
+
+    Args:
+        names: of guides; each has besides ``"asked"`` and ``"settings"`` (``"name"``, ``"default"``, ``"needed"``,
+            ``"text"``). None: all guides, without these.
+        loading: called before anything heavy is imported.
+
+    Raises:
+        ValueError: for a name that there is no guide of.
+    """
+    from vipaint_pyro.cli.guides import facts_of_guide, guides_there_are, own_facts
+
+    if names:
+        return _document("guides", [facts_of_guide(name) for name in names])
+    there = guides_there_are(loading)
+    return _document("guides", [own_facts(r) if r else {"name": name, "error": why} for name, r, why in there])
 
 
 def methods_json(texts: Sequence[str] = ()) -> str:

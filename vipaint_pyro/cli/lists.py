@@ -73,16 +73,22 @@ def methods(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("names", nargs=-1, shell_complete=COMPLETERS["--guide"])
 @_as_json
-def guides(as_json: bool) -> None:
-    """List the guides that --guide takes."""
-    if as_json:
-        from vipaint_pyro.cli.documents import guides_json
+def guides(names: tuple[str, ...], as_json: bool) -> None:
+    """List the guides that --guide takes, or what NAMES need and their settings (--guide-set).
 
-        click.echo(guides_json())
-        return
-    from vipaint_pyro.guides.registry import GUIDES
+    A guide of your own is NAME package.module:Class, looked for in the current folder too.
+    """
+    with reporting():
+        if names:
+            loading_libraries()
+        if as_json:
+            from vipaint_pyro.cli.documents import guides_json
 
-    width = max(map(len, GUIDES))
-    for name, known in GUIDES.items():
-        click.echo(f"  {name:{width}s} {known.summary}")
+            click.echo(guides_json(names, loading_libraries))
+            return
+        from vipaint_pyro.cli.guides import described_guide, guide_lines
+
+        lines = [line for name in names for line in described_guide(name)] if names else guide_lines(loading_libraries)
+        click.echo("\n".join(lines))

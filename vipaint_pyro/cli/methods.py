@@ -9,7 +9,7 @@ from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
-from vipaint_pyro.samplers.written import listed, written, written_name
+from vipaint_pyro.samplers.written import GUIDE, in_words, listed, pairs, written, written_name
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +25,13 @@ def settings_of(options: dict) -> dict[str, object]:
         ValueError: for an unknown method, or an option that it does not have.
     """
     chosen = method(options["method"])
-    settings = {n: options[n] for n in SETTINGS if options[n] is not None}
+    settings = {n: options[n] for n in SETTINGS if options[n] is not None and options[n] != ()}
+    if "guide_settings" in settings:
+        settings["guide_settings"] = pairs(settings["guide_settings"], "--guide-set ")
+    of_guide = [text for text in options["more"] if text.strip().startswith(GUIDE)]
+    if of_guide:
+        name = of_guide[0].strip().removeprefix(GUIDE)
+        raise ValueError(f"settings of the guide are an option of their own: write --guide-set {name}")
     more = written(chosen, options["more"], "--set ")
     for name in settings:
         if name not in chosen.open():
@@ -40,6 +46,12 @@ def settings_of(options: dict) -> dict[str, object]:
     if options["effort"] is not None:
         more["effort"] = options["effort"]
     settings |= more
+    if chosen.name == "vipaint" and settings.keys() & {"guide_name", "guide_settings"}:
+        from vipaint_pyro.guides.registry import recipe
+        from vipaint_pyro.guides.settings import checked_settings
+
+        # Where none is named it is one of two, of which this one has the other's settings too.
+        checked_settings(recipe(settings.get("guide_name") or "hierarchical-guided"), settings.get("guide_settings"))
     settings = at_effort(chosen.name, settings)
     step = settings.get("refine", "dps")
     if settings.get("limit") is not None and step != "dps":  # --no-limit, too, which another step is settled on
@@ -91,7 +103,7 @@ def described(text: str) -> list[str]:
     means = [
         *([f"with {counted(spec.levels, 'level')}, at VIPaint's noise-to-signal ratios"] if spec.levels else []),
         *([f"at about {counted(spec.calls, 'forward call')} of the network a sample"] if spec.calls else []),
-        *(f"with {written_name(name)} {value}" for name, value in at_effort(spec.method.name, spec.settings).items()),
+        *(f"with {text}" for text in in_words(at_effort(spec.method.name, spec.settings))),
     ]
     meaning = [f"{text}, as vipaint evaluate takes it: {spec.method.name} {', '.join(means)}"] if means else []
     return meaning + _of_method(spec.method)

@@ -50,6 +50,8 @@ def _of(f: Field) -> Callable:
     name = option_name(f.name)
     default = said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
     text = f"{said['text']} Default: {default}."
+    if kind.type is dict:
+        return click.option(name, f.name, multiple=True, metavar="NAME=VALUE", help=text)
     if kind.type is bool:
         return click.option(f"{name}/--no-{name[2:]}", f.name, default=None, help=text)
     type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else kind.type

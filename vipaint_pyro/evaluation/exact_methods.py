@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -13,22 +13,23 @@ from torch import Tensor
 
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.evaluation.exact_baselines import BASELINES, baseline, is_baseline, seen_by
+from vipaint_pyro.evaluation.exact_guides import CORRECTIONS, GuideRow
 from vipaint_pyro.evaluation.exact_rows import CALIBRATION, calibration_row
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.problems import Problems, mixture_problems
 from vipaint_pyro.guides import MarkovGuide
-from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
+from vipaint_pyro.guides.own import entry_points_by_name
+from vipaint_pyro.guides.registry import GUIDES
 from vipaint_pyro.inference.fit import fit
 from vipaint_pyro.inference.optimizers import decaying_optimizer
 from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.proposals import PosteriorMean, Pulled
 from vipaint_pyro.inference.smc import SMC, run_smc
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
-from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
-from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.base import Sampler
@@ -38,7 +39,6 @@ from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["CALIBRATION", "CORRECTIONS", "LIKELIHOODS", "Draws", "Lab", "check_name", "draw_named"]
 
-CORRECTIONS = ("none", "psis", "smc", "tds")
 LIKELIHOODS = {"moment-matched": MomentMatched, "exact": ExactGaussian, "plug-in": Gaussian}
 
 
@@ -128,8 +128,7 @@ def draw_named(name: str, problems: Problems, lab: Lab, seed: int = 0) -> Draws:
             return Draws(calibration_row(name, problems, lab.samples))
         if is_baseline(name):
             return _sampled(baseline(name, lab), problems, seen_by(name, problems), lab.samples, seed)
-        guide, _, correction = name.partition("+")
-        return _guided(guide, correction or "none", problems, lab, seed)
+        return _guided(GuideRow.of(name), problems, lab, seed)
 
 
 def check_name(name: str, lab: Lab) -> None:
@@ -140,23 +139,23 @@ def check_name(name: str, lab: Lab) -> None:
     if is_baseline(name):  # says whether it is for such problems
         baseline(name, lab).settle(few.prior, seen_by(name, few))
         return
-    guide, _, correction = name.partition("+")
-    if is_baseline(guide):
-        raise ValueError(f"{guide} has no weights to correct it by: leave +{correction} out")
-    if guide not in GUIDES:
+    row = GuideRow.of(name)
+    if is_baseline(row.name) and row.correction != "none":
+        raise ValueError(f"{row.name} has no weights to correct it by: leave +{row.correction} out")
+    alone = re.split("[@:]", name)[0]
+    if alone in (*CALIBRATION, *BASELINES, *METHODS):
+        raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
+    if ":" not in row.name and row.name not in (*GUIDES, *entry_points_by_name()):
         known = (*CALIBRATION, *BASELINES, *METHODS, *GUIDES)
-        alone = re.split("[@:]", name)[0]
-        if alone != name and alone in known:
-            raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
         raise ValueError(
             f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
-            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists, each guide alone or "
-            "with +psis, +smc or +tds"
+            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists or "
+            "package.module:Class, each guide alone or with +psis, +smc or +tds, its settings as in "
+            "mixture:num-components=4+smc"
         )
-    if correction and correction not in CORRECTIONS:
-        raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {correction!r}")
+    row.check()
     with isolated(0):
-        most = _build(guide, few, lab)[0].timesteps[-1] + 1
+        most = row.built(few, lab.ratios, lab.beta, lab.noise_scale)[0].timesteps[-1] + 1
     if lab.steps > most:
         raise ValueError(f"steps is at most {most} for {name}, the times from T_s to x, but is {lab.steps}")
 
@@ -168,11 +167,12 @@ def _sampled(sampler: Sampler, problems: Problems, seen: Measurement, num: int, 
     return Draws(drawn.images, calls=sum(drawn.calls.values()) / num, seconds=time.perf_counter() - start)
 
 
-def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int) -> Draws:
-    prior, calls = count_calls(problems.prior)
-    model, guide = _build(name, replace(problems, prior=cast(GaussianMixturePrior, prior)), lab)
+def _guided(row: GuideRow, problems: Problems, lab: Lab, seed: int) -> Draws:
+    (prior, calls), correction = count_calls(problems.prior), row.correction
+    known = replace(problems, prior=cast(GaussianMixturePrior, prior))
+    model, guide = row.built(known, lab.ratios, lab.beta, lab.noise_scale)
     if not isinstance(guide, MarkovGuide) and len(problems) > 1:
-        parts = [_guided(name, correction, problems[i], lab, seed + i) for i in range(len(problems))]
+        parts = [_guided(row, problems[i], lab, seed + i) for i in range(len(problems))]
         return _joined(parts)
     calls.total, generator, start = 0, torch.Generator().manual_seed(seed), time.perf_counter()
     fit(
@@ -211,16 +211,6 @@ def _guided(name: str, correction: str, problems: Problems, lab: Lab, seed: int)
         particles.images, evidence, bound, weights.k_hat, fit_calls / len(problems),
         total / lab.samples / len(problems), fit_seconds, seconds,
     )  # fmt: skip
-
-
-def _build(name: str, problems: Problems, lab: Lab) -> Any:
-    """Model and guide of one configuration."""
-    schedule, r = problems.prior.schedule, recipe(name)
-    times = tuple(schedule.time_of_ratio(ratio) for ratio in lab.ratios[: r.levels])
-    likelihood = ExactGaussian(problems.sigma) if lab.noise_scale is None else Laplace(lab.noise_scale)
-    model = DiffusionModel(problems.prior, problems.operator, times, likelihood, beta=lab.beta, form="marginal")
-    seen = Measurement(problems.operator, Gaussian(problems.sigma), problems.y)  # guides that know y know its noise
-    return model, make_guide(name, model, seen)
 
 
 def _joined(parts: list[Draws]) -> Draws:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vipaint_pyro.evaluation.study.specs import file_name
 from vipaint_pyro.files import check_own, check_writable, is_scratch
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted, differences
@@ -65,7 +66,7 @@ def _wrong_cell(record: Mapping) -> str:
 #: Of the benchmark of mixtures: a record per method and cell.
 MIXTURES = Kind(
     TITLE, HEADS, COLUMNS, ("sliced_w1", "mode_tv", "modes_found"), COSTS,
-    name=lambda r: f"{r['method']}-{r['cell'][0]}-{r['cell'][1]}",
+    name=lambda r: f"{file_name(r['method'])}-{r['cell'][0]}-{r['cell'][1]}",
     wrong=_wrong_cell,
     length=lambda r: len(r["settings"]["seeds"]),
 )  # fmt: skip

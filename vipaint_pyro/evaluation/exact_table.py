@@ -94,6 +94,11 @@ def run_table(
         check_cell(d, d_y)
     for name in methods:
         check_name(name, lab)
+    files: dict[Path, str] = {}
+    for name in methods:
+        other = files.setdefault(record_path(folder, name, (1, 1)), name)
+        if other != name:
+            raise ValueError(f"{other!r} and {name!r} would share their files: write them alike")
     settings = check_table(folder, lab, seeds)
     for cell in dict.fromkeys(cells):
         problems = None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyro
 from pyro.infer import ELBO
@@ -72,8 +72,6 @@ class Checkpoints:
         if not isinstance(model, DiffusionModel) or not isinstance(state.guide, Guide):
             what = f"{type(model).__name__} and a {type(state.guide).__name__}"
             raise TypeError(f"checkpoints are of fits of a DiffusionModel and a Guide, not of a {what}")
-        if isinstance(state.optim, pyro.optim.PyroLRScheduler):
-            raise TypeError("checkpoints know no state of a PyroLRScheduler: take decaying_optimizer, or none of them")
         self.facts = {**self.facts, **_own(model, y, loss, state)}
         if not Path(self.path).exists():
             return 0
@@ -133,11 +131,18 @@ def _said(facts: Mapping[str, object], name: str) -> str:
     return "none" if value is None else shown(value) if isinstance(value, str) else json.dumps(value)
 
 
+def _named(optim: pyro.optim.PyroOptim) -> str:
+    made: list[Any] = [optim.pt_optim_constructor]
+    if isinstance(optim, pyro.optim.PyroLRScheduler):
+        made.append(optim.pt_scheduler_constructor)
+    return ", ".join(kind.__name__ for kind in made)
+
+
 def _own(model: DiffusionModel, y: Tensor, loss: ELBO, state: FitState) -> dict[str, object]:
     """What the fit knows itself that its numbers depend on."""
     return {
         "guide": type(state.guide).__name__,
-        "optimizer": cast(Any, state.optim.pt_optim_constructor).__name__,
+        "optimizer": _named(state.optim),
         "loss": f"{type(loss).__name__}, {loss.num_particles} chains",
         "beta": float(model.beta),
         "precision": str(model.prior.dtype).removeprefix("torch."),

@@ -23,6 +23,7 @@ from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["draw", "draw_and_predict", "resampled"]
 
@@ -71,7 +72,7 @@ def resampled(
     num_particles: int,
     num_samples: int,
     generator: torch.Generator | Sequence[torch.Generator] | None,
-) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, list[float]]]:
+) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, list[float] | str]]:
     """Draws of a guide by their Pareto-smoothed weights, their predictions, and what the weights say.
 
     Warns (RuntimeWarning) where the weights are not to be relied on.
@@ -96,6 +97,7 @@ def resampled(
     columns = torch.arange(model.num_images, device=index.device)
     predictions = {t: path.prediction(model, t)[index, columns] for t in model.timesteps[:-1]}
     diagnostics = {
+        "likelihood": f"{shown(model.likelihood)} at t = {model.timesteps[-1]}",
         "k_hat": weights.k_hat.tolist(),
         "ess": weights.ess.tolist(),
         "log_evidence": weights.log_mean.tolist(),

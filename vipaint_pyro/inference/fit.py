@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pyro
 import torch
 from pyro import poutine
-from pyro.infer import ELBO, SVI, Trace_ELBO
+from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
 from torch import Tensor
 
@@ -18,8 +18,11 @@ from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.given import given_y
+from vipaint_pyro.inference.losses import check_loss
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
+from vipaint_pyro.inference.scheduled import step_schedulers
+from vipaint_pyro.inference.terms import check_finite_step, recording, terms_of
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
@@ -63,24 +66,6 @@ class FitResult:
 
 
 @contextmanager
-def _recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.Trace]]]:
-    """Collect the (model, guide) traces that an ELBO makes, their densities computed already."""
-    pairs: list[tuple[poutine.Trace, poutine.Trace]] = []
-    get_trace = loss._get_trace
-
-    def kept(*args, **kwargs):
-        pair = get_trace(*args, **kwargs)
-        pairs.append(pair)
-        return pair
-
-    loss._get_trace = kept
-    try:
-        yield pairs
-    finally:
-        del loss._get_trace
-
-
-@contextmanager
 def _in_the_store(guide: Callable) -> Iterator[None]:
     """Pyro's SVI knows parameters by its store: where modules keep theirs to themselves, they are in it for the fit."""
     if not pyro.settings.get("module_local_params"):
@@ -115,23 +100,6 @@ def _parameters(params: poutine.trace) -> dict[str, Tensor]:
     return {name: site["value"].unconstrained() for name, site in params.trace.nodes.items()}
 
 
-def _terms(pairs: list, num_images: int, divisor: int) -> dict[str, Tensor]:
-    """-(log p - log q) of every site with a density, per image, summed and then divided."""
-    terms: dict[str, Tensor] = {}
-    for model_trace, guide_trace in pairs:
-        plates = {f.name for s in model_trace.nodes.values() for f in s.get("cond_indep_stack", ())}
-        for sign, trace in ((1, guide_trace), (-1, model_trace)):
-            for name, site in trace.nodes.items():
-                # Plates' own sites and deterministic ones have no density.
-                if site["type"] != "sample" or name in plates or site["infer"].get("_deterministic"):
-                    continue
-                log_prob = site["log_prob"].detach()
-                if log_prob.shape[-1:] == (num_images,):
-                    value = sign / divisor * log_prob.reshape(-1, num_images).sum(0)
-                    terms[name] = terms[name] + value if name in terms else value
-    return terms
-
-
 def default_loss() -> Trace_ELBO:
     """``Trace_ELBO`` over four Monte Carlo chains at once."""
     return Trace_ELBO(num_particles=4, vectorize_particles=True, max_plate_nesting=3)
@@ -159,8 +127,10 @@ def fit(
         y: measurements with shape (N, C', H', W'), 0 where not observed; brought to the device and the precision of
             the model's prior. Of a measurement its y alone: the model has the likelihood.
         num_steps: gradient steps, at most.
-        optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``.
-        loss: a Pyro ELBO; by default ``Trace_ELBO`` over four vectorised chains.
+        optim: a Pyro optimizer; by default Adam with ``guide.learning_rate(name)``. A ``PyroLRScheduler`` makes a step
+            of its own after each of the gradient's, ``ReduceLROnPlateau`` by the loss.
+        loss: a Pyro ELBO, but for :data:`~vipaint_pyro.inference.losses.REFUSED`; by default ``Trace_ELBO`` over four
+            vectorised chains.
         generator: one generator, or a list with one per image; None takes the global state.
         callback: called as ``callback(step, loss, terms)`` after each step; the fit ends there where it returns True
             itself. Where it returns a tensor of bools (N,), the fits of those images end there, as
@@ -181,8 +151,8 @@ def fit(
             raise TypeError(f"{name} is to be called, but is {shown(value)}")
     if optim is not None and not isinstance(optim, pyro.optim.PyroOptim):
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
-    if loss is not None and not isinstance(loss, ELBO):
-        raise TypeError(f"loss is an ELBO of pyro.infer, like Trace_ELBO(), not {shown(loss)}")
+    if loss is not None:
+        check_loss(loss)
     y, known = given_y(model, guide, y), isinstance(model, ImageModel)
     num_images = y.shape[0]
     streams = NoiseStreams(generator, num_images)
@@ -202,16 +172,17 @@ def fit(
             around.enter_context(model.fitting())
         for step in range(num_steps if resting.every else first, num_steps):
             with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
-                with params, _recording(loss) as pairs, noise, warnings.catch_warnings():
-                    # Pyro warns of a NaN and goes on; _check stops instead.
+                with params, recording(loss) as pairs, noise, warnings.catch_warnings():
+                    # Pyro warns of a NaN and goes on; it is checked here instead.
                     warnings.filterwarnings("ignore", "Encountered", UserWarning)
                     value = svi.loss_and_grads(model, guide, y)
-                terms = _terms(pairs, num_images, loss.num_particles * dims)
+                terms = terms_of(pairs, num_images, loss.num_particles * dims)
                 parameters = _parameters(params)
-                _check(value, terms, parameters)
+                check_finite_step(value, terms, parameters)
                 state.meet()
                 with resting.kept(parameters):
                     svi.optim({id(p): p for p in parameters.values()}.values())  # one of two names moves once
+                step_schedulers(svi.optim, value)
             result.losses.append(value)
             for name, term in terms.items():
                 history.setdefault(name, []).append(term.cpu())
@@ -228,18 +199,3 @@ def fit(
     result.steps, result.ended = resting.record(len(result.losses), num_steps)
     result.terms = {name: torch.stack(values) for name, values in history.items()}
     return result
-
-
-def _check(value: float, terms: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
-    """Raise where the loss or a gradient is not finite, naming the site or the parameter."""
-    bad = None
-    if not torch.isfinite(torch.tensor(value, device="cpu")):
-        sites = [name for name, term in terms.items() if not torch.isfinite(term).all()]
-        bad = (sites[0] if sites else "the bound", "the bound's term")
-    else:
-        for name, parameter in parameters.items():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                bad = (name, "the gradient")
-                break
-    if bad is not None:
-        raise NonFiniteError(bad[0], f"{bad[1]} of {bad[0]} is not finite")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.resting import Resting
+from vipaint_pyro.inference.scheduled import optimizer_of, replayed
 from vipaint_pyro.per_image_noise import PerImageNoise
 
 __all__ = ["FitState", "under"]
@@ -59,10 +60,10 @@ class FitState:
         found |= {f"terms/{name.replace(self._name, _GUIDE)}": torch.stack(v) for name, v in self.history.items()}
         return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in found.items()}
 
-    def rates(self) -> dict[str, dict[str, float]]:
+    def rates(self) -> dict[str, dict[str, float | tuple[float, ...]]]:
         """What numbers the optimizer keeps per parameter, such as its rate, which some let fall."""
         groups = {name: state["param_groups"][0] for name, state in self._of_optimizer().items()}
-        return {name: {k: v for k, v in group.items() if type(v) is float} for name, group in groups.items()}
+        return {name: {k: v for k, v in group.items() if _is_rate(v)} for name, group in groups.items()}
 
     def put_back(self, tensors: Mapping[str, Tensor], rates: Mapping[str, Mapping[str, float]]) -> None:
         """Go back to :meth:`tensors` and :meth:`rates`; the optimizer's part waits for :meth:`meet`.
@@ -96,8 +97,16 @@ class FitState:
             if known is not None and name in self._waiting:
                 waiting = self._waiting.pop(name)
                 # Pyro makes an optimizer per parameter, with the options that its name has.
-                fresh = self.optim._get_optim(parameter).state_dict()["param_groups"][0]
-                self.optim.set_state({known: {"state": waiting["state"], "param_groups": [fresh | waiting["rates"]]}})
+                made = replayed(self.optim._get_optim(parameter), self.losses)
+                inner = optimizer_of(made)
+                rates = {k: tuple(v) if isinstance(v, list) else v for k, v in waiting["rates"].items()}
+                groups = [inner.state_dict()["param_groups"][0] | rates]
+                inner.load_state_dict({"state": waiting["state"], "param_groups": groups})
+                for key, value in waiting["state"].get(0, {}).items():
+                    if isinstance(value, Tensor):  # torch casts what is in another precision than the parameter
+                        inner.state[parameter][key] = inner.state[parameter][key].to(value.dtype)
+                self.optim.optim_objs[parameter] = made
+                self.optim.grad_clip[parameter] = self.optim._get_grad_clip(parameter)
 
     @property
     def _name(self) -> str:
@@ -108,7 +117,13 @@ class FitState:
         """The optimizer's state by the guide's own names: Pyro's have the number of a guide in this process."""
         states, store = self.optim.get_state(), pyro.get_param_store()
         known = {name: store.param_name(parameter) for name, parameter in self.guide.named_parameters()}
-        return {name: states[full] for name, full in known.items() if full in states}
+        # Of a scheduler the optimizer's part: its own follows from its steps.
+        return {n: states[full].get("optimizer", states[full]) for n, full in known.items() if full in states}
+
+
+def _is_rate(value: object) -> bool:
+    """Whether a number, or some of them as Adam has two, that a scheduler may move."""
+    return type(value) is float or (type(value) is tuple and bool(value) and all(type(v) is float for v in value))
 
 
 def _number(value: Tensor) -> Tensor | int:

@@ -30,7 +30,7 @@ class Particles:
     Attributes:
         images: (S, N, C, H, W), equally weighted, about [-1, 1].
         log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
-        ess: effective sample size over S after each step, before resampling, (steps, N).
+        ess: effective sample size, of S particles, after each step and before resampling, (steps, N).
         resampled: which steps resampled, (steps, N); the last one where weights were left.
         ancestors: how many different draws of z_{T_e} the images go back to, (N,).
     """
@@ -43,7 +43,7 @@ class Particles:
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    r""":math:`(\sum w)^2 / \sum w^2` over the first axis of (S, N)."""
+    r""":math:`(\sum w)^2 / \sum w^2` over the first axis of (S, N), from 1 to S: as many draws count."""
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
@@ -151,7 +151,7 @@ class Cloud:
         """Resample the images whose effective sample size is low."""
         size = len(self.z)
         ess = effective_sample_size(self.log_weights)
-        self.ess.append(ess / size)
+        self.ess.append(ess)
         self.resampled.append(ess < self.threshold * size)
         self._replace(self.resampled[-1])
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit, with_mask
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.wording import counted
 
-__all__ = ["masked", "measured", "to_y"]
+__all__ = ["masked", "measured", "to_y", "under"]
 
 #: By how much noise may take what was measured out of [0, 1]: 4.5 standard deviations of 0.22 in units of [-1, 1].
 NOISE = 0.5
@@ -42,6 +46,23 @@ def measured(image: object, operator: Operator, prior: DiffusionPrior) -> Measur
     """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
     y = to_y(image, operator, prior)
     return Measurement.of(operator.to(prior.device), y)
+
+
+def under(likelihood: Likelihood | Callable, measurement: Measurement) -> Measurement:
+    """The measurement under a likelihood of y, where its operator brings none.
+
+    Args:
+        likelihood: of :mod:`vipaint_pyro.measurements`, or a function from A x to a distribution.
+        measurement: as :func:`masked` and :func:`measured` have it.
+
+    Raises:
+        TypeError: where likelihood is none.
+        ValueError: where the operator has a likelihood of its own, or y cannot come from this one.
+    """
+    given = as_likelihood(likelihood)
+    if measurement.operator.likelihood is not None:
+        raise ValueError("this operator has a likelihood of its own: leave likelihood out")
+    return replace(measurement, likelihood=given.to(measurement.y.device, measurement.y.dtype))
 
 
 def to_y(image: object, operator: Operator, prior: DiffusionPrior) -> Tensor:

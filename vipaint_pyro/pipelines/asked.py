@@ -30,13 +30,17 @@ def saying(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def asked_sampler(
-    method: str, guide: Guide | str | None, settings: dict, num_inference_steps: int | None, own: Sequence[str]
+    method: str,
+    guide: Guide | str | type[Guide] | None,
+    settings: dict,
+    num_inference_steps: int | None,
+    own: Sequence[str],
 ) -> tuple[Sampler, Guide | None, dict[str, str]]:
     """The method with its settings, a fitted guide to draw from, and which settings were written by another name.
 
     Args:
         method: its name.
-        guide: the name of a guide, or one that was fitted.
+        guide: the name of a guide, a class of them, or one that was fitted.
         settings: of the method.
         num_inference_steps: its steps of refinement, or its only ones.
         own: the keywords of the call itself, for the error.
@@ -46,7 +50,7 @@ def asked_sampler(
         ValueError: for an unknown method, or a guide that it does not draw from.
     """
     known = known_method(method).open()
-    if isinstance(guide, str):
+    if isinstance(guide, (str, type)):
         if "guide_name" in settings:
             raise TypeError("guide and guide_name are the same: give one")
         settings, guide = {**settings, "guide_name": guide}, None
@@ -57,6 +61,8 @@ def asked_sampler(
         raise TypeError(f"unknown setting {unknown[0]!r} of {method}. {near.rstrip() or every}")
     if guide is not None and method != "vipaint":
         raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
+    if guide is not None and settings.get("guide_settings") and "guide_name" not in settings:
+        raise ValueError("guide_settings are of a guide that is to be fitted, and this one was: leave them out")
     if isinstance(settings.get("timesteps"), list):
         settings = {**settings, "timesteps": tuple(settings["timesteps"])}
     written = {}

@@ -16,8 +16,9 @@ from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import check_output, compose, from_model, to_output
 from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.measurements.taken import masked, measured
+from vipaint_pyro.measurements.taken import masked, measured, under
 from vipaint_pyro.pipelines import prior as priors  # diffusers' custom_pipeline wants one pipeline class in this file
 from vipaint_pyro.pipelines.asked import asked_sampler, saying
 from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
@@ -103,6 +104,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         mask_image: Any = None,
         *,
         operator: Operator | None = None,
+        likelihood: Likelihood | Callable | None = None,
         class_labels: int | str | Sequence[int | str | None] | None = None,
         prompt: str | Sequence[str] | None = None,
         negative_prompt: str | Sequence[str] | None = None,
@@ -115,7 +117,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
-        guide: Guide | str | None = None,
+        guide: Guide | str | type[Guide] | None = None,
         method: str = "vipaint",
         effort: str | None = None,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
@@ -136,6 +138,10 @@ class VIPaintPipeline(priors.PriorPipeline):
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
                 :class:`~vipaint_pyro.measurements.operator.Operator` of N images).
+            likelihood: what is believed of the noise in y, in units of [-1, 1], where the operator does not say it:
+                ``Gaussian(sigma)``, ``Laplace(b)`` ... of :mod:`vipaint_pyro.measurements`, or a function from A x to
+                one of Pyro's distributions. A Gaussian is noise alone, and the guide is fitted under the broader
+                ``noise_scale``; any other likelihood is what it is fitted under.
             class_labels: a label, by number or name, for all images or one each; None = no label.
             prompt: of a text-conditional prior: one text for all images, or one each; None = the empty text.
             negative_prompt: what guidance leads away from; None = the empty text.
@@ -148,8 +154,8 @@ class VIPaintPipeline(priors.PriorPipeline):
                 result independent of its neighbours. None takes the global random state.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``; these two in the images' own precision, but at least float32.
             return_dict: False gives the tuple (images, predictions, guide, trace, samples).
-            guide: the name of the guide to fit, one of :data:`vipaint_pyro.guides.GUIDES`, or a guide
-                fitted before, to draw from without fitting again.
+            guide: the guide to fit: a name of :data:`vipaint_pyro.guides.GUIDES`, ``"package.module:Class"`` of your
+                own, or such a class (``guide_settings={...}`` are its keywords); or one fitted before, to draw from.
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
@@ -197,6 +203,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             measurement, unit, observed = masked(image, mask_image, prior)
         else:
             measurement, unit, observed = measured(image, operator, prior), None, None
+        if likelihood is not None:
+            measurement = under(likelihood, measurement)
         if guide is not None:
             sampler = cast(Any, sampler).from_guide(guide)
         with saying(written):

@@ -21,13 +21,14 @@ from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.kernels import like, reverse_step
+from vipaint_pyro.priors.loadable import Loadable
 from vipaint_pyro.priors.pieces import piecewise
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 
 __all__ = ["DiffusionPrior", "check_prior"]
 
 
-class DiffusionPrior(Conditionable):
+class DiffusionPrior(Loadable, Conditionable):
     """A pre-trained diffusion model as a prior over images.
 
     Args:
@@ -60,30 +61,6 @@ class DiffusionPrior(Conditionable):
         self.latent_shape = tuple(latent_shape)
         self.codec = codec or IdentityCodec()
         self.conditioning = conditioning or Conditioning()
-
-    @classmethod
-    def from_pretrained(cls, name_or_path: str, **options: Any) -> DiffusionPrior:
-        """A built-in prior by name, a diffusers folder, or a hub id.
-
-        Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
-        ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...), and raises its
-        errors. The encoders of a text-conditional prior are left out: it is conditioned on
-        embeddings (:meth:`prompted`), or made by the pipeline from a prompt.
-        """
-        from vipaint_pyro.priors.pretrained.loading import load_components
-
-        return cls.from_components(**load_components(name_or_path, **options))
-
-    @classmethod
-    def from_components(cls, *components: Any, **options: Any) -> DiffusionPrior:
-        """A prior from a diffusers network, its scheduler, and what else there is.
-
-        The arguments of :class:`vipaint_pyro.priors.pretrained.assembly.Components`; the errors of that and of
-        :func:`~vipaint_pyro.priors.pretrained.assembly.assemble`.
-        """
-        from vipaint_pyro.priors.pretrained.assembly import Components, assemble
-
-        return cls(**assemble(Components(*components, **options)))
 
     @property
     def device(self) -> torch.device:

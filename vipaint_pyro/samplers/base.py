@@ -46,8 +46,11 @@ class Samples:
         fit: the fit's record, where there was one.
         levels: E[z_0 | z_t], decoded, at each timestep of the guide's draws: t -> (S, N, C, H, W).
         seconds: phase -> seconds.
-        diagnostics: of a correction, one number per image each: ``log_evidence``, and ``k_hat`` and
-            ``ess`` (psis) or ``smallest_ess`` and ``ancestors`` (smc).
+        diagnostics: of a correction, one number per image each: ``log_evidence``, the estimate of log p(y) under
+            ``likelihood``, which is a text; ``ess``, how many particles count by their weights, of ``"smc"`` and
+            ``"tds"`` at the step (and in the cloud) where they were fewest; ``k_hat`` (psis); ``ancestors``, to how
+            many draws of the guide the samples go back, and ``collapsed``, in how many of the image's clouds all
+            particles go back to one (smc, tds).
         backward: of the calls, those that a gradient went back through.
     """
 
@@ -57,7 +60,7 @@ class Samples:
     fit: FitResult | None = None
     levels: dict[int, Tensor] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    diagnostics: dict[str, list[float]] = field(default_factory=dict)
+    diagnostics: dict[str, list[float] | str] = field(default_factory=dict)
     backward: dict[str, int] = field(default_factory=dict)
 
 

@@ -129,7 +129,7 @@ class Run:
         """What ``draw`` gives for some samples at a time, each tensor (S, ...), joined.
 
         The noise, and with it every sample, is the same whatever ``at_once`` is. Where a fault or Ctrl-C comes after
-        the first chunk, what is finished is given, and :attr:`ended` says what came.
+        the first chunk, what is finished is given, and ``ended`` says what came.
 
         Args:
             at_once: so many samples, the last time fewer.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
 from vipaint_pyro.samplers.registry import Method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
+from vipaint_pyro.settings import SWITCHES
 from vipaint_pyro.wording import did_you_mean
 
-__all__ = ["listed", "written", "written_name"]
+__all__ = ["GUIDE", "in_words", "listed", "pairs", "written", "written_name"]
+
+#: What stands before a setting of the guide, among those of its method: ``guide.rank=4``.
+GUIDE = "guide."
 
 
 def listed(chosen: Method) -> str:
@@ -32,6 +36,11 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
     """
     known = {f.name: f for f in fields(chosen.kind) if f.name in chosen.open()}
     found: dict[str, Any] = {}
+    given = [*given]
+    of_guide = [text.strip().removeprefix(GUIDE) for text in given if text.strip().startswith(GUIDE)]
+    if of_guide and "guide_settings" in known:
+        given = [text for text in given if not text.strip().startswith(GUIDE)]
+        found["guide_settings"] = pairs(of_guide, f"{said}{GUIDE}")
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
@@ -53,17 +62,47 @@ def written(chosen: Method, given: Iterable[str], said: str = "") -> dict[str, o
     return found
 
 
+def pairs(given: Iterable[str], said: str = "") -> dict[str, str]:
+    """Names and their texts, of texts ``NAME=VALUE``; dashes and underscores are the same.
+
+    Raises:
+        ValueError: for a text of another form, or a name that is given twice.
+    """
+    texts: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise ValueError(f"{said.strip()} takes NAME=VALUE, not {text!r}")
+        if name in texts:
+            raise ValueError(f"{said}{name.replace('_', '-')} is given twice: give one")
+        texts[name] = value.strip()
+    return texts
+
+
 def written_name(name: str) -> str:
     """A setting's written name."""
-    return name.strip("_").replace("_", "-")
+    return f"{GUIDE}NAME" if name == "guide_settings" else name.strip("_").replace("_", "-")
+
+
+def in_words(settings: Mapping[str, object]) -> list[str]:
+    """Settings in words, "zeta 1.0", those of a guide each by itself."""
+    words = []
+    for name, value in settings.items():
+        each = {written_name(name): value}
+        if name == "guide_settings":
+            each = {f"{GUIDE}{written_name(n)}": v for n, v in value.items()}
+        words += [f"{name} {value}" for name, value in each.items()]
+    return words
 
 
 def _read(f: Field, text: str, said: str) -> object:
     kind: Any = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
-    switches = {"true": True, "false": False, "yes": True, "no": False}
+    if kind is dict:
+        raise ValueError(f"{said}settings of the guide are written {GUIDE}NAME=VALUE, one by one")
     try:
         if kind is bool:
-            return switches[text.lower()]
+            return SWITCHES[text.lower()]
         return tuple(int(part) for part in text.split(",")) if kind is tuple else kind(text)
     except (KeyError, ValueError):
         raise ValueError(f"{said}{f.name}={text}: {f.name} {f.metadata['kind'].text}") from None

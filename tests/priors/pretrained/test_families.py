@@ -6,7 +6,8 @@ import diffusers
 import pytest
 import torch
 
-from tests.priors.pretrained.tiny import FAMILIES, TEXT, flux, latent_kl, stable_diffusion
+from tests.conftest import tiny_unet
+from tests.priors.pretrained.tiny import FAMILIES, TEXT, autoencoder, flux, latent_kl, stable_diffusion
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
@@ -302,3 +303,49 @@ def test_from_pipe_takes_the_components_of_a_diffusers_pipeline():
     other = stable_diffusion()
     pipe = VIPaintPipeline.from_pipe(other)
     assert pipe.unet is other.unet and pipe.vae is other.vae and pipe.text_encoder is other.text_encoder
+
+
+@pytest.mark.parametrize("name", ["pixel", "latent_vq", "dit", "stable_diffusion"])
+def test_the_prior_of_a_loaded_pipeline_is_its_folders(saved, name):
+    other, folder = saved(name)
+    prior, loaded = DiffusionPrior.from_pipe(other), DiffusionPrior.from_pretrained(folder)
+    assert prior.denoiser.network is network_of(other) and prior.image_shape == loaded.image_shape
+    assert (prior.num_classes, prior.null_class, prior.needs) == (loaded.num_classes, loaded.null_class, loaded.needs)
+    if prior.needs:
+        given = {"encoder_hidden_states": torch.ones(1, 12, 8)}
+        prior, loaded = prior.prompted(given), loaded.prompted(given)
+    z = torch.randn(2, 1, *prior.latent_shape)
+    assert torch.equal(prior.denoise(z, 300), loaded.denoise(z, 300))
+    assert torch.equal(prior.decode(z), loaded.decode(z))
+
+
+def test_the_prior_of_our_pipeline_has_its_labels():
+    unet = tiny_unet(classes=5)
+    ours = VIPaintPipeline(unet, diffusers.DDPMScheduler(clip_sample=False), null_class=4, class_names=list("abcd"))
+    prior = DiffusionPrior.from_pipe(ours)
+    assert (prior.num_classes, prior.null_class, prior.class_names) == (4, 4, tuple("abcd"))
+    assert DiffusionPrior.from_pipe(ours, null_class=None, class_names=None).num_classes == 5
+
+
+class Steered(diffusers.DiffusionPipeline):
+    _optional_components = ["scheduler", "unet", "controlnet"]
+
+    def __init__(self, scheduler=None, unet=None, controlnet=None):
+        super().__init__()
+        self.register_modules(scheduler=scheduler, unet=unet, controlnet=controlnet)
+
+
+def test_what_has_no_prior_is_refused():
+    scheduler, unet = diffusers.DDPMScheduler(clip_sample=False), tiny_unet()
+    for pipe, options, error, words in (
+        ("cartoon-faces", {}, TypeError, "pipe is a loaded diffusers pipeline, .* not 'cartoon-faces'"),
+        (unet, {}, TypeError, "pipe is a loaded diffusers pipeline"),
+        (Steered(scheduler, unet=unet, controlnet=tiny_unet()), {}, ValueError, r"has a controlnet \(UNet2DModel\)"),
+        (Steered(scheduler), {}, ValueError, "Steered has neither unet nor transformer"),
+        (Steered(scheduler, unet=autoencoder()), {}, ValueError, "the unet of this Steered is a AutoencoderKL"),
+        (Steered(None, unet=unet), {}, TypeError, "scheduler is one of diffusers"),
+        (Steered(scheduler, unet=unet), {"variant": "fp16"}, TypeError, "from_pipe has no option 'variant'"),
+    ):
+        with pytest.raises(error, match=words) as raised:
+            DiffusionPrior.from_pipe(pipe, **options)
+        assert "\n" not in str(raised.value)

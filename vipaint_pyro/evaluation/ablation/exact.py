@@ -10,6 +10,7 @@ from typing import ClassVar
 from vipaint_pyro.evaluation.ablation.exact_cost import cost_of
 from vipaint_pyro.evaluation.ablation.ground import Combination, Ground
 from vipaint_pyro.evaluation.ablation.levels import LEVELS, ratios_of
+from vipaint_pyro.evaluation.exact_guides import GuideRow
 from vipaint_pyro.evaluation.exact_methods import Lab, check_name
 from vipaint_pyro.evaluation.exact_records import COLUMNS, is_done, read_record, record_path
 from vipaint_pyro.evaluation.exact_table import check_table, run_table
@@ -91,7 +92,8 @@ class OnMixtures(Ground):
         given = {name: value for name, value in combination.items() if value is not None}
         guide = given.pop("guide", "hierarchical")
         levels = {name: given.pop(name, None) for name in LEVELS}
-        kind = recipe(guide.partition("+")[0] if isinstance(guide, str) else guide)
+        guide = guide if isinstance(guide, str) else recipe(guide).name  # a class is its place
+        kind = GuideRow.of(guide).recipe
         if any(value is not None for value in levels.values()):
             given["ratios"] = self._ratios(kind, levels)
         lab = Lab(samples=self.samples, **given)
@@ -126,7 +128,7 @@ class OnMixtures(Ground):
         return [self._records(*row) for row in rows]
 
     def _records(self, guide: str, lab: Lab) -> list[dict]:
-        ratios = lab.ratios[: recipe(guide.partition("+")[0]).levels]
+        ratios = lab.ratios[: GuideRow.of(guide).recipe.levels]
         times = " ".join(str(mcgdiff_schedule().time_of_ratio(ratio)) for ratio in ratios)
         found = []
         for cell in self.cells:

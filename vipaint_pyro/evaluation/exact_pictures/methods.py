@@ -38,7 +38,7 @@ DRAWN = ("exact", "prior")
 #: The ancestral walk down E[x | z_t, y], the posterior's own denoiser: what a number of steps costs, and nothing else.
 SCORE = "exact-score"
 # Settings of which no calls are known ahead, or that change none.
-_UNKNOWN = ("correct", "num_particles", "guide_name")
+_UNKNOWN = ("correct", "num_particles", "guide_name", "guide_settings")
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,8 @@ def _vipaint(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     again = settled.sweeps * max(settled.sweep_levels - 1, 0)  # and those of sweeps
     chains = settled.fit_steps * settled.num_chains / num_samples
     # Backward calls of each of the guide's own kernels.
-    pull = HierarchicalGuidedGuide.ITERATIONS if settled.guide_name == "hierarchical-guided" else 0
+    each = settled.guide_settings.get("iterations", HierarchicalGuidedGuide.ITERATIONS)
+    pull = each if settled.guide_name == "hierarchical-guided" else 0
     fitted = Claim(fit, fit + pull * between * chains)
     if settled.refine == "tds":
         return _weighed(settled, prior, num_samples, fitted, pull)

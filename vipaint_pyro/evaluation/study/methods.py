@@ -42,7 +42,11 @@ def settings_of(
     settings |= {name: tuple(v) if isinstance(v, list) else v for name, v in (chosen or {}).items()}
     if found.calls is not None:
         settings |= at_calls(found.name, found.calls, prior, num_samples, settings | dict(found.settings))
-    return settings | at_effort(found.method.name, found.settings)
+    written = at_effort(found.method.name, found.settings)
+    if "guide_settings" in written:  # each by itself comes before one that was chosen
+        of_guide = {**(settings.get("guide_settings") or {}), **written["guide_settings"]}
+        written = {**written, "guide_settings": of_guide}
+    return settings | written
 
 
 def sampler_of(

@@ -17,6 +17,7 @@ from torch import Tensor
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.guides.registry import make_guide, recipe
+from vipaint_pyro.guides.settings import checked_settings
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
@@ -64,8 +65,8 @@ class VIPaintSampler(Settings, Sampler):
         """
         super().settle(prior, measurement)
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
-        guide = default_guide(prior, measurement) if self.guide_name is None else self.guide_name
-        named = replace(self, guide_name=guide)
+        kind = recipe(default_guide(prior, measurement) if self.guide_name is None else self.guide_name)
+        named = replace(self, guide_name=kind.name, guide_settings=checked_settings(kind, self.guide_settings))
         times = named._timesteps(prior)
         found = remade(
             named,
@@ -91,7 +92,7 @@ class VIPaintSampler(Settings, Sampler):
         if not measurement.likelihood.noise_alone:
             if self.noise_scale:
                 raise ValueError(
-                    "this operator has a likelihood of its own, which knows its noise: leave noise_scale out"
+                    "this measurement has a likelihood of its own, which knows its noise: leave noise_scale out"
                 )
             return 0.0
         if self.noise_scale == 0:
@@ -196,7 +197,7 @@ class VIPaintSampler(Settings, Sampler):
 
     def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
-        guide = make_guide(settled(self.guide_name), model, run.measurement)
+        guide = make_guide(settled(self.guide_name), model, run.measurement, **settled(self.guide_settings))
         check_kernels(guide, settled(self.sweep_levels))
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted

@@ -170,8 +170,10 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
     measurement = _measurement(folder, kept, measurement)
     sampler = _sampler(folder, said["settings"]).settle(prior, measurement)
     seen_prior, seen = sampler.prepared(prior, measurement.to(prior.device, prior.dtype))
+    # One that has changed when it was finished is made without them.
+    settings = sampler.guide_settings if said["guide"] == sampler.guide_name else {}
     with alone(), seen_prior.frozen():
-        guide = make_guide(said["guide"], sampler.model(seen_prior, seen), seen)
+        guide = make_guide(said["guide"], sampler.model(seen_prior, seen), seen, **settings)
     try:
         guide.load_state_dict(parameters)
     except RuntimeError as error:

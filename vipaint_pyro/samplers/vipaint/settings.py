@@ -6,10 +6,11 @@ Imports nothing heavy, so that the command line can make its options of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vipaint_pyro.samplers.chunk import chunk_setting
-from vipaint_pyro.settings import choice, number, path, setting, switch, times, whole
+from vipaint_pyro.settings import Kind, choice, mapping, number, path, setting, switch, times, whole
 
 __all__ = ["CORRECTIONS", "LOSSES", "REFINEMENTS", "REFINEMENT_STEPS", "Correct", "Fit", "Refine", "Settings"]
 
@@ -24,6 +25,8 @@ REFINEMENTS = ("dps", "ddnm", "mmps", "tmpd", "gibbs", "tds")
 
 #: Where a schedule has as many times below T_s.
 REFINEMENT_STEPS = 100
+
+_A_GUIDE = Kind(str, lambda value: isinstance(value, (str, type)), "is a name, package.module:Class, or such a class")
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,12 @@ class Fit:
         num_chains: Monte Carlo chains per step.
         num_levels: transitions above T_e per chain and step.
         loss: ``"trace"`` (Trace_ELBO) or ``"mean-field"`` (TraceMeanField_ELBO).
-        guide_name: which guide is fitted, by its name in :data:`vipaint_pyro.guides.GUIDES`. None:
+        guide_name: which guide is fitted: its name, as :data:`vipaint_pyro.guides.GUIDES` or an installed package has
+            it; ``"package.module:Class"``, one of your own, or that class, which is settled as its place. None:
             ``"hierarchical-guided"`` for a pixel prior and y linear in the image, with Gaussian noise or none, whose
             bound is the better one there, for half again of the fit's time; else ``"hierarchical"``, the paper's.
+        guide_settings: keywords of that guide by name, like ``{"num_components": 4}``; numbers, words, switches and
+            lists of numbers. A text is read as what the setting is. None: none.
         eta: of the DDIM kernel, in the model and in the refinement; 1 is ancestral.
         perceptual: lambda of the fit, nats per unit of LPIPS, at least 0; 0 is L1 alone. The paper's is
             :func:`~vipaint_pyro.measurements.perceptual.published_weight`; see
@@ -78,8 +84,13 @@ class Fit:
     num_levels: int = setting(2, whole(), "Drawn above T_e per chain and step of the fit.", option="--transitions")
     loss: str = setting("trace", choice(LOSSES), "Trace_ELBO or TraceMeanField_ELBO.")
     guide_name: str | None = setting(
-        None, path(), "Which guide is fitted; vipaint guides lists them.", option="--guide",
+        None, _A_GUIDE, "Which guide is fitted, as vipaint guides lists them, or package.module:Class.",
+        option="--guide",
         stands_for="hierarchical-guided for pixel priors and linear measurements, else hierarchical",
+    )  # fmt: skip
+    guide_settings: Mapping[str, object] | None = setting(
+        None, mapping(), "A setting of the guide; vipaint guides NAME lists them.", option="--guide-set",
+        stands_for="the guide's own", nothing={}, keyword=True,
     )  # fmt: skip
     eta: float = setting(1.0, number(above=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
     perceptual: float = setting(0.0, number(least=0), "Weight of LPIPS in the fit, in nats.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.vipaint.settings import Settings
 from vipaint_pyro.settings import settled
+from vipaint_pyro.wording import counted, shown
 
 __all__ = ["weighed"]
 
@@ -44,7 +46,13 @@ def weighed(settings: Settings, run: Run, model: DiffusionModel, guide: Guide) -
     chosen = torch.linspace(0, size - 1, run.num_samples, dtype=torch.float32, device="cpu").round().long()
     if run.stopped:  # particles on their way weigh no image
         return Samples(particles.images[chosen])
-    return Samples(particles.images[chosen], diagnostics=_said(*_figures(particles)))
+    evidence, ess, ancestors = _figures(particles)
+    collapsed = (ancestors == 1).long()
+    if size > 1 and collapsed.any():
+        which = f"all {size} particles{_of_images(ancestors == 1)}"
+        _warn(which, ess, "take more particles, own_cloud=True, or no correction")
+    said = _said(settings, run, log_evidence=evidence, ess=ess, ancestors=ancestors, collapsed=collapsed)
+    return Samples(particles.images[chosen], diagnostics=said)
 
 
 def _of_clouds(settings: Settings, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
@@ -63,8 +71,30 @@ def _of_clouds(settings: Settings, run: Run, model: DiffusionModel, guide: Guide
     if run.stopped:
         return Samples(images)
     mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
+    smallest, collapsed = ess.min(0).values, (ancestors == 1).sum(0)
+    many = 2 * collapsed > len(images)
+    if many.any():
+        which = f"in {int(collapsed.max())} of {counted(len(images), 'cloud')}{_of_images(many)} all particles"
+        _warn(which, smallest, "take more particles a sample")
     # Each image that is kept goes back to one draw.
-    return Samples(images, diagnostics=_said(mean, ess.min(0).values, torch.full_like(ancestors[0], len(images))))
+    own = torch.full_like(ancestors[0], len(images))
+    said = _said(settings, run, log_evidence=mean, ess=smallest, ancestors=own, collapsed=collapsed)
+    return Samples(images, diagnostics=said)
+
+
+def _of_images(which: Tensor) -> str:
+    """Of how many images, bools (N,), where there are more than one."""
+    return f" of {int(which.sum())} of {len(which)} images" if len(which) > 1 else ""
+
+
+def _warn(which: str, ess: Tensor, advice: str) -> None:
+    """Say that weights have left one draw of the guide."""
+    warnings.warn(
+        f"sequential Monte Carlo: {which} go back to one draw of the guide; {ess.min():.1f} of them counted where they "
+        f"were fewest. Modes weighed by them are not to be relied on: {advice}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,15 +102,22 @@ def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
     return settled(particles.log_evidence), particles.ess.min(0).values, particles.ancestors
 
 
-def _said(evidence: Tensor, ess: Tensor, ancestors: Tensor) -> dict[str, list[float]]:
-    return {"log_evidence": evidence.tolist(), "smallest_ess": ess.tolist(), "ancestors": ancestors.tolist()}
+def _said(settings: Settings, run: Run, **figures: Tensor) -> dict[str, list[float] | str]:
+    """The diagnostics, one number per image each, and under which likelihood the evidence is."""
+    # The last target is the image, where what is matched in its moments is the noise alone.
+    under = shown(Gaussian(_sigma(settings, run)))
+    return {"likelihood": under, **{name: values.tolist() for name, values in figures.items()}}
+
+
+def _sigma(settings: Settings, run: Run) -> float | Tensor:
+    noise = run.measurement.likelihood
+    return noise.scale if isinstance(noise, Gaussian) else settled(settings.measurement_scale)
 
 
 def _cloud(settings: Settings, run: Run, model: DiffusionModel, guide: Guide, size: int) -> Particles:
     """So many particles, weighed and resampled down to the image."""
     seen = run.measurement
-    noise, steps = seen.likelihood, settled(settings.refinement_steps)
-    sigma = noise.scale if isinstance(noise, Gaussian) else settled(settings.measurement_scale)
+    steps = settled(settings.refinement_steps)
     below = run.prior.times(model.timesteps[-1], CLEAN, steps)
 
     def moved(step, t, z, z0):
@@ -93,7 +130,7 @@ def _cloud(settings: Settings, run: Run, model: DiffusionModel, guide: Guide, si
     return run_smc(
         model,
         guide,
-        Measurement(seen.operator, MomentMatched(sigma), seen.y),
+        Measurement(seen.operator, MomentMatched(_sigma(settings, run)), seen.y),
         SMC(size, steps, proposal=PosteriorMean() if settings.refine == "tds" else Pulled()),
         generator=run.generator,
         callback=moved,
