@@ -14,7 +14,7 @@ from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.guides import GUIDES, recipe
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
 # Its blocks name files of others: tests/convert/test_page.py.
 NOT_RUN = "docs/converting-checkpoints.md"
 CALL = VIPaintPipeline.__call__
