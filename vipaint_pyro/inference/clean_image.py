@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def guide_samples(
     if isinstance(law, GaussianMixture):
         x, k = law.sample_in_basis(torch.Size(), streams)
         return law.components.unrotate(x, k).reshape(z.shape)
-    return law.sample(1, streams)[0]
+    return cast(ExactPosterior, law).sample(1, streams)[0]
 
 
 @torch.no_grad()
