@@ -19,6 +19,7 @@ NEEDS_DATA = {
     "15_photon_counts.py",
     "17_choose_settings.py",
     "priors/judge_fashion_mnist.py",
+    "priors/measure_kind.py",
     "priors/train_fashion_mnist.py",
 }
 EXAMPLES = {
@@ -41,6 +42,7 @@ EXAMPLES = {
     "18_two_dimensions.py": [],
     "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
+    "priors/measure_kind.py": ["fashion-mnist", "--out", "kind/kind.json", "--judge", "kind/kind.md"],
     "priors/train_fashion_mnist.py": ["--out", "prior"],
 }
 # The same on another prior, and another measurement.
@@ -51,7 +53,7 @@ MORE = [
     ),
 ]
 # Imported by the scripts of priors; they have tests of their own.
-SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py"}
+SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py", "priors/foreign_pictures.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
 CHAINED = {f"priors/train_cartoon_{part}.py" for part in ("autoencoder", "classifier", "prior")}
 # They need Debian's packages of photographs; tests/test_patch_models.py runs them on made-up ones.

@@ -26,12 +26,13 @@ CHAIN = [
     {"networks"},
     {"priors", "convert"},
     {"measurements"},
-    {"models", "exact"},
+    {"models", "exact", "kind"},
     {"guides"},
     {"inference"},
     {"samplers"},
     {"pipelines"},
     {"evaluation"},
+    {"app"},
     {"cli"},
 ]
 #: Old names that saved folders and the first README use: they point into the house from outside.

@@ -314,3 +314,34 @@ def test_what_is_kept_is_what_python_takes(kept):
     for i, picture in enumerate(out.images):
         assert picture.tobytes() == PIL.Image.open(f"drawn/sample-{i:02d}.png").tobytes()
     assert load_file(kept / "guide.safetensors").keys() == saved.guide.state_dict().keys()
+
+
+def test_draws_take_other_settings_of_the_refinement(here):
+    good(fitted())
+    good(drawn("--refinement-steps", 5, "--zeta", 0.5, out="more"))
+    settings = json.loads((here / "more" / "run.json").read_text())["settings"]
+    assert (settings["refinement_steps"], settings["zeta"], settings["fit_steps"]) == (5, 0.5, STEPS)
+    good(drawn(out="plain"))
+    assert guide("more") == guide("plain") and pictures("more") != pictures("plain")
+    good(drawn(folder="more", out="again"))  # what was drawn with is kept with it
+    assert pictures("again") == pictures("more")
+    good(drawn("--refine", "ddnm", out="ddnm"))  # without the step size that dps was settled on
+    good(drawn(folder="ddnm", out="back"))
+    assert pictures("back") == pictures("ddnm")
+    good(drawn("--refine", "dps", folder="ddnm", out="dps"))
+    assert pictures("dps") == pictures("plain")
+
+
+@pytest.mark.parametrize("option", ["--fit-steps", "--guide", "--timesteps", "--levels", "--effort", "--label"])
+def test_settings_of_the_fit_are_refused_by_name(here, option):
+    done = drawn(option, "1")
+    assert done.exit_code == 2 and f"{option} is of the fit, which is done here" in done.output, done.output
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [(["--zeta", 1, "--refine", "ddnm"], "zeta is of a DPS step"), (["--refinement-steps", 2000], "at most 301")],
+)
+def test_settings_that_do_not_go_together_are_one_line(here, args, words):
+    good(fitted())
+    refused(drawn(*args), words)

@@ -1,13 +1,18 @@
 """``vipaint inpaint`` with --region, --resize and --expand."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import pytest
 
 from tests.cli.calls import FEW, inpaint, vipaint
+from tests.test_reading import in_srgb_by_hand, p3_profile
+from vipaint_pyro.cli.run import draw
+from vipaint_pyro.faults import NonFiniteError
 
 
 def picture(mode, size=(24, 20), seed=1):
@@ -143,3 +148,62 @@ def test_a_picture_of_another_size_is_told_of_the_options(here):
     done = inpaint(image="large.png", mask="hole.png")
     assert done.exit_code == 1 and "24x20 with 1 channel" in done.output
     assert all(option in done.output for option in ("--region auto", "--resize fit", "--resize crop"))
+
+
+@pytest.mark.parametrize("mode, words", [("P", "kept as RGB in place of a palette"), ("1", "kept as RGB")])
+def test_a_mode_without_other_colours_is_converted_and_said(here, mode, words):
+    picture("L")
+    PIL.Image.open("large.png").convert(mode).save("other.png")
+    before, hidden = np.asarray(PIL.Image.open("other.png").convert("RGB")), hide((9, 8, 15, 14))
+    done = inpaint("--region", "auto", "--out", "out", image="other.png", mask="hole.png")
+    assert done.exit_code == 0 and f"the picture is converted: it is {words}" in done.stdout, done.output
+    np.testing.assert_array_equal(read("out", "sample-00.png")[~hidden], before[~hidden])
+    assert words in json.loads(Path("out/run.json").read_text())["converted"]
+
+
+def test_a_wide_gamut_picture_is_kept_in_srgb_and_grows(here):
+    """Grey in Display P3 is grey; the border around it is filled."""
+    grey = np.repeat(picture("L")[..., None], 3, -1)
+    PIL.Image.fromarray(grey).save("wide.png", icc_profile=p3_profile(gamma=1.8))
+    done = vipaint("inpaint", "wide.png", "--prior", "prior", *FEW, "--expand", "4,0,0,4", "--out", "out")
+    assert done.exit_code == 0 and "from the profile 'Some P3' to sRGB" in done.stdout, done.output
+    after = PIL.Image.open("out/sample-00.png")
+    assert "srgb" in PIL.ImageCms.getProfileDescription(PIL.ImageCms.ImageCmsProfile(
+        io.BytesIO(after.info["icc_profile"]))).lower()  # fmt: skip
+    assert np.abs(np.asarray(after)[:20, 4:] - in_srgb_by_hand(grey, 1.8)).max() < 1.6
+
+
+@pytest.mark.parametrize(
+    "trouble, words",
+    [(NonFiniteError("a number"), "a number is not finite"), (KeyboardInterrupt(), "stopped by Ctrl-C: kept are")],
+)
+def test_a_hole_whose_region_fails_is_said_to_stay_and_the_others_are_kept(here, monkeypatch, trouble, words):
+    before, hidden = picture("L"), hide((1, 1, 4, 4), (20, 15, 23, 18))
+    calls = []
+
+    def failing(*args, **options):
+        calls.append(1)
+        if len(calls) > 1:
+            raise trouble
+        return draw(*args, **options)
+
+    monkeypatch.setattr("vipaint_pyro.cli.regions.draw", failing)
+    done = inpaint("--region", "auto", "--out", "out", image="large.png", mask="hole.png")
+    assert done.exit_code == 1 and words in done.stderr.splitlines()[-1], done.output
+    said = "Warning: 1 hole of 2 stays as in the picture, in the region 8x8 at 16,12"
+    assert said in done.stderr and "2 of 2 samples in 1 of 2 regions" in done.output
+    after, second = read("out", "sample-00.png"), np.zeros_like(hidden)
+    second[15:18, 20:23] = True
+    np.testing.assert_array_equal(after[second | ~hidden], before[second | ~hidden])
+    assert (after[1:4, 1:4] != before[1:4, 1:4]).any() and not Path("out/region-1").exists()
+    facts = json.loads(Path("out/run.json").read_text())
+    assert facts["unfilled"] == [{"left": 16, "top": 12, "side": 8}] and len(facts["regions"]) == 1
+
+
+def test_a_hole_too_small_for_its_region_is_refused_before_any_other_is_filled(here, monkeypatch):
+    picture("L", (40, 40))
+    hide((1, 1, 4, 4), (37, 37, 38, 38), size=(40, 40))
+    monkeypatch.setattr("vipaint_pyro.regions.placement.CONTEXT", 30.0)
+    monkeypatch.setattr("vipaint_pyro.cli.regions.draw", None)
+    done = inpaint("--region", "auto", "--out", "out", image="large.png", mask="hole.png")
+    assert done.exit_code == 1 and "smaller than half a pixel" in done.output, done.output

@@ -8,14 +8,14 @@ from dataclasses import fields
 
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method
 
-__all__ = ["guides_json", "methods_json", "priors_json"]
+__all__ = ["document", "guides_json", "methods_json", "priors_json"]
 
 
 def priors_json() -> str:
     """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number."""
     from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
 
-    return _document("priors", [
+    return document("priors", [
         {"name": name, "summary": line, "labels": list(read_labels(resolve(name))["class_names"])}
         for name, line in BUILT_IN.items()
     ])  # fmt: skip
@@ -37,9 +37,9 @@ def guides_json(names: Sequence[str] = (), loading: Callable[[], None] = lambda:
     from vipaint_pyro.cli.guides import facts_of_guide, guides_there_are, own_facts
 
     if names:
-        return _document("guides", [facts_of_guide(name) for name in names])
+        return document("guides", [facts_of_guide(name) for name in names])
     there = guides_there_are(loading)
-    return _document("guides", [own_facts(r) if r else {"name": name, "error": why} for name, r, why in there])
+    return document("guides", [own_facts(r) if r else {"name": name, "error": why} for name, r, why in there])
 
 
 def methods_json(texts: Sequence[str] = ()) -> str:
@@ -54,7 +54,7 @@ def methods_json(texts: Sequence[str] = ()) -> str:
         ValueError: for an unknown method, or a spec that cannot be.
     """
     if not texts:
-        return _document("methods", [_method(known) for known in (*METHODS.values(), *FOR_SCALE.values())])
+        return document("methods", [_method(known) for known in (*METHODS.values(), *FOR_SCALE.values())])
     from vipaint_pyro.cli.methods import spec_of
     from vipaint_pyro.samplers.written import written_name
 
@@ -67,7 +67,7 @@ def methods_json(texts: Sequence[str] = ()) -> str:
         ]
         said = {"asked": text, "levels": spec.levels, "calls": spec.calls, "given": dict(spec.settings)}
         found.append({**_method(spec.method), **said, "settings": settings})
-    return _document("methods", found)
+    return document("methods", found)
 
 
 def _method(known: Method) -> dict[str, object]:
@@ -75,5 +75,6 @@ def _method(known: Method) -> dict[str, object]:
     return {**kept, "needs": list(known.needs), "for_scale": known.name in FOR_SCALE}
 
 
-def _document(name: str, entries: list) -> str:
+def document(name: str, entries: list) -> str:
+    """Entries as one JSON document under a name."""
     return json.dumps({name: entries}, indent=2, allow_nan=False, ensure_ascii=False)

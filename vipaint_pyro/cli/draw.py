@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vipaint_pyro.cli.fit import CHECKPOINT
 from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.options import AFTER, SETTINGS, options_after
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+if TYPE_CHECKING:
+    from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["draw"]
 
@@ -28,12 +32,14 @@ __all__ = ["draw"]
 @click.option("--variant", help="Of that prior's weights. Default: as it was.")
 @click.option("--revision", help="Of that prior, where it is a hub id. Default: as it was, of a hub id.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ...")
+@options_after
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def draw(folder: Path, out: Path | None, **options: Any) -> None:
     """Draw from the guide in DIR, which vipaint fit or vipaint inpaint has fitted, without a new fit.
 
-    The draws are refined as the settings say that the guide was fitted with. Writes the same folder as inpaint.
+    The draws are refined as the settings say that the guide was fitted with, or as options say here; another --refine
+    or --correct begins with its own defaults. Writes the same folder as inpaint.
     """
     with reporting():
         loading_libraries(options["quiet"])
@@ -41,7 +47,7 @@ def draw(folder: Path, out: Path | None, **options: Any) -> None:
 
 
 def _draw(folder: Path, out: Path, options: dict) -> None:
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     import torch
 
@@ -65,7 +71,10 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     given = {"class_labels": facts["label"], "prompt": facts["prompt"], "negative_prompt": facts["negative_prompt"]}
     if asked_of(facts, pipe).get("encoders") != facts.get("encoders"):
         raise ValueError(f"the guide in {folder} was fitted under a prompt of other text encoders than this prior's")
-    saved = load_guide(folder, pipe.conditioned(1, **given, guidance_scale=facts["guidance_scale"]))
+    prior = pipe.conditioned(1, **given, guidance_scale=facts["guidance_scale"])
+    saved = load_guide(folder, prior)
+    asked = _changed(saved.sampler, {name: options[name] for name in AFTER if options[name] is not None})
+    saved = replace(saved, sampler=asked.from_guide(saved.guide).settle(prior, saved.measurement).sampler)
     saved.sampler.check_samples(options["samples"])
     if saved.image is None:
         raise ValueError(f"the guide in {folder} was kept without its picture: draw from it in Python, by load_guide")
@@ -96,6 +105,16 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     said = {**facts, "guide": str(folder), "method": "vipaint", "seed": options["seed"], "fit_seed": facts["seed"]}
     found = Run(saved.image[0], observed[0], None, output, saved.sampler, said, keep=writer(saved))
     finish(out, replaceable, lambda place, old: write_run(place, old, found), ended, count_of(found, options))
+
+
+def _changed(sampler: VIPaintSampler, given: dict[str, Any]) -> VIPaintSampler:
+    """A kept guide's settings with others of the refinement; of another kind of steps with the defaults of those."""
+    from dataclasses import replace
+
+    if any(given.get(name, vars(sampler)[name]) != vars(sampler)[name] for name in ("refine", "correct")):
+        kept = ("refine", "correct", "refinement_steps", "chunk")
+        given = {**{name: SETTINGS[name].default for name in AFTER if name not in kept}, **given}
+    return replace(sampler, **given)
 
 
 def _facts(folder: Path, facts: dict) -> dict:

@@ -62,12 +62,14 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     import torch
 
     from vipaint_pyro.cli.kept import asked_of, writer
+    from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.run import label_of, pipeline_of
     from vipaint_pyro.cli.seen import hidden_line
     from vipaint_pyro.evaluation.versions import versions
     from vipaint_pyro.files import write_text
     from vipaint_pyro.files.reading_back import digest_of
     from vipaint_pyro.inference.checkpoint import Checkpoints
+    from vipaint_pyro.kind.check import looked_at
     from vipaint_pyro.measurements.taken import masked
     from vipaint_pyro.pipelines.progress import Bars
     from vipaint_pyro.priors.fingerprints import fingerprint
@@ -97,6 +99,10 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden_line(pictures[1], observed))
     seeded = torch.Generator().manual_seed(options["seed"])
+    kind = None
+    if options["check_kind"]:
+        with one_line_warnings():
+            kind = looked_at(conditioned, measurement, pipe.kind)
     try:
         with one_line_warnings(), isolated(options["seed"]), Bars(pipe, {"fit": settled.fit_steps}) as show:
             guide, record = fit_guide(settled, conditioned, measurement, seeded, show, keeping)
@@ -107,8 +113,11 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
         click.echo(f"ended: {kept}", err=True)
         raise
     made = {"steps": record.steps[0], "ended": record.ended[0]}
-    said = {"asked": asked, "fit": made, "versions": made_with}
-    _show(out, {**facts, "fit": made, "hidden_fraction": float((~observed).float().mean()),
+    of_kind = said_of_kind(kind, record, settled, pipe.kind, measurement)
+    said = {"asked": asked, "fit": made, "kind": of_kind, "versions": made_with}
+    if of_kind["bound"]["usual"]:
+        click.echo(of_kind["bound"]["text"])
+    _show(out, {**facts, "fit": made, "hidden_fraction": float((~observed).float().mean()), "kind": of_kind,
                 "settings": asdict(settled), "versions": made_with}, record, settled)  # fmt: skip
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import reporting
 
 __all__ = ["guides", "methods", "priors"]
@@ -14,9 +17,23 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 
 @click.command()
+@click.option("--for", "picture", type=NamedPath(), help="Rank them, and those of --prior, by how this picture suits.")
+@click.option("--mask", type=NamedPath(), help="With --for: white where the picture is to be filled.")
+@click.option("--prior", "more", multiple=True, help="With --for: a folder or hub id to rank too; may be repeated.")
 @_as_json
-def priors(as_json: bool) -> None:
-    """List the built-in priors, and what else can be loaded."""
+def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_json: bool) -> None:
+    """List the built-in priors, and what else can be loaded; with --for, which of them a picture suits."""
+    if picture is not None:
+        with reporting():
+            loading_libraries(as_json)
+            from vipaint_pyro.cli.documents import document
+            from vipaint_pyro.cli.priors_for import lines_of, ranked
+
+            rows = ranked(picture, mask, more)
+            click.echo(document("priors", rows) if as_json else "\n".join(lines_of(rows)))
+        return
+    if mask is not None or more:
+        raise click.UsageError("--mask and --prior are for ranking priors: give the picture by --for")
     if as_json:
         from vipaint_pyro.cli.documents import priors_json
 

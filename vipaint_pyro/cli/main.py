@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from vipaint_pyro.cli.ablate import ablate
+from vipaint_pyro.cli.app import app
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -71,7 +72,12 @@ def inpaint(
         ready(out, options, inputs)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
+            from vipaint_pyro.regions import keepable
 
+            (picture, converted), (opaque, _) = keepable(picture), keepable(opaque)
+            if converted:
+                facts["converted"] = converted
+                click.echo(f"the picture is converted: {converted}")
             if expand:
                 from vipaint_pyro.regions import expanded
 
@@ -112,7 +118,7 @@ def inpaint(
 @click.option(
     "--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored."
 )
-@all_options
+@options_but("check_kind")
 def restore(image: Path, name: str, sigma: float | None, simulate: bool, **options: Any) -> None:
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
@@ -137,6 +143,7 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
         for k in asked.keys() - TASKS[name].options.keys():
             raise ValueError(f"--task {name} has no {spelled[k]}: it has {', '.join(own) or 'no options'}")
         facts = {"image": str(image), "task": task, "simulated": simulate}
+        options["check_kind"] = False  # no picture is seen here, but what was measured of one
         run((picture,), out, options, facts, inputs={"image": image}, truth=simulate, task=task)
 
 
@@ -191,4 +198,5 @@ main.add_command(exact)
 main.add_command(ablate)
 main.add_command(report)
 main.add_command(figure)
+main.add_command(app)
 main.add_command(completion)

@@ -16,7 +16,7 @@ from vipaint_pyro.samplers.registry import METHODS
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
-__all__ = ["SETTINGS", "all_options", "as_options", "option_name", "options_but"]
+__all__ = ["AFTER", "SETTINGS", "all_options", "as_options", "option_name", "options_after", "options_but"]
 
 #: VIPaint's settings, in the order of the options.
 SETTINGS: dict[str, Field] = {f.name: f for kind in (Fit, Refine, Correct) for f in fields(kind)}
@@ -58,15 +58,34 @@ def _of(f: Field) -> Callable:
     return click.option(name, f.name, type=type_, help=text, shell_complete=COMPLETERS.get(name))
 
 
+#: What ``vipaint draw`` may change of a guide's settings: what comes after the fit.
+AFTER = tuple(f.name for kind in (Refine, Correct) for f in fields(kind))
+
+
+def options_after(command: Callable) -> Callable:
+    """The options of the refinement and the correction; those of the fit are refused by name."""
+    fitting = {option_name(name) for name in SETTINGS if name not in AFTER}
+    for name in sorted({*fitting, "--levels", "--effort", "--method", "--label", "--prompt", "--guidance"}):
+        command = _refused(name, f"{name} is of the fit, which is done here: vipaint fit makes another")(command)
+    for name in reversed(AFTER):
+        command = _of(SETTINGS[name])(command)
+    return command
+
+
 def _renamed(old: str, now: str) -> Callable:
     """An option that is no more, whose name says what there is instead."""
+    return _refused(old, f"{old} is {now}")
+
+
+def _refused(option: str, text: str) -> Callable:
+    """An option that is known, and refused with a reason."""
 
     def refuse(context, _, value):
         if value is not None:
-            raise click.UsageError(f"{old} is {now}", context)
+            raise click.UsageError(text, context)
 
-    name = f"old{old.replace('-', '_')}"
-    return click.option(old, name, hidden=True, expose_value=False, callback=refuse)
+    name = f"old{option.replace('-', '_')}"
+    return click.option(option, name, hidden=True, expose_value=False, callback=refuse)
 
 
 def _options() -> list[Callable]:
@@ -128,6 +147,11 @@ def _options() -> list[Callable]:
             help="cpu, cuda, cuda:1, mps ...; auto: the accelerator, where there is one.",
         ),
         click.option("--seed", default=0, show_default=True, type=seeds),
+        click.option(
+            "--check-kind/--no-check-kind",
+            default=True,
+            help="Look first whether the picture is of the prior's kind, in a few calls, and warn. Default: yes.",
+        ),
         click.option("--overwrite", is_flag=True, help="Replace an earlier run in the output folder."),
         click.option("--quiet", is_flag=True, help="No progress bars, and not what is being loaded."),
     ]

@@ -9,6 +9,7 @@ import click
 
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
+from vipaint_pyro.wording import counted
 
 __all__ = ["run_in_regions", "run_resized"]
 
@@ -26,13 +27,12 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
             before a prior is loaded.
     """
     from vipaint_pyro.cli.methods import settings_of
-    from vipaint_pyro.cli.whole import Whole, check_kept
+    from vipaint_pyro.cli.whole import Whole
     from vipaint_pyro.cli.writing import finish
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.regions import Region, regions_of
 
     base, opaque, mask = pictures
-    check_kept(base)
     hidden = _hidden(opaque, mask)
     given = None
     if region != "auto":
@@ -43,21 +43,28 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
     side, unit = _side(pipe.prior), _unit(opaque, pipe.prior)
     regions = regions_of(hidden, side) if given is None else [given]
     whole, ended, seeded = Whole(base, unit, hidden, facts), None, generator_of(options)
+    small = [_small(square, unit, hidden, side) for square in regions]  # refused before anything is computed
     for k, square in enumerate(regions):
         click.echo(f"region {k + 1} of {len(regions)}: {_said(square, hidden, side)}")
         said = {**facts, "region": _place(square)}
         try:
-            images = _small(square, unit, hidden, side)
-            drawn, ended = draw(pipe, images, dict(settings), options, said, seeded=seeded)
-        except (Fault, Stopped) as error:
+            drawn, ended = draw(pipe, small[k], dict(settings), options, said, seeded=seeded)
+        except (Fault, KeyboardInterrupt) as error:
             if not whole.runs:
                 raise
-            ended = error
+            ended = error if isinstance(error, Fault) else Stopped()
+            whole.unfilled = regions[k:]
             break
         whole.add(square, drawn)
         if ended is not None:
+            whole.unfilled = regions[k + 1 :]
             break
     count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(regions)} regions"
+    if whole.unfilled:
+        places = ", ".join(f"{r.side}x{r.side} at {r.left},{r.top}" for r in whole.unfilled)
+        left = len(whole.unfilled)
+        stays = f"{counted(left, 'hole')} of {len(regions)} {'stays' if left == 1 else 'stay'} as in the picture"
+        click.echo(f"Warning: {stays}, in the region{'s' * (left > 1)} {places}", err=True)
     finish(out, replaceable, whole.write, ended, count)
 
 
@@ -136,16 +143,10 @@ def _small(region, unit, hidden, side: int) -> tuple:
     import PIL.Image
     import torch
 
-    from vipaint_pyro.regions import shrunk
+    from vipaint_pyro.regions import taken
 
-    known = region.crop(np.ones_like(hidden)) & ~region.crop(hidden)
-    small, seen = shrunk(region.crop(unit), known, side)
-    if seen.all():
-        raise ValueError(
-            f"the hole is smaller than half a pixel of the prior's {side}x{side}: give a smaller square with "
-            "--region X,Y,W,H, or take --region auto"
-        )
-    return torch.from_numpy(np.ascontiguousarray(small)), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
+    small, seen = taken(region, unit, hidden, side)
+    return torch.from_numpy(small), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
 
 
 def _place(region) -> dict:

@@ -90,6 +90,7 @@ def draw(
         Fault, Stopped: where nothing came of it.
     """
     from vipaint_pyro.cli.kept import keeper
+    from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run
     from vipaint_pyro.faults import Fault, Stopped, located
@@ -125,6 +126,7 @@ def draw(
                 generator=seeded,
                 output_type="pt",
                 method=options["method"],
+                check_kind=options["check_kind"],
                 **settings,
             )
         except (Fault, Stopped) as error:
@@ -142,6 +144,9 @@ def draw(
             ended, facts["to_the_truth"] = ended or error, None
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
+    facts["kind"] = said_of_kind(output.kind, output.trace, settled, pipe.kind, seen.measurement)
+    if facts["kind"].get("bound", {}).get("usual"):
+        click.echo(facts["kind"]["bound"]["text"])
     unit, observed, sight = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
     return Run(unit, observed, sight, output, settled, facts, truth, keep), ended

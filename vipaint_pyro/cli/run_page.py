@@ -20,7 +20,7 @@ __all__ = ["PAGE", "run_page"]
 PAGE = "report.html"
 _LARGE, _FEW = 640, 128  # pixels: longer sides are shown smaller; up to so many are enlarged without smoothing
 #: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
-_ELSEWHERE = ("settings", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
+_ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
 
 
 def run_page(
@@ -90,7 +90,15 @@ def _lead(facts: Mapping, count: int) -> str:
     asked = facts.get("prompt") or facts.get("label")
     if asked is not None:
         said.append(f"Asked for was: {asked}.")
-    return " ".join(said)
+    return " ".join([*said, *_of_kind(facts.get("kind"))])
+
+
+def _of_kind(kind: object) -> list[str]:
+    """What is known of the picture's kind, and of the bound, a sentence each."""
+    if not isinstance(kind, Mapping):
+        return []
+    known = [one for one in (kind, kind.get("bound", {})) if one.get("verdict", "unknown") != "unknown"]
+    return [f"{one['text'][:1].upper()}{one['text'][1:]}." for one in known]
 
 
 def _observed(place: Path, facts: Mapping) -> str:

@@ -14,27 +14,12 @@ from vipaint_pyro.cli.results import Run, write_run
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
-from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
-from vipaint_pyro.reading import in_srgb
-from vipaint_pyro.regions import Region, paste
+from vipaint_pyro.regions import Region, completed
 
-__all__ = ["Whole", "check_kept"]
+__all__ = ["Whole"]
 
-#: Modes of PIL whose known bytes can stay beside what is filled.
-_KEPT = ("L", "LA", "RGB", "RGBA")
 _SIDE = 256  # pixels of a picture in the grid
-
-
-def check_kept(image: PIL.Image.Image) -> None:
-    """Raise ValueError for a picture whose known bytes could not stay as they are beside new colours."""
-    if image.mode not in _KEPT:
-        raise ValueError(
-            f"the image is of mode {image.mode}, which cannot hold new colours beside the old bytes: convert it to RGB "
-            "first, e.g. with PIL's image.convert('RGB')"
-        )
-    if in_srgb(image) is not image:
-        raise ValueError("the image has a colour profile other than sRGB, which what is filled is in: save it in sRGB")
 
 
 class Whole:
@@ -45,11 +30,15 @@ class Whole:
         unit: the same in [0, 1], float (C, H, W), in the prior's channels.
         hidden: bool (H, W).
         facts: what run.json should say.
+
+    Attributes:
+        unfilled: regions whose holes stay as they were, since what was to fill them was ended before.
     """
 
     def __init__(self, base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, facts: dict):
         self.base, self.unit, self.hidden, self.facts = base, unit, hidden, facts
         self.runs: list[tuple[Region, Run]] = []
+        self.unfilled: list[Region] = []
 
     def add(self, region: Region, run: Run) -> None:
         """What was drawn of a region."""
@@ -65,16 +54,10 @@ class Whole:
         return [self._completion(i) for i in range(self.count)]
 
     def _completion(self, i: int) -> PIL.Image.Image:
-        filled = self.unit
-        for region, run in self.runs:
-            small = torch.as_tensor(run.output.images[i], device="cpu").float().numpy()
-            filled = paste(filled, self.hidden, small, region)
-        (picture,) = to_output(torch.from_numpy(filled)[None], "pil")
-        result = np.array(self.base)
-        new = np.asarray(picture.convert(self.base.mode))  # opaque where the mode has transparency
-        holes = np.logical_or.reduce([region.hole for region, _ in self.runs])
-        result[holes] = new[holes]
-        return PIL.Image.fromarray(result)
+        squares = [
+            (region, torch.as_tensor(run.output.images[i], device="cpu").float().numpy()) for region, run in self.runs
+        ]
+        return completed(self.base, self.unit, self.hidden, squares)
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
         """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.
@@ -103,11 +86,17 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1].facts
-        places = [{"left": r.left, "top": r.top, "side": r.side} for r, _ in self.runs]
+        places = [_place(r) for r, _ in self.runs]
         hidden = float(self.hidden.mean())
-        said = {key: value for key, value in first.items() if key != "region"}
+        said = {key: value for key, value in first.items() if key not in ("region", "kind")}
+        ended = {"unfilled": [_place(r) for r in self.unfilled]} if self.unfilled else {}
+        ended["kind"] = [run.facts["kind"] for _, run in self.runs]
         count = {"num_samples": self.count, "hidden_fraction": hidden, "size": [*self.base.size]}
-        return {**self.facts, **said, **count, "regions": places, "versions": versions()}
+        return {**self.facts, **said, **ended, **count, "regions": places, "versions": versions()}
+
+
+def _place(region: Region) -> dict[str, int]:
+    return {"left": region.left, "top": region.top, "side": region.side}
 
 
 def _shown(picture: PIL.Image.Image) -> torch.Tensor:

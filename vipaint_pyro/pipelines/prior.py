@@ -22,8 +22,10 @@ from diffusers import (
 )
 from torch import Tensor
 
+from vipaint_pyro.kind.range import FILE, Range, read_range, write_range
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.folder import MODELS
 from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 from vipaint_pyro.priors.pretrained.pipeline import load_pipeline
 from vipaint_pyro.priors.pretrained.text import checked_prompts, encode, sized
@@ -51,7 +53,12 @@ class PriorPipeline(DiffusionPipeline):
         image_size: side, or (height, width), of the images, for a network that takes other sizes than the
             one in its config.
         force_zeros_for_empty_prompt: of Stable Diffusion XL.
+
+    Attributes:
+        kind: the range of the prior's own kind (:class:`vipaint_pyro.kind.range.Range`), where its folder has one.
     """
+
+    kind: Range | None = None
 
     model_cpu_offload_seq = "text_encoder->text_encoder_2->text_encoder_3->unet->transformer->vae->vqvae"
     _optional_components = [
@@ -108,7 +115,16 @@ class PriorPipeline(DiffusionPipeline):
             ValueError, OSError: where it is no prior that can be loaded; says why.
             TypeError: for an option that there is not.
         """
-        return load_pipeline(cls, super().from_pretrained, pretrained_model_name_or_path, kwargs)
+        pipe, folder = load_pipeline(cls, super().from_pretrained, pretrained_model_name_or_path, kwargs)
+        if not {*MODELS, "scheduler", "image_size"} & kwargs.keys():  # of other parts it is the range no more
+            pipe.kind = read_range(folder)
+        return pipe
+
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **kwargs: Any) -> None:
+        """The folder that :meth:`from_pretrained` loads, with the range of the prior's kind where it is known."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        if self.kind is not None:
+            write_range(Path(save_directory) / FILE, self.kind)
 
     @property
     def prior(self) -> DiffusionPrior:

@@ -4,61 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any, cast
 
 import torch
-from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.images import check_output, compose, from_model, to_output
-from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.images import check_output
+from vipaint_pyro.kind.check import looked_at
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured, under
 from vipaint_pyro.pipelines import prior as priors  # diffusers' custom_pipeline wants one pipeline class in this file
 from vipaint_pyro.pipelines.asked import asked_sampler, saying
 from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
+from vipaint_pyro.pipelines.output import VIPaintOutput, output_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
-
-
-@dataclass
-class VIPaintOutput(BaseOutput):
-    """What the pipeline returns.
-
-    Attributes:
-        images: the completions with the observed pixels put back, bit-identical (with an operator, the
-            predictions: what was measured are no pixels of them); image by image,
-            ``num_samples`` each: a list of PIL images, an array (N*S, H, W, C) or a tensor
-            (N*S, C, H, W), both in [0, 1].
-        predictions: the same without putting the observed pixels back.
-        guide: the fitted guide, or None for a method without one.
-        trace: the fit's losses and terms, or None where nothing was fitted.
-        samples: everything the sampler returned (predictions per level, calls, seconds).
-    """
-
-    images: Any
-    predictions: Any
-    guide: Guide | None
-    trace: FitResult | None
-    samples: Samples
-
-
-def _output(samples: Samples, unit: Tensor | None, observed: Tensor | None, output_type: str) -> VIPaintOutput:
-    """Samples as the caller wants them, the observed pixels put back."""
-    x = samples.images.detach().cpu()
-    raw = from_model(x)
-    composite = raw if observed is None or unit is None else compose(x, unit.cpu(), observed.cpu())
-    images, predictions = (to_output(v.transpose(0, 1).flatten(0, 1), output_type) for v in (composite, raw))
-    return VIPaintOutput(images, predictions, samples.guide, samples.fit, samples)
 
 
 class VIPaintPipeline(priors.PriorPipeline):
@@ -120,6 +88,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         guide: Guide | str | type[Guide] | None = None,
         method: str = "vipaint",
         effort: str | None = None,
+        check_kind: bool = True,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
         callback_on_step_end: Callable | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -159,6 +128,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
+            check_kind: before a fit, look in a few calls whether what is seen is of the prior's own kind, where its
+                folder says what that is; warns (``KindWarning``), and never refuses.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -221,6 +192,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
             if free_text_encoders:
                 self.free_text_encoders()
+            kind = looked_at(conditioned, measurement, self.kind) if check_kind and guide is None else None
 
             chunks = -(-num_samples // settled.at_once(num_samples))
             totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
@@ -239,9 +211,9 @@ class VIPaintPipeline(priors.PriorPipeline):
                         samples = settled.sample(conditioned, measurement, num_samples, generator, on_step)
                 except (Fault, Stopped) as error:
                     if error.samples is not None:
-                        error.output = _output(cast(Samples, error.samples), unit, observed, output_type)
+                        error.output = output_of(cast(Samples, error.samples), unit, observed, output_type, kind)
                     raise
         finally:
             self.maybe_free_model_hooks()
-        output = _output(samples, unit, observed, output_type)
+        output = output_of(samples, unit, observed, output_type, kind)
         return output if return_dict else output.to_tuple()

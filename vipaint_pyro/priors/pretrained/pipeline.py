@@ -28,8 +28,10 @@ _PLACING = (
 )  # fmt: skip
 
 
-def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping) -> Any:
-    """A pipeline of a prior.
+def load_pipeline(
+    kind: Callable, load: Callable, name_or_path: str | Path, options: Mapping
+) -> tuple[Any, Path]:
+    """A pipeline of a prior, and the folder that it was found in.
 
     Args:
         kind: the pipeline's class.
@@ -69,8 +71,8 @@ def load_pipeline(kind: Callable, load: Callable, name_or_path: str | Path, opti
         parts = {name: part for name, part in model_parts(folder).items() if name not in options}
         options |= {name: load_part(name, part, taken) for name, part in parts.items()}
     if not indexed:
-        return kind(**{name: value for name, value in options.items() if name in fields})
-    return _with_text(load, folder, {**options, "variant": taken["variant"]})
+        return kind(**{name: value for name, value in options.items() if name in fields}), folder
+    return _with_text(load, folder, {**options, "variant": taken["variant"]}), folder
 
 
 def _with_text(load: Callable, folder: Path, options: Mapping) -> Any:
