@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gradio as gr
 
 from vipaint_pyro.app.asked import MOST_SAMPLES, Asked
@@ -57,7 +59,7 @@ class Controls:
         ]  # fmt: skip
 
     @staticmethod
-    def asked(values) -> Asked:
+    def asked(values: Sequence) -> Asked:
         """What was asked for."""
         prior, method, guide, effort, samples, seed, label, prompt, negative, guidance, more = values
         fits = method == "vipaint"

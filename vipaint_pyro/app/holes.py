@@ -61,7 +61,9 @@ def _paint(drawing: Mapping) -> np.ndarray | None:
     return (np.abs(one - other) >= _SEEN).any(-1)
 
 
-def boxed(left: float | None, top: float | None, width: float | None, height: float | None, size: tuple[int, int]):
+def boxed(
+    left: float | None, top: float | None, width: float | None, height: float | None, size: tuple[int, int]
+) -> np.ndarray:
     """A box in pixels of the picture, as bool (H, W).
 
     Raises:

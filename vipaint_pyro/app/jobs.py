@@ -72,7 +72,7 @@ class Job:
         if self.stopped:
             raise Stopped()
 
-    def show(self, **changes) -> None:
+    def show(self, **changes: object) -> None:
         """Another view."""
         self.view = replace(self.view, **changes)
         self._news.set()

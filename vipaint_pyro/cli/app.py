@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,7 +31,7 @@ __all__ = ["app", "write_filling"]
 @click.option("--share", is_flag=True, help="A public link, through gradio's server; needs --password.")
 @click.option("--password", help="Asked of every visitor, with the name vipaint.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: the best.")
-def app(priors: tuple[str, ...], device: str, **address) -> None:
+def app(priors: tuple[str, ...], device: str, **address: Any) -> None:
     """Serve a web page: paint a hole, watch the fit, look at completions and how sure they are.
 
     It is seen on this machine alone unless --host or --share says otherwise. Ctrl-C ends it.
