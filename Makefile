@@ -1,11 +1,12 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
 # make lint: what the linter and the type checker say of the code.
 # make mutants: which small faults the tests see (an hour).
+# make docs: the site, into docs/_build/html; notebooks are run when they have changed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint mutants
+.PHONY: demo test lint mutants docs
 demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
@@ -23,6 +24,9 @@ lint: .venv/test
 mutants: .venv/test
 	$(BIN)/python -m tests.mutants.run
 
+docs: .venv/docs
+	$(BIN)/python -m sphinx -W --keep-going -c docs $(SPHINXOPTS) . docs/_build/html
+
 .venv/demo: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
@@ -31,4 +35,8 @@ mutants: .venv/test
 
 .venv/test: .venv/demo
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+.venv/docs: .venv/demo
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@

@@ -33,7 +33,7 @@ def ankle_boot() -> torch.Tensor:
 @click.command(help=__doc__)
 @click.option("--num-steps", default=50, show_default=True)
 @click.option("--out", default="vipaint-svi.png", show_default=True)
-@click.option("--smoke", is_flag=True, help="A few steps: does it run?")
+@click.option("--smoke", is_flag=True, help="A few steps; the boots are rougher.")
 def main(num_steps: int, out: str, smoke: bool) -> None:
     num_steps, refinement_steps = (10, 5) if smoke else (num_steps, 100)
     pyro.set_rng_seed(0)

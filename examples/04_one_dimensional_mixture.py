@@ -53,7 +53,7 @@ def problem() -> tuple[GaussianMixturePrior, Matrix, Tensor]:
 
 
 def fit_guide(name: str, times, settings, num_steps: int, num_chains: int):
-    """A guide of this name, fitted; its model uses the exact p(y | z_t), so its bound is one on log p(y)."""
+    """A guide, fitted; its model uses the exact p(y | z_t), so its bound is one on log p(y)."""
     pyro.set_rng_seed(0)
     prior, operator, y = problem()
     model = DiffusionModel(prior, operator, times, ExactGaussian(NOISE), form="marginal")
@@ -158,7 +158,7 @@ def compare(num_steps: int = 400, num_chains: int = 64, num_draws: int = 20_000)
 
 @click.command(help=__doc__)
 @click.option("--out", default="vipaint-one-dimension.png", show_default=True)
-@click.option("--smoke", is_flag=True, help="Few steps and draws: does it run?")
+@click.option("--smoke", is_flag=True, help="Fewer steps and draws; the gaps and the picture still show the point.")
 def main(out: str, smoke: bool) -> None:
     fits = compare(60, 16, 4000) if smoke else compare()
     picture(fits, 200 if smoke else 2000).savefig(out)

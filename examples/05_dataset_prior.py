@@ -55,6 +55,7 @@ class Problem:
 def look_alikes(folder: Path, chosen: int, size: int) -> Tensor:
     """The training pictures that agree best with the chosen one where it is seen, itself first."""
     images, _ = fashion_mnist("train", folder)
+    chosen %= len(images)  # of a smaller file, another
     distance = ((images - images[chosen])[:, 0, SEEN] ** 2).sum(1)
     return images[distance.argsort()[:size]].double()
 
@@ -72,7 +73,7 @@ def make_problem(images: Tensor) -> Problem:
 
 
 def fit_guide(problem: Problem, num_steps: int, num_chains: int):
-    """VIPaint's guide with four levels, started as the prior's own chain, its step size falling to a hundredth."""
+    """VIPaint's guide with four levels, started as the prior's own chain; its steps get smaller."""
     pyro.set_rng_seed(0)
     schedule = problem.prior.schedule
     times = tuple(schedule.time_of_ratio(r) for r in RATIOS)
@@ -95,7 +96,7 @@ def total_variation(p: Tensor, q: Tensor) -> float:
 
 
 def samples(problem: Problem, model, guide, num_particles: int, num_steps: int):
-    """Draws of the guide down to the image, without and with weights: the same proposals, seed and number."""
+    """Draws of the guide down to the image, without and with weights, of the same proposals."""
     seen = Measurement(problem.operator, model.likelihood, problem.y)
     pyro.set_rng_seed(1)
     plain = run_smc(model, guide, seen, SMC(num_particles, num_steps, weigh=False))
@@ -183,17 +184,18 @@ def compare(
     distance = {name: total_variation(frequencies(problem, x), exact) for name, x in drawn.items()}
     for name, tv in distance.items():
         print(f"{name:20}: total variation of the frequencies {tv:.3f}")
-    print(f"log p(y) by the weights {weighted.log_evidence.item():.2f}; {int(weighted.ancestors)} ancestors")
+    log_z, left = weighted.log_evidence.item(), int(weighted.ancestors)
+    print(f"log p(y) by the weights {log_z:.2f}; {left} ancestors")
     return plain.images, weighted.images, distance, losses
 
 
 @click.command(help=__doc__)
 @click.option("--data", default=str(FASHION_MNIST_FOLDER), show_default=True, help="Folder of Fashion-MNIST.")
 @click.option("--out", default="vipaint-dataset.png", show_default=True)
-@click.option("--smoke", is_flag=True, help="A few steps: does it run?")
+@click.option("--smoke", is_flag=True, help="Fewer steps, chains and particles; several pictures are still possible.")
 def main(data: str, out: str, smoke: bool) -> None:
-    problem = make_problem(look_alikes(Path(data), 0 if smoke else CHOSEN, SIZE))
-    plain, weighted, distance, losses = compare(problem, *((40, 8, 64, 4) if smoke else ()))
+    problem = make_problem(look_alikes(Path(data), CHOSEN, SIZE))
+    plain, weighted, distance, losses = compare(problem, *((40, 8, 256, 6) if smoke else ()))
     picture(problem, plain, weighted).savefig(out)
     click.echo(f"wrote {Path(out).name}")
     assert distance["exact draws, as many"] < 0.3

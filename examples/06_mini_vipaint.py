@@ -20,7 +20,7 @@ class NoiseSchedule:
     """z_t = alpha_t z_0 + sigma_t noise. Coefficients broadcast over (C, H, W)."""
 
     def __init__(self, alphas_cumprod):
-        abar = torch.cat([alphas_cumprod.double(), torch.ones(1).double()])  # index -1: the clean image
+        abar = torch.cat([alphas_cumprod.double(), torch.ones(1).double()])  # -1: the clean image
         self.alphas, self.sigmas, self.last = abar.sqrt(), (1 - abar).sqrt(), len(abar) - 2
 
     def alpha(self, t):
@@ -35,7 +35,7 @@ class NoiseSchedule:
         return a, self.sigma(t) ** 2 - a**2 * self.sigma(s) ** 2
 
     def reverse_step(self, z_t, z0, t, s):
-        """Denoising: mean and standard deviation of z_s given z_t, where z0 = E[z_0 | z_t] stands for z_0."""
+        """Denoising: mean and std of z_s given z_t, where z0 = E[z_0 | z_t] stands for z_0."""
         a, v = self.forward_step(s, t)
         mean = (self.alpha(s) * v * z0 + a * self.sigma(s) ** 2 * z_t) / self.sigma(t) ** 2
         return mean, v.sqrt() * self.sigma(s) / self.sigma(t)
@@ -63,7 +63,7 @@ class DiffusionModel:
     def __call__(self, y):
         e, last, anywhere = self.timesteps[0], self.schedule.last, normal(torch.zeros_like(y), 1.0).mask(False)
         with pyro.plate("images", len(y), dim=-1):
-            # log p(z_e) is not known: the bound goes through a noised copy of z_e instead, from T down to e.
+            # log p(z_e) is not known: the bound goes through a noised copy of z_e, from T to e.
             pyro.sample(f"z_{last}", normal(torch.zeros_like(y), 1.0))
             z = pyro.sample(f"z_{e}", anywhere)  # a site without a density
             with self.noise_levels() as n:
@@ -115,7 +115,7 @@ class HierarchicalGuide(PyroModule):
 
 
 def refine(model, y, z, num_steps=100, zeta=0.5):
-    """From z_{T_s} to the image: the prior's steps, each pulled towards y by zeta (DPS, arXiv:2209.14687)."""
+    """From z_{T_s} to the image: the prior's steps, pulled towards y (DPS, arXiv:2209.14687)."""
     times = [round(t - (t + 1) * k / num_steps) for t in model.timesteps[-1:] for k in range(num_steps + 1)]
     for t, s in zip(times, times[1:]):
         z = z.detach().requires_grad_()

@@ -45,10 +45,10 @@ HEADS = ("pixels", "noise", "method", "settings", "calls", "backward", "seconds"
 @click.option("--samples", default=500, show_default=True, help="Per image.")
 @click.option("--images", default=6, show_default=True, help="Drawn from the prior, each with its own noise in y.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(sorted(METHODS)), help="All on pixels.")
-@click.option("--smoke", is_flag=True, help="Two images of four pixels, few draws and methods: does it run?")
+@click.option("--smoke", is_flag=True, help="Four images of four pixels, two methods, fewer draws.")
 def main(out, samples, images, methods, smoke) -> None:
     sizes, noises = (SIZES[:1], NOISE[:2]) if smoke else (SIZES, NOISE)
-    samples, images = (8, 2) if smoke else (samples, images)
+    samples, images = (200, 4) if smoke else (samples, images)
     pixel = [name for name, method in METHODS.items() if "latent" not in method.needs]
     names = ["exact", *(methods or (("ddnm", "blended") if smoke else pixel))]
     path = out.with_suffix(".csv")
@@ -60,7 +60,7 @@ def main(out, samples, images, methods, smoke) -> None:
             write(path, rows)
             click.echo(" ".join(key) + f": {rows[key]['seconds']} s")
     write_text(out, table(rows))
-    click.echo(f"wrote {out} and {path}")
+    click.echo(f"{table(rows)}\nwrote {out} and {path}")
 
 
 def cases(sizes, noises, names) -> Iterator[tuple[int, float, str, str]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.guides.auto_parts import TakenWhole, default_tensors, flatten, gaussians, place_flow, untie, untracked
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.guides.keeping import KeepsY
 from vipaint_pyro.guides.quantiles import drawn
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.diffusion import DiffusionModel
@@ -34,7 +35,7 @@ def pyro_options(name: str) -> list[Parameter]:
     return [p for p in taken if p.name not in _SETTLED and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-class PyroAutoGuide(Guide):
+class PyroAutoGuide(Guide, KeepsY):
     r"""An AutoGuide of :mod:`pyro.infer.autoguide` over the latents of a diffusion model.
 
     It starts where the other guides do: at alpha_t times the encoded adjoint of y, with standard
@@ -129,6 +130,10 @@ class PyroAutoGuide(Guide):
             for t in self.model.timesteps[1:]:
                 known = getattr(auto.locs, site(t))
                 setattr(auto.locs, site(t), ((1 - gamma) * loc[t]).reshape(known.shape))
+
+    def kept_y(self) -> Tensor | None:
+        """The measurements that a messenger runs the model with."""
+        return self._y if isinstance(self.auto, AutoMessenger) else None
 
     @staticmethod
     def learning_rate(name: str) -> float:

@@ -8,6 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.guides.hierarchical import HierarchicalGuide
+from vipaint_pyro.guides.keeping import KeepsY
 from vipaint_pyro.measurements.given_y import added_by
 from vipaint_pyro.measurements.linearised import Linearised
 from vipaint_pyro.measurements.measurement import Measurement
@@ -18,7 +19,7 @@ from vipaint_pyro.settings import checked, number, whole
 __all__ = ["HierarchicalGuidedGuide"]
 
 
-class HierarchicalGuidedGuide(HierarchicalGuide):
+class HierarchicalGuidedGuide(HierarchicalGuide, KeepsY):
     r"""A Gaussian at T_e, and below it the prior's step from a prediction that knows y, mixed with a free mean.
 
     .. math:: q(z_{T_e}) &= N(\alpha_{T_e} \mu_{T_e},\; \tau_{T_e}^2) \\
@@ -74,6 +75,10 @@ class HierarchicalGuidedGuide(HierarchicalGuide):
         one = y.new_ones(len(y), 1, 1, 1)
         for s in model.timesteps[1:]:
             self.positive(f"gain_{s}", one, 1.0)
+
+    def kept_y(self) -> Tensor:
+        """The measurements that guide every kernel."""
+        return self._y
 
     def kernel(self, z_t: Tensor, t: int, s: int) -> TorchDistributionMixin:
         mu, tau, gamma, gain = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma", "gain"))

@@ -16,6 +16,7 @@ from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["ImageModel", "check_model"]
 
@@ -65,10 +66,13 @@ class ImageModel(ABC):
         """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it.
 
         Raises:
+            TypeError: for a y that is no tensor of numbers.
             ValueError: for y of another shape than the operator's.
         """
         density = seen.base_dist if isinstance(seen, Factored) else seen
         shape = (*density.batch_shape[-1:], *density.event_shape)
+        if y is not None:
+            check_tensor("y", y, "(N, C', H', W')", bools=False)
         if y is not None and y.shape != shape:
             raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
         y = pyro.sample("y", density, obs=y)

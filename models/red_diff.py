@@ -48,7 +48,7 @@ class REDDiffModel(ImageModel):
     takes to one answer. How often they end in a mode is not its posterior probability.
 
     **Noise levels.** ``"descending"`` walks down ``num_steps`` evenly spaced times, from T-1 to 0:
-    :attr:`step` counts the scored calls (calls whose z_0 was asked for its ``log_prob``, as every
+    ``step`` counts the scored calls (calls whose z_0 was asked for its ``log_prob``, as every
     ELBO does once per call), and a call's time is number ``step`` of these, beginning again at the
     top after the last. So each step of SVI moves on by one time, provided that the ELBO vectorises
     its particles and is told ``max_plate_nesting=2`` (guessing it can cost a scored call).
@@ -63,7 +63,7 @@ class REDDiffModel(ImageModel):
     log density of this program under Gaussian noise of variance :math:`d_y / d`, which is the default
     likelihood: standard deviation 1 for inpainting, 1/2 for a y of half the height and width. That
     is a weight, not a belief about the noise: ``Gaussian(s)`` and ``lambda_`` together are the published
-    objective with its lambda at :math:`s^2 d / d_y` times ``lambda_``. With ``weight="bound"``, lambda_ = 1
+    objective with its lambda at :math:`s^2 d / d_y` times ``lambda_``. With ``weight="bound"``, ``lambda_`` = 1
     and the true noise, the program's log density is a bound on log p(z_0, y), whose maximum a point
     guide looks for: the MAP estimate.
 

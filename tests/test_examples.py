@@ -39,6 +39,7 @@ EXAMPLES = {
     "15_photon_counts.py": ["--out", "counts.png"],
     "16_gaussian_errors.py": ["--out", "errors.md"],
     "17_choose_settings.py": ["--out", "settings.json"],
+    "18_two_dimensions.py": [],
     "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "priors/measure_kind.py": ["fashion-mnist", "--out", "kind/kind.json", "--judge", "kind/kind.md"],
@@ -61,7 +62,8 @@ PHOTOGRAPHS = {f"priors/{what}_photo_patches.py" for what in ("train", "judge")}
 
 def test_every_example_is_listed():
     found = {p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*.py")}
-    assert found == set(EXAMPLES) | SHARED | CHAINED | PHOTOGRAPHS | {"notebooks/build.py"}
+    lesson = {p for p in found if p.startswith("lesson/")}  # in tests/test_lesson.py
+    assert found == set(EXAMPLES) | SHARED | CHAINED | PHOTOGRAPHS | {"notebooks/build.py"} | lesson
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.guides import GUIDES, recipe
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
 # Its blocks name files of others: tests/convert/test_page.py.
 NOT_RUN = "docs/converting-checkpoints.md"
 CALL = VIPaintPipeline.__call__
@@ -46,12 +46,26 @@ def guides_of_ones_own(scope):
     assert (one.form, one.levels, recipe("guides_of_mine:NarrowGuide").form) == ("marginal", 1, "bridge")
 
 
+def differs_in_the_hole_alone(scope):
+    assert len(scope["out"].images) == 4 and scope["spread"].shape == (1, 28, 28)
+    assert scope["spread"][..., :14].mean() > 0.01 and (scope["spread"][..., 14:] == 0).all()
+
+
 #: Page -> how many blocks it has, and what they leave.
 EXPECTED = {
-    "CONTRIBUTING.md": (5, lambda scope: None),
+    "CONTRIBUTING.md": (3, lambda scope: None),
     "README.md": (3, a_guide_fitted_and_eight_completions),
+    "docs/a-pyro-script.md": (5, lambda scope: None),
+    "docs/bring-your-own-model.md": (3, lambda scope: None),
+    "docs/evaluate-and-compare.md": (2, lambda scope: None),
+    "docs/fill-a-hole.md": (1, differs_in_the_hole_alone),
+    "docs/mathematics.md": (1, lambda scope: None),
+    "docs/swap-a-guide.md": (1, lambda scope: None),
     "docs/using-it.md": (4, pictures_restored),
     "docs/write-your-own-guide.md": (7, guides_of_ones_own),
+    "docs/write-your-own-likelihood.md": (3, lambda scope: None),
+    "docs/write-your-own-operator.md": (2, lambda scope: None),
+    "docs/write-your-own-sampler.md": (2, lambda scope: None),
 }
 
 

@@ -32,6 +32,7 @@ CHAIN = [
     {"samplers"},
     {"pipelines"},
     {"evaluation"},
+    {"app"},
     {"cli"},
 ]
 #: Old names that saved folders and the first README use: they point into the house from outside.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,9 @@ def check_tensor(
         error: what is raised.
     """
     if not isinstance(value, Tensor):
-        raise error(f"{name} is a tensor of shape {shape}, not {type(value).__name__}")
+        many = isinstance(value, (np.ndarray, list, tuple))
+        mend = "; torch.as_tensor makes one of it" if many else ""
+        raise error(f"{name} is a tensor of shape {shape}, not {type(value).__name__}{mend}")
     said = f"{name} is a dense tensor of real numbers, of shape {shape}, but"
     if value.layout != torch.strided:
         raise error(f"{said} came in the layout {value.layout}: give .to_dense()")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from vipaint_pyro.cli.ablate import ablate
+from vipaint_pyro.cli.app import app
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -197,4 +198,5 @@ main.add_command(exact)
 main.add_command(ablate)
 main.add_command(report)
 main.add_command(figure)
+main.add_command(app)
 main.add_command(completion)

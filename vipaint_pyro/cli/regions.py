@@ -143,16 +143,10 @@ def _small(region, unit, hidden, side: int) -> tuple:
     import PIL.Image
     import torch
 
-    from vipaint_pyro.regions import shrunk
+    from vipaint_pyro.regions import taken
 
-    known = region.crop(np.ones_like(hidden)) & ~region.crop(hidden)
-    small, seen = shrunk(region.crop(unit), known, side)
-    if seen.all():
-        raise ValueError(
-            f"the hole is smaller than half a pixel of the prior's {side}x{side}: give a smaller square with "
-            "--region X,Y,W,H, or take --region auto"
-        )
-    return torch.from_numpy(np.ascontiguousarray(small)), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
+    small, seen = taken(region, unit, hidden, side)
+    return torch.from_numpy(small), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
 
 
 def _place(region) -> dict:

@@ -14,9 +14,8 @@ from vipaint_pyro.cli.results import Run, write_run
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
-from vipaint_pyro.images import to_output
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
-from vipaint_pyro.regions import Region, paste
+from vipaint_pyro.regions import Region, completed
 
 __all__ = ["Whole"]
 
@@ -55,16 +54,10 @@ class Whole:
         return [self._completion(i) for i in range(self.count)]
 
     def _completion(self, i: int) -> PIL.Image.Image:
-        filled = self.unit
-        for region, run in self.runs:
-            small = torch.as_tensor(run.output.images[i], device="cpu").float().numpy()
-            filled = paste(filled, self.hidden, small, region)
-        (picture,) = to_output(torch.from_numpy(filled)[None], "pil")
-        result = np.array(self.base)
-        new = np.asarray(picture.convert(self.base.mode))  # opaque where the mode has transparency
-        holes = np.logical_or.reduce([region.hole for region, _ in self.runs])
-        result[holes] = new[holes]
-        return PIL.Image.fromarray(result)
+        squares = [
+            (region, torch.as_tensor(run.output.images[i], device="cpu").float().numpy()) for region, run in self.runs
+        ]
+        return completed(self.base, self.unit, self.hidden, squares)
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
         """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.

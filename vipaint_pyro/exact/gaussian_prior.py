@@ -38,7 +38,7 @@ class GaussianPrior(GaussianMixturePrior):
     ) -> None:
         check_tensor("mean", mean, "(C, H, W)")
         if mean.ndim != 3 or not mean.is_floating_point():
-            raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)}")
+            raise ValueError(f"mean has shape (C, H, W), but came with {tuple(mean.shape)} of {mean.dtype}")
         if std is not None:
             std = numbers("std", std, mean)
             if std.numel() != 1 and std.shape != mean.shape:

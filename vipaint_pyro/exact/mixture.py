@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vipaint_pyro.distributions import ImageDistribution
 from vipaint_pyro.exact.components import Components
+from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["GaussianMixture"]
@@ -58,6 +59,7 @@ class GaussianMixture(ImageDistribution):
 
     def component_log_prob(self, z: Tensor) -> Tensor:
         """log N(z; component k) with shape (*, K)."""
+        check_shape("z", z, self.event_shape)
         c = self.components
         x = c.rotate(z.flatten(-3))
         std = self.variance_.sqrt()

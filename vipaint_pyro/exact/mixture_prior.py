@@ -20,6 +20,7 @@ from vipaint_pyro.exact.components import Components, _decompose, numbers
 from vipaint_pyro.exact.evidence import GaussianEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
+from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.networks.calls import Condition
 from vipaint_pyro.priors.denoisers import Denoiser
@@ -217,6 +218,7 @@ class GaussianMixturePrior(DiffusionPrior):
         return coefficient.to(values.dtype).to(values.device).reshape(*coefficient.shape, *axes)
 
     def _kernel(self, z_t: Tensor, t: int | Tensor, s: int | Tensor) -> GaussianMixture:
+        check_shape("z", z_t, self.latent_shape)
         c = self.components
         alpha_t, V_t = self._noised(t)
         alpha_s, V_s = self._noised(s)

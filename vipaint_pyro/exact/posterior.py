@@ -9,8 +9,9 @@ from torch import Tensor
 
 from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.measurements.likelihoods import check_noise, check_scale
-from vipaint_pyro.measurements.measurement import check_fits, check_operator
+from vipaint_pyro.measurements.measurement import check_fits, check_operator, check_shape_of_y
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
@@ -71,8 +72,14 @@ class ExactPosterior:
         return variance.reshape(*variance.shape[:-1], *self.prior.event_shape)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | y) for x (*, N, C, H, W): prior times likelihood over evidence."""
-        measurement = self.seen.measurement
+        """log p(x | y) for x (*, N, C, H, W): prior times likelihood over evidence.
+
+        Raises:
+            TypeError: for an x that is no tensor.
+            ValueError: for images of another shape.
+        """
+        check_shape("x", x, self.prior.event_shape)
+        x, measurement = x.to(self.y), self.seen.measurement
         residual = self.seen._flat(self.y) - (measurement.matrix @ x.flatten(-3)[..., None])[..., 0]
         noise = torch.distributions.Normal(torch.zeros_like(residual), measurement.noise.sqrt())
         return self.prior.log_prob(x) + noise.log_prob(residual).sum(-1) - self.log_evidence
@@ -159,7 +166,7 @@ def exact_posterior(
     Args:
         prior: a Gaussian, Gaussian mixture or data set prior.
         operator: any linear operator of N images.
-        y: (N, C', H', W'); what is not observed is not looked at.
+        y: (N, C', H', W'), in any precision: brought to the prior's; what is not observed is not looked at.
         scale: sigma of the Gaussian noise, one number or a tensor that broadcasts against y.
 
     Raises:
@@ -175,9 +182,7 @@ def exact_posterior(
     check_noise("the Gaussian noise", scale)
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
-    if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
-        seen = tuple(observed.shape)
-        raise ValueError(f"y has the shape of what is observed, {seen}, but came with {tuple(y.shape)}")
+    check_shape_of_y(observed, y)
     check_scale("the Gaussian noise", scale, y)
     if not torch.where(observed.to(y.device), torch.isfinite(y), True).all():
         raise ValueError("y holds values that are not finite where it is observed")

@@ -1,6 +1,7 @@
 """Fitting a guide, drawing from it, and weighing what is drawn."""
 
 from vipaint_pyro.inference.checkpoint import Checkpoints
+from vipaint_pyro.inference.clean_image import guide_log_density, guide_samples
 from vipaint_pyro.inference.draws import draw
 from vipaint_pyro.inference.fit import FitResult, NonFiniteError, fit
 from vipaint_pyro.inference.smc import SMC, run_smc
@@ -14,6 +15,8 @@ __all__ = [
     "draw",
     "draw_path",
     "fit",
+    "guide_log_density",
+    "guide_samples",
     "log_importance_weights",
     "run_smc",
 ]

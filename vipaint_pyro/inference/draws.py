@@ -14,8 +14,9 @@ from torch import Tensor
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.given import check_guide
 from vipaint_pyro.inference.particles import systematic
-from vipaint_pyro.inference.weights import check_guide, draw_path, log_importance_weights
+from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.models.base import check_model
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
@@ -39,7 +40,7 @@ def draw(
         generator: one, or a list with one per image; None takes the global state.
     """
     check_model(model, DiffusionModel)
-    check_guide(guide)
+    check_guide(guide, model)
     checked("num_samples", num_samples, whole())
     z, _ = draw_and_predict(model, guide, num_samples, generator)
     return z

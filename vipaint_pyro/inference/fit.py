@@ -17,17 +17,17 @@ from torch import Tensor
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
+from vipaint_pyro.inference.given import given_y
 from vipaint_pyro.inference.losses import check_loss
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
 from vipaint_pyro.inference.scheduled import step_schedulers
 from vipaint_pyro.inference.terms import check_finite_step, recording, terms_of
-from vipaint_pyro.measurements.measurement import Measurement, y_for
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, whole
-from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import shown
 
 __all__ = ["FitResult", "NonFiniteError", "fit"]
@@ -141,8 +141,9 @@ def fit(
         NonFiniteError: where the loss, a gradient or anything on the way to them is not finite; names the step and
             the site. The parameters stay those of the last good step.
         OutOfMemory: where the memory does not suffice; the same of the parameters.
-        ValueError: for fewer than one step, generators of another number, or a y that the model does not measure;
-            where images end by themselves and a parameter has no part that is an image's own.
+        ValueError: for fewer than one step, generators of another number, a y that the model does not measure, or a
+            guide of another model, or of another y where it looks at y itself; where images end by themselves and a
+            parameter has no part that is an image's own.
     """
     checked("num_steps", num_steps, whole())
     for name, value in (("model", model), ("guide", guide), ("callback", callback)):
@@ -152,13 +153,7 @@ def fit(
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
     if loss is not None:
         check_loss(loss)
-    known = isinstance(model, ImageModel)
-    if not known:
-        y = y.y if isinstance(y, Measurement) else y
-        check_tensor("y", y, "(N, C', H', W')")
-    else:
-        y = y_for(model.operator, model.likelihood, y)
-        y = y.to(model.prior.device, model.prior.dtype)
+    y, known = given_y(model, guide, y), isinstance(model, ImageModel)
     num_images = y.shape[0]
     streams = NoiseStreams(generator, num_images)
     noise, resting = PerImageNoise(streams), Resting(guide, streams, y.device)

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.inference.given import check_guide
 from vipaint_pyro.inference.particles import Cloud, Particles
 from vipaint_pyro.inference.proposals import Proposal, Pulled
-from vipaint_pyro.inference.weights import check_guide, draw_path, log_marginal, log_path_density
+from vipaint_pyro.inference.weights import draw_path, log_marginal, log_path_density
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
 from vipaint_pyro.models import DiffusionModel
@@ -113,7 +114,7 @@ def run_smc(
     if not isinstance(settings, SMC):
         raise TypeError(f"settings is an SMC(num_particles), not {shown(settings)}")
     if start is None:
-        check_guide(guide)
+        check_guide(guide, model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is to be called after each move, but is {shown(callback)}")
     prior, times, num_steps = model.prior, model.timesteps, settings.num_steps

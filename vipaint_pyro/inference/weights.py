@@ -13,6 +13,7 @@ from pyro import poutine
 from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.given import check_guide
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.measurement import check_y
 from vipaint_pyro.models import DiffusionModel
@@ -24,9 +25,8 @@ from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, whole
-from vipaint_pyro.wording import shown
 
-__all__ = ["Path", "check_guide", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
+__all__ = ["Path", "draw_path", "log_importance_weights", "log_marginal", "log_path_density"]
 
 
 @dataclass
@@ -63,10 +63,10 @@ def draw_path(
         generator: one, or a list with one per image; None takes the global state.
 
     Raises:
-        ValueError: for a guide without a density (a point), or one that couples several images.
+        ValueError: for a guide of another model, without a density (a point), or one that couples several images.
     """
     check_model(model, DiffusionModel)
-    check_guide(guide)
+    check_guide(guide, model)
     checked("num_samples", num_samples, whole())
     noise = PerImageNoise(NoiseStreams(generator, model.num_images))
     n, shape = model.num_images, (num_samples, model.num_images, *model.prior.latent_shape)
@@ -99,12 +99,6 @@ def draw_path(
             )
     predicted = {t: z0.reshape(shape) for t, z0 in predicted.items() if z0 is not None}
     return Path({t: z.reshape(shape) for t, z in drawn.items()}, log_q, predicted)
-
-
-def check_guide(guide: object) -> None:
-    """Raise TypeError where something is no program that can be called."""
-    if not callable(guide):
-        raise TypeError(f"guide is a program that draws latents, like make_guide(...), not {shown(guide)}")
 
 
 def _has_auxiliary(trace: Any) -> bool:

@@ -8,7 +8,7 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.checks import check_images
+from vipaint_pyro.measurements.checks import check_images, check_shape
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.tensors import check_tensor
 
@@ -29,7 +29,8 @@ class Matrix(LinearOperator):
     def __init__(self, matrix: Tensor, image_shape: Sequence[int] | None = None) -> None:
         check_tensor("matrix", matrix, "(d_y, D) or (N, d_y, D)")
         if matrix.ndim not in (2, 3) or not matrix.is_floating_point() or not matrix.numel():
-            raise ValueError(f"matrix has shape (d_y, D) or (N, d_y, D), but came with {tuple(matrix.shape)}")
+            came = f"{tuple(matrix.shape)} of {matrix.dtype}"
+            raise ValueError(f"matrix has shape (d_y, D) or (N, d_y, D) of floating-point numbers, but is {came}")
         if not matrix.isfinite().all():
             raise ValueError("matrix holds values that are not finite")
         self.matrix = matrix if matrix.ndim == 3 else matrix[None]
@@ -43,10 +44,12 @@ class Matrix(LinearOperator):
         self.observed = torch.ones(n, 1, 1, d_y, dtype=torch.bool, device=matrix.device)
 
     def __call__(self, x: Tensor) -> Tensor:
+        check_shape("x", x, self.image_shape)
         y = (self.matrix.to(x) @ x.flatten(-3)[..., None])[..., 0]
         return y[..., None, None, :]
 
     def adjoint(self, y: Tensor) -> Tensor:
+        check_shape("y", y, self.observed.shape[1:])
         x = (self.matrix.mT.to(y) @ y.flatten(-3)[..., None])[..., 0]
         return x.reshape(*x.shape[:-1], *self.image_shape)
 

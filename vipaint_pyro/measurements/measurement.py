@@ -19,7 +19,10 @@ from vipaint_pyro.settings import whole
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted, shown
 
-__all__ = ["Measurement", "brought_to", "check_fits", "check_measurement", "check_operator", "check_y", "y_for"]
+__all__ = [
+    "Measurement", "brought_to", "check_fits", "check_measurement", "check_operator", "check_shape_of_y", "check_y",
+    "y_for",
+]  # fmt: skip
 
 
 def check_operator(operator: object) -> None:
@@ -43,6 +46,15 @@ def check_operator(operator: object) -> None:
         )
 
 
+def check_shape_of_y(observed: Tensor, y: Tensor) -> None:
+    """Raise ValueError where y has not the shape of what is observed, of which one image or channel stands for all."""
+    sides = y.shape[2:] != observed.shape[2:]
+    if y.ndim != 4 or sides or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
+        shape = tuple(observed.shape)
+        words = f"y has the shape of what is observed, {shape} (channels may be shared), but came with {tuple(y.shape)}"
+        raise ValueError(words + (f": y.reshape{shape} has it" if y.numel() == observed.numel() else ""))
+
+
 def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     """Raise TypeError where y is no tensor, ValueError where it is not what an operator measures of N images.
 
@@ -51,13 +63,9 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     """
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
-    if y.ndim and y.shape[0] != observed.shape[0]:
+    if y.ndim == 4 and y.shape[0] != observed.shape[0]:
         raise ValueError(f"y holds {counted(y.shape[0], 'image')}, but {observed.shape[0]} are measured")
-    if y.ndim != 4 or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
-        raise ValueError(
-            f"y has the shape of what is observed, {tuple(observed.shape)} (channels may be shared), "
-            f"but came with {tuple(y.shape)}"
-        )
+    check_shape_of_y(observed, y)
     if not torch.isfinite(y).all():
         raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
     likelihood.check(operator, y)

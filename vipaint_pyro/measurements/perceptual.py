@@ -46,7 +46,7 @@ def check_asked(settings: object, *weights: str) -> None:
 def published_weight(prior: DiffusionPrior) -> float:
     """The weight of the paper's code beside a KL of weight 1: d, the number of the prior's latent dimensions.
 
-    Its objective, all of it times d / 100, is sum KL + kappa sum |r| + d LPIPS. On a pixel model kappa is 1,
+    Its objective, all of it times d / 100, is sum KL + kappa ``sum |r|`` + d LPIPS. On a pixel model kappa is 1,
     which is Laplace noise of b = 1, this library's default.
     """
     return float(math.prod(prior.latent_shape))

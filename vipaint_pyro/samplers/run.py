@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vipaint_pyro.faults import Fault, freed, located
+from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.counting import count_calls
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -34,6 +35,7 @@ class Progress:
         loss: of a fit, minus the bound in nats.
         terms: of a fit, the bound's terms by site, nats per dimension, (N,) each.
         settled: of a fit that ends image by image, bools (N,): whose has ended; None of one that does not.
+        guide: of VIPaint's fit, the guide as it stands by now.
         first: of a refinement, the number of the first sample in z; above 0 where samples are drawn in chunks, each of
             which counts its steps from 0.
     """
@@ -47,6 +49,7 @@ class Progress:
     terms: dict[str, Tensor] = field(default_factory=dict)
     first: int = 0
     settled: Tensor | None = None
+    guide: Guide | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ class Run:
         known: of an inpainting, what known pixels say of the latents.
         first: number of the first sample; see :meth:`in_chunks`.
         ended: the fault or Ctrl-C that ended :meth:`in_chunks` early, or None.
+        guide: that is being fitted, for the caller to look at.
         calls, backward, seconds: by phase; calls per image.
         stopped: whether the caller wants no further step, of this phase or of a later one.
     """
@@ -97,6 +101,7 @@ class Run:
         self.known = Known(self.prior, self.measurement)
         self.first = 0
         self.ended: BaseException | None = None
+        self.guide: Guide | None = None
         self.calls: dict[str, int] = {}
         self.backward: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
@@ -122,14 +127,14 @@ class Run:
 
     def fitted(self, step: int, loss: float, terms: dict[str, Tensor], settled: Tensor | None = None) -> bool:
         """Tell the caller of a step of a fit; whether it was the last. What :func:`~vipaint_pyro.fit` calls."""
-        self.report(Progress("fit", step, loss=loss, terms=terms, settled=settled))
+        self.report(Progress("fit", step, loss=loss, terms=terms, settled=settled, guide=self.guide))
         return self.stopped
 
     def in_chunks(self, at_once: int, draw: Callable[[Run], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """What ``draw`` gives for some samples at a time, each tensor (S, ...), joined.
 
         The noise, and with it every sample, is the same whatever ``at_once`` is. Where a fault or Ctrl-C comes after
-        the first chunk, what is finished is given, and :attr:`ended` says what came.
+        the first chunk, what is finished is given, and ``ended`` says what came.
 
         Args:
             at_once: so many samples, the last time fewer.

@@ -41,8 +41,8 @@ def score(
           where nothing differs;
         - ``ssim``: of the composites, see :func:`~vipaint_pyro.evaluation.study.ssim.ssim`; None in place of the list
           where a side has less than 11 pixels;
-        - ``observed_error``: mean of |A x - y| over the observed entries of y, of the samples as they came, in units
-          of [-1, 1].
+        - ``observed_error``: mean of ``|A x - y|`` over the observed entries of y, of the samples as they came, in
+          units of [-1, 1].
 
         Numbers about all samples:
 

@@ -198,6 +198,7 @@ class VIPaintSampler(Settings, Sampler):
     def fitted(self, run: Run, model: DiffusionModel, keeping: Checkpoints | None = None) -> tuple[Guide, FitResult]:
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
         guide = make_guide(settled(self.guide_name), model, run.measurement, **settled(self.guide_settings))
+        run.guide = guide
         check_kernels(guide, settled(self.sweep_levels))
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted

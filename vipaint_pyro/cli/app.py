@@ -1,0 +1,105 @@
+"""``vipaint app``: a page in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vipaint_pyro.cli.completion import COMPLETERS
+from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.reporting import reporting
+
+if TYPE_CHECKING:
+    from vipaint_pyro.app.filling import Filling
+
+__all__ = ["app", "write_filling"]
+
+
+@click.command()
+@click.option(
+    "--prior",
+    "priors",
+    multiple=True,
+    metavar="NAME",
+    help="A built-in name, a diffusers folder or a hub id; may be repeated. Default: those that are built in.",
+    shell_complete=COMPLETERS["--prior"],
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="127.0.0.1: this machine alone; 0.0.0.0: any.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: the first free one from 7860 on.")
+@click.option("--share", is_flag=True, help="A public link, through gradio's server; needs --password.")
+@click.option("--password", help="Asked of every visitor, with the name vipaint.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: the best.")
+def app(priors: tuple[str, ...], device: str, **address) -> None:
+    """Serve a web page: paint a hole, watch the fit, look at completions and how sure they are.
+
+    It is seen on this machine alone unless --host or --share says otherwise. Ctrl-C ends it.
+    """
+    with reporting():
+        loading_libraries()
+        from vipaint_pyro.app.house import House
+        from vipaint_pyro.app.serving import Address, check_address, serve
+        from vipaint_pyro.app.shelf import Shelf
+        from vipaint_pyro.cli.devices import chosen_device
+        from vipaint_pyro.cli.run import pipeline_of
+        from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+
+        place = Address(**address)
+        check_address(place)
+        where = str(chosen_device(device))
+        options = {"device": where, "quiet": False, "dtype": "float32"}
+        names = priors or tuple(reversed(BUILT_IN))
+
+        def load(name: str):
+            pipe = pipeline_of({**options, "prior": name})
+            pipe.set_progress_bar_config(disable=True)
+            return pipe
+
+        shelf = Shelf(names, load)
+        shelf[names[0]]  # a wrong name is said here, not to a visitor
+        click.echo("starting the page ...", err=True)
+        blocks, url = serve(House(shelf, write_filling), place, wait=False)
+        click.echo(f"open {url} in a browser; Ctrl-C ends it")
+        if place.share:
+            click.echo(f"public, with the name vipaint and your password: {blocks.share_url}")
+        try:
+            blocks.block_thread()
+        finally:
+            blocks.close()
+
+
+def write_filling(folder: Path, filling: Filling) -> None:
+    """A run of the page as the command line would write it."""
+    from vipaint_pyro.cli.results import write_run
+    from vipaint_pyro.cli.whole import Whole
+
+    runs = [_run(filling, piece) for piece in filling.pieces]
+    if filling.scene is None or filling.pieces[0].known.region is None:
+        write_run(folder, False, runs[0])
+        return
+    scene = filling.scene
+    whole = Whole(scene.base, scene.unit, scene.hidden, filling.facts)
+    for piece, run in zip(filling.pieces, runs):
+        whole.add(piece.known.region, run)
+    whole.write(folder, False)
+
+
+def _run(filling: Filling, piece):
+    """One part of it."""
+    from vipaint_pyro.cli.kept import keeper
+    from vipaint_pyro.cli.results import Run
+
+    asked, known = filling.asked, piece.known
+    facts = {
+        **filling.facts, "prior": asked.prior, "variant": None, "revision": None, "label": piece.label,
+        "prompt": asked.prompt or None, "negative_prompt": asked.negative_prompt or None,
+        "guidance_scale": asked.guidance, "dtype": "float32", "seed": int(asked.seed), "method": asked.method,
+        "effort": asked.effort,
+    }  # fmt: skip
+    if known.region is not None:
+        facts["region"] = {"left": known.region.left, "top": known.region.top, "side": known.region.side}
+    unit = None if known.unit is None else known.unit[None]
+    keep = keeper(piece.output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
+    seen = known.unit, known.observed, known.measured
+    return Run(*seen, piece.output, piece.sampler, facts, known.truth, keep)
