@@ -19,6 +19,7 @@ from vipaint_pyro.settings import MOST
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vipaint_pyro.inference.fit import FitResult
     from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["CHECKPOINT", "fit"]
@@ -126,7 +127,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     click.echo(f"wrote {out}: vipaint draw {out} draws from it; open {out / 'report.html'} to see how it went")
 
 
-def _show(out: Path, facts: dict, record, sampler) -> None:
+def _show(out: Path, facts: dict, record: FitResult, sampler: VIPaintSampler) -> None:
     """The bound, and a page, beside what was observed."""
     from vipaint_pyro.cli.results import timesteps_of
     from vipaint_pyro.cli.run_page import PAGE, run_page
