@@ -67,7 +67,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     from vipaint_pyro.cli.run import label_of, pipeline_of
     from vipaint_pyro.cli.seen import hidden_line
     from vipaint_pyro.evaluation.versions import versions
-    from vipaint_pyro.files import write_text
+    from vipaint_pyro.files import sweep, write_text
     from vipaint_pyro.files.reading_back import digest_of
     from vipaint_pyro.inference.checkpoint import Checkpoints
     from vipaint_pyro.kind.check import looked_at
@@ -96,6 +96,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
     if options["resume"]:
         _check_same(out, asked, made_with)
+        sweep(out.resolve().parent)  # of one that was killed as it began
     else:
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden_line(pictures[1], observed))
