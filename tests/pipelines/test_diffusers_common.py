@@ -108,7 +108,7 @@ def test_there_are_as_many_as_were_asked_for(pipe, name, count, samples):
 
 def test_a_dict_and_a_tuple_hold_the_same(pipe, name):
     output, flat = (pipe(**inputs(name), return_dict=r) for r in (True, False))
-    assert isinstance(flat, tuple) and len(flat) == 5 == len(output.__dataclass_fields__)
+    assert isinstance(flat, tuple) and len(flat) == 6 == len(output.__dataclass_fields__)
     np.testing.assert_array_equal(output.images, flat[0])
     np.testing.assert_array_equal(output[1], flat[1])
     np.testing.assert_array_equal(output["images"], output.to_tuple()[0])
