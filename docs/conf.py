@@ -32,6 +32,7 @@ extensions = [
 ]
 include_patterns = [
     "docs/*.md",
+    "docs/lesson/*.md",
     "docs/api/*.rst",
     "README.md",
     "CONTRIBUTING.md",

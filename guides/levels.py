@@ -3,7 +3,7 @@ r"""What a guide says of each of its levels: marginals, medians and quantiles.""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyro.distributions as dist
 import torch
@@ -15,13 +15,19 @@ from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.settings import checked, whole
 
+if TYPE_CHECKING:
+    from vipaint_pyro.guides.base import Guide
+
 __all__ = ["Levels"]
 
 
 class Levels:
     """The part of a :class:`~vipaint_pyro.guides.Guide` that says what its levels are like."""
 
-    model: ImageModel
+    if TYPE_CHECKING:  # a guide has it
+
+        @property
+        def model(self) -> ImageModel: ...
 
     def marginals(self) -> dict[int, dist.Normal]:
         """q(z_t) by t, for those levels whose entries are known to be Gaussian; none unless a subclass says so."""
@@ -95,7 +101,7 @@ class Levels:
             at = q.loc.new_tensor(asked).reshape(-1, *(1,) * q.loc.ndim)
             found[site(t)] = q.icdf(at)
         if isinstance(self.model, DiffusionModel) and not known.keys() >= set(self.model.timesteps):
-            draws = drawn(self, num_samples, generator)
+            draws = drawn(cast("Guide", self), num_samples, generator)
             found = {name: found[name] if name in found else quantiles_of(z, asked) for name, z in draws.items()}
         return found
 

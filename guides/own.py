@@ -15,6 +15,7 @@ from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from types import FunctionType, ModuleType
+from typing import Any
 
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.settings import Kind, checked, choice, switch, whole
@@ -110,7 +111,7 @@ def _of_class(kind: type) -> Recipe:
     many = any(p.kind is p.VAR_POSITIONAL for p in taken.parameters.values())
     if (len(places) < 2 and not many) or any(p.default is Parameter.empty for p in places[2:]):
         raise ValueError(f"{place} is made by {taken}, but a guide is made by (model, y), its settings by keywords")
-    facts = {"point": kind.point is not Guide.point, "summary": _first_line(kind)}
+    facts: dict[str, Any] = {"point": kind.point is not Guide.point, "summary": _first_line(kind)}
     for base in reversed(kind.__mro__):
         facts |= _facts_of(base)
     return Recipe(place, build=kind, **facts)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, formatannotation, signature
+from typing import Any
 
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.settings import SWITCHES, Kind, choice, number, switch
@@ -57,7 +58,7 @@ class GuideSetting:
         """What it is, for errors and lists: "is a whole number or none"."""
         return "is " + " or ".join(kind.text.removeprefix("is ") for kind in self.kinds)
 
-    def value(self, given: object) -> object:
+    def value(self, given: Any) -> Any:
         """A value as JSON has it, of a text what it says.
 
         Raises:
@@ -70,7 +71,7 @@ class GuideSetting:
         raise ValueError(f"{self.name} {self.expected}, but is {shown(given)}")
 
 
-def _readings(text: str) -> Iterator[object]:
+def _readings(text: str) -> Iterator[Any]:
     """What a text may say."""
     if text.lower() in SWITCHES:
         yield SWITCHES[text.lower()]
@@ -85,7 +86,7 @@ def _readings(text: str) -> Iterator[object]:
 
 def settings_of(recipe: Recipe) -> dict[str, GuideSetting]:
     """The settings of a guide by name."""
-    found = {}
+    found: dict[str, GuideSetting] = {}
     for parameter in _parameters(recipe):
         kinds = tuple(_kinds(parameter))
         found.setdefault(parameter.name, GuideSetting(parameter.name, parameter.default, kinds))
@@ -178,7 +179,12 @@ def _of_type(node: ast.expr) -> Iterator[Kind]:
     elif isinstance(node, ast.Subscript):
         inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if _called(node.value) == "Literal":
-            yield choice(part.value for part in inside)
+            said = [part.value for part in inside if isinstance(part, ast.Constant)]
+            words = [value for value in said if isinstance(value, str)]
+            if words:  # numbers in it are none
+                yield choice(words)
+            if None in said:
+                yield _NONE
         elif _called(node.value) in _LISTS and _called(inside[0]) in ("int", "float"):
             yield _LIST
 

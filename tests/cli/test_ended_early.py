@@ -64,7 +64,7 @@ def test_one_line_says_where_and_what_to_do(here, monkeypatch, n, phase, trouble
     assert result.exit_code == 1 and phase in lines(result)[-1] and "; " in lines(result)[-1]
     assert len(lines(result)) == 2 and not (here / "out").exists()
     if isinstance(trouble, BaseException):
-        assert ("--num-chains" if "fit" in phase else "lower chunk") in lines(result)[-1]
+        assert ("--num-chains" if "fit" in phase else "lower --chunk") in lines(result)[-1]
 
 
 def test_metrics_that_do_not_fit_cost_no_pictures(here, monkeypatch):

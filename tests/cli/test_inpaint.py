@@ -123,6 +123,9 @@ def spoil(what):
         return {}
     if what == "image size":
         PIL.Image.new("L", (16, 8)).save("image.png")
+        mask = PIL.Image.new("L", (16, 8))
+        mask.paste(255, (0, 0, 4, 8))
+        mask.save("mask.png")
         return {}
     if what == "colour":
         PIL.Image.new("RGB", (8, 8), (200, 0, 0)).save("image.png")

@@ -55,7 +55,8 @@ def asked(name, case, pipe):
     return {"image": image, "mask_image": mask}
 
 
-@pytest.mark.filterwarnings("ignore:importance weights:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:(importance weights|sequential Monte Carlo):RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::vipaint_pyro.kind.check.KindWarning")  # noise, or a face, given to garments
 @pytest.mark.parametrize(
     "key",
     [

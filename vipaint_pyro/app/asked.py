@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler, method
@@ -76,7 +77,7 @@ class Asked:
             settings.setdefault("chunk", 1)
         return make_sampler(self.method, **settings)
 
-    def condition(self) -> dict[str, object]:
+    def condition(self) -> dict[str, Any]:
         """What the prior is conditioned on, by the pipeline's names."""
         label = int(self.label) if self.label is not None and self.label.isdecimal() else self.label
         texts = {"prompt": self.prompt, "negative_prompt": self.negative_prompt}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import gradio as gr
 
 from vipaint_pyro.app.asked import MOST_SAMPLES, Asked
@@ -13,7 +16,7 @@ from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 __all__ = ["QUIET", "Controls"]
 
 #: Of listeners that are no part of an interface for programs, and show no spinner.
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 _DEFAULT, _NONE = "default", "any"
 
@@ -57,7 +60,7 @@ class Controls:
         ]  # fmt: skip
 
     @staticmethod
-    def asked(values) -> Asked:
+    def asked(values: Sequence) -> Asked:
         """What was asked for."""
         prior, method, guide, effort, samples, seed, label, prompt, negative, guidance, more = values
         fits = method == "vipaint"
@@ -66,7 +69,7 @@ class Controls:
             None if label == _NONE else label, prompt, negative, 1.0 if guidance is None else guidance, more or "",
         )  # fmt: skip
 
-    def _conditions(self, prior: str):
+    def _conditions(self, prior: str) -> tuple:
         labels, texts = self._house.shelf.labels(prior), self._house.shelf.takes_text(prior)
         return (
             gr.update(choices=[_NONE, *labels], value=_NONE, visible=bool(labels)),
@@ -75,5 +78,5 @@ class Controls:
         )
 
     @staticmethod
-    def _fits(method: str):
+    def _fits(method: str) -> tuple:
         return gr.update(visible=method == "vipaint"), gr.update(visible=method == "vipaint")

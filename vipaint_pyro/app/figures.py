@@ -13,6 +13,7 @@ from vipaint_pyro.app.jobs import View
 from vipaint_pyro.app.lesson import LAST, Answer
 from vipaint_pyro.images import from_model, to_unit
 from vipaint_pyro.plots import bound_figure, directions_figure, grid, levels_figure, mean_spread_figure, most_different
+from vipaint_pyro.settings import settled
 
 __all__ = ["FIGURES", "as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
 
@@ -36,7 +37,7 @@ def running_bound(view: View) -> PIL.Image.Image:
     axes.plot(range(1, len(view.losses) + 1), view.losses, color="#6b4fa0", lw=2, marker="o", ms=2.5)
     axes.set(xlabel="step of the fit", ylabel="minus the bound\n(nats per dimension)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params("x", integer=True)
     return as_picture(figure)
 
 
@@ -79,12 +80,14 @@ def report(filling: Filling) -> dict[str, PIL.Image.Image]:
     if len(x) > 1:
         found["How sure"] = mean_spread_figure(x)
         found["How they differ"] = directions_figure(x)
-    images, levels = piece.output.images, piece.output.samples.levels
+    drawn = piece.output
+    assert drawn is not None
+    images, levels = drawn.images, drawn.samples.levels
     if levels:
         expected = {t: from_model(z[:, 0].cpu()) for t, z in levels.items()}
         found["Levels"] = levels_figure(expected, images.float().cpu(), observed=_small(filling.observed()))
     if piece.record is not None:
-        found["Bound"] = bound_figure(piece.record.terms, piece.sampler.timesteps if filling.asked.fits else ())
+        found["Bound"] = bound_figure(piece.record.terms, settled(piece.fitter.timesteps) if filling.asked.fits else ())
     return {word: as_picture(figure) for word, figure in found.items()}
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
 import gradio as gr
 
 from vipaint_pyro.app.controls import QUIET, Controls
 from vipaint_pyro.app.filling import Filling
 from vipaint_pyro.app.holding import BOX, MASK, PAINT, SOURCES, Held
 from vipaint_pyro.app.house import House
-from vipaint_pyro.app.jobs import sentence
-from vipaint_pyro.app.pictures import EXAMPLES, Picture, canvas_of, opened
+from vipaint_pyro.app.jobs import Job, sentence
+from vipaint_pyro.app.pictures import EXAMPLES, Example, Picture, canvas_of, opened
 from vipaint_pyro.app.results import Results, line
 from vipaint_pyro.app.scenes import CHOICES
+from vipaint_pyro.app.sessions import Session
 
 __all__ = ["FillTab"]
 
@@ -77,7 +81,8 @@ class FillTab:
         results, given = self.results, [*self._held, *self.controls.all]
         loaded = [self.editor, self.source, self.how, self.grey, self.said, self.controls.prior]
         looks = [self.said, self.seen, self.how, self.grey]
-        look = {"fn": self._look, "inputs": [*self._held, self.controls.prior], "outputs": looks, **QUIET}
+        asked = [*self._held, self.controls.prior]
+        look: dict[str, Any] = {"fn": self._look, "inputs": asked, "outputs": looks, **QUIET}
         for button, example in zip(self.examples, EXAMPLES):
             button.click(self._example(example), None, loaded, **QUIET).then(**look)
         self.upload.upload(self._upload, self.upload, loaded, **QUIET).then(**look)
@@ -91,10 +96,10 @@ class FillTab:
 
     # -- the picture ----------------------------------------------------------------------------
 
-    def _session(self, request: gr.Request):
+    def _session(self, request: gr.Request) -> Session:
         return self._house.sessions[self.results.word(request)]
 
-    def _loaded(self, picture: Picture, prior=None):
+    def _loaded(self, picture: Picture, prior: str | None = None) -> tuple:
         """The page with another picture, and no hole yet."""
         width, height = picture.image.size
         said = f"**{picture.name}**, {width}x{height}. Paint over what is to be filled."
@@ -102,15 +107,15 @@ class FillTab:
         hidden = gr.update(value=None, visible=False)
         return value, PAINT, hidden, gr.update(value=False, visible=False), said, prior or gr.skip()
 
-    def _example(self, example):
-        def choose(request: gr.Request):
+    def _example(self, example: Example) -> Callable:
+        def choose(request: gr.Request) -> Any:
             session = self._session(request)
             session.picture = opened(example.path)
             return self._loaded(session.picture, example.prior if example.prior in self._house.shelf.names else None)
 
         return choose
 
-    def _upload(self, path, request: gr.Request):
+    def _upload(self, path: str, request: gr.Request) -> tuple:
         try:
             picture = opened(path)
         except Exception as error:
@@ -118,7 +123,7 @@ class FillTab:
         self._session(request).picture = picture
         return self._loaded(picture)
 
-    def _keep(self, request: gr.Request):
+    def _keep(self, request: gr.Request) -> Any:
         session = self._session(request)
         try:
             picture = session.keep(session.chosen)
@@ -127,22 +132,23 @@ class FillTab:
         return (*self._loaded(picture), line("The completion is the picture now: paint the next hole."))
 
     @staticmethod
-    def _sources(source: str):
+    def _sources(source: str) -> tuple:
         return gr.update(visible=source == BOX), gr.update(visible=source == MASK)
 
     # -- what is to be done ---------------------------------------------------------------------
 
     @staticmethod
-    def _of(values) -> Held:
+    def _of(values: Sequence) -> Held:
         source, drawing, x, y, w, h, mask, how, grey = values
         return Held(source, drawing, (x, y, w, h), mask, how, grey)
 
-    def _look(self, request: gr.Request, *values):
+    def _look(self, request: gr.Request, *values: Any) -> tuple:
         """What will be done with the picture, before it is."""
         *held, name = values
         picture, how, grey = self._session(request).picture, held[-2], held[-1]
         if picture is None:
             return "", gr.update(visible=False), gr.skip(), gr.skip()
+        parts: tuple = gr.skip(), gr.skip()
         try:
             shape = self._house.shelf[name].prior.image_shape
             other, turned = picture.image.size != shape[:0:-1], shape[0] == 1 and picture.in_colour
@@ -152,17 +158,17 @@ class FillTab:
             return sentence(error), gr.update(visible=False), *parts
         return scene.said, gr.update(value=Held.shown(scene), visible=True), *parts
 
-    def _fill(self, request: gr.Request, *values):
+    def _fill(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         held, asked = self._of(values[:9]), Controls.asked(values[9:])
 
-        def prepared(session):
+        def prepared(session: Session) -> Callable[[Job], None]:
             pipe = self._house.shelf[asked.prior]
             scene = held.scene(session.picture, pipe.prior.image_shape)
-            facts = {"image": session.picture.name, "mask": held.source}
+            facts = {"image": cast(Picture, session.picture).name, "mask": held.source}
             session.filling = Filling.of_scene(pipe, scene, asked, facts)
             return session.filling.run
 
         yield from self.results.follow(self.results.word(request), prepared, fresh=True)
 
-    def _more(self, count, request: gr.Request):
+    def _more(self, count: float, request: gr.Request) -> Iterator[dict]:
         yield from self.results.follow(self.results.word(request), lambda s: s.more(int(count)), fresh=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import PIL.Image
 import torch
@@ -43,11 +44,14 @@ class Filling:
     def __init__(
         self, pipe: VIPaintPipeline, knowns: Sequence[Known], asked: Asked, facts: dict, scene: Scene | None = None
     ) -> None:
-        self.asked, self.facts, self.scene, self.ended = asked, facts, scene, None
+        self.asked, self.facts, self.scene = asked, facts, scene
+        self.ended: str | None = None
         self.pieces = [Piece(pipe, known, asked) for known in knowns]
         self._seeded = torch.Generator().manual_seed(int(asked.seed))
         self._made = self._steps = 0
-        self._which, self._losses, self._course = "", (), ()
+        self._which = ""
+        self._losses: tuple[float, ...] = ()
+        self._course: tuple[tuple[int, tuple[PIL.Image.Image, ...]], ...] = ()
 
     @classmethod
     def of_scene(cls, pipe: VIPaintPipeline, scene: Scene, asked: Asked, facts: dict) -> Filling:
@@ -69,7 +73,7 @@ class Filling:
 
     def picture(self, number: int) -> PIL.Image.Image:
         """A sample, of the size of the picture that is filled."""
-        squares = [piece.output.images[number] for piece in self.pieces]
+        squares = [piece.output.images[number] for piece in self.pieces if piece.output is not None]
         return to_output(squares[0][None], "pil")[0] if self.scene is None else self.scene.whole(squares)
 
     def pictures(self) -> tuple[PIL.Image.Image, ...]:
@@ -78,8 +82,9 @@ class Filling:
 
     def observed(self) -> PIL.Image.Image:
         """What the first part was given."""
-        known = self.pieces[0].known
-        return to_output(known.measured[None], "pil")[0] if self.scene is None else self.scene.parts[0].shown()
+        if self.scene is not None:
+            return self.scene.parts[0].shown()
+        return to_output(self.pieces[0].known.restored()[None], "pil")[0]
 
     # -- what is done ---------------------------------------------------------------------------
 
@@ -119,17 +124,19 @@ class Filling:
     def _begin(self, steps: int) -> None:
         self._made, self._steps, self.ended = 0, steps, None
 
-    def _step(self, job: Job, text: str, **more) -> None:
+    def _step(self, job: Job, text: str, **more: Any) -> None:
         self._made += 1
         job.show(text=text + self._which, share=min(1.0, self._made / max(1, self._steps)), **more)
 
     def _fit(self, job: Job, piece: Piece) -> None:
-        steps, losses, course = piece.sampler.fit_steps, [], []
+        steps = piece.fitter.fit_steps
+        losses: list[float] = []
+        course: list[tuple[int, tuple[PIL.Image.Image, ...]]] = []
         dims = torch.Size(piece.pipe.prior.latent_shape).numel()
         self._which = self._place(piece)
 
         def on_step(progress: Progress) -> Stop | None:
-            losses.append(progress.loss / dims)
+            losses.append(cast(float, progress.loss) / dims)
             if worth_a_look(progress.step, steps) and progress.guide is not None:
                 seen = glimpse(progress.guide)
                 if seen is not None:
@@ -142,11 +149,12 @@ class Filling:
         piece.fit(self._seeded, on_step)
         self._made = self._made - len(losses) + steps  # a fit may settle before
         if job.stopped:
-            self.ended = f"Cancelled in the fit, after {len(losses)} of {steps} steps: nothing was drawn yet."
-            job.show(text=self.ended + " “More samples” draws from the guide as it is.")
+            self.ended = said = f"Cancelled in the fit, after {len(losses)} of {steps} steps: nothing was drawn yet."
+            job.show(text=said + " “More samples” draws from the guide as it is.")
 
     def _draw(self, job: Job, piece: Piece, count: int, generator: torch.Generator) -> None:
-        shown, old = [], self.count
+        shown: list[PIL.Image.Image] = []
+        old, scene = self.count, self.scene if len(self.pieces) == 1 else None
         self._which = self._place(piece)
 
         def after() -> None:
@@ -155,8 +163,7 @@ class Filling:
             self._step(job, f"Drawing sample {number} of {count}")
 
         def arrived(x: Tensor) -> None:
-            alone = self.scene is not None and len(self.pieces) == 1
-            shown.extend([self.scene.whole([one]) for one in x] if alone else to_output(x, "pil"))
+            shown.extend(to_output(x, "pil") if scene is None else [scene.whole([one]) for one in x])
             job.show(samples=(*job.view.samples[:old], *shown))
 
         ended = piece.draw(count, generator, after, arrived)

@@ -44,7 +44,7 @@ def painted(drawing: Mapping | None, size: tuple[int, int]) -> np.ndarray:
         )
     larger = size[0] > width
     filter_ = PIL.Image.Resampling.NEAREST if larger else PIL.Image.Resampling.BOX
-    share = PIL.Image.fromarray(np.uint8(cover) * np.uint8(255)).resize(size, filter_)
+    share = PIL.Image.fromarray(cover.astype(np.uint8) * np.uint8(255)).resize(size, filter_)
     return np.asarray(share) >= 128
 
 
@@ -61,14 +61,16 @@ def _paint(drawing: Mapping) -> np.ndarray | None:
     return (np.abs(one - other) >= _SEEN).any(-1)
 
 
-def boxed(left: float | None, top: float | None, width: float | None, height: float | None, size: tuple[int, int]):
+def boxed(
+    left: float | None, top: float | None, width: float | None, height: float | None, size: tuple[int, int]
+) -> np.ndarray:
     """A box in pixels of the picture, as bool (H, W).
 
     Raises:
         ValueError: for numbers that are not whole, or a box that leaves the picture or is empty.
     """
-    given = left, top, width, height
-    if any(v is None or not math.isfinite(v) or v != int(v) for v in given):
+    given = [v for v in (left, top, width, height) if v is not None and math.isfinite(v) and v == int(v)]
+    if len(given) < 4:
         raise ValueError("A box is four whole numbers: from the left, from the top, width and height, in pixels")
     x, y, w, h = map(int, given)
     if x < 0 or y < 0 or w < 1 or h < 1 or x + w > size[0] or y + h > size[1]:

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import PIL.Image
 
@@ -50,7 +51,9 @@ class Job:
     """
 
     def __init__(self, work: Callable[[Job], object]) -> None:
-        self.view, self.error, self.result = View(), None, None
+        self.view = View()
+        self.result: object = None
+        self.error: str | None = None
         self._work, self._stop, self._news, self._done = work, threading.Event(), threading.Event(), threading.Event()
 
     @property
@@ -72,7 +75,7 @@ class Job:
         if self.stopped:
             raise Stopped()
 
-    def show(self, **changes) -> None:
+    def show(self, **changes: Any) -> None:
         """Another view."""
         self.view = replace(self.view, **changes)
         self._news.set()

@@ -7,6 +7,7 @@ the KL divergence that is left. The model sees y at T_s by the exact p(y | z), s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -14,12 +15,14 @@ from torch import Tensor
 
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
-from vipaint_pyro.guides import make_guide
+from vipaint_pyro.guides import Guide, make_guide
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.inference import fit
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.matrix import Matrix
+from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.samplers.alone import alone
@@ -35,7 +38,7 @@ GUIDES: dict[str, tuple[str, dict]] = {
     "mean-field": ("mean field: levels independent", {}),
     "mixture": ("mixture of two Gaussians at T_e", {"num_components": 2, "spread": 1.5}),
 }
-_HERE = {"dtype": torch.float64, "device": "cpu"}
+_HERE: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
 _MEANS, _WEIGHTS, _SPREADS = (-1.5, 1.5), (0.6, 0.4), (0.25, 0.35)
 
 
@@ -121,9 +124,9 @@ def answer(question: Question, draws: int = 2000) -> Answer:
         log_w = log_importance_weights(model, path, y)[:, 0]
         z = path.z[times[-1]][:400]
         q = ExactPosterior(prior.exactly_measured(operator, question.noise, z, times[-1]), y)
-        densities = [_density(p, grid) for p in (prior.marginal(CLEAN), posterior, q)]
+        before, exact, after = (_density(p, grid) for p in (prior.marginal(CLEAN), posterior, q))
     bound = log_w.mean().item(), log_w.std().item() / draws**0.5
-    return Answer(question, times, grid, *densities, posterior.log_evidence.item(), bound, losses)
+    return Answer(question, times, grid, before, exact, after, posterior.log_evidence.item(), bound, losses)
 
 
 def _times(question: Question) -> tuple[int, ...]:
@@ -137,7 +140,9 @@ def _times(question: Question) -> tuple[int, ...]:
     return levels(question.top, int(question.count) if only is None else only)
 
 
-def _fitted(question: Question, prior, operator, times: tuple[int, ...], y: Tensor):
+def _fitted(
+    question: Question, prior: DiffusionPrior, operator: Operator, times: tuple[int, ...], y: Tensor
+) -> tuple[Guide, list[float]]:
     model = DiffusionModel(
         prior, operator, times, ExactGaussian(question.noise), beta=question.beta, form="marginal"
     )
@@ -148,7 +153,7 @@ def _fitted(question: Question, prior, operator, times: tuple[int, ...], y: Tens
     return guide, record.losses
 
 
-def _density(distribution, grid: Tensor) -> Tensor:
+def _density(distribution: Any, grid: Tensor) -> Tensor:
     """p at every point of the grid, averaged over the distribution's batch."""
     with torch.no_grad():
         p = distribution.log_prob(grid[:, None, None, None, None, None]).exp()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
+import PIL.Image
 
 from vipaint_pyro.app.controls import QUIET
 from vipaint_pyro.app.figures import as_picture, lesson_figure
@@ -41,7 +44,7 @@ class LessonTab:
                 )
                 self.said = gr.Markdown("", elem_id="lesson-said")
         asked = [self.y, self.noise, self.top, self.count, self.beta, self.guide, self.steps, self.seed]
-        show = {
+        show: dict[str, Any] = {
             "inputs": asked, "outputs": [self.figure, self.said], "concurrency_id": "lessons", "concurrency_limit": 1,
             "trigger_mode": "always_last", "api_visibility": "private", "show_progress": "minimal",
             "show_progress_on": [self.said],
@@ -51,7 +54,9 @@ class LessonTab:
         self.again.click(lambda seed: int(seed) + 1, self.seed, self.seed, **QUIET)
 
     @staticmethod
-    def _answer(y, noise, top, count, beta, guide, steps, seed):
+    def _answer(
+        y: float, noise: float, top: float, count: float, beta: float, guide: str, steps: float, seed: float
+    ) -> tuple[PIL.Image.Image, str]:
         try:
             question = Question(y, noise, int(top), int(count), beta, guide, int(steps), int(seed))
             found = answer(question)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import gradio as gr
 
 from vipaint_pyro.app.fill_tab import FillTab
@@ -47,7 +49,7 @@ def page(house: House) -> gr.Blocks:
             LessonTab(lesson)
 
         def leave(request: gr.Request) -> None:
-            house.sessions.close(request.session_hash)
+            house.sessions.close(cast(str, request.session_hash))
 
         blocks.unload(leave)
     return blocks.queue(default_concurrency_limit=4, max_size=64)

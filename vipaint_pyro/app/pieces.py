@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import OnStep
 from vipaint_pyro.samplers.vipaint.fitting import fit_guide
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["Known", "Piece", "joined"]
 
@@ -47,6 +49,16 @@ class Known:
     truth: bool = False
     region: Region | None = None
 
+    def hole(self) -> tuple[Tensor, Tensor]:
+        """Of an inpainting, the image, and what is hidden, float (1, H, W)."""
+        assert self.unit is not None and self.observed is not None
+        return self.unit, (~self.observed).float()
+
+    def restored(self) -> Tensor:
+        """Of a restoration, the picture that was measured."""
+        assert self.measured is not None
+        return self.measured
+
 
 class Piece:
     """A method at work on one measurement.
@@ -71,16 +83,21 @@ class Piece:
         prior = pipe.prior
         self.pipe, self.known, self.asked = pipe, known, asked
         if known.operator is None:
-            self.measurement, _, _ = masked(known.unit, (~known.observed).float(), prior)
+            self.measurement, _, _ = masked(*known.hole(), prior)
         else:
-            self.measurement = measured(known.measured, known.operator, prior)
+            self.measurement = measured(known.restored(), known.operator, prior)
         self.sampler = asked.sampler(prior.device.type == "cpu").settle(prior, self.measurement)
         self.sampler.check_samples(asked.samples)
         given = asked.condition()["class_labels"]
-        self.label = None if given is None else int(prior.conditioned(given).class_labels[0])
+        self.label = None if given is None else int(cast(Tensor, prior.conditioned(given).class_labels)[0])
         self.guide: Guide | None = None
         self.record: FitResult | None = None
         self.output: VIPaintOutput | None = None
+
+    @property
+    def fitter(self) -> VIPaintSampler:
+        """The sampler of a method that fits a guide."""
+        return cast(VIPaintSampler, self.sampler)
 
     def steps(self, count: int, fitted: bool) -> int:
         """How many steps it takes to draw so many, after the fit or with it."""
@@ -92,7 +109,7 @@ class Piece:
         """Fit the guide; ``on_step`` may end the fit early, by a :class:`~vipaint_pyro.samplers.run.Stop`."""
         prior = self.pipe.conditioned(1, **self.asked.condition(), guidance_scale=self.asked.guidance)
         with alone(), isolated(generator.initial_seed()):
-            self.guide, self.record = fit_guide(self.sampler, prior, self.measurement, generator, on_step)
+            self.guide, self.record = fit_guide(self.fitter, prior, self.measurement, generator, on_step)
 
     def draw(
         self, count: int, generator: torch.Generator, after: Callable[[], None], arrived: Callable[[Tensor], None]
@@ -111,17 +128,16 @@ class Piece:
         Raises:
             Fault: where nothing came of it.
         """
-        known, sampler = self.known, self.sampler
-        seen = known.unit if known.operator is None else known.measured
-        mask = None if known.operator is not None else (~known.observed).float()
+        known = self.known
+        seen, mask = known.hole() if known.operator is None else (known.restored(), None)
 
-        def on_step_end(pipe, step, timestep, given):
+        def on_step_end(pipe: VIPaintPipeline, step: int, timestep: int, given: dict) -> None:
             after()
             if step == pipe.num_timesteps - 1:
                 with torch.no_grad():
                     arrived(self._shown(pipe.prior.decode(given["latents"])))
 
-        given = {**asdict(sampler), "guide": self.guide} if self.guide is not None else self._settings()
+        given = self._settings() if self.guide is None else {**asdict(self.fitter), "guide": self.guide}
         try:
             output = self.pipe(
                 seen, mask, operator=known.operator, **self.asked.condition(), guidance_scale=self.asked.guidance,
@@ -133,21 +149,22 @@ class Piece:
                 if isinstance(error, Stopped):
                     return error
                 raise
-            self._keep(error.output)
+            self._keep(cast(VIPaintOutput, error.output))
             return error
-        self._keep(output)
+        self._keep(cast(VIPaintOutput, output))
         return None
 
-    def _settings(self) -> dict[str, object]:
+    def _settings(self) -> dict[str, Any]:
         """Those of a method without a guide that are settled, and may be given."""
         from vipaint_pyro.samplers.registry import method
 
-        return {name: value for name, value in asdict(self.sampler).items() if name in method(self.asked.method).open()}
+        settings, may = asdict(cast(Any, self.sampler)), method(self.asked.method).open()
+        return {name: value for name, value in settings.items() if name in may}
 
     def _shown(self, x: Tensor) -> Tensor:
         """Decoded samples (S, 1, C, H, W) as they will be kept, (S, C, H, W)."""
         known, x = self.known, x.detach().cpu()
-        if known.observed is None:
+        if known.unit is None or known.observed is None:
             return from_model(x)[:, 0]
         return compose(x, known.unit[None], known.observed[None])[:, 0]
 

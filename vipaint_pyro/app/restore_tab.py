@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
 import gradio as gr
 
 from vipaint_pyro.app.controls import QUIET, Controls
 from vipaint_pyro.app.filling import Filling
 from vipaint_pyro.app.house import House
-from vipaint_pyro.app.jobs import sentence
-from vipaint_pyro.app.pictures import EXAMPLES, enlarged, opened
+from vipaint_pyro.app.jobs import Job, sentence
+from vipaint_pyro.app.pictures import EXAMPLES, Example, Picture, enlarged, opened
+from vipaint_pyro.app.pieces import Known
 from vipaint_pyro.app.restoring import SIZES, restored
 from vipaint_pyro.app.results import Results, line
+from vipaint_pyro.app.sessions import Session
 from vipaint_pyro.images import to_output
 from vipaint_pyro.measurements.tasks import TASKS
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["RestoreTab"]
 
@@ -61,8 +67,9 @@ class RestoreTab:
 
     def _listen(self) -> None:
         results, c = self.results, self.controls
-        measured = [self.task, self.truth, self.scale, self.std, self.length, self.angle, self.how]
-        look = {"inputs": [*measured, c.prior, c.seed], "outputs": [self.said, self.seen, self.how], **QUIET}
+        measured: list = [self.task, self.truth, self.scale, self.std, self.length, self.angle, self.how]
+        looks = [self.said, self.seen, self.how]
+        look: dict[str, Any] = {"inputs": [*measured, c.prior, c.seed], "outputs": looks, **QUIET}
         for button, example in zip(self.examples, EXAMPLES):
             button.click(self._example(example), None, c.prior, **QUIET).then(self._look, **look)
         self.upload.upload(self._upload, self.upload, None, **QUIET).then(self._look, **look)
@@ -72,23 +79,23 @@ class RestoreTab:
         results.start(results.more, self._more, [c.samples])
         results.keep.click(self._keep, None, results.status, **QUIET).then(self._look, **look)
 
-    def _session(self, request: gr.Request):
+    def _session(self, request: gr.Request) -> Session:
         return self._house.sessions[self.results.word(request)]
 
-    def _example(self, example):
-        def choose(request: gr.Request):
+    def _example(self, example: Example) -> Callable:
+        def choose(request: gr.Request) -> Any:
             self._session(request).picture = opened(example.path)
             return example.prior if example.prior in self._house.shelf.names else gr.skip()
 
         return choose
 
-    def _upload(self, path, request: gr.Request):
+    def _upload(self, path: str, request: gr.Request) -> None:
         try:
             self._session(request).picture = opened(path)
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from None
 
-    def _keep(self, request: gr.Request):
+    def _keep(self, request: gr.Request) -> Any:
         session = self._session(request)
         try:
             session.keep(session.chosen)
@@ -97,18 +104,20 @@ class RestoreTab:
         return line("What was restored is the picture now.")
 
     @staticmethod
-    def _options(task: str):
+    def _options(task: str) -> list:
         own = TASKS[task].options
         return [gr.update(visible=name in own) for name in ("scale", "std", "length", "angle")]
 
-    def _known(self, session, values, prior, seed):
+    def _known(
+        self, session: Session, values: Sequence, prior: DiffusionPrior, seed: float | None
+    ) -> tuple[Known, str, dict]:
         task, truth, scale, std, length, angle, how = values
         if session.picture is None:
             raise ValueError("There is no picture yet: choose an example, or upload one")
         options = {"scale": scale, "std": std, "length": length, "angle": angle}
         return restored(session.picture, prior, task, options, truth, how, int(seed or 0))
 
-    def _look(self, request: gr.Request, *values):
+    def _look(self, request: gr.Request, *values: Any) -> tuple:
         *measured, name, seed = values
         session = self._session(request)
         if session.picture is None:
@@ -118,19 +127,19 @@ class RestoreTab:
         except Exception as error:
             choice = gr.update(visible=True) if "choose what is to be done" in str(error) else gr.skip()
             return sentence(error), gr.update(visible=False), choice
-        (picture,) = to_output(known.measured[None], "pil")
+        (picture,) = to_output(known.restored()[None], "pil")
         return said, gr.update(value=enlarged(picture, 256), visible=True), gr.skip()
 
-    def _restore(self, request: gr.Request, *values):
+    def _restore(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         asked = Controls.asked(values[7:])
 
-        def prepared(session):
+        def prepared(session: Session) -> Callable[[Job], None]:
             pipe = self._house.shelf[asked.prior]
             known, _, facts = self._known(session, values[:7], pipe.prior, asked.seed)
-            session.filling = Filling(pipe, [known], asked, {"image": session.picture.name, **facts})
+            session.filling = Filling(pipe, [known], asked, {"image": cast(Picture, session.picture).name, **facts})
             return session.filling.run
 
         yield from self.results.follow(self.results.word(request), prepared, fresh=True)
 
-    def _more(self, count, request: gr.Request):
+    def _more(self, count: float, request: gr.Request) -> Iterator[dict]:
         yield from self.results.follow(self.results.word(request), lambda s: s.more(int(count)), fresh=False)

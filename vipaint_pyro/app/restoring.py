@@ -38,17 +38,18 @@ def restored(
     operator = make_operator(task, prior.image_shape, device=prior.device, **own)
     shape = tuple(prior.image_shape) if truth else tuple(operator.observed.shape[1:])
     image, said = _sized(picture, shape, how)
-    facts = {"task": {"name": task, "options": {k: vars(operator)[k] for k in TASKS[task].options}}, "simulated": truth}
+    said_of_task: dict[str, object] = {"name": task, "options": {k: vars(operator)[k] for k in TASKS[task].options}}
+    facts = {"task": said_of_task, "simulated": truth}
     unit = to_unit(image, shape)
     if not truth:
         return Known(None, operator=operator, measured=unit[0]), said, facts
-    sigma = facts["task"]["sigma"] = TASKS[task].sigma
+    sigma = said_of_task["sigma"] = TASKS[task].sigma
     y = measure(operator, to_model(unit).to(prior.device), sigma, torch.Generator().manual_seed(seed))
     known = Known(unit[0], operator=operator, measured=from_model(y.cpu())[0], truth=True)
     return known, f"{said} It was then measured: {TASKS[task].text}, with noise of {sigma:g}.", facts
 
 
-def _sized(picture: Picture, shape: tuple[int, int, int], how: str | None) -> tuple[PIL.Image.Image, str]:
+def _sized(picture: Picture, shape: tuple[int, ...], how: str | None) -> tuple[PIL.Image.Image, str]:
     """A picture at the size, and in the channels, that are taken."""
     channels, height, width = shape
     image = picture.opaque

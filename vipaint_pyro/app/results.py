@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import gradio as gr
 
@@ -51,7 +52,7 @@ class Results:
             self.course = _picture()
             gr.Markdown("Minus the bound, which the fit makes small:")
             self.bound = _picture()
-        self.pictures = {}
+        self.pictures: dict[str, gr.Image] = {}
         with gr.Tabs(visible=False, elem_id=f"{name}-figures") as self.figures:
             for word, text in FIGURES.items():
                 with gr.Tab(word):
@@ -113,7 +114,8 @@ class Results:
 
     def _final(self, session: Session, job: Job) -> dict:
         filling, text = session.filling, job.error or job.view.text or "Cancelled before it began."
-        found = {self.status: line(text, share=job.view.share if job.error is None else None, wrong=bool(job.error))}
+        share = job.view.share if job.error is None else None
+        found: dict = {self.status: line(text, share=share, wrong=bool(job.error))}
         if filling is None or not (filling.count or filling.ready):
             return found
         if filling.count:
@@ -128,7 +130,7 @@ class Results:
 
     # -- listeners ------------------------------------------------------------------------------
 
-    def _line_up(self, request: gr.Request):
+    def _line_up(self, request: gr.Request) -> tuple:
         text = self._house.sessions.line_up(self.word(request))
         return gr.update(interactive=False), gr.update(interactive=True), line(text)
 
@@ -136,14 +138,14 @@ class Results:
         # The run says so itself: a word from here might come after its last one.
         self._house.sessions[self.word(request)].cancel()
 
-    def _choose(self, request: gr.Request, event: gr.SelectData):
+    def _choose(self, request: gr.Request, event: gr.SelectData) -> Any:
         session = self._house.sessions[self.word(request)]
         if session.busy or not session.shown:
             return gr.skip()
         session.chosen = session.shown[event.index]
         return line(f"Sample {session.chosen} is chosen: “Go on from one” makes it the picture.")
 
-    def _pack(self, request: gr.Request):
+    def _pack(self, request: gr.Request) -> Any:
         try:
             path = self._house.sessions[self.word(request)].archive(self._house.write)
         except Exception as error:
@@ -158,7 +160,8 @@ class _Looks:
         self._to, self._losses, self._course, self._samples, self._drawn = results, 0, 0, -1, 0.0
 
     def at(self, view: View) -> dict:
-        to, found = self._to, {self._to.status: line(view.text, share=view.share)}
+        to = self._to
+        found: dict = {to.status: line(view.text, share=view.share)}
         due = time.monotonic() - self._drawn > _REDRAW
         if len(view.losses) > self._losses and (due or self._course != len(view.course)):
             self._losses, self._drawn = len(view.losses), time.monotonic()

@@ -74,7 +74,7 @@ class Scene:
         if self.parts[0].region is None:
             return to_output(squares[0][None], "pil")[0]
         small = [torch.as_tensor(x, device="cpu").float().numpy() for x in squares]
-        pairs = [(part.region, x) for part, x in zip(self.parts, small)]
+        pairs = [(part.region, x) for part, x in zip(self.parts, small) if part.region is not None]
         return completed(self.base, self.unit, self.hidden, pairs)
 
 
@@ -122,7 +122,7 @@ def scene_of(
     return _resized(whole, hidden, width, how, said)
 
 
-def _in_regions(base, unit: np.ndarray, hidden: np.ndarray, side: int, said: str) -> Scene:
+def _in_regions(base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, side: int, said: str) -> Scene:
     squares = regions_of(hidden, side)
     parts = tuple(_part(square, unit, hidden, side, square) for square in squares)
     places = ", ".join(f"{r.side}x{r.side} at {r.left}, {r.top}" for r in squares)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from vipaint_pyro.app.house import House
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 __all__ = ["Address", "check_address", "serve"]
 
@@ -39,7 +43,7 @@ def check_address(address: Address) -> None:
         raise ValueError("share makes a link that anybody can open: give a password with it, --share --password ...")
 
 
-def serve(house: House, address: Address, wait: bool = True):
+def serve(house: House, address: Address, wait: bool = True) -> tuple[gr.Blocks, str]:
     """Serve the page until Ctrl-C, or with ``wait=False`` until its ``close()``.
 
     Returns:

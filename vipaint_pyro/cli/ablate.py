@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,10 @@ from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+if TYPE_CHECKING:
+    from vipaint_pyro.evaluation.ablation.grids import Grid
+    from vipaint_pyro.evaluation.ablation.ground import Ground
 
 __all__ = ["ablate"]
 
@@ -72,7 +77,7 @@ def _with_options(command: Callable) -> Callable:
 
 @click.command()
 @_with_options
-def ablate(**options) -> None:
+def ablate(**options: Any) -> None:
     """Measure every combination of settings, on exact problems or on pictures.
 
     Each setting takes values by commas, and the grid is their product: --guide hierarchical,mean-field --beta 0.3,1
@@ -104,7 +109,7 @@ def ablate(**options) -> None:
             _compute(grid, options)
 
 
-def _compute(grid, options: Mapping) -> None:
+def _compute(grid: Grid, options: Mapping) -> None:
     from vipaint_pyro.evaluation.ablation.written import draw, markdown
 
     out = options["out"]
@@ -124,7 +129,7 @@ def _axes(options: Mapping) -> dict[str, str | None]:
     return {name: options[name] for name in ("x", "color", "panels", "measure")}
 
 
-def _read(about: Mapping[str, object]) -> dict[str, object]:
+def _read(about: Mapping[str, Any]) -> dict[str, object]:
     """What is measured on, as the library takes it."""
     found = dict(about)
     for name in ("masks", "task"):
@@ -144,7 +149,7 @@ def _check_set(more: Sequence[str]) -> None:
             raise ValueError(f"--set takes NAME=V,V, not {text!r}")
 
 
-def _values(ground, options: Mapping) -> dict[str, list]:
+def _values(ground: Ground, options: Mapping) -> dict[str, list]:
     """The values of each setting that is given, in the order of the options, then of --set."""
     texts = {name: options[option] for option, name in _GRID.items() if options[option] is not None}
     for text in options["more"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,6 +13,10 @@ from vipaint_pyro.cli.reporting import reporting
 
 if TYPE_CHECKING:
     from vipaint_pyro.app.filling import Filling
+    from vipaint_pyro.app.pieces import Piece
+    from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
+    from vipaint_pyro.regions import Region
 
 __all__ = ["app", "write_filling"]
 
@@ -31,7 +35,7 @@ __all__ = ["app", "write_filling"]
 @click.option("--share", is_flag=True, help="A public link, through gradio's server; needs --password.")
 @click.option("--password", help="Asked of every visitor, with the name vipaint.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: the best.")
-def app(priors: tuple[str, ...], device: str, **address) -> None:
+def app(priors: tuple[str, ...], device: str, **address: Any) -> None:
     """Serve a web page: paint a hole, watch the fit, look at completions and how sure they are.
 
     It is seen on this machine alone unless --host or --share says otherwise. Ctrl-C ends it.
@@ -51,7 +55,7 @@ def app(priors: tuple[str, ...], device: str, **address) -> None:
         options = {"device": where, "quiet": False, "dtype": "float32"}
         names = priors or tuple(reversed(BUILT_IN))
 
-        def load(name: str):
+        def load(name: str) -> VIPaintPipeline:
             pipe = pipeline_of({**options, "prior": name})
             pipe.set_progress_bar_config(disable=True)
             return pipe
@@ -81,16 +85,17 @@ def write_filling(folder: Path, filling: Filling) -> None:
     scene = filling.scene
     whole = Whole(scene.base, scene.unit, scene.hidden, filling.facts)
     for piece, run in zip(filling.pieces, runs):
-        whole.add(piece.known.region, run)
+        whole.add(cast("Region", piece.known.region), run)
     whole.write(folder, False)
 
 
-def _run(filling: Filling, piece):
+def _run(filling: Filling, piece: Piece) -> Run:
     """One part of it."""
     from vipaint_pyro.cli.kept import keeper
     from vipaint_pyro.cli.results import Run
 
-    asked, known = filling.asked, piece.known
+    asked, known, output = filling.asked, piece.known, piece.output
+    assert output is not None  # a run is written once there are samples
     facts = {
         **filling.facts, "prior": asked.prior, "variant": None, "revision": None, "label": piece.label,
         "prompt": asked.prompt or None, "negative_prompt": asked.negative_prompt or None,
@@ -100,6 +105,6 @@ def _run(filling: Filling, piece):
     if known.region is not None:
         facts["region"] = {"left": known.region.left, "top": known.region.top, "side": known.region.side}
     unit = None if known.unit is None else known.unit[None]
-    keep = keeper(piece.output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
+    keep = keeper(output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
     seen = known.unit, known.observed, known.measured
-    return Run(*seen, piece.output, piece.sampler, facts, known.truth, keep)
+    return Run(*seen, output, piece.sampler, facts, known.truth, keep)

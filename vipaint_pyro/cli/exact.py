@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from vipaint_pyro.cli.exact_pictures import MIXTURES_ALONE, PICTURES_ALONE, check_options, pictures
@@ -59,8 +61,9 @@ __all__ = ["exact"]
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
 @click.pass_context
 def exact(
-    context, methods, cells, of_pictures, calls, smoke, data, out, samples, fit_steps, steps, beta, likelihood, kernel,
-    problems, tune,
+    context: click.Context, methods: tuple[str, ...], cells: tuple[str, ...], of_pictures: bool, calls: str | None,
+    smoke: bool, data: Path | None, out: Path, samples: int | None, fit_steps: int, steps: int, beta: float,
+    likelihood: str, kernel: str, problems: int | None, tune: bool,
 ) -> None:  # fmt: skip
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 

@@ -19,6 +19,7 @@ from vipaint_pyro.settings import MOST
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vipaint_pyro.inference.fit import FitResult
     from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 __all__ = ["CHECKPOINT", "fit"]
@@ -66,7 +67,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     from vipaint_pyro.cli.run import label_of, pipeline_of
     from vipaint_pyro.cli.seen import hidden_line
     from vipaint_pyro.evaluation.versions import versions
-    from vipaint_pyro.files import write_text
+    from vipaint_pyro.files import sweep, write_text
     from vipaint_pyro.files.reading_back import digest_of
     from vipaint_pyro.inference.checkpoint import Checkpoints
     from vipaint_pyro.kind.check import looked_at
@@ -95,6 +96,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     keeping = Checkpoints(out / CHECKPOINT, asked, options["checkpoint_every"])
     if options["resume"]:
         _check_same(out, asked, made_with)
+        sweep(out.resolve().parent)  # of one that was killed as it began
     else:
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden_line(pictures[1], observed))
@@ -126,7 +128,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     click.echo(f"wrote {out}: vipaint draw {out} draws from it; open {out / 'report.html'} to see how it went")
 
 
-def _show(out: Path, facts: dict, record, sampler) -> None:
+def _show(out: Path, facts: dict, record: FitResult, sampler: VIPaintSampler) -> None:
     """The bound, and a page, beside what was observed."""
     from vipaint_pyro.cli.results import timesteps_of
     from vipaint_pyro.cli.run_page import PAGE, run_page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +12,20 @@ from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
 from vipaint_pyro.wording import counted
 
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+    from vipaint_pyro.regions import Region
+
 __all__ = ["run_in_regions", "run_resized"]
 
 
-def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dict, *, inputs: Mapping[str, Path]):
+def run_in_regions(
+    pictures: tuple, region: str | tuple[int, int, int, int], out: Path, options: dict, facts: dict, *,
+    inputs: Mapping[str, Path],
+) -> None:  # fmt: skip
     """Fill each hole from its square, with its own fit, and write the completions at the picture's size.
 
     Args:
@@ -35,8 +46,9 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
     base, opaque, mask = pictures
     hidden = _hidden(opaque, mask)
     given = None
-    if region != "auto":
-        given = _checked(Region(*region[:3], hidden), hidden)
+    if not isinstance(region, str):
+        left, top, width, _ = region
+        given = _checked(Region(left, top, width, hidden), hidden)
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
     pipe = pipeline_of(options)
@@ -68,7 +80,9 @@ def run_in_regions(pictures: tuple, region, out: Path, options: dict, facts: dic
     finish(out, replaceable, whole.write, ended, count)
 
 
-def run_resized(pictures: tuple, how: str, out: Path, options: dict, facts: dict, *, inputs: Mapping[str, Path]):
+def run_resized(
+    pictures: tuple, how: str, out: Path, options: dict, facts: dict, *, inputs: Mapping[str, Path]
+) -> None:
     """Fill the picture at the prior's size: all of it (``fit``), or the square in its middle (``crop``).
 
     Args:
@@ -99,17 +113,17 @@ def run_resized(pictures: tuple, how: str, out: Path, options: dict, facts: dict
     images = _small(square, _unit(opaque, pipe.prior), hidden, side)
     said = {**facts, "resized": {"how": how, **_place(square)}}
     drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
-    finish(out, replaceable, lambda *place: write_run(*place, drawn), ended, count_of(drawn, options))
+    finish(out, replaceable, lambda at, replaced: write_run(at, replaced, drawn), ended, count_of(drawn, options))
 
 
-def _hidden(image, mask):
+def _hidden(image: PIL.Image.Image, mask: PIL.Image.Image) -> np.ndarray:
     """What is to be filled, bool (H, W)."""
     from vipaint_pyro.images import to_observed
 
     return ~to_observed(mask, 1, (image.height, image.width))[0, 0].numpy()
 
 
-def _checked(region, hidden):
+def _checked(region: Region, hidden: np.ndarray) -> Region:
     """A region of the user's; ValueError where it leaves the picture or the hole, or knows nothing."""
     height, width = hidden.shape
     said = f"--region {region.left},{region.top},{region.side},{region.side}"
@@ -122,7 +136,7 @@ def _checked(region, hidden):
     return region
 
 
-def _side(prior) -> int:
+def _side(prior: DiffusionPrior) -> int:
     """The side of a prior's pictures; ValueError where they are no squares."""
     _, height, width = prior.image_shape
     if height != width:
@@ -130,14 +144,14 @@ def _side(prior) -> int:
     return height
 
 
-def _unit(image, prior):
+def _unit(image: PIL.Image.Image, prior: DiffusionPrior) -> np.ndarray:
     """The whole picture in [0, 1], in the prior's channels (C, H, W)."""
     from vipaint_pyro.images import to_unit
 
     return to_unit(image, (prior.image_shape[0], image.height, image.width))[0].numpy()
 
 
-def _small(region, unit, hidden, side: int) -> tuple:
+def _small(region: Region, unit: np.ndarray, hidden: np.ndarray, side: int) -> tuple:
     """A square at the prior's size: a tensor, and its mask as a picture."""
     import numpy as np
     import PIL.Image
@@ -146,14 +160,14 @@ def _small(region, unit, hidden, side: int) -> tuple:
     from vipaint_pyro.regions import taken
 
     small, seen = taken(region, unit, hidden, side)
-    return torch.from_numpy(small), PIL.Image.fromarray(np.uint8(~seen) * np.uint8(255))
+    return torch.from_numpy(small), PIL.Image.fromarray((~seen).astype(np.uint8) * np.uint8(255))
 
 
-def _place(region) -> dict:
+def _place(region: Region) -> dict:
     return {"left": region.left, "top": region.top, "side": region.side}
 
 
-def _said(region, hidden, side: int) -> str:
+def _said(region: Region, hidden: np.ndarray, side: int) -> str:
     height, width = hidden.shape
     beyond = min(region.left, region.top) < 0
     note = "; what lies beyond the picture is filled too" if beyond else ""
@@ -161,6 +175,6 @@ def _said(region, hidden, side: int) -> str:
     return f"{region.side}x{region.side} at {region.left},{region.top} of {width}x{height}, {resized}{note}"
 
 
-def _loss(region, hidden) -> str:
+def _loss(region: Region, hidden: np.ndarray) -> str:
     lost = int(hidden.sum()) - int(region.crop(hidden).sum())
     return f"; {lost} pixels of the hole are cut off" if lost else ""

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import PIL.Image
 import torch
@@ -22,6 +23,7 @@ from vipaint_pyro.pipelines.vipaint import VIPaintOutput
 from vipaint_pyro.plots import bound_terms, most_different, observed_picture
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.settings import settled
 
 __all__ = ["Run", "write_run"]
 
@@ -74,6 +76,7 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, 
     white = float(std.max()) or 1.0
     with replacing(folder, overwrite) as out:
         if run.measured is None:
+            assert run.unit is not None and run.observed is not None
             observed = observed_picture(run.unit, run.observed)
         else:
             observed = to_output(run.measured[None], "pil")[0]
@@ -111,10 +114,10 @@ def _shown(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Sh
 
 def timesteps_of(sampler: Sampler) -> tuple[int, ...]:
     """T_e > ... > T_s of VIPaint's guide; of other methods none."""
-    return tuple(sampler.timesteps) if isinstance(sampler, VIPaintSampler) else ()
+    return tuple(settled(sampler.timesteps)) if isinstance(sampler, VIPaintSampler) else ()
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     """The same with None for numbers that are not finite, which JSON has none for."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
@@ -133,7 +136,7 @@ def _facts(run: Run, count: int, white: float) -> dict:
     terms = [] if trace is None else bound_terms(trace.terms, timesteps_of(run.sampler))
     return {
         **run.facts,
-        "settings": asdict(run.sampler),
+        "settings": asdict(cast(Any, run.sampler)),
         "num_samples": count,
         "hidden_fraction": None if run.observed is None else float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,

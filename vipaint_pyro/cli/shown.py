@@ -55,9 +55,8 @@ def shown_samples(
         truth: (C, H, W) in [0, 1], or None.
         hole: bool (1, H, W), True where hidden; None where everything was measured in some way.
     """
-    given = {"observed": observed, "truth": truth}
-    found = {"grid": Shown(samples_figure(samples, **given))}
-    figure = mean_spread_figure(samples, **given)
+    found = {"grid": Shown(samples_figure(samples, observed=observed, truth=truth))}
+    figure = mean_spread_figure(samples, observed=observed, truth=truth)
     if len(samples) == 1:
         return {**found, "spread": Shown(figure)}
     most = float(pixel_spread(samples.double()).max())

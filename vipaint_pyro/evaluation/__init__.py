@@ -15,6 +15,7 @@ _EXPORTS = {
 }
 
 if TYPE_CHECKING:
+    from vipaint_pyro.evaluation.ablation.sweeps import sweep as sweep
     from vipaint_pyro.evaluation.means import Mean as Mean
     from vipaint_pyro.evaluation.means import mean_of as mean_of
     from vipaint_pyro.evaluation.means import paired as paired

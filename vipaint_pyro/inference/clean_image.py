@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.mixture_prior import GaussianMixturePrior
 from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.inference.draws import draw
@@ -59,11 +59,11 @@ def guide_samples(
     """
     prior, y = _checked(model, y)
     z = draw(model, guide, num_samples, generator)[model.timesteps[-1]]
-    law, streams = _clean(model, prior, z, y), NoiseStreams(generator, model.num_images)
-    if isinstance(law, GaussianMixture):
-        x, k = law.sample_in_basis(torch.Size(), streams)
-        return law.components.unrotate(x, k).reshape(z.shape)
-    return law.sample(1, streams)[0]
+    streams = NoiseStreams(generator, model.num_images)
+    if y is not None:
+        return _given_y(model, prior, z, y).sample(1, streams)[0]
+    x, k = prior.posterior(z, model.timesteps[-1]).sample_in_basis(torch.Size(), streams)
+    return prior.components.unrotate(x, k).reshape(z.shape)
 
 
 @torch.no_grad()
@@ -104,7 +104,8 @@ def guide_log_density(
     each = max(1, _AT_ONCE // (points.numel() * len(prior.components)))
     total = points.new_full((len(points), n), -math.inf)
     for part in z.split(each):
-        total = torch.logaddexp(total, _clean(model, prior, part, y).log_prob(points).logsumexp(1))
+        law = prior.posterior(part, model.timesteps[-1]) if y is None else _given_y(model, prior, part, y)
+        total = torch.logaddexp(total, law.log_prob(points).logsumexp(1))
     return (total - math.log(num_draws)).reshape(x.shape[:-3])
 
 
@@ -130,11 +131,7 @@ def _checked(
     return prior, y_for(model.operator, model.likelihood, y).to(prior.device, prior.dtype)
 
 
-def _clean(
-    model: DiffusionModel, prior: GaussianMixturePrior, z: Tensor, y: Tensor | None
-) -> GaussianMixture | ExactPosterior:
-    """p(x | z_{T_s}), or p(x | z_{T_s}, y), of batch shape (S, N)."""
-    t, sigma = model.timesteps[-1], model.likelihood.sigma
-    if y is None or sigma is None:
-        return prior.posterior(z, t)
-    return ExactPosterior(prior.exactly_measured(model.operator, sigma, z, t), y)
+def _given_y(model: DiffusionModel, prior: GaussianMixturePrior, z: Tensor, y: Tensor) -> ExactPosterior:
+    """p(x | z_{T_s}, y), of batch shape (S, N)."""
+    sigma = cast(float | Tensor, model.likelihood.sigma)  # as checked
+    return ExactPosterior(prior.exactly_measured(model.operator, sigma, z, model.timesteps[-1]), y)

@@ -96,7 +96,7 @@ def resampled(
     index = systematic(weights.smoothed, u, num_samples)
     columns = torch.arange(model.num_images, device=index.device)
     predictions = {t: path.prediction(model, t)[index, columns] for t in model.timesteps[:-1]}
-    diagnostics = {
+    diagnostics: dict[str, list[float] | str] = {
         "likelihood": f"{shown(model.likelihood)} at t = {model.timesteps[-1]}",
         "k_hat": weights.k_hat.tolist(),
         "ess": weights.ess.tolist(),

@@ -6,15 +6,18 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pyro
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.util import zero_grads
+from pyro.poutine.trace_messenger import TraceMessenger
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
+from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.given import given_y
@@ -87,7 +90,7 @@ def _in_the_store(guide: Callable) -> Iterator[None]:
 
 
 @contextmanager
-def _gradients() -> Iterator[poutine.trace]:
+def _gradients() -> Iterator[TraceMessenger]:
     """What records the parameters that a step meets; their gradients are gone at the end, however it comes."""
     params = poutine.trace(param_only=True)
     try:
@@ -96,8 +99,9 @@ def _gradients() -> Iterator[poutine.trace]:
         zero_grads(_parameters(params).values())
 
 
-def _parameters(params: poutine.trace) -> dict[str, Tensor]:
-    return {name: site["value"].unconstrained() for name, site in params.trace.nodes.items()}
+def _parameters(params: TraceMessenger) -> dict[str, Tensor]:
+    nodes: dict[str, Any] = params.trace.nodes
+    return {name: site["value"].unconstrained() for name, site in nodes.items()}
 
 
 def default_loss() -> Trace_ELBO:
@@ -153,23 +157,24 @@ def fit(
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
     if loss is not None:
         check_loss(loss)
-    y, known = given_y(model, guide, y), isinstance(model, ImageModel)
+    y, of_images = given_y(model, guide, y), model if isinstance(model, ImageModel) else None
     num_images = y.shape[0]
     streams = NoiseStreams(generator, num_images)
     noise, resting = PerImageNoise(streams), Resting(guide, streams, y.device)
-    dims = torch.Size(model.prior.latent_shape).numel() if known else y[0].numel()
+    dims = y[0].numel() if of_images is None else torch.Size(of_images.prior.latent_shape).numel()
     loss = loss or default_loss()
     svi = SVI(model, guide, optim or default_optimizer(guide), loss)
     result = FitResult()
     history: dict[str, list[Tensor]] = {}
     keeping = callback if isinstance(callback, Checkpoints) else None
-    state = FitState(guide, svi.optim, noise, resting, y.device, result.losses, history)
+    # Its parameters are asked for where the fit is kept, which those of guides are.
+    state = FitState(cast(Guide, guide), svi.optim, noise, resting, y.device, result.losses, history)
     first = 0 if keeping is None else keeping.begin(model, y, loss, state)
     with ExitStack() as around:
         around.enter_context(_in_the_store(guide))
-        if known:
-            around.enter_context(model.prior.frozen())
-            around.enter_context(model.fitting())
+        if of_images is not None:
+            around.enter_context(of_images.prior.frozen())
+            around.enter_context(of_images.fitting())
         for step in range(num_steps if resting.every else first, num_steps):
             with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
                 with params, recording(loss) as pairs, noise, warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyro
 import torch
@@ -106,7 +107,8 @@ class FitState:
                     if isinstance(value, Tensor):  # torch casts what is in another precision than the parameter
                         inner.state[parameter][key] = inner.state[parameter][key].to(value.dtype)
                 self.optim.optim_objs[parameter] = made
-                self.optim.grad_clip[parameter] = self.optim._get_grad_clip(parameter)
+                clip: Any = self.optim._get_grad_clip  # takes the parameter, whatever its annotation says
+                self.optim.grad_clip[parameter] = clip(parameter)
 
     @property
     def _name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import pyro
 from torch.optim import Optimizer
@@ -31,7 +32,7 @@ def _step(scheduler: LRScheduler, loss: float) -> None:
         scheduler.step()
 
 
-def replayed(made: object, losses: Sequence[float]) -> object:
+def replayed(made: Any, losses: Sequence[float]) -> Any:
     """What Pyro has just made for a parameter, an optimizer or a scheduler, as after steps with these losses.
 
     A scheduler's state has functions and numbers of any kind in it, but follows from its own steps.
@@ -48,6 +49,6 @@ def replayed(made: object, losses: Sequence[float]) -> object:
     return made
 
 
-def optimizer_of(made: object) -> Optimizer:
+def optimizer_of(made: Any) -> Optimizer:
     """The optimizer of what Pyro has made for a parameter."""
     return made.optimizer if isinstance(made, LRScheduler) else made

@@ -26,7 +26,7 @@ def recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.Tr
         pairs.append(pair)
         return pair
 
-    loss._get_trace = kept
+    vars(loss)["_get_trace"] = kept
     try:
         yield pairs
     finally:

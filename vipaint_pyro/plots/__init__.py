@@ -10,6 +10,8 @@ Pictures are tensors in [0, 1], (C, H, W), or PIL images; samples are (S, C, H, 
 - As PIL images: :func:`grid`, :func:`observed_picture`.
 """
 
+from typing import TYPE_CHECKING
+
 from vipaint_pyro.lazily import exporting
 
 _EXPORTS = {
@@ -36,6 +38,30 @@ _EXPORTS = {
     "sbc_figure": "vipaint_pyro.plots.calibration",
     "tarp_figure": "vipaint_pyro.plots.calibration",
 }
+
+if TYPE_CHECKING:
+    from vipaint_pyro.plots.bound import bound_figure as bound_figure
+    from vipaint_pyro.plots.calibration import calibration_figure as calibration_figure
+    from vipaint_pyro.plots.calibration import coverage_figure as coverage_figure
+    from vipaint_pyro.plots.calibration import sbc_figure as sbc_figure
+    from vipaint_pyro.plots.calibration import tarp_figure as tarp_figure
+    from vipaint_pyro.plots.choosing import most_different as most_different
+    from vipaint_pyro.plots.directions import directions_figure as directions_figure
+    from vipaint_pyro.plots.fit_samples import fit_figure as fit_figure
+    from vipaint_pyro.plots.frequencies import FrequencyQuestion as FrequencyQuestion
+    from vipaint_pyro.plots.frequencies import frequencies_figure as frequencies_figure
+    from vipaint_pyro.plots.levels import levels_figure as levels_figure
+    from vipaint_pyro.plots.mean_spread import mean_spread_figure as mean_spread_figure
+    from vipaint_pyro.plots.observed import observed_picture as observed_picture
+    from vipaint_pyro.plots.principal import Directions as Directions
+    from vipaint_pyro.plots.principal import principal_directions as principal_directions
+    from vipaint_pyro.plots.quality_by_calls import QualityPanel as QualityPanel
+    from vipaint_pyro.plots.quality_by_calls import QualityPoint as QualityPoint
+    from vipaint_pyro.plots.quality_by_calls import quality_by_calls_figure as quality_by_calls_figure
+    from vipaint_pyro.plots.samples import samples_figure as samples_figure
+    from vipaint_pyro.plots.sheets import grid as grid
+    from vipaint_pyro.plots.terms import BoundTerm as BoundTerm
+    from vipaint_pyro.plots.terms import bound_terms as bound_terms
 
 __all__ = sorted(_EXPORTS)
 __getattr__, __dir__ = exporting(__name__, _EXPORTS)

@@ -35,12 +35,13 @@ def bound_figure(terms: Mapping[str, Tensor], timesteps: Sequence[int] = ()) -> 
     found = bound_terms(terms, timesteps)
     if not found or not len(found[0].values):
         raise ValueError("the fit has no terms: it has made no step")
-    total = BoundTerm("minus the bound", "all of it: the fit makes it small", sum(term.values for term in found))
+    whole = sum((term.values for term in found[1:]), found[0].values)
+    total = BoundTerm("minus the bound", "all of it: the fit makes it small", whole)
     shown = [total, *found] if len(found) > 1 else [total]
     across = 1 if len(shown) == 1 else 2
     down = -(-len(shown) // across)
     figure = new_figure(4.4 * across, 1.75 * down + 0.3)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
     panels = [*figure.subplots(down, across, sharex=True, squeeze=False).flat]
     for k, (axes, term) in enumerate(zip(panels, shown)):
         _panel(axes, term, INK if term is total else COLOURS[(k - 1) % len(COLOURS)])

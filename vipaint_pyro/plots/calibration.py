@@ -93,7 +93,7 @@ def calibration_figure(results: Mapping[str, Sequence[Result]]) -> Figure:
         raise ValueError("results holds the same tests of each method, of one method at least")
     across = len(next(iter(kinds.values())))
     figure = new_figure(4.2 * across, 3.5 * len(results), dpi=90)
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.1)
+    figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.1)
     for (name, row), line in zip(results.items(), figure.subplots(len(results), across, squeeze=False)):
         for k, (axes, result) in enumerate(zip(line, row)):
             _draw(axes, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,9 @@ MARKERS = "osD^vP*X"
 INK, FAINT = "#1d2126", "#5c6570"
 
 
-def new_figure(width: float, height: float, layout: str | None = "constrained", dpi: int = 120) -> Figure:
+def new_figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained", dpi: int = 120
+) -> Figure:
     """An empty figure of so many inches."""
     from matplotlib.figure import Figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -63,7 +63,7 @@ def frequencies_figure(questions: Sequence[FrequencyQuestion], *, title: str = "
             raise ValueError(f"every question has draws of the same methods: {q.title!r} has not")
     choices = [len(q.choices) for q in questions]
     figure = new_figure(1.9 * len(methods) + 1.6, sum(0.19 * n + 0.62 for n in choices) + 0.7, dpi=100)
-    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.06)
+    figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.06)
     frames = figure.subplots(len(questions), len(methods), squeeze=False, sharey="row", sharex="row",
                              height_ratios=[0.19 * n + 0.4 for n in choices])  # fmt: skip
     for r, (question, row) in enumerate(zip(questions, frames)):
@@ -91,7 +91,7 @@ def _panel(axes: Axes, question: FrequencyQuestion, method: str, colour: str) ->
     shares = torch.tensor([drawn.get(c, 0) / total for c in labels], dtype=torch.float64, device="cpu")
     places = torch.arange(len(labels), device="cpu").double()
     spread = (exact * (1 - exact) / total).sqrt()
-    look = {"height": 0.86, "left": (exact - spread).clamp_min(0).numpy(), "color": "0.85", "zorder": 1}
+    look: dict[str, Any] = {"height": 0.86, "left": (exact - spread).clamp_min(0).numpy(), "color": "0.85", "zorder": 1}
     axes.barh(places.numpy(), (exact + spread - (exact - spread).clamp_min(0)).numpy(), label="spread", **look)
     axes.barh(places.numpy(), shares.numpy(), height=0.5, color=colour, zorder=2, label="drawn")
     axes.vlines(exact.numpy(), (places - 0.43).numpy(), (places + 0.43).numpy(), color="black", lw=1.6, zorder=3)
@@ -102,7 +102,7 @@ def _panel(axes: Axes, question: FrequencyQuestion, method: str, colour: str) ->
     axes.set_title(f"TV {distance:.2f}", fontsize=8, color=FAINT, loc="right", pad=3)
     axes.tick_params(axis="x", labelsize=7.5)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.get_major_locator().set_params(nbins=4)
+    axes.locator_params("x", nbins=4)
     axes.grid(axis="x", color="0.93")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

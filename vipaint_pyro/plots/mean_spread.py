@@ -54,8 +54,10 @@ def mean_spread_figure(
     spread = pixel_spread(x)
     labels = [*shown, "standard deviation"]
     figure, (row,) = tiles([[*shown.values(), spread]], [labels], title=title, side=side, right=_ROOM)
-    image = show(row[-1], spread, cmap="magma", vmin=0, vmax=float(spread.max()) or 1.0)
-    box, width = row[-1].get_position(), figure.get_figwidth() * figure.dpi
+    last = row[-1]
+    assert last is not None  # a picture was there
+    image = show(last, spread, cmap="magma", vmin=0, vmax=float(spread.max()) or 1.0)
+    box, width = last.get_position(), figure.get_figwidth() * figure.dpi
     bar = figure.add_axes((box.x1 + 8 / width, box.y0, _BAR / width, box.height))
     figure.colorbar(image, cax=bar)
     bar.set_label("scale")

@@ -16,7 +16,7 @@ Picture = PIL.Image.Image | Tensor
 _ROUNDING = 1e-3
 
 
-def as_samples(name: str, samples: object, least: int = 1) -> Tensor:
+def as_samples(name: str, samples: Tensor, least: int = 1) -> Tensor:
     """Samples (S, C, H, W) in [0, 1], S >= ``least``, as float64 on the CPU.
 
     Raises:
@@ -40,7 +40,7 @@ def as_samples(name: str, samples: object, least: int = 1) -> Tensor:
     return x.clamp(0, 1)
 
 
-def as_picture(name: str, picture: object) -> Tensor:
+def as_picture(name: str, picture: Picture) -> Tensor:
     """A picture as a tensor (C, H, W) in [0, 1], float64 on the CPU.
 
     Raises:
@@ -59,7 +59,7 @@ def as_picture(name: str, picture: object) -> Tensor:
     return as_samples(name, picture[None])[0]
 
 
-def as_hole(hole: object, samples: Tensor) -> Tensor:
+def as_hole(hole: Tensor | None, samples: Tensor) -> Tensor:
     """Bool (H, W), True where pixels are hidden; everywhere for None.
 
     Args:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.plots.drawing import COLOURS, MARKERS, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["CALLS", "QualityPanel", "QualityPoint", "quality_by_calls_figure"]
 
@@ -122,7 +123,7 @@ def _panel(axes: Axes, panel: QualityPanel, methods: Sequence[str]) -> None:
     for k, name in enumerate(methods):
         here = [p for p in own if p.method == name]
         line = [p for p in here if p.joined]
-        look = {"color": _colour(k), "lw": 1.4, "zorder": 2}
+        look: dict[str, Any] = {"color": _colour(k), "lw": 1.4, "zorder": 2}
         axes.plot([p.cost for p in line], [p.mean for p in line], ls=_style(k), **look)
         for p in here:
             wider = sizes[p]
@@ -165,7 +166,7 @@ def _meet(one: QualityPoint, two: QualityPoint) -> bool:
     return far <= 1.2 * (one.reach + two.reach) or math.isclose(one.mean, two.mean, rel_tol=0.01)
 
 
-def _line(k: int, name: str):
+def _line(k: int, name: str) -> Line2D:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=_colour(k), marker=_marker(k), ms=5, lw=1.4, ls=_style(k), label=plain(name))

@@ -47,5 +47,5 @@ def grid(
     return sheet
 
 
-def _width(text: str, font) -> int:
+def _width(text: str, font: PIL.ImageFont.ImageFont | PIL.ImageFont.FreeTypeFont) -> int:
     return math.ceil(max(font.getlength(line) for line in text.split("\n")))

@@ -52,11 +52,12 @@ def bound_terms(terms: Mapping[str, Tensor], timesteps: Sequence[int] = ()) -> l
         above = [left.pop(site) for site in [*left] if site.startswith("z_")]
         if above:
             words = "how far the guide's start is from pure noise"
-            found.append(BoundTerm(f"KL at {timesteps[0]} and above", words, sum(above)))
+            found.append(BoundTerm(f"KL at {timesteps[0]} and above", words, sum(above[1:], above[0])))
     elif "z_0" in left:
         found.append(BoundTerm("regulariser", "how unlikely the prior finds the picture", left.pop("z_0")))
     if left:
-        found.append(BoundTerm("other sites", f"densities of {', '.join(left)}", sum(left.values())))
+        first, *others = left.values()
+        found.append(BoundTerm("other sites", f"densities of {', '.join(left)}", sum(others, first)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from vipaint_pyro.plots.drawing import FAINT, INK, new_figure, ruler
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 __all__ = ["SIDE", "show", "tiles"]
 
@@ -64,7 +65,8 @@ def tiles(
         figure.text(_GAP / total, 1 - 8 / deep, title, fontsize=_TITLE, fontweight="bold", color=INK, va="top")
     if note:
         figure.text(_GAP / total, 7 / deep, note, fontsize=_NOTE, color=FAINT, va="bottom")
-    top, found = float(over), []
+    top = float(over)
+    found: list[list[Axes | None]] = []
     for r, row in enumerate(rows):
         top += above[r]
         found.append([])
@@ -89,9 +91,10 @@ def tiles(
     return figure, found
 
 
-def show(axes: Axes, x: Tensor, **look) -> object:
+def show(axes: Axes, x: Tensor, **look: Any) -> AxesImage:
     """Draw a picture (C, H, W) in [0, 1], or numbers (H, W) with a colour map; returns matplotlib's image."""
-    few = axes.get_position().width * axes.figure.get_figwidth() * axes.figure.dpi >= x.shape[-1] - 0.5
+    figure = cast("Figure", axes.figure)
+    few = axes.get_position().width * figure.get_figwidth() * figure.dpi >= x.shape[-1] - 0.5
     look["interpolation"] = "nearest" if few else "antialiased"
     if x.ndim == 3:
         x = x[0] if len(x) == 1 else torch.movedim(x, 0, -1)

@@ -85,7 +85,7 @@ def written_name(name: str) -> str:
     return f"{GUIDE}NAME" if name == "guide_settings" else name.strip("_").replace("_", "-")
 
 
-def in_words(settings: Mapping[str, object]) -> list[str]:
+def in_words(settings: Mapping[str, Any]) -> list[str]:
     """Settings in words, "zeta 1.0", those of a guide each by itself."""
     words = []
     for name, value in settings.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vipaint_pyro.evaluation.ablation.exact_cost import cost_of
 from vipaint_pyro.evaluation.ablation.ground import Combination, Ground
@@ -43,7 +43,7 @@ Row = tuple[str, Lab]
 
 
 @dataclass(frozen=True)
-class OnMixtures(Ground):
+class OnMixtures(Ground[Row]):
     """Cells of the benchmark of mixtures.
 
     Args:
@@ -119,9 +119,7 @@ class OnMixtures(Ground):
         failed = 0
         for n, (lab, names) in enumerate(by_lab.items(), 1):
             where = f"[{n}/{len(by_lab)}] {_changes(lab) or 'the defaults'}"
-            failed += run_table(
-                names, self.cells, lab, self._folder(lab), seeds=self.seeds, log=lambda t, w=where: log(f"{w} {t}")
-            )
+            failed += run_table(names, self.cells, lab, self._folder(lab), seeds=self.seeds, log=_behind(where, log))
         return failed
 
     def records(self, rows: Sequence[Row]) -> list[list[dict]]:
@@ -133,14 +131,14 @@ class OnMixtures(Ground):
         found = []
         for cell in self.cells:
             path = self._place((guide, lab), cell)
-            record = read_record(path) if path.exists() else None
+            record = read_record(path) if path.exists() else {}
             for i, seed in enumerate(self.seeds if record else ()):
                 here = {"on": f"{cell[0]},{cell[1]}", "problem": seed, "timesteps": times, "error": None}
                 found.append(here | _measured(record, i, len(self.seeds)))
         return found
 
     @staticmethod
-    def _ratios(kind: Recipe, levels: Mapping[str, object]) -> tuple[float, ...]:
+    def _ratios(kind: Recipe, levels: Mapping[str, Any]) -> tuple[float, ...]:
         schedule = mcgdiff_schedule()
         ratios = ratios_of(schedule, {len(Lab.ratios): Lab.ratios}, kind, levels)
         times = [schedule.time_of_ratio(ratio) for ratio in ratios]
@@ -154,6 +152,10 @@ class OnMixtures(Ground):
 
     def _place(self, row: Row, cell: tuple[int, int]) -> Path:
         return record_path(self._folder(row[1]), row[0], cell)
+
+
+def _behind(where: str, log: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: log(f"{where} {text}")
 
 
 def _by_lab(rows: Sequence[Row]) -> dict[Lab, list[str]]:
@@ -171,7 +173,7 @@ def _changes(lab: Lab) -> str:
     return " ".join(f"{name}={value}" for name, value in said.items())
 
 
-def _measured(record: Mapping, i: int, problems: int) -> dict:
+def _measured(record: Mapping[str, Any], i: int, problems: int) -> dict:
     """The figures of one problem of a record; what the problems cost together is shared out."""
     if record.get("error"):
         return {"error": one_line(record["error"])}

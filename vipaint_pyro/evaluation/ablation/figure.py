@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["settings_figure"]
@@ -93,7 +94,7 @@ def _is_logarithmic(places: Sequence[float]) -> bool:
     return min(places) > 0 and max(places) >= _LOGARITHMIC * min(places)
 
 
-def _line(axes, points: Sequence[tuple[float, Mapping]], measure: str, x: str, k: int, label: str) -> None:
+def _line(axes: Axes, points: Sequence[tuple[float, Mapping]], measure: str, x: str, k: int, label: str) -> None:
     drawn = sorted(((place, r) for place, r in points if r.get(measure) is not None), key=lambda point: point[0])
     joined = _are_numbers([r[x] for _, r in points])
     axes.errorbar(
@@ -110,7 +111,7 @@ def _line(axes, points: Sequence[tuple[float, Mapping]], measure: str, x: str, k
     )
 
 
-def _scale(axes, positions: Mapping) -> None:
+def _scale(axes: Axes, positions: Mapping) -> None:
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.25, linewidth=0.6)
     places = [*positions.values()]

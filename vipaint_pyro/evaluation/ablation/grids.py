@@ -103,7 +103,8 @@ def grid_of(
 
 def _rows(ground: Ground, values: Mapping[str, Sequence]) -> tuple[dict, dict[str, str]]:
     """Row -> combination, and of combinations that cannot be the reason."""
-    rows, left_out = {}, {}
+    rows: dict = {}
+    left_out: dict[str, str] = {}
     for each in product(*values.values()):
         combination = dict(zip(values, each))
         if combination.get("levels") == 1 and "T_s" in combination:

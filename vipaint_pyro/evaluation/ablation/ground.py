@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from vipaint_pyro.evaluation.study.titles import Metric
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["Combination", "Ground", "in_words"]
 
+#: What a row is.
+R = TypeVar("R", bound=Hashable)
 #: Settings by name; None leaves one to its default.
-Combination = Mapping[str, object]
+Combination = Mapping[str, Any]
 
 
-class Ground(ABC):
+class Ground(ABC, Generic[R]):
     """What a grid is measured on, where its records are kept, and who computes them.
 
     A *row* is what a combination of settings comes to; two that come to the same are one row.
@@ -24,7 +26,6 @@ class Ground(ABC):
         noun: what it is made of, in words.
         problem: what a record is of, in words.
         about: what may be said of it beside the grid.
-        known: the settings that a grid may be of.
         shared: measures that all problems of a row have one value of, so that there is no standard error.
         metrics: measure -> how it is called, and which way is better.
         shown: measures that tables for reading have, if they are there; the first of those is drawn.
@@ -33,10 +34,14 @@ class Ground(ABC):
     noun: ClassVar[str]
     problem: ClassVar[str]
     about: ClassVar[tuple[str, ...]]
-    known: tuple[str, ...]
     metrics: ClassVar[Mapping[str, Metric]]
     shown: ClassVar[tuple[str, ...]]
     shared: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    @abstractmethod
+    def known(self) -> tuple[str, ...]:
+        """The settings that a grid may be of."""
 
     def check_name(self, name: str) -> None:
         """Raise ValueError for a setting there is none of."""
@@ -58,31 +63,31 @@ class Ground(ABC):
         """A setting's value from its text; ValueError where it is none."""
 
     @abstractmethod
-    def row(self, combination: Combination) -> Hashable:
+    def row(self, combination: Combination) -> R:
         """What a combination comes to; ValueError or TypeError where it cannot be."""
 
-    def refused(self, rows: Sequence[Hashable]) -> dict[Hashable, str]:
+    def refused(self, rows: Sequence[R]) -> dict[R, str]:
         """Of rows, those that cannot be after all, and why."""
         return {}
 
     @abstractmethod
-    def check(self, rows: Sequence[Hashable]) -> None:
+    def check(self, rows: Sequence[R]) -> None:
         """Raise ValueError where the folder cannot keep these rows."""
 
     @abstractmethod
-    def done(self, rows: Sequence[Hashable]) -> tuple[int, int]:
+    def done(self, rows: Sequence[R]) -> tuple[int, int]:
         """How many of the rows' records are there, and how many there are to be."""
 
     @abstractmethod
-    def cost(self, rows: Sequence[Hashable]) -> str:
+    def cost(self, rows: Sequence[R]) -> str:
         """What those that are not there would cost, in words."""
 
     @abstractmethod
-    def compute(self, rows: Sequence[Hashable], log: Callable[[str], None], workers: int) -> int:
+    def compute(self, rows: Sequence[R], log: Callable[[str], None], workers: int) -> int:
         """Compute what is missing, and keep each record as soon as it is there; how many failed."""
 
     @abstractmethod
-    def records(self, rows: Sequence[Hashable]) -> list[list[dict]]:
+    def records(self, rows: Sequence[R]) -> list[list[dict]]:
         """What was measured of each row: ``on``, ``problem``, ``timesteps``, ``error``, and measures by name."""
 
 

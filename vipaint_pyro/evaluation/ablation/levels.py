@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vipaint_pyro.guides.registry import Recipe
 from vipaint_pyro.priors.schedules import NoiseSchedule
@@ -17,7 +18,7 @@ LEVELS = ("levels", "T_e", "T_s")
 
 
 def ratios_of(
-    schedule: NoiseSchedule, own: Mapping[int, Sequence[float]], kind: Recipe | None, given: Mapping[str, object]
+    schedule: NoiseSchedule, own: Mapping[int, Sequence[float]], kind: Recipe | None, given: Mapping[str, Any]
 ) -> tuple[float, ...]:
     """The ratios of a guide's levels.
 
@@ -34,7 +35,7 @@ def ratios_of(
     if levels is not None:
         checked("levels", levels, whole())
     fixed = None if kind is None else kind.levels
-    if fixed is not None and levels not in (None, fixed):
+    if kind is not None and fixed is not None and levels not in (None, fixed):
         raise ValueError(f"the guide {kind.name!r} is for {counted(fixed, 'level')}, not {levels}")
     lowest, highest = (float(schedule.sigma(t) / schedule.alpha(t)) for t in (0, schedule.last))
     for name, ratio in (("T_e", top), ("T_s", bottom)):

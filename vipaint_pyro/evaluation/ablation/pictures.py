@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vipaint_pyro.evaluation.ablation.ground import Combination, Ground
 from vipaint_pyro.evaluation.ablation.levels import LEVELS, ratios_of
@@ -40,7 +40,7 @@ _COSTS = {
 }  # fmt: skip
 
 
-class OnPictures(Ground):
+class OnPictures(Ground[str]):
     """Images whose truth is known, under masks or other measurements.
 
     Args:
@@ -59,7 +59,7 @@ class OnPictures(Ground):
     metrics: ClassVar[Mapping[str, Metric]] = {n: m for n, m in METRICS.items() if n not in SETS} | _COSTS
     shown: ClassVar[tuple[str, ...]] = ("lpips_composite", "energy_score", "psnr", "calls", "seconds")
 
-    def __init__(self, prior: str, out: Path, about: Mapping[str, object]) -> None:
+    def __init__(self, prior: str, out: Path, about: Mapping[str, Any]) -> None:
         about = dict(about)
         data = about.pop("data", None) or (prior if prior in BUILT_IN else None)
         if data is None:
@@ -70,8 +70,12 @@ class OnPictures(Ground):
         self._plan = Plan(prior, data, (_METHOD,), conditions, **about)
         self.folder = StudyFolder(Path(out) / "study")
         own = [name for name in method(_METHOD).open() if name not in ("guide_name", "timesteps")]
-        self.known = ("guide", *LEVELS, *own, "calls", "effort")
+        self._known = ("guide", *LEVELS, *own, "calls", "effort")
         self._studies: dict[tuple[str, ...], Study] = {}
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return self._known
 
     @cached_property
     def _prior(self) -> DiffusionPrior:
@@ -149,7 +153,7 @@ class OnPictures(Ground):
         return self._studies[rows]
 
 
-def _names(given: object) -> tuple[str, ...]:
+def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
     """Names, of which one may stand alone."""
     return (given,) if isinstance(given, str) else tuple(given or ())
 

@@ -6,6 +6,7 @@ A point is a run of its own, with its own number of iterations of the fit: times
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
 from vipaint_pyro.evaluation.figures.plan import Plan
@@ -15,6 +16,9 @@ from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.plots import QualityPanel, QualityPoint, quality_by_calls_figure
 from vipaint_pyro.samplers import timesteps_for
 from vipaint_pyro.wording import counted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw"]
 
@@ -42,7 +46,7 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     return Drawing(_figure(numbers, scene, plan), numbers, described_all(samplers))
 
 
-def _figure(numbers: dict[str, list[dict]], scene: Scene, plan: Plan):
+def _figure(numbers: dict[str, list[dict]], scene: Scene, plan: Plan) -> Figure:
     images = len(scene)
     bars = "; bars: one standard error over images" if images > 1 else ""
     said = f"{COMPOSITE} {counted(plan.samples, 'sample')} of each{bars}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from vipaint_pyro.evaluation.study.budgets import at_calls
 from vipaint_pyro.evaluation.study.specs import Spec
@@ -31,7 +32,7 @@ def settings_of(
         ValueError: for a spec that is none, levels or calls that cannot be.
     """
     found = Spec.of(spec)
-    settings: dict[str, object] = {}
+    settings: dict[str, Any] = {}
     if found.levels is not None and found.levels not in RATIOS:
         known = max(k for k in RATIOS if k <= prior.schedule.num_timesteps)
         times = ",".join(map(str, timesteps_for(prior, known)))
@@ -42,7 +43,7 @@ def settings_of(
     settings |= {name: tuple(v) if isinstance(v, list) else v for name, v in (chosen or {}).items()}
     if found.calls is not None:
         settings |= at_calls(found.name, found.calls, prior, num_samples, settings | dict(found.settings))
-    written = at_effort(found.method.name, found.settings)
+    written: dict[str, Any] = at_effort(found.method.name, found.settings)
     if "guide_settings" in written:  # each by itself comes before one that was chosen
         of_guide = {**(settings.get("guide_settings") or {}), **written["guide_settings"]}
         written = {**written, "guide_settings": of_guide}

@@ -215,8 +215,14 @@ def made(make: Callable, config: Mapping, kind: type, where: str) -> Any:
 
 
 def blamed(make: Callable, config: Mapping, kind: type) -> str:
-    """The fields, each with its value, of which one at its default would make of a config what can be used."""
+    """The fields, each with its value, of which one at its default would make of a config what can be used.
+
+    Where none would, those that are null and by default are not.
+    """
     named = [name for name in completed(config, kind) if name in config and _works(make, config, name)]
+    if not named:
+        known = constructor(kind)
+        named = [n for n, value in config.items() if value is None and n in known and known[n].default is not None]
     return ", ".join(f"{name} = {_short(config[name])}" for name in named)
 
 

@@ -216,7 +216,7 @@ class VIPaintSampler(Settings, Sampler):
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""
         last = model.timesteps[-1]
-        diagnostics: dict[str, list[float]] = {}
+        diagnostics: dict[str, list[float] | str] = {}
         relief = f"lower chunk, the samples that the network is given at once (here {self.chunk})"
         if self.correct == "psis":
             with located("psis", memory=f"{relief}, or num_particles"):

@@ -24,6 +24,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.fingerprints import fingerprint
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.settings import settled
 
 __all__ = ["FILES", "SavedGuide", "guide_facts", "load_guide", "save_guide", "settings_of"]
 
@@ -171,7 +172,7 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
     sampler = _sampler(folder, said["settings"]).settle(prior, measurement)
     seen_prior, seen = sampler.prepared(prior, measurement.to(prior.device, prior.dtype))
     # One that has changed when it was finished is made without them.
-    settings = sampler.guide_settings if said["guide"] == sampler.guide_name else {}
+    settings = settled(sampler.guide_settings) if said["guide"] == sampler.guide_name else {}
     with alone(), seen_prior.frozen():
         guide = make_guide(said["guide"], sampler.model(seen_prior, seen), seen, **settings)
     try:
