@@ -90,8 +90,8 @@ def _of_images(which: Tensor) -> str:
 def _warn(which: str, ess: Tensor, advice: str) -> None:
     """Say that weights have left one draw of the guide."""
     warnings.warn(
-        f"sequential Monte Carlo: {which} go back to one draw of the guide; {ess.min().item():.1f} of them counted where they "
-        f"were fewest. Modes weighed by them are not to be relied on: {advice}",
+        f"sequential Monte Carlo: {which} go back to one draw of the guide; {ess.min().item():.1f} of them counted "
+        f"where they were fewest. Modes weighed by them are not to be relied on: {advice}",
         RuntimeWarning,
         stacklevel=3,
     )
