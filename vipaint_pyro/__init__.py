@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Imported when first asked for, so that `import vipaint_pyro` and `vipaint --help` stay light.
 _EXPORTS = {

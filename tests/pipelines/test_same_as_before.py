@@ -16,7 +16,7 @@ from vipaint_pyro.images import read_image
 
 BEFORE = load_file(Path(__file__).parent / "before.safetensors")
 DEMO = Path(__file__).parents[2] / "vipaint_pyro" / "assets" / "demo"
-FEW = {"num_samples": 2, "fit_steps": 4, "num_inference_steps": 6, "output_type": "pt"}
+FEW = {"num_samples": 2, "fit_steps": 4, "num_inference_steps": 6, "output_type": "pt", "check_kind": False}
 LABELS = {"fashion-mnist": 5, "cartoon-faces": 3}
 CASES = {
     "default": {},

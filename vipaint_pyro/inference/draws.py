@@ -87,8 +87,8 @@ def resampled(
     weights = psis(log_w, dim=0)
     if {*weights.words} != {"good"}:
         warnings.warn(
-            f"importance weights: {weights.verdict}; {weights.ess.min().item():.1f} of {num_particles} particles "
-            "count. Draws resampled by them are not to be relied on: take more particles, or no correction",
+            f"importance weights: {weights.verdict}; {float(weights.ess.min()):.1f} of {num_particles} particles count."
+            " Draws resampled by them are not to be relied on: take more particles, or no correction",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -122,7 +122,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             generator: one for all images, or a list with one per image, which makes each image's
                 result independent of its neighbours. None takes the global random state.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``; these two in the images' own precision, but at least float32.
-            return_dict: False gives the tuple (images, predictions, guide, trace, samples).
+            return_dict: False gives the tuple (images, predictions, guide, trace, samples, kind), without what is None.
             guide: the guide to fit: a name of :data:`vipaint_pyro.guides.GUIDES`, ``"package.module:Class"`` of your
                 own, or such a class (``guide_settings={...}`` are its keywords); or one fitted before, to draw from.
             method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
