@@ -20,7 +20,7 @@ from vipaint_pyro.samplers.written import written
 
 def made(
     model, y, *, whole: int = 1, real: float = 0.5, on: bool = False, word: str = "a", maybe: int | None = None,
-    old=None, either=1, one_of: Literal["x", "y"] = "x",
+    old=None, either=1, one_of: Literal["x", "y"] = "x", part: Literal["x", None] = None, of_numbers: Literal[1, 2] = 1,
     many: Sequence[int] = (1, 2), bare=3, plain=None, tensor: Tensor | None = None, needed: float,
 ):  # fmt: skip
     """Every kind of keyword."""
@@ -36,7 +36,8 @@ GIVEN = {"needed": 1.0}
     [
         ("whole", 4, 4), ("whole", "4", 4), ("real", 1, 1.0), ("real", "1e-3", 0.001), ("on", "yes", True),
         ("on", "False", False), ("word", "4", "4"), ("maybe", "none", None), ("maybe", "7", 7), ("old", "2", 2.0),
-        ("either", "4", 4), ("either", "b", "b"), ("one_of", "y", "y"), ("many", "3,4", (3, 4)), ("many", [5], (5,)),
+        ("either", "4", 4), ("either", "b", "b"), ("one_of", "y", "y"), ("part", "x", "x"), ("part", "none", None),
+        ("many", "3,4", (3, 4)), ("many", [5], (5,)),
         ("many", "6", (6,)), ("bare", "9", 9), ("plain", "0.5", 0.5), ("plain", "x", "x"), ("plain", "none", None),
     ],
 )  # fmt: skip
@@ -55,6 +56,7 @@ def test_a_value_is_what_its_keyword_takes(name, given, expected):
         ("maybe", 0.5, "maybe is a whole number or none, but is 0.5"), ("one_of", "z", "one_of is one of x, y, but is"),
         ("many", "a,b", "many is a list of numbers, like 64,64, but is 'a,b'"),
         ("tensor", torch.zeros(1), "tensor of the guide 'all' is neither number, word nor list, and can be given in"),
+        ("of_numbers", 2, "of_numbers of the guide 'all' is neither number, word nor list"),
         ("wole", 1, "the guide 'all' has no setting 'wole'. Did you mean 'whole'. It has whole, real, on, word"),
     ],
 )  # fmt: skip
