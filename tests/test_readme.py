@@ -84,9 +84,9 @@ def test_python_blocks(page, monkeypatch, tmp_path):
         monkeypatch.setattr(sys, "path", [*sys.path])
         monkeypatch.setitem(sys.modules, "guides_of_mine", None)
         del sys.modules["guides_of_mine"]
-        run_blocks(page, monkeypatch, in_few_steps, loops=6, folder=tmp_path)
+        run_blocks(page, monkeypatch, in_few_steps, folder=tmp_path)
     else:
-        run_blocks(page, monkeypatch, in_few_steps, loops=6)
+        run_blocks(page, monkeypatch, in_few_steps, loops=6 if page == "README.md" else None)
 
 
 @pytest.mark.slow
