@@ -76,6 +76,7 @@ def test_nothing_is_wider_than_a_phone(browser, server):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_cancel_keeps_what_was_drawn(visitor, file):
     visitor.open(file)
     visitor.paint()
@@ -93,6 +94,7 @@ def test_cancel_keeps_what_was_drawn(visitor, file):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_visitors_at_once(browser, server, tmp_path):
     """One waits for the other, sees so, and has a picture of its own."""
     first, second = (Visitor(browser, server[0], DESKTOP) for _ in range(2))
@@ -115,6 +117,7 @@ def test_two_visitors_at_once(browser, server, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_keep_one_go_on_from_it_and_download(visitor, file):
     visitor.open(file)
     visitor.paint()
@@ -134,6 +137,7 @@ def test_keep_one_go_on_from_it_and_download(visitor, file):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_another_size_is_shown_before_it_is_filled(visitor, tmp_path):
     visitor.open(saved(tmp_path, picture_of(40, 24, "RGB")))
     visitor.says("#said", "no hole yet")
@@ -153,6 +157,7 @@ def test_another_size_is_shown_before_it_is_filled(visitor, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_hole_that_is_missing_is_asked_for(visitor, file):
     visitor.open(file)
     visitor.run()
@@ -161,6 +166,7 @@ def test_a_hole_that_is_missing_is_asked_for(visitor, file):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_lesson_answers(visitor):
     page = visitor.page
     page.get_by_role("tab", name="Known answers").click()

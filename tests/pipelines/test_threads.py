@@ -32,7 +32,7 @@ def filled(pipe, i, **more):
     return pipe(picture(i), mask_image=MASK, generator=torch.Generator().manual_seed(i), **FEW, **more).images
 
 
-@pytest.mark.parametrize("calls", [24, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("calls", [24, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_calls_of_several_threads_are_as_if_alone(calls):
     pipes = [pipeline(), pipeline()]
     alone = [filled(pipes[0], i) for i in range(8)]
