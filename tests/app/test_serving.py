@@ -33,3 +33,15 @@ def test_without_gradio_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ImportError, match=r"pip install 'vipaint-pyro\[app\]'"):
         serve(None, Address())
+
+
+def test_the_command_says_it_before_anything_is_loaded(monkeypatch):
+    import sys
+
+    def loads():
+        raise AssertionError("torch is loaded")
+
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr("vipaint_pyro.cli.app.loading_libraries", loads)
+    result = CliRunner().invoke(main, ["app"])
+    assert result.exit_code == 1 and result.output.startswith("Error: the web page needs the extra 'app'")

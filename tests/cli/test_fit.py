@@ -240,7 +240,7 @@ def rewritten(path, **changed):
 @pytest.mark.parametrize(
     "how, words",
     [
-        ("no folder", "none holds no fitted guide"),
+        ("no folder", "none is no folder"),
         ("another folder", "prior holds no fitted guide"),
         ("a restoration's", "holds no fitted guide"),
         ("no json", "guide.json is damaged"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.app.house import House
+from vipaint_pyro.app.needed import check_gradio
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -56,10 +56,7 @@ def serve(house: House, address: Address, wait: bool = True) -> tuple[gr.Blocks,
     """
     check_address(address)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    try:
-        import_module("gradio")
-    except ImportError as error:
-        raise ImportError("the web page needs the extra 'app': pip install 'vipaint-pyro[app]'") from error
+    check_gradio()
     from vipaint_pyro.app.page import CSS, page, theme
 
     blocks = page(house)

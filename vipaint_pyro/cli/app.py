@@ -40,7 +40,10 @@ def app(priors: tuple[str, ...], device: str, **address: Any) -> None:
 
     It is seen on this machine alone unless --host or --share says otherwise. Ctrl-C ends it.
     """
+    from vipaint_pyro.app.needed import check_gradio
+
     with reporting():
+        check_gradio()
         loading_libraries()
         from vipaint_pyro.app.house import House
         from vipaint_pyro.app.serving import Address, check_address, serve

@@ -127,7 +127,8 @@ def guide_facts(folder: str | Path) -> dict:
     """
     path = Path(folder) / "guide.json"
     if not path.is_file():
-        raise ValueError(f"{folder} holds no fitted guide: vipaint fit writes one, or vipaint_pyro.save_guide")
+        no = "holds no fitted guide" if Path(folder).is_dir() else "is no folder, and so holds no fitted guide"
+        raise ValueError(f"{folder} {no}: vipaint fit and vipaint inpaint write one, or vipaint_pyro.save_guide")
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         form = said["format"]
