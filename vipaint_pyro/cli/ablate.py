@@ -45,9 +45,9 @@ def _options() -> list[Callable]:
                      help="Any other setting, may be repeated: on pictures of VIPaint (vipaint methods vipaint), on "
                           "exact problems fit-steps, fit-chains, steps, likelihood, kernel. A value default leaves a "
                           "setting out."),
-        click.option("--problems", type=whole, help="Of each cell.  [default: 20]"),
+        click.option("--problems", type=click.IntRange(2), help="Of each cell.  [default: 20]"),
         click.option("--tune", is_flag=True, default=None, help="The problems to tune on (from 20 on) instead."),
-        click.option("--samples", type=whole, help="Of each problem or picture.  [default: 2000; of pictures 5]"),
+        click.option("--samples", type=whole, help="Of each problem, 100 at least, or picture.  [default: 2000; 5]"),
         click.option("--masks", help="Of pictures, by commas: rotated, random, small, box."),
         click.option("--task", help="Of pictures, by commas: super-resolution, deblur, motion-deblur, colorization."),
         click.option("--data", help="Of pictures: as vipaint evaluate takes them.  [default: the prior's own]"),
