@@ -6,6 +6,7 @@ that had no part in it, and at others that are of another kind, and writes a tab
 
     python examples/priors/measure_kind.py cartoon-faces --out faces/kind.json --bounds 9 --judge faces/kind.md
     python examples/priors/measure_kind.py fashion-mnist --out garments/kind.json --bounds 9 --judge garments/kind.md
+    python examples/priors/measure_kind.py photo-patches --data photographs --out photos/kind.json --bounds 9
     python examples/priors/measure_kind.py ./my-prior --pictures ./its-pictures --out ./my-prior/kind.json
 """
 
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from foreign_pictures import FOREIGN, faces, garments
+from photographs import Patches, all_scales
 from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.cli.kinds import fit_settings, seen_share
 from vipaint_pyro.datasets.cartoon_faces.faces import cartoon_faces
@@ -47,6 +49,9 @@ def pictures_of(prior, name: str, folder: Path | None, number: int, split: str, 
         x = fashion_mnist(split, data)[0]
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
         return x[order[:number]], f"Fashion-MNIST, {split} split"
+    if name == "photo-patches":
+        x = Patches(all_scales(split, data)).draw(number, torch.Generator().manual_seed(4))[0]
+        return x, f"patches of photographs, {split} split"
     raise click.UsageError("give --pictures: a folder of pictures of the prior's kind, of its size")
 
 
@@ -101,7 +106,9 @@ def changed(test: Tensor) -> dict[str, Tensor]:
 @click.option("--test", default=200, show_default=True, help="Fresh pictures of the kind, for --judge.")
 @click.option("--foreign", default=24, show_default=True, help="Of each other sort, for --judge.")
 @click.option("--keep", is_flag=True, help="Take the range that --out has, and measure what else is asked for.")
-@click.option("--data", type=click.Path(path_type=Path), default=FASHION_MNIST_FOLDER, help="Of Fashion-MNIST.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=FASHION_MNIST_FOLDER, help="Of Fashion-MNIST; of photographs."
+)
 @click.option("--smoke", is_flag=True, help="Few pictures: does it run?")
 def main(name, out, pictures, number, bounds, judge, test, foreign, keep, data, smoke):
     if smoke:
@@ -119,6 +126,8 @@ def main(name, out, pictures, number, bounds, judge, test, foreign, keep, data, 
         fresh, _ = pictures_of(prior, name, pictures, test, "test", data)
         other = {"cartoon faces": faces} if name != "cartoon-faces" else {"garments": partial(garments, folder=data)}
         generator, sorts = torch.Generator().manual_seed(2), other | FOREIGN
+        if name == "photo-patches":
+            del sorts["a photograph"]
         drawn = {sort: resized(make(foreign, generator), prior.image_shape) for sort, make in sorts.items()}
         table = judged(prior, known, fresh, drawn | changed(fresh[:foreign]))
         write_text(judge, f"# {name}\n\n{table}")

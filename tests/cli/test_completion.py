@@ -29,7 +29,7 @@ def test_other_shells_are_refused():
 @pytest.mark.parametrize("command", ["inpaint", "restore", "evaluate"])
 def test_priors(command):
     assert completed(command, "--prior", typed="car") == ["cartoon-faces"]
-    assert completed(command, "--prior") == ["fashion-mnist", "cartoon-faces"]
+    assert completed(command, "--prior") == ["fashion-mnist", "photo-patches", "cartoon-faces"]
 
 
 def test_a_prior_that_is_not_built_in_is_a_folder():

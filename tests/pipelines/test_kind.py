@@ -64,7 +64,7 @@ def test_a_range_stays_with_its_folder_and_goes_with_its_weights(folder, mask, t
     assert plain.kind[0].of_kind is None and "kind" not in plain.samples.calls
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "cartoon-faces"])
+@pytest.mark.parametrize("name", ["fashion-mnist", "photo-patches", "cartoon-faces"])
 def test_built_in_priors_have_one(name):
     known = VIPaintPipeline.from_pretrained(name).kind
     assert known.about["pictures"] == 500 and 1 < known.limit < 1.5

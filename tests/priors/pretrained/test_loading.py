@@ -74,7 +74,7 @@ def test_the_built_in_prior_denoises():
 
     from vipaint_pyro.images import read_image, to_unit
 
-    assert set(BUILT_IN) == {"fashion-mnist", "cartoon-faces"}
+    assert set(BUILT_IN) == {"fashion-mnist", "photo-patches", "cartoon-faces"}
     prior = DiffusionPrior.from_pretrained("fashion-mnist").conditioned([9])
     picture = read_image(str(files("vipaint_pyro") / "assets" / "fashion-mnist" / "ankle-boot.png"))
     x = to_unit(picture, prior.image_shape) * 2 - 1

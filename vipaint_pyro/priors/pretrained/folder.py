@@ -23,6 +23,7 @@ __all__ = [
 #: Priors that ship with the package: name -> one line about it.
 BUILT_IN = {
     "fashion-mnist": "28x28 greyscale pictures of clothes, 10 classes and none; pixel space",
+    "photo-patches": "64x64 colour patches of photographs, labelled by how much of one they span, or not; pixel space",
     "cartoon-faces": "64x64 colour cartoon faces, labelled by what is on the head, or not; latent space",
 }
 
