@@ -23,13 +23,16 @@ HEAVY = [
     ["methods", "dps"],
     ["methods", "dps", "--json"],
 ]
-#: What is wrong with a picture is said before anything else is: line -> the error.
+#: What is wrong with a picture or a name is said before anything else is: line -> the error.
 WRONG = {
     ("inpaint", "none.png", "mask.png", "--prior", "cartoon-faces"): "none.png: no such file",
     ("inpaint", "a.ckpt", "mask.png", "--prior", "cartoon-faces"): "a.ckpt is no picture in one of the formats",
     ("inpaint", "image.png", "small.png", "--prior", "x"): "the mask is 3x2, but the image 4x2; they must be",
     ("inpaint", "image.png", "--mask-from-alpha", "--prior", "x"): "it has no alpha channel",
     ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
+    ("inpaint", "image.png", "mask.png", "--prior", "cartoon-face"): "unknown prior 'cartoon-face'. Did you mean",
+    ("inpaint", "image.png", "mask.png", "--prior", "cartoon-faces", "--method", "dsp"): "no method is called 'dsp'",
+    ("fit", "image.png", "mask.png", "--prior", "x", "--out", "y"): "unknown prior 'x'",
     ("restore", "none.png", "--prior", "x", "--task", "deblur"): "none.png: no such file",
     ("fit", "image.png", "none.png", "--prior", "x", "--out", "y"): "none.png: no such file",
     ("fit", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
@@ -80,7 +83,7 @@ def test_lists_import_no_torch(said, line):
 
 
 @pytest.mark.parametrize("line", WRONG, ids=" ".join)
-def test_a_wrong_picture_is_said_before_anything_is_loaded(said, line):
+def test_what_is_wrong_is_said_before_anything_is_loaded(said, line):
     (heard,) = said[line]
     assert heard.startswith("Error: ") and WRONG[line] in heard
 

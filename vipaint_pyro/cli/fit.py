@@ -14,6 +14,7 @@ from vipaint_pyro.cli.options import options_but
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.pictures import pictures_of
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+from vipaint_pyro.priors.pretrained.folder import check_name
 from vipaint_pyro.settings import MOST
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def fit(image: Path, mask: Path | None, mask_from_alpha: bool, **options: Any) -
 def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict) -> None:
     out = options["out"]
     replaceable = _checked(out, options, {**inputs, "prior": Path(options["prior"])})
+    check_name(options["prior"])
     loading_libraries(options["quiet"])
     from vipaint_pyro.cli.methods import sampler_of, settings_of
 

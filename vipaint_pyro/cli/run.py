@@ -14,6 +14,8 @@ from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
+from vipaint_pyro.priors.pretrained.folder import check_name
+from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 if TYPE_CHECKING:
@@ -61,8 +63,14 @@ def run(
 
 
 def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
-    """Look at what costs nothing, and say that what takes its time is loaded; ValueError as :func:`check_output`."""
+    """Look at what costs nothing, and say that what takes its time is loaded.
+
+    Raises:
+        ValueError: as :func:`check_output`, and for a method or a prior that there is none of.
+    """
     check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
+    method(options["method"])
+    check_name(options["prior"])
     loading_libraries(options["quiet"])
 
 

@@ -16,7 +16,8 @@ from vipaint_pyro.priors.pretrained.weights import check_weights, variant_of
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = [
-    "BUILT_IN", "MODELS", "OWN", "class_of", "model_parts", "part_of", "read_json", "read_labels", "resolve",
+    "BUILT_IN", "MODELS", "OWN", "check_name", "class_of", "model_parts", "part_of", "read_json", "read_labels",
+    "resolve",
 ]  # fmt: skip
 
 
@@ -53,20 +54,28 @@ def resolve(name_or_path: str | Path, **hub_options: Any) -> Path:
             raise ValueError(f"the built-in prior {name!r} has no variant {variant!r}: leave it out")
         return Path(str(files("vipaint_pyro") / "assets" / name))
     folder = Path(name)
-    if not folder.is_dir() or not name.strip():  # the empty text would be the folder one is in
-        if name.strip() and os.path.lexists(folder):
-            what = "is a file" if folder.exists() else "is a link that leads nowhere"
-            raise ValueError(
-                f"prior {name!r} {what}; give the folder that holds model_index.json, or unet/ and scheduler/"
-            )
-        if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
-            raise ValueError(
-                f"unknown prior {name!r}. {did_you_mean(name, BUILT_IN)}It is neither built in "
-                f"({', '.join(BUILT_IN)}), nor a folder, nor a hub id like owner/name"
-            )
+    check_name(name)
+    if not folder.is_dir():
         folder = download(name, ", ".join(BUILT_IN), **hub_options)
     _check(folder, variant)
     return folder
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a name that no prior can have: neither built in, nor a folder, nor like a hub id."""
+    folder = Path(name)
+    if name in BUILT_IN or (name.strip() and folder.is_dir()):  # the empty text would be the folder one is in
+        return
+    if name.strip() and os.path.lexists(folder):
+        what = "is a file" if folder.exists() else "is a link that leads nowhere"
+        raise ValueError(
+            f"prior {name!r} {what}; give the folder that holds model_index.json, or unet/ and scheduler/"
+        )
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
+        raise ValueError(
+            f"unknown prior {name!r}. {did_you_mean(name, BUILT_IN)}It is neither built in "
+            f"({', '.join(BUILT_IN)}), nor a folder, nor a hub id like owner/name"
+        )
 
 
 def part_of(folder: Path, name: str) -> Path:
