@@ -42,9 +42,9 @@ photograph.
 
 Made by `examples/priors/cut_photo_patches.py` from `examples/priors/photographs.csv`: photographs by chance, one patch
 of each (of the validation ones two), at a scale and a place by chance, half of them mirrored, none enlarged; none whose
-grey values have a standard deviation of {flat:g} of 255 or less. A photograph is halved by averages over 2x2 pixels, any
-number of times. *Class* is how much of the photograph's longer side a patch spans: detail below a sixteenth, part below
-an eighth, object below a quarter, scene above. *Scale* is the size of the photograph that the patch is cut from,
+grey values have a standard deviation of {flat:g} of 255 or less. A photograph is halved by averages over 2x2 pixels,
+any number of times. *Class* is how much of the photograph's longer side a patch spans: detail below a sixteenth, part
+below an eighth, object below a quarter, scene above. *Scale* is the size of the photograph that the patch is cut from,
 *corner* its left and upper edge there.
 """
 

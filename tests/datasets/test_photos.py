@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from vipaint_pyro.datasets.photos import CLASSES, SPLITS, photos
-from vipaint_pyro.images import to_bytes
+from vipaint_pyro.images import read_image, to_bytes
 
 SCRIPTS = Path(__file__).parents[2] / "examples" / "priors"
 ASSETS = Path(str(files("vipaint_pyro") / "assets" / "photos"))
@@ -34,7 +34,7 @@ def script(monkeypatch):
 def test_every_patch_is_a_tile_of_the_sheet_in_rows(split, count, columns):
     images, rows = photos(split)
     assert images.shape == (count, 3, 64, 64) and images.dtype == torch.float32 and len(rows) == count
-    sheet = np.asarray(Image.open(ASSETS / f"{split}.png"))
+    sheet = np.asarray(read_image(ASSETS / f"{split}.png"))
     for k in (0, columns + 2, count - 1):
         top, left = 64 * (k // columns), 64 * (k % columns)
         tile = torch.from_numpy(sheet[top : top + 64, left : left + 64].copy()).permute(2, 0, 1)
@@ -104,7 +104,7 @@ def test_photographs_that_are_flat_are_passed_over(script, tmp_path, monkeypatch
     monkeypatch.setattr(script, "table", lambda split: rows)
     monkeypatch.setattr(script, "SPLITS", {"test": (3, 1, 2), "validation": (2, 2, 3)})
     script.main.callback(data=tmp_path, out=tmp_path / "out")
-    assert Image.open(tmp_path / "out" / "test.png").size == (128, 128)
-    assert Image.open(tmp_path / "out" / "validation.png").size == (192, 128)
+    assert read_image(tmp_path / "out" / "test.png").size == (128, 128)
+    assert read_image(tmp_path / "out" / "validation.png").size == (192, 128)
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "A\\|B" in text and len((tmp_path / "out" / "validation.csv").read_text().splitlines()) == 5
