@@ -116,7 +116,7 @@ class ShiftMapFill(ClassicalFill):
 
     In CIELab as OpenCV has it in 8 bits, but not rounded; colours come back to half of one of 255 levels. Where the
     hole is large for the picture it leaves pixels empty; those are filled by :class:`TeleaFill`, from all that is there
-    by then.
+    by then. It also repaints two pixels around the hole, which are put back, so that seams show.
     """
 
     name: ClassVar[str] = "shift-map"
