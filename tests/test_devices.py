@@ -212,7 +212,7 @@ def schedules(parts, device):
 
 
 def masks(parts, device):
-    return [mask((16, 16), seeded(3)) for mask in MASKS.values()]
+    return [mask((32, 32), seeded(3)) for mask in MASKS.values()]
 
 
 def metrics(parts, device):

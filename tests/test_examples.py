@@ -56,8 +56,9 @@ MORE = [
 SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py", "priors/foreign_pictures.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
 CHAINED = {f"priors/train_cartoon_{part}.py" for part in ("autoencoder", "classifier", "prior")}
-# They need Debian's packages of photographs; tests/test_patch_models.py runs them on made-up ones.
-PHOTOGRAPHS = {f"priors/{what}_photo_patches.py" for what in ("train", "judge")}
+# They need Debian's packages of photographs; tests/test_patch_models.py and tests/datasets/test_photos.py run them on
+# made-up ones.
+PHOTOGRAPHS = {f"priors/{what}_photo_patches.py" for what in ("train", "judge", "cut")}
 
 
 def test_every_example_is_listed():

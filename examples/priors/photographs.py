@@ -16,6 +16,7 @@ import subprocess
 import zlib
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -129,6 +130,21 @@ def all_scales(split: str, folder: Path) -> list[Tensor]:
     return [*load_file(path).values()]
 
 
+class Place(NamedTuple):
+    """Where a patch lies: its class, the photograph at a scale (H, W, 3), the corner, and whether it is mirrored."""
+
+    kind: int
+    picture: Tensor
+    top: int
+    left: int
+    mirrored: bool
+
+    def patch(self) -> Tensor:
+        """The patch itself, (3, SIDE, SIDE) in 8 bits."""
+        own = self.picture[self.top : self.top + SIDE, self.left : self.left + SIDE].permute(2, 0, 1)
+        return own.flip(-1) if self.mirrored else own
+
+
 class Patches:
     """Random patches of photographs: a class, then a photograph that has it, then a place in it.
 
@@ -142,18 +158,19 @@ class Patches:
             self.by_class[share_class(max(picture.shape[:2]))].append(picture)
         self.classes = sorted(self.by_class)
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Patches (count, 3, SIDE, SIDE) in [-1, 1], half of them mirrored left to right, and classes (count,)."""
+    def place(self, generator: torch.Generator) -> Place:
+        """Where a random patch lies; half of them are mirrored left to right."""
 
         def below(n: int) -> int:
             return int(torch.randint(n, (), generator=generator))
 
-        patches, classes = [], []
-        for _ in range(count):
-            classes.append(self.classes[below(len(self.classes))])
-            same = self.by_class[classes[-1]]
-            picture = same[below(len(same))]
-            y, x = (below(n - SIDE + 1) for n in picture.shape[:2])
-            patch = picture[y : y + SIDE, x : x + SIDE].permute(2, 0, 1)
-            patches.append(patch.flip(-1) if below(2) else patch)
-        return from_bytes(torch.stack(patches)), torch.tensor(classes)
+        kind = self.classes[below(len(self.classes))]
+        same = self.by_class[kind]
+        picture = same[below(len(same))]
+        top, left = (below(n - SIDE + 1) for n in picture.shape[:2])
+        return Place(kind, picture, top, left, bool(below(2)))
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Patches (count, 3, SIDE, SIDE) in [-1, 1] and classes (count,)."""
+        places = [self.place(generator) for _ in range(count)]
+        return from_bytes(torch.stack([p.patch() for p in places])), torch.tensor([p.kind for p in places])

@@ -33,6 +33,7 @@ from vipaint_pyro.measurements.grayscale import Grayscale
 from vipaint_pyro.measurements.masks import box_mask, random_mask, rotated_window, small_mask
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.perceptual import Perceptual
+from vipaint_pyro.measurements.scratch_mask import scratch_mask
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.measurements.tasks import measure
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
@@ -231,7 +232,8 @@ def measurements() -> list:
         (True, 4),
         [],
     ]
-    for name, mask in {"box": box_mask, "random": random_mask, "rotated": rotated_window, "small": small_mask}.items():
+    masks = {"box": box_mask, "random": random_mask, "rotated": rotated_window, "small": small_mask}
+    for name, mask in {**masks, "scratch": scratch_mask}.items():
         cases += one(f"{name}-size", sizes, lambda w, v, mask=mask: mask(v, w.generator))
         cases += one(f"{name}-generator", NOT_A_GENERATOR, lambda w, v, mask=mask: mask((16, 16), v))
     cases += one("angle", [*NOT_A_NUMBER, torch.ones(2)], lambda w, v: rotated_window((8, 8), angle=v))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vipaint_pyro.measurements import masks
+from vipaint_pyro.measurements import mask_drawing, masks
 from vipaint_pyro.measurements.masks import MASKS, box_mask, random_mask, rotated_window, small_mask
 
 
@@ -51,9 +51,9 @@ def test_the_generator_alone_decides(name):
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_without_a_generator_the_global_state_decides(name):
     torch.manual_seed(3)
-    first = MASKS[name]((16, 16), None)
+    first = MASKS[name]((32, 32), None)
     torch.manual_seed(3)
-    assert torch.equal(first, MASKS[name]((16, 16), None))
+    assert torch.equal(first, MASKS[name]((32, 32), None))
 
 
 @pytest.mark.parametrize("brush", [False, True])
@@ -103,7 +103,7 @@ def test_a_mask_by_hand(monkeypatch):
         1, 6, 1, 4, -2,  # 1 large one; width 6 from column 1, height 4 from row -2
         0, 1,            # not upside down, but mirrored
     )  # fmt: skip
-    monkeypatch.setattr(masks, "_whole", draws)
+    monkeypatch.setattr(masks, "whole_between", draws)
     observed = random_mask((8, 8), hidden=(0.2, 0.6))
     expected = torch.ones(8, 8, dtype=torch.bool)
     expected[4:7, 0:2] = False  # columns -1 ... 1 of 8
@@ -121,7 +121,7 @@ def test_a_mask_by_hand(monkeypatch):
 def test_a_mask_out_of_range_is_thrown_away(monkeypatch):
     nothing, half = [0, 0, 0, 0], [0, 1, 7, 0, 6, 0, 0, 0]
     draws = Drawn(*nothing, *half)
-    monkeypatch.setattr(masks, "_whole", draws)
+    monkeypatch.setattr(masks, "whole_between", draws)
     observed = random_mask((8, 8))
     expected = torch.ones(8, 8, dtype=torch.bool)
     expected[:6, :7] = False
@@ -132,13 +132,13 @@ def test_a_fraction_at_the_end_of_the_range_is_thrown_away(monkeypatch):
     nothing, half = [0, 0, 0, 0], [0, 1, 7, 0, 4, 0, 0, 0]
     for wanted, first in (((0.0, 0.8), nothing), ((0.1, 28 / 64), half)):
         draws = Drawn(*first, *([0, 1, 7, 0, 3, 0, 0, 0]))
-        monkeypatch.setattr(masks, "_whole", draws)
+        monkeypatch.setattr(masks, "whole_between", draws)
         assert hidden(random_mask((8, 8), hidden=wanted)) == 21 / 64 and not draws.numbers
 
 
 def test_of_a_rectangle_the_width_is_drawn_first(monkeypatch):
     draws = Drawn(0, 1, 7, 0, 2, 1, 0, 0)  # one of 7 columns from 0, of 2 rows from 1, in 4 rows of 10 columns
-    monkeypatch.setattr(masks, "_whole", draws)
+    monkeypatch.setattr(masks, "whole_between", draws)
     expected = torch.ones(4, 10, dtype=torch.bool)
     expected[1:3, :7] = False
     assert torch.equal(random_mask((4, 10), hidden=(0.2, 0.6))[0], expected)
@@ -146,26 +146,26 @@ def test_of_a_rectangle_the_width_is_drawn_first(monkeypatch):
 
 
 def test_a_stroke_is_what_lies_near_the_line():
-    near = masks._near_line((5, 7), [(1.0, 1.0), (4.0, 1.0)], 1.0)
+    near = mask_drawing.near_line((5, 7), [(1.0, 1.0), (4.0, 1.0)], 1.0)
     expected = torch.zeros(5, 7, dtype=torch.bool)
     expected[1, 0:6] = True  # one pixel beyond either end
     expected[[0, 2], 1:5] = True
     assert torch.equal(near, expected)
     # A slanted line: 3-4-5, so that (0, 5) and (3, 1) ... lie at whole distances from it.
-    slanted = masks._near_line((6, 6), [(0.0, 0.0), (3.0, 4.0)], 1.0)
+    slanted = mask_drawing.near_line((6, 6), [(0.0, 0.0), (3.0, 4.0)], 1.0)
     for row in range(6):
         for column in range(6):
             along = min(max((3 * column + 4 * row) / 25, 0), 1)
             away = math.hypot(column - 3 * along, row - 4 * along)
             assert slanted[row, column] == (away <= 1 + 1e-12)
     # A point is a disc.
-    assert masks._near_line((3, 3), [(1.0, 1.0), (1.0, 1.0)], 1.0).sum() == 5
+    assert mask_drawing.near_line((3, 3), [(1.0, 1.0), (1.0, 1.0)], 1.0).sum() == 5
 
 
 def test_strokes_scale_with_the_image(monkeypatch):
     """Radius between 6 and 24 pixels of 256, corners within the image, 4 to 17 segments."""
     seen = []
-    monkeypatch.setattr(masks, "_near_line", lambda *given: seen.append(given))
+    monkeypatch.setattr(masks, "near_line", lambda *given: seen.append(given))
     for seed in range(100):
         masks._stroke((64, 32), seeded(seed))
     for size, corners, radius in seen:

@@ -51,15 +51,17 @@ def _options() -> list[Callable]:
         option("--prior", "A built-in name, a diffusers folder or a hub id. No default: it is given, or a preset's."),
         option("--variant", "Of the prior's weights, like fp16."),
         option("--revision", "Of a hub id: a branch, tag or commit."),
-        option("--data", "fashion-mnist, cartoon-faces, a folder (of pictures, or of Fashion-MNIST's files) or "
-                         "hf:NAME. Default: the prior's own, where it is built in."),
+        option("--data", "fashion-mnist, cartoon-faces, photos (patches of photographs, 64x64 in colour), a folder (of "
+                         "pictures, or of Fashion-MNIST's files) or hf:NAME. Default: the prior's own, where it is "
+                         "built in."),
         option("--split", "Of the data."),
         click.option("--resize", is_flag=True, help="Crop and resize pictures that the prior does not take."),
         option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels."),
         option("--masks", "By commas: rotated (one side of a line through the middle, turned at random, is hidden), "
                           "random (rectangles that hide 40 to 80 %), small (the same with 5 to 20 %), box (a rectangle "
-                          "of half the height and width, at a random place). No default: give --masks, --task or "
-                          "both."),
+                          "of half the height and width, at a random place), square-8 (8x8 pixels at a random place), "
+                          "square-16 (16x16), square-24 (24x24), scratch (a thin crooked line). No default: give "
+                          "--masks, --task or both."),
         option("--task", "By commas: super-resolution (reduced to a quarter of its sides), deblur (blurred by a "
                          "Gaussian), motion-deblur (blurred by a straight motion), colorization (seen in grey). No "
                          "default."),

@@ -72,13 +72,14 @@ def methods(names: tuple[str, ...], as_json: bool) -> None:
             click.echo(methods_json(names))
         return
     if not names:
-        width = max(map(len, METHODS))
+        width = max(map(len, (*METHODS, *FOR_SCALE)))
         for name, known in METHODS.items():
             needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
             click.echo(f"  {name:{width}s} {known.summary} ({known.paper}){needs}")
         click.echo("Beside them in a comparison, for scale:")
         for name, known in FOR_SCALE.items():
-            click.echo(f"  {name:{width}s} {known.summary}")
+            needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
+            click.echo(f"  {name:{width}s} {known.summary}{needs}")
         click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
         return
     with reporting():

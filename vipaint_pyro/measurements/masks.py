@@ -1,19 +1,21 @@
 """Mask generators. Every mask is a bool tensor with shape (1, H, W), True where observed.
 
 The families are those of VIPaint (arXiv:2411.18929, section 5): a rotated window, random masks and small ones;
-and the box that DPS (Chung et al., arXiv:2209.14687) and others are tested on. A mask depends on its size and its
-generator alone.
+and the box that DPS (Chung et al., arXiv:2209.14687) and others are tested on; and small holes of fixed numbers of
+pixels, as photographs have them. A mask depends on its size and its generator alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.checks import LARGEST_SIDE
+from vipaint_pyro.measurements.mask_drawing import checked_size, near_line, number_between, whole_between
+from vipaint_pyro.measurements.scratch_mask import scratch_mask
 from vipaint_pyro.randomness import drawn_on, one_generator
 from vipaint_pyro.settings import checked, number, switch, whole
 from vipaint_pyro.wording import shown
@@ -43,7 +45,7 @@ def rotated_window(
     Returns:
         A bool tensor (1, H, W), True where observed.
     """
-    height, width = _checked(size)
+    height, width = checked_size(size)
     if angle is not None:
         checked("angle", angle, number())
     generator = one_generator(generator)
@@ -87,7 +89,7 @@ def random_mask(
     Raises:
         ValueError: for a range that is none or holds no whole number of pixels, or that 10,000 draws do not meet.
     """
-    height, width = _checked(size, least=2)
+    height, width = checked_size(size, least=2)
     pair = isinstance(hidden, Sequence) and len(hidden) == 2 and all(number(least=0, most=1).check(v) for v in hidden)
     if not pair or not hidden[0] < hidden[1]:
         raise ValueError(f"hidden is a range (lo, hi) of fractions with 0 <= lo < hi <= 1, but is {shown(hidden)}")
@@ -99,14 +101,14 @@ def random_mask(
     k = min(lo + hi, 1.0) + 1e-9  # 10 (0.1 + 0.7) is 7.999...
     for _ in range(MAX_TRIES):
         hole = torch.zeros(height, width, dtype=torch.bool, device="cpu")
-        for _ in range(_whole(0, max(1, int(10 * k) - 1), generator)):
+        for _ in range(whole_between(0, max(1, int(10 * k) - 1), generator)):
             _fill(hole, (height // 2, width // 2), generator)
-        for _ in range(_whole(0, max(0, int(5 * k) - 1), generator)):
+        for _ in range(whole_between(0, max(0, int(5 * k) - 1), generator)):
             _fill(hole, (height, width), generator)
         if brush:
-            for _ in range(_whole(0, max(1, int(20 * k) - 1), generator)):
+            for _ in range(whole_between(0, max(1, int(20 * k) - 1), generator)):
                 hole |= _stroke((height, width), generator)
-        hole = hole.flip([axis for axis in (0, 1) if _whole(0, 1, generator)])
+        hole = hole.flip([axis for axis in (0, 1) if whole_between(0, 1, generator)])
         if lo < hole.sum().item() / pixels < hi:
             return ~hole[None]
     raise ValueError(
@@ -154,7 +156,7 @@ def box_mask(
     Raises:
         ValueError: for a hole that does not fit into the image.
     """
-    height, width = _checked(size)
+    height, width = checked_size(size)
     if side is None:
         sides = (max(height // 2, 1), max(width // 2, 1))
     else:
@@ -166,7 +168,7 @@ def box_mask(
         raise ValueError(f"a hole of {sides[0]}x{sides[1]} pixels does not fit into an image of {height}x{width}")
     if centre is None:
         margins = [min(n // 16, (n - s) // 2) for s, n in zip(sides, (height, width))]
-        corner = [_whole(m, n - s - m, generator) for s, n, m in zip(sides, (height, width), margins)]
+        corner = [whole_between(m, n - s - m, generator) for s, n, m in zip(sides, (height, width), margins)]
     else:
         if not isinstance(centre, Sequence) or len(centre) != 2 or not all(whole(0).check(c) for c in centre):
             raise ValueError(f"centre is (row, column), two whole numbers, but is {shown(centre)}")
@@ -184,33 +186,17 @@ MASKS: dict[str, Callable[[tuple[int, int], torch.Generator | None], Tensor]] = 
     "random": random_mask,
     "small": small_mask,
     "box": box_mask,
+    **{f"square-{side}": partial(box_mask, side=side) for side in (8, 16, 24)},
+    "scratch": scratch_mask,
 }
-
-
-def _checked(size: Sequence[int], least: int = 1) -> tuple[int, int]:
-    kind = whole(least, LARGEST_SIDE)
-    if not isinstance(size, Sequence) or len(size) != 2 or not all(kind.check(n) for n in size):
-        raise ValueError(f"size is (H, W) of at most {LARGEST_SIDE}, each at least {least}, but is {shown(size)}")
-    return size[0], size[1]
-
-
-def _whole(low: int, high: int, generator: torch.Generator | None) -> int:
-    """A whole number, uniform on low ... high, both included."""
-    return int(torch.randint(low, high + 1, (), generator=generator, device=drawn_on(generator)))
-
-
-def _fraction(low: float, high: float, generator: torch.Generator | None) -> float:
-    """A number, uniform on [low, high)."""
-    u = torch.rand((), generator=generator, dtype=torch.float64, device=drawn_on(generator))
-    return low + (high - low) * float(u)
 
 
 def _fill(hole: Tensor, below: tuple[int, int], generator: torch.Generator | None) -> None:
     """Add a rectangle, its sides shorter than ``below``, to a hole (H, W), in place; clipped at the border."""
     spans = []
     for n, bound in ((hole.shape[1], below[1]), (hole.shape[0], below[0])):  # across, then down
-        length = _whole(0, bound - 1, generator)
-        start = _whole(-(length // 2), n - length + length // 2 - 1, generator)
+        length = whole_between(0, bound - 1, generator)
+        start = whole_between(-(length // 2), n - length + length // 2 - 1, generator)
         spans.append(slice(max(start, 0), max(start + length, 0)))
     hole[spans[1], spans[0]] = True
 
@@ -219,30 +205,17 @@ def _stroke(size: tuple[int, int], generator: torch.Generator | None) -> Tensor:
     """The pixels (H, W) of a brush stroke: a polyline that turns to and fro, with round corners and ends."""
     height, width = size
     reach = math.hypot(height, width) / 8
-    segments = _whole(4, 17, generator)
-    low = 2 * math.pi / 5 - _fraction(0, 2 * math.pi / 15, generator)
-    high = 2 * math.pi / 5 + _fraction(0, 2 * math.pi / 15, generator)
-    corners = [(float(_whole(0, width - 1, generator)), float(_whole(0, height - 1, generator)))]
+    segments = whole_between(4, 17, generator)
+    low = 2 * math.pi / 5 - number_between(0, 2 * math.pi / 15, generator)
+    high = 2 * math.pi / 5 + number_between(0, 2 * math.pi / 15, generator)
+    corners = [(float(whole_between(0, width - 1, generator)), float(whole_between(0, height - 1, generator)))]
     for i in range(segments):
-        heading = _fraction(low, high, generator)
+        heading = number_between(low, high, generator)
         heading = heading if i % 2 else 2 * math.pi - heading
         normal = float(torch.randn((), generator=generator, dtype=torch.float64, device=drawn_on(generator)))
         length = min(max(reach + reach / 2 * normal, 0.0), 2 * reach)
         x, y = corners[-1]
         x, y = x + length * math.cos(heading), y + length * math.sin(heading)
         corners.append((min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)))
-    radius = _fraction(12, 48, generator) * min(size) / 256 / 2
-    return _near_line(size, corners, radius)
-
-
-def _near_line(size: tuple[int, int], corners: Sequence[tuple[float, float]], radius: float) -> Tensor:
-    """Which pixels (H, W) have their centre within ``radius`` of a polyline through (x, y) points."""
-    y = torch.arange(size[0], dtype=torch.float64, device="cpu")[:, None]
-    x = torch.arange(size[1], dtype=torch.float64, device="cpu")[None]
-    near = torch.zeros(size, dtype=torch.bool, device="cpu")
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:]):
-        dx, dy = x1 - x0, y1 - y0
-        along = ((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-12)
-        along = along.clamp(0, 1)
-        near |= (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2 <= radius**2
-    return near
+    radius = number_between(12, 48, generator) * min(size) / 256 / 2
+    return near_line(size, corners, radius)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.plots.drawing import COLOURS, MARKERS, new_figure, plain
@@ -18,6 +19,7 @@ __all__ = ["CALLS", "QualityPanel", "QualityPoint", "quality_by_calls_figure"]
 
 CALLS = "calls per sample, forward + backward"
 _ACROSS = 3  # panels in a row
+_WIDE = 64  # letters below a panel
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,8 @@ def _panel(axes: Axes, panel: QualityPanel, methods: Sequence[str]) -> None:
     axes.grid(color="0.92", zorder=0)
     axes.set_axisbelow(True)
     axes.set_title(plain(panel.title), fontsize=9)
-    note = f"\nnot shown, without calls: {', '.join(left_out)}" if left_out else ""
-    axes.set_xlabel(f"{panel.xlabel}{plain(note)}", fontsize=8)
+    note = fill(f"not shown, without calls: {', '.join(left_out)}", _WIDE, break_on_hyphens=False) if left_out else ""
+    axes.set_xlabel(plain(f"{panel.xlabel}\n{note}".strip()), fontsize=8)
 
 
 def _sizes(points: Sequence[QualityPoint]) -> dict[QualityPoint, int]:

@@ -5,11 +5,10 @@ Imports nothing heavy until a method is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from vipaint_pyro.lazily import imported
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
+from vipaint_pyro.samplers.method import NEEDS, Method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.wording import did_you_mean
 
@@ -17,48 +16,6 @@ if TYPE_CHECKING:
     from vipaint_pyro.samplers.base import Sampler
 
 __all__ = ["FOR_SCALE", "METHODS", "NEEDS", "Method", "make_sampler", "method"]
-
-#: What a method may need of the prior and of the measurement, in words.
-NEEDS = {
-    "mask": "a mask",
-    "linear": "a linear operator",
-    "gaussian": "Gaussian noise, or none",
-    "pixel": "a pixel prior",
-    "latent": "a latent prior",
-}
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to make a sampler.
-
-    Args:
-        name: the word for it.
-        summary: what it is, in half a line.
-        paper: where it is from.
-        sampler: the class, or the place where it lies as ``"module:class"``.
-        settings: what the name fixes.
-        needs: words of :data:`NEEDS`; without them the method refuses before it computes.
-        cost: of a sample with the default settings, forward (F) and backward (B) calls of the network.
-    """
-
-    name: str
-    summary: str
-    paper: str
-    sampler: str | Callable[..., Sampler]
-    settings: Mapping[str, object] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    cost: str = ""
-
-    @property
-    def kind(self) -> Any:
-        """The sampler's class."""
-        return imported(self.sampler) if isinstance(self.sampler, str) else self.sampler
-
-    def open(self) -> dict[str, object]:
-        """The settings that may be given, and what they are by default."""
-        return {f.name: f.default for f in fields(self.kind) if f.name not in self.settings}
-
 
 _SAMPLERS = "vipaint_pyro.samplers"
 
@@ -200,15 +157,6 @@ METHODS: dict[str, Method] = {
         ),
     )
 }
-
-
-#: What may stand beside the methods in a comparison, for scale: it draws nothing, and calls no network.
-FOR_SCALE: dict[str, Method] = {
-    "estimate": Method(
-        "estimate", "what was measured as an image, enlarged or grey in its holes: the methods start there",
-        "the operator's own", f"{_SAMPLERS}.estimate:Estimate", cost="0 F",
-    ),
-}  # fmt: skip
 
 
 def method(name: str) -> Method:

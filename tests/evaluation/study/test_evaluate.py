@@ -18,7 +18,7 @@ from vipaint_pyro.measurements.tasks import TASKS
     "more, said",
     [
         (["--prior", "nowhere"], "unknown prior 'nowhere'"),
-        (["--data", "nowhere"], "the data are fashion-mnist, cartoon-faces, a folder"),
+        (["--data", "nowhere"], "the data are fashion-mnist, cartoon-faces, photos, a folder"),
         (["--methods", "dsp"], "no method is called 'dsp'. Did you mean 'dps'"),
         (["--methods", "dps:zetta=1"], "dps has no setting 'zetta'. Did you mean 'zeta'"),
         (["--methods", "dps:zeta=much"], "zeta=much: zeta is a finite number"),

@@ -109,6 +109,7 @@ def test_without_features(study):
 def test_the_psnr_of_the_truth_itself_is_a_word():
     """JSON has no infinity."""
     assert recordable({"psnr": [math.inf, 3.0], "ssim": None}) == {"psnr": ["inf", 3.0], "ssim": None}
+    assert recordable({"psnr_mean": math.inf, "psnr_mean_hole": 2.0}) == {"psnr_mean": "inf", "psnr_mean_hole": 2.0}
     for name, value in (("psnr", [-math.inf]), ("psnr", [math.nan]), ("ssim", [math.inf]), ("diversity", math.inf)):
         with pytest.raises(ValueError, match=f"the score {name} is not finite"):
             recordable({name: value})

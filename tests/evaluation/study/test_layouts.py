@@ -20,6 +20,7 @@ from vipaint_pyro.evaluation.study.layouts import (
     quality_grid,
     quality_grids,
 )
+from vipaint_pyro.evaluation.study.summary import differences, metrics_of
 
 LPIPS = "lpips_composite"
 FAILED = {"type": "NonFiniteError", "message": "not finite"}
@@ -176,3 +177,20 @@ def test_a_distance_stands_above_that_of_exact_draws(study):
     assert [c.mark for c in grid.rows[1]] == ["", "", "", ""] and grid.notes[1].startswith("Exact draws: ")
     (alone,) = quality_grids(read_study(s.folder), ["energy_distance_of_exact"])
     assert len(alone.rows) == 1
+
+
+def test_records_of_before_have_a_dash_for_a_score_that_is_new(study):
+    s = study(["dps", "blended", "pigdm"], images=2)
+    for image in range(2):
+        s.add("rotated", "dps", image, psnr=20.0)
+        s.add("rotated", "blended", image, psnr=21.0, psnr_mean="inf" if image else 22.0, psnr_mean_hole=10.0 + image)
+        s.add("rotated", "pigdm", image, psnr=21.0, psnr_mean=23.0, psnr_mean_hole=9.0)
+    found = read_study(s.folder)
+    assert metrics_of(found) == ["lpips_composite", "psnr", "psnr_mean", "psnr_mean_hole"]
+    assert [c.text for c in quality_grid(found, "psnr_mean").rows[0][2:]] == ["—", "∞", "23.00 ± 0.00"]
+    assert quality_grid(found, "psnr_mean").notes[-1] == (
+        "∞ rotated, blended: the samples' mean is the truth itself in 1 of 2 images"
+    )
+    assert [c.text for c in quality_grid(found, "psnr_mean_hole").rows[0][2:]] == ["—", "10.50 ± 0.50", "9.00 ± 0.00"]
+    assert rows(quality_csv(found, ["psnr_mean"]))[0]["dps"] == ""
+    assert [d.method for d in differences(found, "psnr_mean_hole")] == ["pigdm"]

@@ -39,6 +39,9 @@ def test_known_values_of_a_completion():
     assert scores["lpips_composite"] == pytest.approx([0.1, 0.2, 0.5], abs=1e-12)  # half of it is the truth
     # mean squared errors 0.02, 0.08, 0.5 of the composites, under a peak of 2
     assert scores["psnr"] == pytest.approx([10 * math.log10(4 / e) for e in (0.02, 0.08, 0.5)], abs=1e-9)
+    # the mean of 0.2, -0.4 and the clipped 1 is 4/15 in half the picture
+    assert scores["psnr_mean"] == pytest.approx(10 * math.log10(4 / ((4 / 15) ** 2 / 2)), abs=1e-9)
+    assert scores["psnr_mean_hole"] == pytest.approx(10 * math.log10(4 / (4 / 15) ** 2), abs=1e-9)
     assert scores["observed_error"] == pytest.approx([0.2, 0.4, 1.6], abs=1e-12)  # as they came
     mean = (0.2 - 0.4 + 1.6) / 3
     std = math.sqrt(sum((v - mean) ** 2 for v in (0.2, -0.4, 1.6)) / 2)
@@ -58,6 +61,8 @@ def test_a_restoration_has_no_known_pixels():
     scores = score(x, truth, measurement, mean_difference)
     assert scores["lpips_composite"] == scores["lpips_raw"] == pytest.approx([0.1, 0.3], abs=1e-9)
     assert scores["psnr"] == pytest.approx([10 * math.log10(4 / 0.01), 10 * math.log10(4 / 0.09)], abs=1e-9)
+    assert scores["psnr_mean"] == pytest.approx(10 * math.log10(4 / 0.01), abs=1e-9)  # of -0.1
+    assert scores["psnr_mean_hole"] is None
     assert scores["observed_error"] == pytest.approx([0.1, 0.3], abs=1e-6)  # a reduced constant is that constant
     assert scores["diversity"] == pytest.approx(0.4 / math.sqrt(2), abs=1e-9)  # over the whole image
     assert hidden(measurement, truth).all()
@@ -72,6 +77,8 @@ def test_each_sample_is_for_itself():
     for name in ("lpips_raw", "lpips_composite", "psnr", "ssim", "observed_error"):
         assert len(together[name]) == 3
         assert alone[name] == pytest.approx(together[name][1:2], rel=1e-4), name
+    assert alone["psnr_mean"] == pytest.approx(alone["psnr"][0], abs=1e-6)
+    assert together["psnr_mean"] > max(together["psnr"])  # of noise the mean is the better guess
     assert [alone[n] for n in ("diversity", "lpips_diversity", "energy_score")] == [None] * 3
     pairs = [lpips(a, b).item() for a, b in ((x[0], x[1]), (x[0], x[2]), (x[1], x[2]))]
     assert lpips_between(x[:, 0], lpips).tolist() == pytest.approx(pairs, rel=1e-4)
@@ -135,8 +142,19 @@ def test_what_is_put_back_may_differ_between_channels():
 def test_the_truth_itself_and_half_precision():
     truth = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0)).bfloat16()
     scores = score(truth[None], truth.float(), half_seen(truth.float()), mean_difference)
+    assert scores["psnr_mean"] == scores["psnr_mean_hole"] == math.inf
     assert scores["psnr"] == [math.inf] and scores["ssim"] == [1.0] and scores["lpips_raw"] == [0]
     assert psnr(truth.double(), truth.double()).item() == math.inf
+
+
+def test_the_hole_alone_where_channels_are_hidden_differently():
+    """One channel of two is hidden: in the hole the mean is off by 1/4, over the picture by half as many squares."""
+    truth = torch.full((1, 2, 11, 11), 0.25)
+    observed = torch.tensor([True, False]).reshape(1, 2, 1, 1).expand(1, 2, 11, 11)
+    x = torch.stack([torch.full((1, 2, 11, 11), v) for v in (0.75, 0.25)])
+    scores = score(x, truth, seen(truth, observed), mean_difference)
+    assert scores["psnr_mean_hole"] == pytest.approx(10 * math.log10(4 * 16), abs=1e-6)
+    assert scores["psnr_mean"] == pytest.approx(10 * math.log10(4 * 32), abs=1e-6)
 
 
 def test_images_without_a_window_have_no_ssim():

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 import torch
 
+from vipaint_pyro.datasets import photos
 from vipaint_pyro.evaluation.study.sources import make_source
 from vipaint_pyro.images import from_bytes, to_bytes
 
@@ -54,11 +55,14 @@ def test_too_few_images_are_refused(folder):
 @pytest.mark.parametrize(
     "data, split, resize, message",
     [
-        ("nowhere", "test", False, "the data are fashion-mnist, cartoon-faces, a folder of pictures or hf:NAME"),
+        ("nowhere", "test", False, "are fashion-mnist, cartoon-faces, photos, a folder of pictures or hf:NAME"),
         ("FOLDER", "train", False, "has no split 'train'"),
         ("FOLDER/empty", "test", False, "holds no pictures"),
         ("cartoon-faces", "test", True, "leave --resize out"),
         ("cartoon-faces", "dev", False, "split is 'train' or 'test'"),
+        ("photos", "train", False, "split is 'test' or 'validation', not 'train'"),
+        ("photos", "test", True, "leave --resize out"),
+        ("photos", "test", False, "64x64 with 3 channels, but the prior takes 8x8 with 1"),
         ("cartoon-faces", "test", False, "64x64 with 3 channels, but the prior takes 8x8 with 1"),
     ],
 )
@@ -99,3 +103,14 @@ def test_pictures_of_the_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ImportError, match="extra 'datasets'"):
         make_source("hf:someone/some", "test", GREY)
+
+
+def test_patches_of_photographs_have_a_class_where_the_prior_knows_it():
+    images, rows = photos("validation")
+    source = make_source("photos", "validation", COLOUR)
+    assert len(source) == 36 and torch.equal(source.truth(5), images[5]) and source.label(5) is None
+    assert source.name(5) == rows[5]["name"] == "Picture_0B_by_freespace"
+    prior = SimpleNamespace(image_shape=(3, 64, 64), class_names=("scene", "object", "none", "part", "detail"))
+    told = make_source("photos", "validation", prior)
+    assert [prior.class_names[told.label(i)] for i in range(36)] == [row["class"] for row in rows]
+    assert len(make_source("photos", "test", COLOUR)) == 40

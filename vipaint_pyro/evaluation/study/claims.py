@@ -15,6 +15,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.blended import BlendedSampler
+from vipaint_pyro.samplers.classical import ClassicalFill
 from vipaint_pyro.samplers.copaint import CoPaintSampler
 from vipaint_pyro.samplers.daps import DAPSSampler
 from vipaint_pyro.samplers.ddnm import DDNMSampler
@@ -80,6 +81,7 @@ def claimed(settled: Sampler, prior: DiffusionPrior, num_samples: int) -> Claim:
 
 
 @claimed.register(Estimate)
+@claimed.register(ClassicalFill)
 def _nothing(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     return Claim(0, 0)
 

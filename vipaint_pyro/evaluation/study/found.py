@@ -13,10 +13,12 @@ from typing import Any
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import counted
 
-__all__ = ["INFINITE", "Found", "Record", "read_study"]
+__all__ = ["ENDLESS", "INFINITE", "Found", "Record", "read_study"]
 
 #: The PSNR of the truth itself, as a record has it.
 INFINITE = "inf"
+#: Scores that may be infinite.
+ENDLESS = ("psnr", "psnr_mean", "psnr_mean_hole")
 
 #: What all finished records of a study have in common.
 _COMMON = ("weights", "lpips_net", "features")
@@ -232,7 +234,7 @@ def _wrong_scores(said: dict) -> str:
 
 def _is_score(name: str, value: object) -> bool:
     """A finite number; a PSNR may be infinite, which is a word."""
-    return number().check(value) or (name == "psnr" and value == INFINITE)
+    return number().check(value) or (name in ENDLESS and value == INFINITE)
 
 
 def _wrong_costs(said: dict) -> str:

@@ -68,7 +68,7 @@ def pairing(metric: str) -> str:
     direction = "highest" if better > 0 else "lowest"
     return (
         f"Method minus the best baseline of its condition ({direction} {best} of the methods that are neither vipaint "
-        f"nor estimate), image by image, ± paired standard error{_VERDICTS if better else _DIRECTIONLESS}"
+        f"nor there for scale alone), image by image, ± paired standard error{_VERDICTS if better else _DIRECTIONLESS}"
     )
 
 
@@ -126,5 +126,6 @@ def _endless(found: Found, condition: str, method: str, metric: str) -> str:
     """Of how many images a score is infinite, where it is of any: what their mean is says nothing of the others."""
     values = per_image(found, condition, method, metric).values()
     endless = sum(map(math.isinf, values))
-    said = f"{condition}, {method}: a sample is the truth itself in {endless} of {counted(len(values), 'image')}"
+    what = "a sample" if metric == "psnr" else "the samples' mean"
+    said = f"{condition}, {method}: {what} is the truth itself in {endless} of {counted(len(values), 'image')}"
     return f"∞ {said}" if endless else ""

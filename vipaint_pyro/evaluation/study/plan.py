@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         prior, variant, revision: of a prior as the command line takes them.
-        data: "fashion-mnist", "cartoon-faces", a folder, or "hf:NAME".
+        data: "fashion-mnist", "cartoon-faces", "photos", a folder, or "hf:NAME".
         methods: specs; see :class:`~vipaint_pyro.evaluation.study.specs.Spec`.
         conditions: names of masks and of tasks.
         split: of the data.

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from vipaint_pyro.evaluation.study.conditions import described
-from vipaint_pyro.evaluation.study.found import INFINITE
+from vipaint_pyro.evaluation.study.found import ENDLESS, INFINITE
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.samplers.base import Sampler, Samples
 
@@ -68,7 +68,7 @@ def _checked(name: str, value: Any) -> Any:
         return [_checked(name, v) for v in value]
     if value is None or math.isfinite(value):
         return value
-    if name == "psnr" and value == math.inf:
+    if name in ENDLESS and value == math.inf:
         return INFINITE
     raise ValueError(f"the score {name} is not finite")
 

@@ -46,6 +46,8 @@ def score(
 
         Numbers about all samples:
 
+        - ``psnr_mean``: ``psnr`` of the composites' mean over samples: what a point estimate is to be compared with;
+        - ``psnr_mean_hole``: the same over the hole alone; None of a restoration;
         - ``diversity``: standard deviation over samples (S - 1 in the denominator) in the hole, root mean square over
           its entries, in units of [-1, 1]; in a restoration over the whole image; None for one sample;
         - ``lpips_diversity``: mean LPIPS between two different samples, over all pairs; None for one sample;
@@ -69,10 +71,13 @@ def score(
     similar = ssim(whole, truth)[:, 0].tolist() if min(truth.shape[-2:]) >= SSIM_WINDOW else None
     restored = not isinstance(measurement.operator, Inpainting)
     composite, between = raw if restored else lpips_fn(whole, truth)[:, 0], lpips_between(whole[:, 0], lpips_fn)
+    mean, known = whole.double().mean(0), truth.double()
     return {
         "lpips_raw": raw.tolist(),
         "lpips_composite": composite.tolist(),
-        "psnr": psnr(whole.double(), truth.double())[:, 0].tolist(),
+        "psnr": psnr(whole.double(), known)[:, 0].tolist(),
+        "psnr_mean": psnr(mean, known).item(),
+        "psnr_mean_hole": None if restored else psnr(mean[hole][None, None], known[hole][None, None]).item(),
         "ssim": similar,
         "observed_error": observed_error(seen.operator(x), seen.y, seen.operator.observed)[:, 0].tolist(),
         "diversity": diversity(x.double(), ~hole).item() if len(x) > 1 else None,

@@ -11,12 +11,15 @@ import PIL.ImageOps
 from torch import Tensor
 
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
+from vipaint_pyro.datasets.photos import CLASSES, photos
 from vipaint_pyro.images import read_image, to_model, to_unit
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.wording import counted
 
-__all__ = ["Pictures", "Source", "make_source"]
+__all__ = ["NAMED", "Pictures", "Source", "make_source"]
 
+#: Data that are known by a name.
+NAMED = ("fashion-mnist", "cartoon-faces", "photos")
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _HUB = "hf:"
 #: So many names of classes are said of those that a prior has.
@@ -27,7 +30,7 @@ class Source(ABC):
     """Images by number, from 0.
 
     Attributes:
-        kind: what they are: "fashion-mnist", "cartoon-faces", "folder" or "hub".
+        kind: what they are: "fashion-mnist", "cartoon-faces", "photos", "folder" or "hub".
     """
 
     kind: str
@@ -93,6 +96,27 @@ class _Faces(Source):
 
     def label(self, i: int) -> int | None:
         return int(self._number(self._attributes(i))[0])  # what is on the head
+
+
+class _Photos(Source):
+    kind = "photos"
+
+    def __init__(self, split: str, class_names: Sequence[str]) -> None:
+        self._images, self._rows = photos(split)
+        self._classes = [*class_names] if set(CLASSES) <= set(class_names) else []
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def truth(self, i: int) -> Tensor:
+        return self._images[i]
+
+    def label(self, i: int) -> int | None:
+        """How much of its photograph a patch spans, where the prior has such classes."""
+        return self._classes.index(self._rows[i]["class"]) if self._classes else None
+
+    def name(self, i: int) -> str:
+        return self._rows[i]["name"]
 
 
 class Pictures(Source):
@@ -174,9 +198,9 @@ def make_source(data: str, split: str, prior: DiffusionPrior, resize: bool = Fal
     """The images of a study.
 
     Args:
-        data: "fashion-mnist" (where Debian puts it), "cartoon-faces", "hf:NAME" of the hub, or a folder: of pictures,
-            or of Fashion-MNIST's four files.
-        split: "test", "train" ...; a folder of pictures has none, and takes "test".
+        data: "fashion-mnist" (where Debian puts it), "cartoon-faces", "photos", "hf:NAME" of the hub, or a folder: of
+            pictures, or of Fashion-MNIST's four files.
+        split: "test", "train", of photos "validation" ...; a folder of pictures has none, and takes "test".
         prior: whose images they are to be.
         resize: whether pictures of another size are cropped and resized.
 
@@ -192,17 +216,21 @@ def make_source(data: str, split: str, prior: DiffusionPrior, resize: bool = Fal
         from vipaint_pyro.evaluation.study.hub_source import HubPictures
 
         return HubPictures(data.removeprefix(_HUB), split, shape, resize)
-    if data not in ("fashion-mnist", "cartoon-faces") and not folder.is_dir():
-        raise ValueError(f"the data are fashion-mnist, cartoon-faces, a folder of pictures or hf:NAME, not {data!r}")
-    if data not in ("fashion-mnist", "cartoon-faces") and not garments.is_file():
+    if data not in NAMED and not folder.is_dir():
+        raise ValueError(f"the data are {', '.join(NAMED)}, a folder of pictures or hf:NAME, not {data!r}")
+    if data not in NAMED and not garments.is_file():
         if split != "test":
             raise ValueError(f"a folder of pictures has no split {split!r}: leave --split out")
         return _Folder(folder, shape, resize, names)
     if resize:
         raise ValueError(f"the pictures of {data} are of one size: leave --resize out")
-    source = _Faces(split) if data == "cartoon-faces" else _Garments(
-        split, FASHION_MNIST_FOLDER if data == "fashion-mnist" else folder
-    )  # fmt: skip
+    source: Source
+    if data == "cartoon-faces":
+        source = _Faces(split)
+    elif data == "photos":
+        source = _Photos(split, names)
+    else:
+        source = _Garments(split, FASHION_MNIST_FOLDER if data == "fashion-mnist" else folder)
     there = tuple(source.truth(0).shape)
     if there != shape:
         raise ValueError(f"the pictures of {data} are {there[2]}x{there[1]} with {counted(there[0], 'channel')}, but "

@@ -35,6 +35,8 @@ METRICS = {
     "lpips_raw": Metric("LPIPS, as drawn", -1),
     "energy_score": Metric("energy score, of the root of LPIPS", -1, ways=(", observed pixels put back", ", as drawn")),
     "psnr": Metric("PSNR (dB)", 1, 2),
+    "psnr_mean": Metric("PSNR of the samples' mean (dB)", 1, 2),
+    "psnr_mean_hole": Metric("PSNR of the samples' mean where hidden (dB)", 1, 2),
     "ssim": Metric("SSIM", 1),
     "observed_error": Metric("observed error", -1),
     "energy_distance": Metric("energy distance to the exact posterior", -1),
@@ -47,7 +49,7 @@ METRICS = {
 #: Beside which metric another belongs, as what it is for exact draws.
 EXACT = {"energy_distance": "energy_distance_of_exact"}
 #: What restorations are judged by, in the study's other metrics.
-_AS_DRAWN = {"lpips_composite", "energy_score", "psnr", "ssim", "lpips_diversity", *SETS}
+_AS_DRAWN = {"lpips_composite", "energy_score", "psnr", "psnr_mean", "ssim", "lpips_diversity", *SETS}
 
 
 def metric_of(name: str) -> Metric:
