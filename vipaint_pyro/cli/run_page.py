@@ -31,7 +31,7 @@ def run_page(
     shown: Mapping[str, Shown] | None = None,
     order: Sequence[int] = (),
     drawn_from: bool = False,
-    regions: int = 0,
+    regions: Sequence[str] = (),
 ) -> str:
     """The page of a folder whose pictures are written already.
 
@@ -42,7 +42,7 @@ def run_page(
         shown: file name -> a figure there.
         order: of the samples, those that differ most first; none of a fit.
         drawn_from: whether ``vipaint draw`` takes the folder.
-        regions: how many folders ``region-0`` ... there are.
+        regions: the folders of parts that were filled on their own, like ``region-0`` and ``region-1/sample-00``.
     """
     sections = {"observed": ("What was given", _observed(place, facts))}
     if order:
@@ -52,12 +52,24 @@ def run_page(
             picture = figure((place / f"{name}.png").read_bytes(), one.alt)
             sections[name] = (one.head, f"<p>{escape(one.words)}</p>\n{picture}")
     if regions:
-        links = "".join(f'<li><a href="region-{k}/{PAGE}">region {k + 1}</a></li>\n' for k in range(regions))
+        links = "".join(f'<li><a href="{name}/{PAGE}">{_part(name)}</a></li>\n' for name in regions)
         text = "<p>Each part of the hole was filled on its own, in a square around it that has a page of its own.</p>\n"
+        if any("/" in name for name in regions):
+            text += (
+                "<p>Where a square sees what others have filled, which is not the same in any two samples, it was "
+                "fitted for each sample: sample 3 there goes on from sample 3 of the others.</p>\n"
+            )
         sections["regions"] = ("Region by region", f"{text}<ul>\n{links}</ul>\n")
     sections["again"] = ("Again, and more of it", _again(named, drawn_from, bool(order)))
     sections["settings"] = ("Settings", _settings(facts))
     return document("vipaint", _title(facts, len(order)), _lead(facts, len(order)), sections)
+
+
+def _part(name: str) -> str:
+    """A folder of a part in words: region-0/sample-01 is region 1, sample 1."""
+    region, _, sample = name.partition("/")
+    words = f"region {int(region.split('-')[1]) + 1}"
+    return f"{words}, sample {int(sample.split('-')[1])}" if sample else words
 
 
 def _image(facts: Mapping) -> str:
