@@ -60,7 +60,7 @@ class Filled:
             what is known of it.
 
         Raises:
-            ValueError: for a hole that is gone at the prior's size.
+            ValueError: for a hole that is gone at the prior's size, or a square that is all hole there.
         """
         found = [shown(*self._crop(square, i), side) for i in range(self.count if self.before(square) else 1)]
         return np.stack([small for small, _ in found]), found[0][1]

@@ -23,7 +23,7 @@ def taken(region: Square, unit: np.ndarray, hidden: np.ndarray, side: int) -> tu
         float (C, side, side) and bool (side, side).
 
     Raises:
-        ValueError: for a hole that is gone at the prior's size.
+        ValueError: for a hole that is gone at the prior's size, or a square that is all hole there.
     """
     return shown(region.crop(unit), region.crop(~hidden), side)
 
@@ -35,5 +35,10 @@ def shown(crop: np.ndarray, known: np.ndarray, side: int) -> tuple[np.ndarray, n
         raise ValueError(
             f"the hole is smaller than half a pixel of the prior's {side}x{side}: give a smaller square with "
             "--region X,Y,W,H, or take --region auto"
+        )
+    if not seen.any():
+        raise ValueError(
+            f"nothing that is known can be made out in a square of {crop.shape[-1]}x{crop.shape[-1]} at the prior's "
+            f"{side}x{side}: too much of the picture is hidden"
         )
     return np.ascontiguousarray(small), seen

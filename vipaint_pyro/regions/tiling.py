@@ -29,9 +29,11 @@ class Tile(Square):
         rows, columns = np.nonzero(self.own)
         return rows + self.top, columns + self.left
 
-    def sees(self, other: Square) -> bool:
+    def sees(self, other: Tile) -> bool:
         """Whether pixels that are filled from the other lie in this square."""
-        return bool(self.inside(*other.pixels()).any())
+        apart = max(self.left - other.left - other.side, self.top - other.top - other.side,
+                    other.left - self.left - self.side, other.top - self.top - self.side)  # fmt: skip
+        return apart < 0 and bool(self.inside(*other.pixels()).any())
 
 
 def tiles_of(hidden: np.ndarray, least: int) -> list[Tile]:
