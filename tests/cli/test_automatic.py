@@ -34,7 +34,7 @@ def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
     assert "no --prior is given: patches, a prior of photographs, fills it by --region tiles" in done.stderr
     assert "region 1 of 1: 8x8 at 7,6 of 24x20, the prior's size; label scene, by its share" in done.stdout
     facts = json.loads(Path("out/run.json").read_text())
-    assert facts["automatic"] is True and facts["prior"] == "patches" and "label" not in facts
+    assert facts["automatic_prior"] is True and facts["prior"] == "patches" and "label" not in facts
     assert facts["regions"] == [
         {"left": 7, "top": 6, "side": 8, "filled": 16, "sees": [], "fits": 1, "label": 3}
     ]  # fmt: skip

@@ -71,7 +71,7 @@ def inpaint(
         (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
         if options["prior"] is None:
-            options["prior"], facts["automatic"] = automatic_prior(picture.size), True
+            options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
             region = region or (None if resize or expand else "tiles")
             way = f" by --region {region}" if region == "tiles" else ""
             click.echo(f"no --prior is given: {options['prior']}, a prior of photographs, fills it{way}", err=True)

@@ -61,7 +61,7 @@ def run_in_regions(
         taken(square, unit, hidden, side)
     filled = Filled(unit, hidden, joint=tiled)
     whole, ended = Whole(base, filled, facts), None
-    turns = Turns(pipe, settings, options, facts, generator_of(options), bool(facts.get("automatic")))
+    turns = Turns(pipe, settings, options, facts, generator_of(options), bool(facts.get("automatic_prior")))
     for k, square in enumerate(squares):
         label = turns.label(square, filled)
         said = f"; label {label}, by its share of the picture" if label else ""

@@ -11,7 +11,7 @@ import PIL.Image
 import torch
 
 from vipaint_pyro.cli.results import Run, write_run
-from vipaint_pyro.cli.run_page import PAGE, run_page
+from vipaint_pyro.cli.run_page import LARGE, PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
@@ -20,6 +20,7 @@ from vipaint_pyro.regions import Filled, Square, put
 __all__ = ["Whole"]
 
 _SIDE = 256  # pixels of a picture in the grid
+_LEVEL = 1  # of zlib: of photographs files as small as at the usual 6, in a quarter of the time
 
 
 class Whole:
@@ -58,23 +59,45 @@ class Whole:
         A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size; where each
         sample has a fit of its own, there is such a folder for each in it, ``sample-00`` ....
         """
-        unit, hidden = self.filled.unit, self.filled.hidden
-        observed = observed_picture(torch.from_numpy(unit), torch.from_numpy(~hidden)[None])
-        profile, shown = self.base.info.get("icc_profile"), []
+        observed, box = self._observed(), self._shown()
+        keep = {"icc_profile": self.base.info.get("icc_profile"), "compress_level": _LEVEL}
+        near, small = box or (0, 0, *self.base.size), {}
         with replacing(folder, overwrite) as out:
-            observed.save(out / "observed.png", icc_profile=profile)
+            observed.save(out / "observed.png", **keep)
+            small["observed.png"] = _reduced(observed, near)
             for i in range(self.count):
-                picture = put(self.base, self.filled.pieces(i))
-                picture.save(out / f"sample-{i:02d}.png", icc_profile=profile)
-                shown.append(_shown(picture))
-            figure = samples_figure(torch.stack(shown), observed=_shown(observed), side=_SIDE)
-            figure.savefig(out / "grid.png")
+                name, picture = f"sample-{i:02d}.png", put(self.base, self.filled.pieces(i))
+                picture.save(out / name, **keep)
+                small[name] = _reduced(picture, near)
+            first, *samples = (_for_grid(picture) for picture in small.values())
+            samples_figure(torch.stack(samples), observed=first, side=_SIDE).savefig(out / "grid.png")
             for name, run in self._folders():
                 write_run(out / name, False, run, folder / name)
-            facts = self._facts()
-            page = run_page(out, folder, facts, order=self._order(), regions=[name for name, _ in self._folders()])
+            facts = self._facts() | ({"shown": [*box]} if box else {})
+            parts = [name for name, _ in self._folders()]
+            page = run_page(out, folder, facts, order=self._order(), regions=parts, small=small)
             (out / PAGE).write_text(page, encoding="utf-8")
             (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+
+    def _observed(self) -> PIL.Image.Image:
+        """The picture with its holes in lilac, made strip by strip: whole, its copies in floats would take much."""
+        unit, hidden = self.filled.unit, self.filled.hidden
+        picture = PIL.Image.new("RGB", hidden.shape[::-1])
+        for top in range(0, len(hidden), _SIDE):
+            rows = slice(top, top + _SIDE)
+            strip = observed_picture(torch.from_numpy(unit[:, rows]), torch.from_numpy(~hidden[rows])[None])
+            picture.paste(strip, (0, top))
+        return picture
+
+    def _shown(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of what a page shows: what lies around small holes in a large picture."""
+        (width, height), squares = self.base.size, [square for square, _ in self.runs]
+        box = (
+            max(min(s.left for s in squares), 0), max(min(s.top for s in squares), 0),
+            min(max(s.left + s.side for s in squares), width), min(max(s.top + s.side for s in squares), height),
+        )  # fmt: skip
+        large = max(width, height) > LARGE and (box[2] - box[0]) * (box[3] - box[1]) < width * height / 4
+        return box if large else None
 
     def _folders(self) -> Iterator[tuple[str, Run]]:
         """Name -> what is written there."""
@@ -90,7 +113,7 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1][0].facts
-        own = ("region", "kind", *(("label",) if self.facts.get("automatic") else ()))
+        own = ("region", "kind", *(("label",) if self.facts.get("automatic_prior") else ()))
         said = {key: value for key, value in first.items() if key not in own}
         ended = {"unfilled": [_place(square) for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]
@@ -105,7 +128,7 @@ class Whole:
             place: dict = _place(square)
             if self.filled.joint:
                 place |= {"filled": len(square.pixels()[0]), "sees": before, "fits": len(runs)}
-            if self.facts.get("automatic"):
+            if self.facts.get("automatic_prior"):
                 place["label"] = runs[0].facts["label"]
             found.append(place)
         return found
@@ -120,7 +143,14 @@ def _place(region: Square) -> dict[str, int]:
     return {"left": region.left, "top": region.top, "side": region.side}
 
 
-def _shown(picture: PIL.Image.Image) -> torch.Tensor:
+def _reduced(picture: PIL.Image.Image, box: tuple[int, int, int, int]) -> PIL.Image.Image:
+    """Part of a picture for a page: a large one made smaller."""
+    small = picture.crop(box)
+    small.thumbnail((LARGE, LARGE))
+    return small
+
+
+def _for_grid(picture: PIL.Image.Image) -> torch.Tensor:
     """A picture for a grid, (3, H, W) in [0, 1]: a large one made smaller."""
     small = picture.convert("RGB")
     small.thumbnail((2 * _SIDE, 2 * _SIDE), PIL.Image.Resampling.BICUBIC)
