@@ -31,8 +31,9 @@ def run_in_regions(
     Args:
         pictures: PIL images of one size: the picture whose bytes are kept, the same without transparency, the mask.
         region: ``"auto"``, ``"tiles"`` or (x, y, w, h).
-        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them. Where facts say that the prior is
-            ``automatic``, and no label is given, a square's label is its share of the picture, if the prior has such.
+        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them. Where facts have
+            ``automatic_prior``, and no label is given, a square's label is its share of the picture, if the prior has
+            such.
 
     Raises:
         ValueError: for a picture that cannot keep its bytes, a hole outside of its region, or a mask of another size,

@@ -15,7 +15,7 @@ from vipaint_pyro.cli.run_page import LARGE, PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
-from vipaint_pyro.regions import Filled, Square, put
+from vipaint_pyro.regions import Filled, Square
 
 __all__ = ["Whole"]
 
@@ -66,7 +66,7 @@ class Whole:
             observed.save(out / "observed.png", **keep)
             small["observed.png"] = _reduced(observed, near)
             for i in range(self.count):
-                name, picture = f"sample-{i:02d}.png", put(self.base, self.filled.pieces(i))
+                name, picture = f"sample-{i:02d}.png", self.filled.picture(self.base, i)
                 picture.save(out / name, **keep)
                 small[name] = _reduced(picture, near)
             first, *samples = (_for_grid(picture) for picture in small.values())

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
-import torch
 
-from vipaint_pyro.images import to_output
 from vipaint_pyro.regions.filled import Filled
 from vipaint_pyro.regions.square import Square
 
-__all__ = ["completed", "put"]
+__all__ = ["completed"]
 
 
 def completed(
@@ -30,20 +28,4 @@ def completed(
     filled = Filled(unit, hidden, joint=False)
     for square, small in squares:
         filled.fill(square, small[None])
-    return put(base, filled.pieces(0))
-
-
-def put(
-    base: PIL.Image.Image, pieces: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> PIL.Image.Image:
-    """The picture, in its own mode, with these pixels in it.
-
-    Args:
-        base: the PIL image whose other bytes stay.
-        pieces: rows (n,), columns (n,) and colours in [0, 1], float (C, n).
-    """
-    result = np.array(base)
-    for rows, columns, colours in pieces:
-        (line,) = to_output(torch.from_numpy(colours)[None, :, None], "pil")
-        result[rows, columns] = np.asarray(line.convert(base.mode))[0]  # opaque where the mode has transparency
-    return PIL.Image.fromarray(result)
+    return filled.picture(base, 0)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import PIL.Image
 
-from vipaint_pyro.regions.pasting import patched
+from vipaint_pyro.regions.pasting import patched, put
 from vipaint_pyro.regions.square import Square
 from vipaint_pyro.regions.taking import shown
 
@@ -81,6 +82,15 @@ class Filled:
                 crop, known = self._crop(square, i)
             colours.append(patched(crop, known, completion)[at])
         self._pieces.append(_Piece(rows, columns, np.stack(colours)))
+
+    def picture(self, base: PIL.Image.Image, sample: int) -> PIL.Image.Image:
+        """A sample, in the mode of the picture that it was made of, whose every byte outside of the holes stays.
+
+        Args:
+            base: the PIL image.
+            sample: from 0 on.
+        """
+        return put(base, self.pieces(sample))
 
     def pieces(self, sample: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Rows, columns and colours (C, n) of a sample, square by square."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+import PIL.Image
+import torch
 from scipy import ndimage
 
+from vipaint_pyro.images import to_output
 from vipaint_pyro.regions.resampling import enlarged
 from vipaint_pyro.regions.square import Square
 
-__all__ = ["paste", "patched"]
+__all__ = ["paste", "patched", "put"]
 
 
 def paste(picture: np.ndarray, hidden: np.ndarray, completion: np.ndarray, region: Square) -> np.ndarray:
@@ -56,3 +61,17 @@ def patched(crop: np.ndarray, known: np.ndarray, completion: np.ndarray) -> np.n
     off = np.stack([ndimage.gaussian_filter(plane, scale) for plane in off]) / np.maximum(weight, 1e-6)
     ramp = np.clip(1 - (ndimage.distance_transform_edt(~known) - 1) / (2 * scale), 0, 1)
     return np.clip(large + ramp * off, 0, 1)
+
+
+def put(base: PIL.Image.Image, pieces: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> PIL.Image.Image:
+    """The picture, in its own mode, with these pixels in it.
+
+    Args:
+        base: the PIL image whose other bytes stay.
+        pieces: rows (n,), columns (n,) and colours in [0, 1], float (C, n).
+    """
+    result = np.array(base)
+    for rows, columns, colours in pieces:
+        (line,) = to_output(torch.from_numpy(colours)[None, :, None], "pil")
+        result[rows, columns] = np.asarray(line.convert(base.mode))[0]  # opaque where the mode has transparency
+    return PIL.Image.fromarray(result)
