@@ -13,7 +13,6 @@ import torch
 from vipaint_pyro.cli.automatic import share_name
 from vipaint_pyro.cli.run import draw
 from vipaint_pyro.faults import Fault, Stopped
-from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
     from vipaint_pyro.cli.results import Run
@@ -67,7 +66,7 @@ class Turns:
             return [run], ended
         runs: list[Run] = []
         for i, image in enumerate(images):
-            click.echo(f"sample {i} of {counted(len(images), 'sample')}")
+            click.echo(f"sample {i + 1} of {len(images)}")
             # Guides with other sites than Gaussian ones draw from the global state, which each run sets to its seed.
             seed = int(torch.randint(2**62, (), generator=self.seeded, device="cpu"))
             own = {**options, "samples": 1, "seed": seed, "check_kind": options["check_kind"] and not i}
