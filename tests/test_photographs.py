@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from vipaint_pyro.cli.automatic import SHARES, share_name
 from vipaint_pyro.images import from_bytes
 
 SCRIPTS = Path(__file__).parent.parent / "examples" / "priors"
@@ -145,3 +146,10 @@ def test_the_photographs_are_unpacked_once_and_then_read_from_the_cache(photogra
     monkeypatch.setattr(photographs, "table", lambda split=None: pytest.fail("unpacked again"))
     again = photographs.all_scales("train", tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(found, again))
+
+
+def test_the_command_line_takes_the_classes_that_the_prior_was_trained_with(photographs):
+    assert photographs.SHARES == SHARES and list(photographs.SHARES) == list(SHARES)
+    for longer in (64, 100, 256, 257, 512, 513, 1024, 1025, 4000):
+        assert list(SHARES).index(share_name(64, longer, [*SHARES])) == photographs.share_class(longer)
+    assert share_name(64, 4000, ["cat", "dog"]) is None and share_name(64, 4000, None) is None

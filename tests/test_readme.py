@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,9 @@ def pictures_restored(scope):
     assert scope["seen"].images.shape == (2, 1, 28, 28)
     assert len(scope["found"].records) == 8 and scope["figure"].axes
     assert scope["rates"] == {round(0.1 * 0.9**5, 6)}
+    photo, hidden = np.asarray(scope["photo"]), scope["hidden"]
+    filled = [np.asarray(scope["filled"].picture(scope["photo"], i)) for i in range(2)]
+    assert all((x[~hidden] == photo[~hidden]).all() for x in filled) and (filled[0] != filled[1])[hidden].any()
 
 
 def guides_of_ones_own(scope):
@@ -61,7 +65,7 @@ EXPECTED = {
     "docs/fill-a-hole.md": (1, differs_in_the_hole_alone),
     "docs/mathematics.md": (1, lambda scope: None),
     "docs/swap-a-guide.md": (1, lambda scope: None),
-    "docs/using-it.md": (4, pictures_restored),
+    "docs/using-it.md": (5, pictures_restored),
     "docs/write-your-own-guide.md": (7, guides_of_ones_own),
     "docs/write-your-own-likelihood.md": (3, lambda scope: None),
     "docs/write-your-own-operator.md": (2, lambda scope: None),

@@ -83,7 +83,7 @@ OPTIONS = {
 }
 INPAINT = {
     "--region": [
-        *WORDS, "Auto", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4",
+        *WORDS, "Auto", "tile", "1,2,3", "0,0,8,9", "0,0,0,0", "-1,0,4,4", "1.5,0,4,4",
         "5,5,8,8", "0,0,2,2", "0,0,4,4,4",
     ],
     "--resize": [*WORDS, "Fit", "stretch", "8"],
@@ -168,7 +168,8 @@ OTHERS = [
     ["nonsense"],
     ["inpaint"],
     ["inpaint", "image.png"],
-    ["inpaint", "image.png", "mask.png"],
+    ["inpaint", "image.png", "mask.png", "--region", "0,0,8,9"],
+    ["inpaint", "image.png", "mask.png", "--region", "tiles", "--resize", "fit"],
     ["inpaint", "image.png", "mask.png", "third.png", "--prior", "prior"],
     ["inpaint", "image.png", "mask.png", "--prior", "prior", "--mask-from-alpha"],
     ["inpaint", "image.png", "--prior", "prior", "--mask-from-alpha"],

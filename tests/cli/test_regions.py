@@ -40,10 +40,10 @@ def read(*parts):
 
 
 def test_a_region_of_the_priors_size_is_todays_run(here):
-    for out, more in (("plain", ()), ("auto", ("--region", "auto")), ("given", ("--region", "0,0,8,8"))):
-        done = inpaint("--out", out, *more)
+    for out, more in {"plain": [], "auto": ["auto"], "tiles": ["tiles"], "given": ["0,0,8,8"]}.items():
+        done = inpaint("--out", out, *(["--region", *more] if more else []))
         assert done.exit_code == 0, done.output
-    for out in ("auto", "given"):
+    for out in ("auto", "tiles", "given"):
         for name in ("sample-00.png", "sample-01.png"):
             np.testing.assert_array_equal(read("plain", name), read(out, name))
             assert Path("plain", name).read_bytes() == Path(out, "region-0", name).read_bytes()
@@ -117,7 +117,7 @@ def test_resizing_is_said_and_recorded(here, how, place, said):
         (["--region", "9,8,16,16"], "leaves the picture, which is 24x20"),
         (["--expand", "0,0,0,0"], "leaves the picture as it is"),
         (["--expand", "1,2,3"], "four whole numbers LEFT,TOP,RIGHT,BOTTOM"),
-        (["--region", "square"], "is not auto or four whole numbers X,Y,W,H"),
+        (["--region", "square"], "is not auto or tiles or four whole numbers X,Y,W,H"),
     ],
 )
 def test_what_contradicts_itself_is_refused_before_a_prior_is_loaded(here, monkeypatch, more, words):
@@ -187,7 +187,7 @@ def test_a_hole_whose_region_fails_is_said_to_stay_and_the_others_are_kept(here,
             raise trouble
         return draw(*args, **options)
 
-    monkeypatch.setattr("vipaint_pyro.cli.regions.draw", failing)
+    monkeypatch.setattr("vipaint_pyro.cli.turns.draw", failing)
     done = inpaint("--region", "auto", "--out", "out", image="large.png", mask="hole.png")
     assert done.exit_code == 1 and words in done.stderr.splitlines()[-1], done.output
     said = "Warning: 1 hole of 2 stays as in the picture, in the region 8x8 at 16,12"
@@ -204,6 +204,6 @@ def test_a_hole_too_small_for_its_region_is_refused_before_any_other_is_filled(h
     picture("L", (40, 40))
     hide((1, 1, 4, 4), (37, 37, 38, 38), size=(40, 40))
     monkeypatch.setattr("vipaint_pyro.regions.placement.CONTEXT", 30.0)
-    monkeypatch.setattr("vipaint_pyro.cli.regions.draw", None)
+    monkeypatch.setattr("vipaint_pyro.cli.turns.draw", None)
     done = inpaint("--region", "auto", "--out", "out", image="large.png", mask="hole.png")
     assert done.exit_code == 1 and "smaller than half a pixel" in done.output, done.output

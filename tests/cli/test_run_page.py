@@ -80,10 +80,11 @@ def test_a_fit_has_no_samples_and_is_drawn_from(place):
 
 
 def test_regions_have_pages_of_their_own(place):
-    page = run_page(place, place, FACTS, order=[0, 1, 2], regions=2)
+    page = run_page(place, place, FACTS, order=[0, 1, 2], regions=["region-0", "region-1/sample-00"])
     assert [a["href"] for a in Read(page).all("a") if "region" in a["href"]][1:] == [
-        "region-0/report.html", "region-1/report.html",
+        "region-0/report.html", "region-1/sample-00/report.html",
     ]  # fmt: skip
+    assert "region 1</a>" in page and "region 2, sample 0</a>" in page and "goes on from sample 3" in page
     assert "vipaint draw" not in page
 
 

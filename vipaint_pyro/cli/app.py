@@ -80,15 +80,16 @@ def write_filling(folder: Path, filling: Filling) -> None:
     """A run of the page as the command line would write it."""
     from vipaint_pyro.cli.results import write_run
     from vipaint_pyro.cli.whole import Whole
+    from vipaint_pyro.regions import Filled
 
     runs = [_run(filling, piece) for piece in filling.pieces]
     if filling.scene is None or filling.pieces[0].known.region is None:
         write_run(folder, False, runs[0])
         return
     scene = filling.scene
-    whole = Whole(scene.base, scene.unit, scene.hidden, filling.facts)
+    whole = Whole(scene.base, Filled(scene.unit, scene.hidden, joint=False), filling.facts)
     for piece, run in zip(filling.pieces, runs):
-        whole.add(cast("Region", piece.known.region), run)
+        whole.add(cast("Region", piece.known.region), [run])
     whole.write(folder, False)
 
 

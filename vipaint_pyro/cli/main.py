@@ -12,6 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -53,14 +54,14 @@ def main(context: click.Context) -> None:
 @click.argument("mask", type=NamedPath(), required=False)
 @click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
 @region_options
-@all_options
+@all_options(prior=WHEN)
 def inpaint(
     image: Path, mask: Path | None, mask_from_alpha: bool, region: Any, resize: Any, expand: Any, **options: Any
 ) -> None:
     """Fill the white part of MASK in IMAGE, or with --mask-from-alpha its transparent part.
 
     A picture of another size than the prior's takes --region (filled at its own size) or --resize; --expand fills
-    around it.
+    around it. A photograph needs no --prior: it is filled by --region tiles.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
     guide, the terms of the bound, the fitted guide and run.json to the output folder.
@@ -69,6 +70,11 @@ def inpaint(
         check_together(region, resize, expand)
         (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
+        if options["prior"] is None:
+            options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
+            region = region or (None if resize or expand else "tiles")
+            way = f" by --region {region}" if region == "tiles" else ""
+            click.echo(f"no --prior is given: {options['prior']}, a prior of photographs, fills it{way}", err=True)
         ready(out, options, inputs)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized

@@ -88,15 +88,16 @@ def _refused(option: str, text: str) -> Callable:
     return click.option(option, name, hidden=True, expose_value=False, callback=refuse)
 
 
-def _options() -> list[Callable]:
+def _options(prior: str | None) -> list[Callable]:
+    """All of them; prior is what is taken where none is given, in words, None where one has to be given."""
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
     seeds = click.IntRange(0, 2**63 - 1)
     efforts = " ".join(f"{name}: {as_options(values)}." for name, values in EFFORTS.items())
     return [
         click.option(
             "--prior",
-            required=True,
-            help="A built-in name, a diffusers folder or a hub id.",
+            required=prior is None,
+            help="A built-in name, a diffusers folder or a hub id." + (f" Default: {prior}." if prior else ""),
             shell_complete=COMPLETERS["--prior"],
         ),
         click.option("--variant", help="Of the prior's weights, like fp16. Default: the plain ones."),
@@ -157,16 +158,16 @@ def _options() -> list[Callable]:
     ]
 
 
-def all_options(command: Callable) -> Callable:
-    """All of the options."""
-    return options_but()(command)
+def all_options(prior: str) -> Callable[[Callable], Callable]:
+    """All of the options; prior is what is taken where none is given, in words."""
+    return options_but(prior=prior)
 
 
-def options_but(*names: str) -> Callable[[Callable], Callable]:
-    """All of the options but these, which the command settles itself."""
+def options_but(*names: str, prior: str | None = None) -> Callable[[Callable], Callable]:
+    """All of the options but these, which the command settles itself; prior as in :func:`all_options`."""
 
     def decorate(command: Callable) -> Callable:
-        for option in reversed(_options()):
+        for option in reversed(_options(prior)):
             changed = option(lambda: None)
             if changed.__click_params__[0].name not in names:
                 command = option(command)

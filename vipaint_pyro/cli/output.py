@@ -20,7 +20,7 @@ __all__ = ["NamedPath", "check_output", "other_names"]
 _RUN = re.compile(
     r"(observed|(sample|prediction)-\d+|mean|std|grid|levels|spread|directions|bound)\.png|(guide|measurement|checkpoint)\.safetensors"
     r"|(run|guide)\.json|report\.html"
-    r"|region-\d+"
+    r"|(region|sample)-\d+"
     r"|\.DS_Store|Thumbs\.db|desktop\.ini"
 )
 
@@ -91,7 +91,8 @@ def other_names(folder: Path) -> Iterator[Path]:
 
 def _check_own(folder: Path) -> None:
     """Raise ValueError where a folder holds something that no run writes."""
-    found = [*folder.iterdir(), *(p for region in folder.glob("region-*/") for p in region.iterdir())]
+    inner = [*folder.glob("region-*/"), *folder.glob("region-*/sample-*/")]
+    found = [*folder.iterdir(), *(p for one in inner for p in one.iterdir())]
     others = sorted(str(p.relative_to(folder)) for p in found if not _RUN.fullmatch(p.name) and not is_scratch(p))
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""

@@ -46,10 +46,12 @@ def region_options(command: Callable) -> Callable:
         ),
         click.option(
             "--region",
-            type=_Numbers("X,Y,W,H", "auto"),
+            type=_Numbers("X,Y,W,H", "auto", "tiles"),
             help="Fill the hole of a picture of any size: the square around it is resized to the prior's size, filled, "
             "and put back where the hole is. auto: a square twice as long as the hole, one for each of several holes "
-            "far apart; X,Y,W,H: this one, W = H, in pixels from the left and top (of the larger canvas).",
+            "far apart; tiles: squares along the hole, of the prior's own size where it is thin enough, each of which "
+            "goes on from what those before it filled; X,Y,W,H: this one, W = H, in pixels from the left and top (of "
+            "the larger canvas).",
         ),
     ):
         command = option(command)
@@ -64,7 +66,7 @@ def check_together(region: Any, resize: str | None, expand: tuple | None) -> Non
         )
     if expand is not None and not any(expand):
         raise ValueError("--expand 0,0,0,0 leaves the picture as it is: say by how many pixels it grows")
-    if region not in (None, "auto"):
+    if region not in (None, "auto", "tiles"):
         _, _, width, height = region
         if width != height or not width:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from vipaint_pyro.priors.diffusion import DiffusionPrior
-    from vipaint_pyro.regions import Region
+    from vipaint_pyro.regions import Region, Square
 
 __all__ = ["run_in_regions", "run_resized"]
 
@@ -26,22 +26,25 @@ def run_in_regions(
     pictures: tuple, region: str | tuple[int, int, int, int], out: Path, options: dict, facts: dict, *,
     inputs: Mapping[str, Path],
 ) -> None:  # fmt: skip
-    """Fill each hole from its square, with its own fit, and write the completions at the picture's size.
+    """Fill each hole from its squares, and write the completions at the picture's size.
 
     Args:
         pictures: PIL images of one size: the picture whose bytes are kept, the same without transparency, the mask.
-        region: ``"auto"`` or (x, y, w, h).
-        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them.
+        region: ``"auto"``, ``"tiles"`` or (x, y, w, h).
+        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them. Where facts have
+            ``automatic_prior``, and no label is given, a square's label is its share of the picture, if the prior has
+            such.
 
     Raises:
         ValueError: for a picture that cannot keep its bytes, a hole outside of its region, or a mask of another size,
             before a prior is loaded.
     """
     from vipaint_pyro.cli.methods import settings_of
+    from vipaint_pyro.cli.turns import Turns
     from vipaint_pyro.cli.whole import Whole
     from vipaint_pyro.cli.writing import finish
     from vipaint_pyro.faults import Fault, Stopped
-    from vipaint_pyro.regions import Region, regions_of
+    from vipaint_pyro.regions import Filled, Region, regions_of, taken, tiles_of
 
     base, opaque, mask = pictures
     hidden = _hidden(opaque, mask)
@@ -53,30 +56,33 @@ def run_in_regions(
     settings = settings_of(options)
     pipe = pipeline_of(options)
     side, unit = _side(pipe.prior), _unit(opaque, pipe.prior)
-    regions = regions_of(hidden, side) if given is None else [given]
-    whole, ended, seeded = Whole(base, unit, hidden, facts), None, generator_of(options)
-    small = [_small(square, unit, hidden, side) for square in regions]  # refused before anything is computed
-    for k, square in enumerate(regions):
-        click.echo(f"region {k + 1} of {len(regions)}: {_said(square, hidden, side)}")
-        said = {**facts, "region": _place(square)}
+    tiled = region == "tiles"
+    squares = [given] if given is not None else tiles_of(hidden, side) if tiled else regions_of(hidden, side)
+    for square in squares:  # refused before anything is computed
+        taken(square, unit, hidden, side)
+    filled = Filled(unit, hidden, joint=tiled)
+    whole, ended = Whole(base, filled, facts), None
+    turns = Turns(pipe, settings, options, facts, generator_of(options), bool(facts.get("automatic_prior")))
+    for k, square in enumerate(squares):
+        label = turns.label(square, filled)
+        said = f"; label {label}, by its share of the picture" if label else ""
+        said += _fits(filled.before(square), options["samples"])
+        click.echo(f"region {k + 1} of {len(squares)}: {_said(square, hidden, side)}{said}")
         try:
-            drawn, ended = draw(pipe, small[k], dict(settings), options, said, seeded=seeded)
+            runs, ended = turns.draw(square, filled)
         except (Fault, KeyboardInterrupt) as error:
             if not whole.runs:
                 raise
             ended = error if isinstance(error, Fault) else Stopped()
-            whole.unfilled = regions[k:]
+            whole.unfilled = squares[k:]
             break
-        whole.add(square, drawn)
+        whole.add(square, runs)
         if ended is not None:
-            whole.unfilled = regions[k + 1 :]
+            whole.unfilled = squares[k + 1 :]
             break
-    count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(regions)} regions"
     if whole.unfilled:
-        places = ", ".join(f"{r.side}x{r.side} at {r.left},{r.top}" for r in whole.unfilled)
-        left = len(whole.unfilled)
-        stays = f"{counted(left, 'hole')} of {len(regions)} {'stays' if left == 1 else 'stay'} as in the picture"
-        click.echo(f"Warning: {stays}, in the region{'s' * (left > 1)} {places}", err=True)
+        click.echo(f"Warning: {_left(whole.unfilled, len(squares), tiled)}", err=True)
+    count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(squares)} regions"
     finish(out, replaceable, whole.write, ended, count)
 
 
@@ -93,10 +99,13 @@ def run_resized(
     Raises:
         ValueError: for a hole that is not in the picture's middle, or a mask of another size, before a prior is loaded.
     """
+    import torch
+
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.results import write_run
+    from vipaint_pyro.cli.turns import as_mask
     from vipaint_pyro.cli.writing import count_of, finish
-    from vipaint_pyro.regions import centred
+    from vipaint_pyro.regions import centred, taken
 
     opaque, mask = pictures
     hidden = _hidden(opaque, mask)
@@ -110,7 +119,8 @@ def run_resized(
     pipe = pipeline_of(options)
     side = _side(pipe.prior)
     click.echo(f"--resize {how}: {_said(square, hidden, side)}{_loss(square, hidden)}")
-    images = _small(square, _unit(opaque, pipe.prior), hidden, side)
+    small, seen = taken(square, _unit(opaque, pipe.prior), hidden, side)
+    images = torch.from_numpy(small), as_mask(seen)
     said = {**facts, "resized": {"how": how, **_place(square)}}
     drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
     finish(out, replaceable, lambda at, replaced: write_run(at, replaced, drawn), ended, count_of(drawn, options))
@@ -151,23 +161,28 @@ def _unit(image: PIL.Image.Image, prior: DiffusionPrior) -> np.ndarray:
     return to_unit(image, (prior.image_shape[0], image.height, image.width))[0].numpy()
 
 
-def _small(region: Region, unit: np.ndarray, hidden: np.ndarray, side: int) -> tuple:
-    """A square at the prior's size: a tensor, and its mask as a picture."""
-    import numpy as np
-    import PIL.Image
-    import torch
-
-    from vipaint_pyro.regions import taken
-
-    small, seen = taken(region, unit, hidden, side)
-    return torch.from_numpy(small), PIL.Image.fromarray((~seen).astype(np.uint8) * np.uint8(255))
-
-
-def _place(region: Region) -> dict:
+def _place(region: Square) -> dict:
     return {"left": region.left, "top": region.top, "side": region.side}
 
 
-def _said(region: Region, hidden: np.ndarray, side: int) -> str:
+def _left(squares: Sequence[Square], count: int, tiled: bool) -> str:
+    """Which holes stay as they were."""
+    places = ", ".join(f"{r.side}x{r.side} at {r.left},{r.top}" for r in squares)
+    what = "part of the hole" if tiled else "hole"
+    some = f"{len(squares)} parts of the hole" if tiled and len(squares) > 1 else counted(len(squares), what)
+    stays = "stays" if len(squares) == 1 else "stay"
+    return f"{some} of {count} {stays} as in the picture, in the region{'s' * (len(squares) > 1)} {places}"
+
+
+def _fits(before: Sequence[int], samples: int) -> str:
+    """What a square goes on from, where it sees what others have filled."""
+    if not before:
+        return ""
+    others = f"region{'s' * (len(before) > 1)} {', '.join(str(k + 1) for k in before)}"
+    return f"; sees what {others} filled, so that each of {counted(samples, 'sample')} has a fit of its own"
+
+
+def _said(region: Square, hidden: np.ndarray, side: int) -> str:
     height, width = hidden.shape
     beyond = min(region.left, region.top) < 0
     note = "; what lies beyond the picture is filled too" if beyond else ""

@@ -15,10 +15,10 @@ from vipaint_pyro.cli.shown import Shown
 from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure
 from vipaint_pyro.wording import counted
 
-__all__ = ["PAGE", "run_page"]
+__all__ = ["LARGE", "PAGE", "run_page"]
 
 PAGE = "report.html"
-_LARGE, _FEW = 640, 128  # pixels: longer sides are shown smaller; up to so many are enlarged without smoothing
+LARGE, _FEW = 640, 128  # pixels: longer sides are shown smaller; up to so many are enlarged without smoothing
 #: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
 _ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
 
@@ -31,7 +31,8 @@ def run_page(
     shown: Mapping[str, Shown] | None = None,
     order: Sequence[int] = (),
     drawn_from: bool = False,
-    regions: int = 0,
+    regions: Sequence[str] = (),
+    small: Mapping[str, PIL.Image.Image] | None = None,
 ) -> str:
     """The page of a folder whose pictures are written already.
 
@@ -42,22 +43,35 @@ def run_page(
         shown: file name -> a figure there.
         order: of the samples, those that differ most first; none of a fit.
         drawn_from: whether ``vipaint draw`` takes the folder.
-        regions: how many folders ``region-0`` ... there are.
+        regions: the folders of parts that were filled on their own, like ``region-0`` and ``region-1/sample-00``.
+        small: file name -> what is shown of a picture that is too large for a page, instead of the file.
     """
-    sections = {"observed": ("What was given", _observed(place, facts))}
+    sections = {"observed": ("What was given", _observed(place, facts, small or {}))}
     if order:
-        sections["samples"] = ("The most different first", _samples(place, facts, order))
+        sections["samples"] = ("The most different first", _samples(place, facts, order, small or {}))
     for name, one in (shown or {}).items():
         if one.head:
             picture = figure((place / f"{name}.png").read_bytes(), one.alt)
             sections[name] = (one.head, f"<p>{escape(one.words)}</p>\n{picture}")
     if regions:
-        links = "".join(f'<li><a href="region-{k}/{PAGE}">region {k + 1}</a></li>\n' for k in range(regions))
+        links = "".join(f'<li><a href="{name}/{PAGE}">{_part(name)}</a></li>\n' for name in regions)
         text = "<p>Each part of the hole was filled on its own, in a square around it that has a page of its own.</p>\n"
+        if any("/" in name for name in regions):
+            text += (
+                "<p>Where a square sees what others have filled, which is not the same in any two samples, it was "
+                "fitted for each sample: sample 3 there goes on from sample 3 of the others.</p>\n"
+            )
         sections["regions"] = ("Region by region", f"{text}<ul>\n{links}</ul>\n")
     sections["again"] = ("Again, and more of it", _again(named, drawn_from, bool(order)))
     sections["settings"] = ("Settings", _settings(facts))
     return document("vipaint", _title(facts, len(order)), _lead(facts, len(order)), sections)
+
+
+def _part(name: str) -> str:
+    """A folder of a part in words: region-0/sample-01 is region 1, sample 1."""
+    region, _, sample = name.partition("/")
+    words = f"region {int(region.split('-')[1]) + 1}"
+    return f"{words}, sample {int(sample.split('-')[1])}" if sample else words
 
 
 def _image(facts: Mapping) -> str:
@@ -79,7 +93,8 @@ def _lead(facts: Mapping, count: int) -> str:
             f"{_image(facts)} was {'measured, and is ' if facts.get('simulated') else ''}restored: {task['name']}."
         )
     elif isinstance(hidden, float):
-        said.append(f"{100 * hidden:.1f} % of {_image(facts)} was hidden.")
+        share = f"{100 * hidden:.1f}" if hidden >= 0.001 else f"{100 * hidden:.2g}"
+        said.append(f"{share} % of {_image(facts)} was hidden.")
     fit = facts.get("fit")
     if isinstance(fit, Mapping):
         said.append(f"A guide was fitted to what was seen, in {counted(fit['steps'], 'step')}.")
@@ -101,19 +116,22 @@ def _of_kind(kind: object) -> list[str]:
     return [f"{one['text'][:1].upper()}{one['text'][1:]}." for one in known]
 
 
-def _observed(place: Path, facts: Mapping) -> str:
+def _observed(place: Path, facts: Mapping, small: Mapping[str, PIL.Image.Image]) -> str:
     if facts.get("task"):
         words, alt = "What was measured of the picture.", "What was measured of the picture"
     else:
         words, alt = "Lilac is the hole: nothing of it was looked at.", "The picture, its hole in lilac"
-    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed'))}"
+    if facts.get("shown"):
+        left, top, right, bottom = facts["shown"]
+        words += f" Shown is what lies around it, {right - left}x{bottom - top} at {left}, {top}; the files hold all."
+    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed', small))}"
 
 
 def _gallery(pictures: str) -> str:
     return f'<div class="pictures">\n{pictures}</div>\n'
 
 
-def _samples(place: Path, facts: Mapping, order: Sequence[int]) -> str:
+def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[str, PIL.Image.Image]) -> str:
     words = (
         "Each is a draw from one and the same posterior: together they show what may be there. The first two are those "
         "that differ most; each one after them is as unlike those before it as possible."
@@ -122,7 +140,7 @@ def _samples(place: Path, facts: Mapping, order: Sequence[int]) -> str:
     for k in order:
         near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
         caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
-        pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption)
+        pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption, small)
     text = f"<p>{escape(words)}</p>\n{_gallery(pictures)}"
     note = (
         "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
@@ -135,17 +153,20 @@ def _scored(scores: Mapping) -> list[str]:
     return [n for n in scores if n.endswith("_composite")] or [*scores]
 
 
-def _picture(path: Path, alt: str, caption: str) -> str:
+def _picture(path: Path, alt: str, caption: str, instead: Mapping[str, PIL.Image.Image]) -> str:
     """A file, made smaller where it is large: the page holds it whole."""
-    with PIL.Image.open(path) as picture:
-        longer = max(picture.size)
-        if longer <= _LARGE:
-            return figure(path.read_bytes(), alt, caption, "few" if longer <= _FEW else "")
-        small = picture.convert("RGBA" if "A" in picture.mode else "RGB")
-        small.thumbnail((_LARGE, _LARGE))
+    if path.name not in instead:
+        with PIL.Image.open(path) as picture:
+            longer = max(picture.size)
+            if longer <= LARGE:
+                return figure(path.read_bytes(), alt, caption, "few" if longer <= _FEW else "")
+            small = picture.convert("RGBA" if "A" in picture.mode else "RGB")
+            small.thumbnail((LARGE, LARGE))
+    else:
+        small = instead[path.name]
     file = io.BytesIO()
     small.save(file, format="png")
-    return figure(file.getvalue(), alt, caption)
+    return figure(file.getvalue(), alt, caption, "few" if max(small.size) <= _FEW else "")
 
 
 def _again(named: Path, drawn_from: bool, drew: bool) -> str:

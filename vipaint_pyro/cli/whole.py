@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,16 @@ import PIL.Image
 import torch
 
 from vipaint_pyro.cli.results import Run, write_run
-from vipaint_pyro.cli.run_page import PAGE, run_page
+from vipaint_pyro.cli.run_page import LARGE, PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
-from vipaint_pyro.regions import Region, completed
+from vipaint_pyro.regions import Filled, Square
 
 __all__ = ["Whole"]
 
 _SIDE = 256  # pixels of a picture in the grid
+_LEVEL = 1  # of zlib: of photographs files as small as at the usual 6, in a quarter of the time
 
 
 class Whole:
@@ -27,79 +28,129 @@ class Whole:
 
     Args:
         base: the PIL image whose known bytes stay.
-        unit: the same in [0, 1], float (C, H, W), in the prior's channels.
-        hidden: bool (H, W).
+        filled: the same in the prior's channels, with nothing filled yet.
         facts: what run.json should say.
 
     Attributes:
+        runs: square by square one run of all samples, or one of each.
         unfilled: regions whose holes stay as they were, since what was to fill them was ended before.
     """
 
-    def __init__(self, base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, facts: dict):
-        self.base, self.unit, self.hidden, self.facts = base, unit, hidden, facts
-        self.runs: list[tuple[Region, Run]] = []
-        self.unfilled: list[Region] = []
+    def __init__(self, base: PIL.Image.Image, filled: Filled, facts: dict):
+        self.base, self.filled, self.facts = base, filled, facts
+        self.runs: list[tuple[Square, list[Run]]] = []
+        self.unfilled: Sequence[Square] = []
+        self._before: list[list[int]] = []
 
-    def add(self, region: Region, run: Run) -> None:
-        """What was drawn of a region."""
-        self.runs.append((region, run))
+    def add(self, square: Square, runs: list[Run]) -> None:
+        """What was drawn of a square: a run of all samples, or where it sees what was filled before one of each."""
+        self._before.append(self.filled.before(square))
+        self.runs.append((square, runs))
+        self.filled.fill(square, _images(runs).float().numpy())
 
     @property
     def count(self) -> int:
         """How many samples every region has."""
-        return min(len(run.output.images) for _, run in self.runs)
-
-    def completions(self) -> list[PIL.Image.Image]:
-        """The picture, in its own mode, with each sample in its holes; every other byte is as it was."""
-        return [self._completion(i) for i in range(self.count)]
-
-    def _completion(self, i: int) -> PIL.Image.Image:
-        squares = [
-            (region, torch.as_tensor(run.output.images[i], device="cpu").float().numpy()) for region, run in self.runs
-        ]
-        return completed(self.base, self.unit, self.hidden, squares)
+        return self.filled.count
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
         """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.
 
-        A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size.
+        A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size; where each
+        sample has a fit of its own, there is such a folder for each in it, ``sample-00`` ....
         """
-        observed = observed_picture(torch.from_numpy(self.unit), torch.from_numpy(~self.hidden)[None])
-        samples, profile = self.completions(), self.base.info.get("icc_profile")
+        observed, box = self._observed(), self._shown()
+        keep = {"icc_profile": self.base.info.get("icc_profile"), "compress_level": _LEVEL}
+        near, small = box or (0, 0, *self.base.size), {}
         with replacing(folder, overwrite) as out:
-            observed.save(out / "observed.png", icc_profile=profile)
-            for i, picture in enumerate(samples):
-                picture.save(out / f"sample-{i:02d}.png", icc_profile=profile)
-            figure = samples_figure(torch.stack([_shown(p) for p in samples]), observed=_shown(observed), side=_SIDE)
-            figure.savefig(out / "grid.png")
-            for k, (_, run) in enumerate(self.runs):
-                write_run(out / f"region-{k}", False, run, folder / f"region-{k}")
-            facts = self._facts()
-            page = run_page(out, folder, facts, order=self._order(), regions=len(self.runs))
+            observed.save(out / "observed.png", **keep)
+            small["observed.png"] = _reduced(observed, near)
+            for i in range(self.count):
+                name, picture = f"sample-{i:02d}.png", self.filled.picture(self.base, i)
+                picture.save(out / name, **keep)
+                small[name] = _reduced(picture, near)
+            first, *samples = (_for_grid(picture) for picture in small.values())
+            samples_figure(torch.stack(samples), observed=first, side=_SIDE).savefig(out / "grid.png")
+            for name, run in self._folders():
+                write_run(out / name, False, run, folder / name)
+            facts = self._facts() | ({"shown": [*box]} if box else {})
+            parts = [name for name, _ in self._folders()]
+            page = run_page(out, folder, facts, order=self._order(), regions=parts, small=small)
             (out / PAGE).write_text(page, encoding="utf-8")
             (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
+    def _observed(self) -> PIL.Image.Image:
+        """The picture with its holes in lilac, made strip by strip: whole, its copies in floats would take much."""
+        unit, hidden = self.filled.unit, self.filled.hidden
+        picture = PIL.Image.new("RGB", hidden.shape[::-1])
+        for top in range(0, len(hidden), _SIDE):
+            rows = slice(top, top + _SIDE)
+            strip = observed_picture(torch.from_numpy(unit[:, rows]), torch.from_numpy(~hidden[rows])[None])
+            picture.paste(strip, (0, top))
+        return picture
+
+    def _shown(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of what a page shows: what lies around small holes in a large picture."""
+        (width, height), squares = self.base.size, [square for square, _ in self.runs]
+        box = (
+            max(min(s.left for s in squares), 0), max(min(s.top for s in squares), 0),
+            min(max(s.left + s.side for s in squares), width), min(max(s.top + s.side for s in squares), height),
+        )  # fmt: skip
+        large = max(width, height) > LARGE and (box[2] - box[0]) * (box[3] - box[1]) < width * height / 4
+        return box if large else None
+
+    def _folders(self) -> Iterator[tuple[str, Run]]:
+        """Name -> what is written there."""
+        for k, (_, runs) in enumerate(self.runs):
+            if self._before[k]:
+                yield from ((f"region-{k}/sample-{i:02d}", run) for i, run in enumerate(runs))
+            else:
+                yield f"region-{k}", runs[0]
+
     def _order(self) -> list[int]:
         """The samples that differ most in the regions first."""
-        drawn = [torch.as_tensor(run.output.images, device="cpu")[: self.count].flatten(1) for _, run in self.runs]
-        return most_different(torch.cat(drawn, 1))
+        return most_different(torch.cat([_images(runs)[: self.count].flatten(1) for _, runs in self.runs], 1))
 
     def _facts(self) -> dict:
-        first = self.runs[0][1].facts
-        places = [_place(r) for r, _ in self.runs]
-        hidden = float(self.hidden.mean())
-        said = {key: value for key, value in first.items() if key not in ("region", "kind")}
-        ended = {"unfilled": [_place(r) for r in self.unfilled]} if self.unfilled else {}
-        ended["kind"] = [run.facts["kind"] for _, run in self.runs]
+        first = self.runs[0][1][0].facts
+        own = ("region", "kind", *(("label",) if self.facts.get("automatic_prior") else ()))
+        said = {key: value for key, value in first.items() if key not in own}
+        ended = {"unfilled": [_place(square) for square in self.unfilled]} if self.unfilled else {}
+        ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]
+        hidden = float(self.filled.hidden.mean())
         count = {"num_samples": self.count, "hidden_fraction": hidden, "size": [*self.base.size]}
-        return {**self.facts, **said, **ended, **count, "regions": places, "versions": versions()}
+        return {**self.facts, **said, **ended, **count, "regions": self._regions(), "versions": versions()}
+
+    def _regions(self) -> list[dict]:
+        """In turn: where each lies; of squares that see what others fill what each did; of a chosen prior the class."""
+        found = []
+        for (square, runs), before in zip(self.runs, self._before):
+            place: dict = _place(square)
+            if self.filled.joint:
+                place |= {"filled": len(square.pixels()[0]), "sees": before, "fits": len(runs)}
+            if self.facts.get("automatic_prior"):
+                place["label"] = runs[0].facts["label"]
+            found.append(place)
+        return found
 
 
-def _place(region: Region) -> dict[str, int]:
+def _images(runs: Sequence[Run]) -> torch.Tensor:
+    """All samples of a square, (S, C, H, W) in [0, 1]."""
+    return torch.cat([torch.as_tensor(run.output.images, device="cpu") for run in runs])
+
+
+def _place(region: Square) -> dict[str, int]:
     return {"left": region.left, "top": region.top, "side": region.side}
 
 
-def _shown(picture: PIL.Image.Image) -> torch.Tensor:
+def _reduced(picture: PIL.Image.Image, box: tuple[int, int, int, int]) -> PIL.Image.Image:
+    """Part of a picture for a page: a large one made smaller."""
+    small = picture.crop(box)
+    small.thumbnail((LARGE, LARGE))
+    return small
+
+
+def _for_grid(picture: PIL.Image.Image) -> torch.Tensor:
     """A picture for a grid, (3, H, W) in [0, 1]: a large one made smaller."""
     small = picture.convert("RGB")
     small.thumbnail((2 * _SIDE, 2 * _SIDE), PIL.Image.Resampling.BICUBIC)

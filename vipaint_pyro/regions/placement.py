@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from vipaint_pyro.regions.square import Square, start_of
+
 __all__ = ["Region", "centred", "regions_of"]
 
 #: The side of a square is so many times the longer side of its hole.
@@ -18,29 +20,19 @@ KNOWN = 1 / 16
 
 
 @dataclass(frozen=True)
-class Region:
-    """A square of a picture, in its pixels; what lies beyond the picture is not known.
+class Region(Square):
+    """A square that holds all of a hole.
 
     Attributes:
-        left, top: its first column and row.
-        side: in pixels.
         hole: bool (H, W) of the picture, the pixels that are filled from this square.
     """
 
-    left: int
-    top: int
-    side: int
     hole: np.ndarray
 
-    def crop(self, array: np.ndarray) -> np.ndarray:
-        """The square of an array (..., H, W), 0 or False beyond it."""
-        height, width = array.shape[-2:]
-        out = np.zeros((*array.shape[:-2], self.side, self.side), array.dtype)
-        top, bottom = max(self.top, 0), min(self.top + self.side, height)
-        left, right = max(self.left, 0), min(self.left + self.side, width)
-        inside = (..., slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left))
-        out[inside] = array[..., top:bottom, left:right]
-        return out
+    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns, of the picture, of the hole."""
+        rows, columns = np.nonzero(self.hole)
+        return rows, columns
 
     def holds(self, hidden: np.ndarray) -> bool:
         """Whether all that is hidden (H, W) lies in the square."""
@@ -99,14 +91,7 @@ def _square(box: tuple[int, int, int, int], hole: np.ndarray, hidden: np.ndarray
     height, width = hidden.shape
     wanted, short, long = _wanted(box, least), min(hidden.shape), max(hidden.shape)
     for side in (min(wanted, short), min(wanted, long)):
-        region = Region(_start(box[0], box[2], side, width), _start(box[1], box[3], side, height), side, hole)
+        region = Region(start_of(box[0], box[2], side, width), start_of(box[1], box[3], side, height), side, hole)
         if region.holds(hole) and region.crop(~hidden).mean() >= KNOWN:
             return region
     return centred(hole, long)
-
-
-def _start(first: int, end: int, side: int, length: int) -> int:
-    """Where a square begins that has first ... end in its middle, moved into the picture where it has room."""
-    if side >= length:
-        return (length - side) // 2
-    return min(max((first + end - side) // 2, 0), length - side)
