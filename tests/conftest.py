@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
 
 # The tensors are tiny: threads would only wait for each other, the more so on a busy machine.
 # Set before torch is imported, and inherited by the examples.
@@ -18,26 +19,39 @@ from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
+#: One in how many of the tests of a mark CI runs: of all slow ones, and of each battery's cases by themselves.
+ONE_IN = {"slow": 8, "battery": 4}
+
 
 def pytest_addoption(parser):
     parser.addoption(
         "--slow", choices=("none", "sample", "all"), default="sample",
-        help="which tests marked slow to run: none, a seeded sample of them, or all",
+        help="which tests marked slow to run: none, a seeded sample of them and of each battery, or all of both",
     )  # fmt: skip
-    parser.addoption("--slow-seed", type=int, default=0, help="seed of the sample of slow tests")
+    parser.addoption("--slow-seed", type=int, default=0, help="seed of the samples")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Deselect the slow tests that --slow leaves out; a sample is an eighth of them, without those of minutes."""
+    """Deselect what --slow leaves out: of the slow tests those of minutes are no part of a sample."""
+    choice, draw = config.getoption("--slow"), random.Random(config.getoption("--slow-seed"))
+
+    def drawn(tests, mark):
+        return draw.sample(tests, -(-len(tests) // ONE_IN[mark]))
+
     slow = [item for item in items if item.get_closest_marker("slow")]
-    choice = config.getoption("--slow")
-    drawn = slow if choice == "all" else [item for item in slow if not item.get_closest_marker("long")]
-    keep = {"none": 0, "sample": -(-len(drawn) // 8), "all": len(drawn)}[choice]
-    kept = random.Random(config.getoption("--slow-seed")).sample(drawn, keep)
-    left_out = [item for item in slow if item not in kept]
+    left_out = {item.nodeid for item in slow} if choice != "all" else set()
+    if choice == "sample":
+        of_seconds = [item for item in slow if not item.get_closest_marker("long")]
+        left_out -= {item.nodeid for item in drawn(of_seconds, "slow")}
+        batteries = defaultdict(list)
+        for item in items:
+            if item.get_closest_marker("battery") and item not in slow:
+                batteries[item.nodeid.partition("[")[0]].append(item)
+        for cases in batteries.values():
+            left_out |= {item.nodeid for item in cases} - {item.nodeid for item in drawn(cases, "battery")}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+        items[:] = [item for item in items if item.nodeid not in left_out]
 
 
 @pytest.fixture(autouse=True)
