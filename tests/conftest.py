@@ -20,7 +20,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import NoiseSchedule
 
 #: One in how many of the tests of a mark CI runs: of all slow ones, and of each battery's cases by themselves.
-ONE_IN = {"slow": 8, "battery": 4}
+ONE_IN = {"slow": 32, "battery": 4}
 
 
 def pytest_addoption(parser):

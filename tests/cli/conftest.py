@@ -6,27 +6,15 @@ import numpy as np
 import PIL.Image
 import pytest
 from diffusers import DDPMScheduler
-from matplotlib.figure import Figure
 
+from tests.blank import unless_drawn
 from tests.conftest import tiny_unet
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
-
-DRAWN = Figure.savefig
-
-
-def blank(figure, file, format="png", **options):
-    """A white picture of the figure's size; matplotlib would take half of a run's time for what a test does not see."""
-    if format != "png":
-        return DRAWN(figure, file, format=format, **options)
-    width, height = figure.get_size_inches() * options.get("dpi", figure.dpi)
-    PIL.Image.new("L", (round(width), round(height)), 255).save(file, format)
 
 
 @pytest.fixture(autouse=True)
 def figures(request, monkeypatch):
-    """Figures are made, but left white, save in tests that are of them: those have the mark drawn."""
-    if request.node.get_closest_marker("drawn") is None:
-        monkeypatch.setattr(Figure, "savefig", blank)
+    unless_drawn(request, monkeypatch)
 
 
 def furnish(folder: Path) -> None:

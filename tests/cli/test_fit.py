@@ -10,12 +10,12 @@ from pathlib import Path
 import PIL.Image
 import pytest
 import torch
-from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 import vipaint_pyro
+from tests.blank import leave_white
 from tests.cli.calls import FEW, inpaint, vipaint
-from tests.cli.conftest import blank, furnish
+from tests.cli.conftest import furnish
 from tests.kills import forked
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.files import is_scratch
@@ -139,7 +139,7 @@ def once(tmp_path_factory):
     folder.mkdir()
     furnish(folder)
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", blank)
+        leave_white(patch)
         with stopping(6):
             assert fitted(out="broken-off").exit_code == 1
         good(fitted(out="unbroken"))

@@ -19,12 +19,12 @@ from vipaint_pyro.samplers.run import Stop
 CHUNKED = {
     **{name: CHEAP[name] for name in METHODS if name != "vipaint" and "chunk" in METHODS[name].open()},
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
-    "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 9},
-    "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 9},
+    "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 6},
+    "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 6},
     "vipaint gibbs": {
         "fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2, "sweep_levels": 3,
     },
-    "vipaint tds": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "refine": "tds", "num_particles": 15},
+    "vipaint tds": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "refine": "tds", "num_particles": 8},
     "vipaint mixture": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "guide_name": "mixture"},
 }
 GENERATORS = {
