@@ -1,6 +1,7 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
 # make lint: what the linter and the type checker say of the code.
 # make mutants: which small faults the tests see (an hour).
+# pip compiles nothing: Python does, what it imports.
 # make docs: the site, into docs/_build/html; notebooks are run when they have changed.
 
 PYTHON ?= python3
@@ -30,13 +31,13 @@ docs: .venv/docs
 .venv/demo: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	@touch $@
 
 .venv/test: .venv/demo
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test]'
 	@touch $@
 
 .venv/docs: .venv/demo
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[docs]'
 	@touch $@

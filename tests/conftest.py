@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
 
 # The tensors are tiny: threads would only wait for each other, the more so on a busy machine.
 # Set before torch is imported, and inherited by the examples.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pyro
-import pytest
-import torch
-from diffusers import DDPMScheduler, UNet2DModel
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
 
-from vipaint_pyro.exact import GaussianPrior
-from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.schedules import NoiseSchedule
+    from vipaint_pyro.exact import GaussianPrior
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+    from vipaint_pyro.priors.schedules import NoiseSchedule
+
+# Of what takes seconds to import nothing is at the top: with -n the process that hands the tests out reads this, too.
 
 #: One in how many of the tests of a mark CI runs: of all slow ones, and of each battery's cases by themselves.
 ONE_IN = {"slow": 32, "battery": 4}
@@ -56,6 +60,9 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def clean_state():
+    import pyro
+    import torch
+
     pyro.clear_param_store()
     pyro.enable_validation(True)
     torch.manual_seed(0)
@@ -67,6 +74,9 @@ def clean_state():
 
 def tiny_unet(channels: int = 1, classes: int | None = None, size: int = 8, **options) -> UNet2DModel:
     """diffusers' own dummy network: two levels of 4 and 8 channels."""
+    import torch
+    from diffusers import UNet2DModel
+
     torch.manual_seed(0)
     return UNet2DModel(
         sample_size=size,
@@ -85,6 +95,8 @@ def tiny_unet(channels: int = 1, classes: int | None = None, size: int = 8, **op
 
 def float64_tables(scheduler):
     """The scheduler with its betas accumulated in float64, so that comparisons can be tight."""
+    import torch
+
     scheduler.alphas_cumprod = torch.cumprod(1 - scheduler.betas.double(), 0)
     scheduler.one = torch.tensor(1.0, dtype=torch.float64)
     if hasattr(scheduler, "final_alpha_cumprod"):
@@ -94,17 +106,25 @@ def float64_tables(scheduler):
 
 @pytest.fixture
 def scheduler():
+    from diffusers import DDPMScheduler
+
     return float64_tables(DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False))
 
 
 @pytest.fixture
 def schedule(scheduler) -> NoiseSchedule:
+    from vipaint_pyro.priors.schedules import NoiseSchedule
+
     return NoiseSchedule.from_scheduler(scheduler)
 
 
 @pytest.fixture
 def gaussian(schedule) -> GaussianPrior:
     """A Gaussian prior over 1x2x3 images in float64, no two pixels alike."""
+    import torch
+
+    from vipaint_pyro.exact import GaussianPrior
+
     mean = torch.linspace(-0.6, 0.7, 6, dtype=torch.float64).reshape(1, 2, 3)
     std = torch.linspace(0.3, 0.9, 6, dtype=torch.float64).reshape(1, 2, 3)
     return GaussianPrior(mean, std, schedule)
@@ -113,6 +133,10 @@ def gaussian(schedule) -> GaussianPrior:
 @pytest.fixture
 def network_prior() -> DiffusionPrior:
     """A class-conditional pixel prior with a tiny random network (4 classes, 4 = null)."""
+    from diffusers import DDPMScheduler
+
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+
     unet = tiny_unet(classes=5).double()
     scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
     return DiffusionPrior.from_components(unet, scheduler, null_class=4)
