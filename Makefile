@@ -1,7 +1,6 @@
 # make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
 # make lint: what the linter and the type checker say of the code.
 # make mutants: which small faults the tests see (an hour).
-# pip compiles nothing: Python does, what it imports.
 # make docs: the site, into docs/_build/html; notebooks are run when they have changed.
 
 PYTHON ?= python3
@@ -28,6 +27,7 @@ mutants: .venv/test
 docs: .venv/docs
 	$(BIN)/python -m sphinx -W --keep-going -c docs $(SPHINXOPTS) . docs/_build/html
 
+# With --no-compile: Python compiles what it imports, pip would compile all there is, for a minute.
 .venv/demo: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
