@@ -1,4 +1,4 @@
-# make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests.
+# make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests (PYTEST='--slow all': all of them).
 # make lint: what the linter and the type checker say of the code.
 # make mutants: which small faults the tests see (an hour).
 # make docs: the site, into docs/_build/html; notebooks are run when they have changed.
@@ -11,7 +11,7 @@ demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
 
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST)
 
 # An installed package has models and guides within; mypy is shown the same.
 lint: .venv/test

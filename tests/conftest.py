@@ -35,6 +35,10 @@ def pytest_addoption(parser):
     parser.addoption("--slow-seed", type=int, default=0, help="seed of the samples")
 
 
+def pytest_report_header(config):
+    return "tests are run as by --slow {} --slow-seed {}".format(*map(config.getoption, ("--slow", "--slow-seed")))
+
+
 def pytest_collection_modifyitems(config, items):
     """Deselect what --slow leaves out: of the slow tests those of minutes are no part of a sample."""
     choice, draw = config.getoption("--slow"), random.Random(config.getoption("--slow-seed"))
