@@ -1,4 +1,5 @@
-# make demo: install into .venv, then fill half of a picture.   make test: the same, then the tests (PYTEST='--slow all': all of them).
+# make demo: install into .venv, then fill half of a picture.
+# make test: the same, then the tests; all of them with PYTEST='--slow all'.
 # make lint: what the linter and the type checker say of the code.
 # make mutants: which small faults the tests see (an hour).
 # make docs: the site, into docs/_build/html; notebooks are run when they have changed.

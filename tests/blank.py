@@ -3,16 +3,20 @@
 import PIL.Image
 import pytest
 from matplotlib.figure import Figure
+from PIL.PngImagePlugin import PngInfo
 
 _DRAWN = Figure.savefig
 
 
 def savefig(figure, file, format="png", **options):
-    """A white picture of the figure's size."""
+    """A white picture of the figure's size, with its metadata."""
     if format != "png":
         return _DRAWN(figure, file, format=format, **options)
     width, height = figure.get_size_inches() * options.get("dpi", figure.dpi)
-    PIL.Image.new("RGB", (round(width), round(height)), "white").save(file, format)
+    said = PngInfo()
+    for name, text in options.get("metadata", {}).items():  # by which files of the package's own are known
+        said.add_text(name, text)
+    PIL.Image.new("RGB", (round(width), round(height)), "white").save(file, format, pnginfo=said)
 
 
 def leave_white(patch: pytest.MonkeyPatch) -> None:
