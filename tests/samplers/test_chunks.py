@@ -19,8 +19,8 @@ from vipaint_pyro.samplers.run import Stop
 CHUNKED = {
     **{name: CHEAP[name] for name in METHODS if name != "vipaint" and "chunk" in METHODS[name].open()},
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
-    "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 6},
-    "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 6},
+    "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 9},
+    "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 9},
     "vipaint gibbs": {
         "fit_steps": 2, "num_chains": 1, "refinement_steps": 2, "refine": "gibbs", "sweeps": 2, "sweep_levels": 3,
     },
@@ -55,7 +55,6 @@ def seen(double):
 
 FAST = {
     ("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"),
-    ("vipaint tds", "each"),
     ("vipaint+psis", "one"),
 }  # fmt: skip
 
