@@ -119,7 +119,7 @@ def test_of_sweeps(kind, name, levels):
     [("pixel", "flow", True), ("latent", "hierarchical-guided", True), ("pixel", "AutoNormal", False)],
 )
 def test_of_weighed_steps(kind, name, own):
-    same(of_guide(name, refine="tds", num_particles=3, own_cloud=own), tiny(kind), None)
+    same(of_guide(name, refine="tds", num_particles=4, own_cloud=own), tiny(kind), None)
 
 
 @pytest.mark.battery
