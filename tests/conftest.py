@@ -4,44 +4,69 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
 
 # The tensors are tiny: threads would only wait for each other, the more so on a busy machine.
 # Set before torch is imported, and inherited by the examples.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pyro
-import pytest
-import torch
-from diffusers import DDPMScheduler, UNet2DModel
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DModel
 
-from vipaint_pyro.exact import GaussianPrior
-from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.schedules import NoiseSchedule
+    from vipaint_pyro.exact import GaussianPrior
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+    from vipaint_pyro.priors.schedules import NoiseSchedule
+
+# Of what takes seconds to import nothing is at the top: with -n the process that hands the tests out reads this, too.
+
+#: One in how many of the tests of a mark CI runs: of all slow ones, and of each battery's cases by themselves.
+ONE_IN = {"slow": 32, "battery": 4}
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--slow", choices=("none", "sample", "all"), default="sample",
-        help="which tests marked slow to run: none, a seeded sample of them, or all",
+        help="which tests marked slow to run: none, a seeded sample of them and of each battery, or all of both",
     )  # fmt: skip
-    parser.addoption("--slow-seed", type=int, default=0, help="seed of the sample of slow tests")
+    parser.addoption("--slow-seed", type=int, default=0, help="seed of the samples")
+
+
+def pytest_report_header(config):
+    return "tests are run as by --slow {} --slow-seed {}".format(*map(config.getoption, ("--slow", "--slow-seed")))
 
 
 def pytest_collection_modifyitems(config, items):
-    """Deselect the slow tests that --slow leaves out; a sample is an eighth of them, without those of minutes."""
+    """Deselect what --slow leaves out: of the slow tests those of minutes are no part of a sample."""
+    choice, draw = config.getoption("--slow"), random.Random(config.getoption("--slow-seed"))
+
+    def drawn(tests, mark):
+        return draw.sample(tests, -(-len(tests) // ONE_IN[mark]))
+
     slow = [item for item in items if item.get_closest_marker("slow")]
-    choice = config.getoption("--slow")
-    drawn = slow if choice == "all" else [item for item in slow if not item.get_closest_marker("long")]
-    keep = {"none": 0, "sample": -(-len(drawn) // 8), "all": len(drawn)}[choice]
-    kept = random.Random(config.getoption("--slow-seed")).sample(drawn, keep)
-    left_out = [item for item in slow if item not in kept]
+    left_out = {item.nodeid for item in slow} if choice != "all" else set()
+    if choice == "sample":
+        of_seconds = [item for item in slow if not item.get_closest_marker("long")]
+        left_out -= {item.nodeid for item in drawn(of_seconds, "slow")}
+        batteries = defaultdict(list)
+        for item in items:
+            if item.get_closest_marker("battery") and item not in slow:
+                batteries[item.nodeid.partition("[")[0]].append(item)
+        for cases in batteries.values():
+            left_out |= {item.nodeid for item in cases} - {item.nodeid for item in drawn(cases, "battery")}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+        items[:] = [item for item in items if item.nodeid not in left_out]
 
 
 @pytest.fixture(autouse=True)
 def clean_state():
+    import pyro
+    import torch
+
     pyro.clear_param_store()
     pyro.enable_validation(True)
     torch.manual_seed(0)
@@ -53,6 +78,9 @@ def clean_state():
 
 def tiny_unet(channels: int = 1, classes: int | None = None, size: int = 8, **options) -> UNet2DModel:
     """diffusers' own dummy network: two levels of 4 and 8 channels."""
+    import torch
+    from diffusers import UNet2DModel
+
     torch.manual_seed(0)
     return UNet2DModel(
         sample_size=size,
@@ -71,6 +99,8 @@ def tiny_unet(channels: int = 1, classes: int | None = None, size: int = 8, **op
 
 def float64_tables(scheduler):
     """The scheduler with its betas accumulated in float64, so that comparisons can be tight."""
+    import torch
+
     scheduler.alphas_cumprod = torch.cumprod(1 - scheduler.betas.double(), 0)
     scheduler.one = torch.tensor(1.0, dtype=torch.float64)
     if hasattr(scheduler, "final_alpha_cumprod"):
@@ -80,17 +110,25 @@ def float64_tables(scheduler):
 
 @pytest.fixture
 def scheduler():
+    from diffusers import DDPMScheduler
+
     return float64_tables(DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False))
 
 
 @pytest.fixture
 def schedule(scheduler) -> NoiseSchedule:
+    from vipaint_pyro.priors.schedules import NoiseSchedule
+
     return NoiseSchedule.from_scheduler(scheduler)
 
 
 @pytest.fixture
 def gaussian(schedule) -> GaussianPrior:
     """A Gaussian prior over 1x2x3 images in float64, no two pixels alike."""
+    import torch
+
+    from vipaint_pyro.exact import GaussianPrior
+
     mean = torch.linspace(-0.6, 0.7, 6, dtype=torch.float64).reshape(1, 2, 3)
     std = torch.linspace(0.3, 0.9, 6, dtype=torch.float64).reshape(1, 2, 3)
     return GaussianPrior(mean, std, schedule)
@@ -99,6 +137,10 @@ def gaussian(schedule) -> GaussianPrior:
 @pytest.fixture
 def network_prior() -> DiffusionPrior:
     """A class-conditional pixel prior with a tiny random network (4 classes, 4 = null)."""
+    from diffusers import DDPMScheduler
+
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+
     unet = tiny_unet(classes=5).double()
     scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
     return DiffusionPrior.from_components(unet, scheduler, null_class=4)

@@ -58,9 +58,8 @@ def bare(source: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_whatever_makes_a_tensor_says_where(path):
-    assert not bare(path.read_text())
+def test_whatever_makes_a_tensor_says_where():
+    assert not {name_of(path): lines for path in FILES if (lines := bare(path.read_text()))}
 
 
 def test_the_finder_finds():
@@ -317,6 +316,7 @@ def same(one, two, exactly=True):
             assert a == b
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
@@ -344,6 +344,7 @@ def check_default_is_left_alone(single, plain, name, default):
     same(found, expected)
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in SCENES
@@ -352,6 +353,7 @@ def test_a_default_device_of_the_callers_changes_nothing(single, plain, name):
     check_default_is_left_alone(single, plain, name, default_device("meta"))
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.slow] if name in LONGEST else []) for name in SCENES

@@ -86,6 +86,7 @@ def data(tmp_path):
     return folder
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name, given", [*sorted(EXAMPLES.items()), *MORE])
 def test_example_runs(name, given, tmp_path, data):
     arguments = [*given, "--smoke"]

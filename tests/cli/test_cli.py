@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from tests.cli.calls import FEW, vipaint
@@ -17,6 +18,7 @@ def test_priors_lists_what_is_built_in():
     assert result.exit_code == 0 and "fashion-mnist" in result.output and "UNet2DModel" in result.output
 
 
+@pytest.mark.drawn
 def test_demo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = vipaint("demo", *FEW)

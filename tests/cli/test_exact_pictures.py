@@ -35,6 +35,7 @@ def test_what_cannot_be_is_one_line(tmp_path, arguments, words):
     assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.drawn
 def test_a_small_table_of_garments(tmp_path):
     arguments = ["--pictures", "--smoke", "--cell", "garments-few-0.2", "exact", "exact-score", "dps", "vipaint-4"]
     done = exact(tmp_path, *arguments)

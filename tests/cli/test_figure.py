@@ -19,6 +19,8 @@ from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.priors import DiffusionPrior
 from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 
+pytestmark = pytest.mark.drawn
+
 
 def vipaint(*words):
     return CliRunner().invoke(main, ["figure", *map(str, words)])

@@ -1,5 +1,6 @@
 """``vipaint fit`` and ``vipaint draw``: fitted once, drawn from for ever; gone on with after any end."""
 
+import contextlib
 import json
 import shutil
 import signal
@@ -12,7 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 import vipaint_pyro
+from tests.blank import leave_white
 from tests.cli.calls import FEW, inpaint, vipaint
+from tests.cli.conftest import furnish
 from tests.kills import forked
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.files import is_scratch
@@ -76,16 +79,15 @@ def test_draws_of_a_kept_guide_are_those_of_inpaint(here, name):
         assert pictures(f"again-{folder}") == pictures("at-once")
 
 
-def test_seeds_of_draws(here):
-    good(fitted())
+def test_seeds_of_draws(kept):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         good(drawn("--seed", seed, out=out))
     assert pictures("a") == pictures("b") != pictures("c")
     good(vipaint("draw", "fit", "--quiet", "--samples", "1"))
-    assert (here / "fit-draws" / "sample-00.png").exists() and not (here / "fit-draws" / "sample-01.png").exists()
+    assert [p.name for p in Path("fit-draws").glob("sample-*.png")] == ["sample-00.png"]
     refused(vipaint("draw", "fit", "--quiet", "--samples", "1"), "holds an earlier run")
     refused(drawn("--overwrite", out="fit"), "holds the guide fit")
-    said = json.loads((here / "fit" / "run.json").read_text())
+    said = json.loads((kept / "run.json").read_text())
     assert said["fit"] == {"steps": STEPS, "ended": "all steps"} and said["asked"]["fit_steps"] == STEPS
 
 
@@ -130,11 +132,35 @@ def test_ctrl_c_twice_and_the_fit_goes_on_to_the_same_guide(here, name):
     assert guide("fit") != guide("unbroken")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A folder with a fit that was broken off, and finished ones, all done once; and a copy of it."""
+    folder = tmp_path_factory.mktemp("once") / "here"
+    folder.mkdir()
+    furnish(folder)
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        leave_white(patch)
+        with stopping(6):
+            assert fitted(out="broken-off").exit_code == 1
+        good(fitted(out="unbroken"))
+        good(fitted("--seed", 5, out="another"))
+    return folder, Path(shutil.copytree(folder, folder.parent / "copy"))
+
+
 @pytest.fixture
-def broken_off(here):
-    with stopping(6):
-        assert fitted().exit_code == 1
-    return here
+def place(once, monkeypatch):
+    """That folder as it was: a fit knows where its prior lies."""
+    folder, copy = once
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def broken_off(place):
+    Path("broken-off").rename("fit")
+    return place
 
 
 @pytest.mark.parametrize(
@@ -182,7 +208,6 @@ def test_a_checkpoint_that_is_damaged_or_gone(broken_off):
     refused(fitted("--resume"), "checkpoint.safetensors is damaged")
     path.unlink()  # killed before the first one
     good(fitted("--resume"))
-    good(fitted(out="unbroken"))
     assert guide("fit") == guide("unbroken")
 
 
@@ -202,16 +227,15 @@ def test_nothing_to_go_on_with(here):
         pytest.param(signal.SIGTERM, 143, (0.1, 0.3, 0.6, 0.9), marks=pytest.mark.slow),
     ],
 )
-def test_a_kill_at_any_moment_leaves_a_folder_that_goes_on(here, by, status, shares):
+def test_a_kill_at_any_moment_leaves_a_folder_that_goes_on(here, once, by, status, shares):
     """Ended at what it does on the disk: while it begins, while a checkpoint is written, while the guide is."""
     ask = ["fit", "image.png", "mask.png", *ASK, "--fit-steps", STEPS, "--checkpoint-every", 1, "--out"]
 
     def command(*args):
         return lambda: main([str(a) for a in (*ask, *args)])
 
-    good(fitted(out="unbroken"))
     done, *counts = forked(command("counted"))
-    assert done == 0 and guide("counted") == guide("unbroken")
+    assert done == 0 and guide("counted") == guide(once[1] / "unbroken")
     for share in shares:
         shutil.rmtree("fit", ignore_errors=True)
         ended, *_ = forked(command("fit"), int(share * counts[1]), by, writing=True)
@@ -223,13 +247,12 @@ def test_a_kill_at_any_moment_leaves_a_folder_that_goes_on(here, by, status, sha
             good(drawn("--overwrite"))
             continue
         assert forked(command("fit", "--resume"))[0] == 0
-        assert guide("fit") == guide("unbroken") and not [p for p in here.rglob("*") if is_scratch(p)]
+        assert guide("fit") == guide(once[1] / "unbroken") and not [p for p in here.rglob("*") if is_scratch(p)]
 
 
 @pytest.fixture
-def kept(here):
-    good(fitted())
-    return here / "fit"
+def kept(place):
+    return shutil.copytree(place / "unbroken", place / "fit")
 
 
 def rewritten(path, **changed):
@@ -277,8 +300,7 @@ def test_folders_that_cannot_be_drawn_from(kept, how, words):
     elif how == "parameters gone":
         tensors.unlink()
     elif how == "another guide's":
-        good(fitted("--seed", 5, out="other"))
-        shutil.copy("other/guide.safetensors", tensors)
+        shutil.copy("another/guide.safetensors", tensors)
     elif how == "weights":
         other_weights()
     elif how == "prior gone":
@@ -316,10 +338,9 @@ def test_what_is_kept_is_what_python_takes(kept):
     assert load_file(kept / "guide.safetensors").keys() == saved.guide.state_dict().keys()
 
 
-def test_draws_take_other_settings_of_the_refinement(here):
-    good(fitted())
+def test_draws_take_other_settings_of_the_refinement(kept):
     good(drawn("--refinement-steps", 5, "--zeta", 0.5, out="more"))
-    settings = json.loads((here / "more" / "run.json").read_text())["settings"]
+    settings = json.loads(Path("more/run.json").read_text())["settings"]
     assert (settings["refinement_steps"], settings["zeta"], settings["fit_steps"]) == (5, 0.5, STEPS)
     good(drawn(out="plain"))
     assert guide("more") == guide("plain") and pictures("more") != pictures("plain")
@@ -342,6 +363,5 @@ def test_settings_of_the_fit_are_refused_by_name(here, option):
     "args, words",
     [(["--zeta", 1, "--refine", "ddnm"], "zeta is of a DPS step"), (["--refinement-steps", 2000], "at most 301")],
 )
-def test_settings_that_do_not_go_together_are_one_line(here, args, words):
-    good(fitted())
+def test_settings_that_do_not_go_together_are_one_line(kept, args, words):
     refused(drawn(*args), words)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tests.cli.calls import FEW, inpaint, vipaint
 
 
+@pytest.mark.drawn
 def test_writes_everything_it_promises(here):
     result = inpaint("--label", "dog", "--seed", "3", "--timesteps", "700,500,300", "--out", "result")
     assert result.exit_code == 0, result.output
@@ -86,6 +87,7 @@ def test_shades_of_grey_in_a_mask_are_announced(here):
     assert result.exit_code == 0 and "20.3 % of the pixels will be filled; the mask has shades of grey" in result.output
 
 
+@pytest.mark.drawn
 def test_half_precision_gives_no_warnings(here, caplog):
     result = inpaint("--out", "half", "--dtype", "bfloat16")
     assert result.exit_code == 0 and "kept in float32" not in caplog.text + result.output

@@ -70,6 +70,7 @@ def test_known_pixels_keep_their_bytes(here, mode):
     assert facts["regions"] == [{"left": 6, "top": 5, "side": 12}] and facts["size"] == [24, 20]
 
 
+@pytest.mark.drawn
 def test_each_of_several_holes_has_its_own_fit(here):
     before, hidden = picture("L"), hide((1, 1, 4, 4), (20, 15, 23, 18))
     done = inpaint("--region", "auto", "--out", "out", image="large.png", mask="hole.png")

@@ -28,6 +28,7 @@ def restore(image, task, *args):
     return vipaint("restore", image, "--task", task, "--prior", "latent", *FEW, "--out", "restored", *args)
 
 
+@pytest.mark.drawn
 def test_restores_a_small_picture(colour):
     result = restore("4.png", "super-resolution", "--scale", 4)
     assert result.exit_code == 0, result.output

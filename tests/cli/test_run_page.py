@@ -13,6 +13,8 @@ from vipaint_pyro.cli.command import keep_command
 from vipaint_pyro.cli.run_page import run_page
 from vipaint_pyro.cli.shown import shown_bound, shown_levels, shown_samples
 
+pytestmark = pytest.mark.drawn
+
 FACTS = {
     "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": "a <b>", "prompt": None,
     "hidden_fraction": 0.25, "fit": {"steps": 20, "ended": "settled"}, "seconds": {"fit": 3.25},

@@ -40,6 +40,7 @@ def test_every_autoguide_that_pyro_exports_is_offered_or_explained(gaussian):
                 build(name)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", [n for n in AUTO_GUIDES if n not in POINTS])
 def test_it_starts_as_wide_and_as_far_as_the_other_guides(gaussian, name):
     schedule = gaussian.schedule
@@ -57,6 +58,7 @@ def test_it_starts_as_wide_and_as_far_as_the_other_guides(gaussian, name):
         assert ((ratio > 1 / loose) & (ratio < loose)).all(), ratio
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", AUTO_GUIDES)
 def test_the_global_state_is_left_alone(gaussian, name):
     state, default = torch.get_rng_state(), torch.get_default_dtype()
@@ -68,6 +70,7 @@ def test_the_global_state_is_left_alone(gaussian, name):
     assert first._pyro_name != other._pyro_name  # or they would share parameters
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", [n for n in AUTO_GUIDES if n not in POINTS])
 def test_beta_weighs_the_guide_as_it_weighs_the_model(gaussian, name):
     # The bound at beta is beta E[log p(z) - log q(z)] + E[log p(y|z)], so it is linear in beta.
@@ -115,6 +118,7 @@ def test_laplace_away_from_a_maximum_says_so(gaussian):
         guide.finish()
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", [n for n in AUTO_GUIDES if n not in POINTS])
 def test_both_losses_agree(gaussian, name):
     # AutoGaussian and AutoStructured keep densities where TraceMeanField_ELBO would not look.

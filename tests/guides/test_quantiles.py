@@ -31,6 +31,7 @@ def near_known(found, exact, num_samples, times=5.0):
         assert ((value - place).abs() < times * error).all()
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", sorted({*NAMES, *GUIDES}))
 def test_every_guide_has_them_in_pyros_shapes(gaussian, name):
     y = torch.cat([Y, OTHER])
@@ -95,6 +96,7 @@ def test_chains_are_near_their_gaussian_marginals(gaussian, name):
             near_known(found[f"z_{s}"], dist.Normal(mean, var.sqrt()), 4000)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in (*POINTS, *PYROS, *GAUSSIAN)])
 def test_estimates_agree_with_draws(gaussian, name):
     model, guide = pair(name, gaussian)

@@ -32,6 +32,7 @@ def pair(name, prior, y=Y, form=None, **options):
     return model, make_guide(name, model, y)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_sites_match_and_every_parameter_learns(gaussian, name):
     y = torch.cat([Y, OTHER])
@@ -45,6 +46,7 @@ def test_sites_match_and_every_parameter_learns(gaussian, name):
     assert not [n for n, p in guide.named_parameters() if torch.equal(p, start[n])]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("many", [False, True])
 def test_draws_have_the_latents_shape(gaussian, name, many):
@@ -60,6 +62,7 @@ def test_draws_have_the_latents_shape(gaussian, name, many):
     assert guide().shape == (2, 1, 2, 3)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_a_copy_and_a_checkpoint_carry_the_fit(gaussian, name):
     model, guide = pair(name, gaussian)

@@ -22,6 +22,7 @@ def drawn(model, guide):
     return draw(model, guide, 2, torch.Generator().manual_seed(4))[TIMES[-1]]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_guide_comes_back(gaussian, name):
     model, guide = pair(name, gaussian)
@@ -91,6 +92,7 @@ def test_another_model_is_refused(gaussian):
         back.attach(None)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_fits_are_the_same_where_parameters_are_local_to_modules(gaussian, name):
     results = []

@@ -56,6 +56,7 @@ def test_the_tables_have_all_that_there_is():
     assert set(SCHEDULED) == set(TAKEN) & set(vars(torch.optim.lr_scheduler))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", TAKEN)
 def test_an_images_fit_is_its_own_where_the_table_says_so(gaussian, name):
     found = []

@@ -103,6 +103,7 @@ def test_a_settled_fit_is_near_the_optimum_in_fewer_steps(gaussian):
     assert gap(guide, gaussian, 300, observed, y, 0.2) < 0.1
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ALONE)
 def test_an_image_that_has_settled_is_the_one_alone(name):
     """Parameters, draws of its stream, and the steps after which each ended; the others go on as if alone, too."""
@@ -140,6 +141,7 @@ def test_an_image_that_has_settled_is_the_one_alone(name):
             torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", list(GUIDES))
 def test_the_terms_of_one_image_are_its_whole_loss(name, gaussian):
     """By which it is judged, whatever the guide."""

@@ -97,6 +97,7 @@ def test_a_network_compiled_in_its_place_of_a_pipeline():
     assert torch.equal(run(pipe).images, plain)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name, way", [
     pytest.param(name, way, marks=[pytest.mark.slow] if way == "compiled" and name not in ("pixel", "dit") else [])
     for name in sorted(FAMILIES) for way in ("compiled", "derived", "parallel", "around")
@@ -131,6 +132,7 @@ def test_every_family_is_called_as_its_own(name, way):
         torch.testing.assert_close(predicted(wrapped), expected)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("make", [autoencoder, vq])
 @pytest.mark.parametrize("wrap", [compiled, derived, nn.DataParallel, AroundAutoencoder, Around])
 def test_autoencoders(make, wrap):

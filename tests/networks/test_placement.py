@@ -81,6 +81,7 @@ def test_group_offloading(kind):
     assert pipe.prior.device == cpu
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", sorted({*FAMILIES} - {"dit"}))  # diffusers' own does not offer it
 @pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
 def test_the_device_is_where_a_group_is_brought(name, kind):
@@ -93,6 +94,7 @@ def test_the_device_is_where_a_group_is_brought(name, kind):
     assert device_of(network) == cuda and next(network.parameters()).device == cpu
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_the_precision_of_every_family_under_layerwise_casting(name):
     pytest.importorskip("transformers")
@@ -153,6 +155,7 @@ def test_the_device_is_where_accelerate_brings_a_network(device, expected):
         assert device_of(network) == torch.device(expected)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.slow] if name in ("stable_diffusion_xl", "flux") else [])
     for name in ("pixel", "latent_kl", "latent_vq", *TEXT)

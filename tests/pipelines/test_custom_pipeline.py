@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from diffusers import DDPMScheduler
 
 import vipaint_pyro
@@ -25,6 +26,7 @@ print(json.dumps([type(pipe).__name__, pipe.config.null_class, list(pipe.config.
 """
 
 
+@pytest.mark.slow
 def test_the_file_is_a_custom_pipeline_for_a_folder_that_was_saved_here(tmp_path):
     pipe = VIPaintPipeline(
         tiny_unet(classes=3), DDPMScheduler(clip_sample=False), null_class=2, class_names=["a", "b"]

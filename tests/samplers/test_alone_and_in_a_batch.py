@@ -119,9 +119,10 @@ def test_of_sweeps(kind, name, levels):
     [("pixel", "flow", True), ("latent", "hierarchical-guided", True), ("pixel", "AutoNormal", False)],
 )
 def test_of_weighed_steps(kind, name, own):
-    same(of_guide(name, refine="tds", num_particles=5, own_cloud=own), tiny(kind), None)
+    same(of_guide(name, refine="tds", num_particles=4, own_cloud=own), tiny(kind), None)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name, kind, labels", OF_METHODS)
 def test_of_every_method(name, kind, labels):
     same(make_sampler(name, **CHEAP[name]), tiny(kind), labels)
@@ -136,6 +137,7 @@ def test_guides_of_all_images_together_are_refused(name):
 OWN = [n for n, r in GUIDES.items() if r.joint]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", OWN)
 def test_a_single_image_draws_from_its_own_stream_alone(name, gaussian):
     measurement = Measurement.of(Inpainting(torch.ones(1, 1, 2, 3).bool()), torch.full((1, 1, 2, 3), 0.2).double())

@@ -73,6 +73,7 @@ def test_none_is_left_out():
     assert CHEAP.keys() == METHODS.keys()
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", METHODS)
 def test_what_every_method_promises(prior, spy, seen, name):
     sampler, steps = make_sampler(name, **CHEAP[name]), []
@@ -100,6 +101,7 @@ def test_what_every_method_promises(prior, spy, seen, name):
     assert [(p.phase, p.step) for p in steps] == [(phase, i) for phase, n in phases.items() for i in range(n)]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", METHODS)
 def test_what_every_method_refuses_before_it_computes(prior, spy, seen, name):
     with pytest.raises(TypeError, match=f"unknown setting 'zzz' of {name}. Known are "):
@@ -155,6 +157,7 @@ def given(what, latent):
     return Measurement(mask, Laplace(1.0) if what == "gaussian" else Noiseless(), y)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("what", NEEDS)
 def test_what_a_method_needs_it_asks_for_and_what_it_does_not_need_it_does_without(gaussian, name, what):

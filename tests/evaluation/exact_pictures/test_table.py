@@ -46,6 +46,7 @@ def test_who_knows_the_posterior_is_at_the_floor(tmp_path, few):
     assert found[CELL, "exact"]["calls"] == 0 and found[CELL, "exact-score@40"]["calls"] == 40
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", default_methods()[2:])
 def test_calls_are_equal(atoms, name):
     # The chain of DAPS calls nothing.

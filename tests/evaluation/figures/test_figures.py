@@ -69,6 +69,7 @@ def check(found: dict, scene, x) -> None:
 SHAPES = {2: (4, 7), 4: (4, 2), 5: (12, 2), 6: (10, 2), 7: (6, 2), 9: (6, 2), 10: None, 24: (6, 2)}
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("number", FIGURES)
 def test_a_figure_is_drawn_and_says_how(number, scene, tmp_path):
     here = scene(number)
@@ -92,6 +93,7 @@ class Titles:
         self.columns, self.names, self.title, self.size = columns, names, title, (len(rows), len(columns))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("number", [n for n, shape in SHAPES.items() if shape is not None])
 def test_a_sheet_says_what_it_shows(number, scene, monkeypatch):
     here = replace(scene(number), name="some-prior")

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from diffusers import DDPMScheduler
 
+from tests.blank import unless_drawn
 from tests.conftest import tiny_unet
 from tests.evaluation.study.written import Study
 from vipaint_pyro.cli.main import main
@@ -20,8 +21,9 @@ COMMON = ["evaluate", "--prior", "prior", "--data", "pictures", "--labels", "non
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """The folder; a prior of an earlier test is forgotten."""
+def here(tmp_path, monkeypatch, request):
+    """The folder; a prior of an earlier test is forgotten, and charts are left white."""
+    unless_drawn(request, monkeypatch)
     monkeypatch.chdir(tmp_path)
     priors.load.cache_clear()
     pipe = VIPaintPipeline(

@@ -80,6 +80,7 @@ def check_counted(name, calls, prior, seen, num_samples):
         assert found[0] <= said.forward * (1 + 2 * 30 / 3)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_small_budgets_are_counted(name, prior, seen):
     for calls in (50,) if "vipaint" in name else (50, 100, 250):
@@ -97,6 +98,7 @@ def test_every_budget_is_counted(name, calls, num_samples, prior, seen):
         check_counted(name, calls, prior, seen, num_samples)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_every_budget_is_met_or_refused_with_what_there_is(name, prior, seen):
     for calls in CALLS[:4] if name == "daps" else CALLS:  # whose levels take long to find
@@ -144,6 +146,7 @@ VARIED = {
 }  # fmt: skip
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", VARIED)
 def test_settings_of_any_kind_are_claimed_as_they_are_counted(name, prior, seen):
     for settings in VARIED[name]:

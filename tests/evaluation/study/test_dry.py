@@ -12,6 +12,7 @@ MANY = (
 )
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("methods", MANY.split(","))
 def test_the_calls_are_those_that_are_counted(here, methods):
     masks = ["--masks", "rotated"]

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 ONE = {"methods": "dps:num_steps=3", "conditions": ["--masks", "rotated"], "images": 1}
 
 
+@pytest.mark.drawn
 def test_what_is_in_the_folder(here):
     result = evaluate("--keep", "all")
     assert result.exit_code == 0, result.output
@@ -183,6 +184,7 @@ def battery(kills, seed, images):
     assert forked(lambda: main(own))[0] == 0 and records("out") == unbroken
 
 
+@pytest.mark.slow
 def test_killed_at_a_few_moments_nothing_is_lost_and_nothing_done_twice(here):
     assert evaluate(out="warm", images=1).exit_code == 0  # what it imports is there for all others
     battery(3, seed=0, images=1)

@@ -191,6 +191,7 @@ def loop(path):
     os.symlink(path.name, path)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("what", OTHER)
 def test_a_folder_that_is_broken(copy, what):
     OTHER[what](copy)

@@ -128,6 +128,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name, config", CASES)
 def test_a_field_of_a_scheduler_changes_the_prediction_as_it_changes_diffusers_own(name, config):
     unet, z = tiny_unet().double(), 2 * Z
@@ -144,6 +145,7 @@ def test_a_field_of_a_scheduler_changes_the_prediction_as_it_changes_diffusers_o
     torch.testing.assert_close(ours, by_diffusers(scheduler, output, z, t), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", DISCRETE)
 def test_what_says_how_diffusers_samples_changes_nothing(name):
     if name == "DPMSolverSDEScheduler":
@@ -293,6 +295,7 @@ _TINY = {
 }  # fmt: skip
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("changes", UNET, ids=lambda c: "-".join(c))
 def test_what_a_network_sees_to_itself_is_in_the_prediction(changes):
     scheduler = float64_tables(diffusers.DDPMScheduler(clip_sample=False, prediction_type="sample"))
