@@ -119,14 +119,14 @@ def _listed(names: list[str]) -> str:
 
 
 def _plan(options: dict) -> Any:
+    from vipaint_pyro.evaluation.study.own_data import own_data
     from vipaint_pyro.evaluation.study.plan import Plan
     from vipaint_pyro.evaluation.study.specs import split_specs
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 
     prior = options["prior"]
     if prior is None:
         raise ValueError("no prior is given: --prior is a built-in name, a diffusers folder or a hub id")
-    data = options["data"] or (prior if prior in BUILT_IN else None)
+    data = options["data"] or own_data(prior)
     if data is None:
         raise ValueError(f"no data are given: --data says what {prior} is to be judged on")
     conditions = _words(options["masks"]), _words(options["task"])

@@ -14,6 +14,7 @@ from vipaint_pyro.evaluation.failures import one_line
 from vipaint_pyro.evaluation.study.driver import missing, run_study, span
 from vipaint_pyro.evaluation.study.dry import cost
 from vipaint_pyro.evaluation.study.found import Record, read_study
+from vipaint_pyro.evaluation.study.own_data import own_data
 from vipaint_pyro.evaluation.study.plan import Plan
 from vipaint_pyro.evaluation.study.priors import PriorName, load
 from vipaint_pyro.evaluation.study.records import StudyFolder
@@ -24,7 +25,6 @@ from vipaint_pyro.evaluation.study.titles import METRICS, Metric
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.samplers.vipaint.levels import LATENT_RATIOS, RATIOS, timesteps_at
 from vipaint_pyro.samplers.written import written, written_name
@@ -61,7 +61,7 @@ class OnPictures(Ground[str]):
 
     def __init__(self, prior: str, out: Path, about: Mapping[str, Any]) -> None:
         about = dict(about)
-        data = about.pop("data", None) or (prior if prior in BUILT_IN else None)
+        data = about.pop("data", None) or own_data(prior)
         if data is None:
             raise ValueError(f"no data are given: data says what {prior} is to be judged on")
         conditions = (*_names(about.pop("masks", ())), *_names(about.pop("task", ())))
