@@ -77,7 +77,7 @@ def test_what_an_index_would_show(wheel):
     assert "Paper, https://arxiv.org/abs/2411.18929" in said.get_all("Project-URL")
     assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(said.get_all("Classifier"))
     assert any(path.endswith("LICENSE") for path in archive.namelist())
-    assert {"flow", "text", "ray", "test"} <= set(said.get_all("Provides-Extra"))
+    assert {"classical", "flow", "text", "ray", "test"} <= set(said.get_all("Provides-Extra"))
 
 
 @pytest.mark.parametrize("how", [["script", "--version"], ["module", "--version"], ["module", "priors"]], ids=" ".join)

@@ -51,6 +51,7 @@ def test_a_line_is_cut_into_equal_parts_the_second_of_each_two_last():
     assert places(tiles) == [(x, 11, 16) for x in (18, 42, 66, 30, 54)]
     assert [int(t.own.sum()) for t in tiles] == [12] * 5
     assert not any(a.sees(b) for a in tiles[:3] for b in tiles[:3] if a is not b)
+    assert len(tiles_of(holes((40, 100), (20, 19, 33, 20)), LEAST)) == 2  # one pixel longer than a core
     assert tiles[3].sees(tiles[0]) and tiles[3].sees(tiles[1]) and not tiles[3].sees(tiles[2])
 
 

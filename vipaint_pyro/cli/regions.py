@@ -57,7 +57,7 @@ def run_in_regions(
     pipe = pipeline_of(options)
     side, unit = _side(pipe.prior), _unit(opaque, pipe.prior)
     tiled = region == "tiles"
-    squares = [given] if given is not None else tiles_of(hidden, side) if tiled else regions_of(hidden, side)
+    squares: Sequence[Square] = [given] if given else tiles_of(hidden, side) if tiled else regions_of(hidden, side)
     for square in squares:  # refused before anything is computed
         taken(square, unit, hidden, side)
     filled = Filled(unit, hidden, joint=tiled)

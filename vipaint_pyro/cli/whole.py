@@ -60,14 +60,14 @@ class Whole:
         sample has a fit of its own, there is such a folder for each in it, ``sample-00`` ....
         """
         observed, box = self._observed(), self._shown()
-        keep = {"icc_profile": self.base.info.get("icc_profile"), "compress_level": _LEVEL}
+        profile = self.base.info.get("icc_profile")
         near, small = box or (0, 0, *self.base.size), {}
         with replacing(folder, overwrite) as out:
-            observed.save(out / "observed.png", **keep)
+            observed.save(out / "observed.png", icc_profile=profile, compress_level=_LEVEL)
             small["observed.png"] = _reduced(observed, near)
             for i in range(self.count):
                 name, picture = f"sample-{i:02d}.png", self.filled.picture(self.base, i)
-                picture.save(out / name, **keep)
+                picture.save(out / name, icc_profile=profile, compress_level=_LEVEL)
                 small[name] = _reduced(picture, near)
             first, *samples = (_for_grid(picture) for picture in small.values())
             samples_figure(torch.stack(samples), observed=first, side=_SIDE).savefig(out / "grid.png")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from importlib.resources import files
 
 import numpy as np
@@ -30,7 +29,7 @@ SPLITS = ("test", "validation")
 _SIDE = 64
 
 
-def photos(split: str) -> tuple[Tensor, list[Mapping[str, str]]]:
+def photos(split: str) -> tuple[Tensor, list[dict[str, str]]]:
     """Patches of photographs, and what is known of each.
 
     Args:

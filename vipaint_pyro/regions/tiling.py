@@ -65,7 +65,9 @@ def tiles_of(hidden: np.ndarray, least: int) -> list[Tile]:
     window = tuple(slice(max(int(s[0]) - 1, 0), int(s[-1]) + 2) for s in spans)  # what is known next to it, too
     at, inside, sides = (window[0].start, window[1].start), hidden[window], Sides(least, max(height, width))
     labels = groups_of(inside, least)
-    depth, found, small = depth_of(inside, labels), [], []
+    depth = depth_of(inside, labels)
+    found: list[Piece] = []
+    small: list[Piece] = []
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         start = at[0] + box[0].start, at[1] + box[1].start
         pieces = cut(labels[box] == label, depth[box], start, sides)

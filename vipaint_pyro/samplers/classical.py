@@ -126,16 +126,17 @@ class ShiftMapFill(ClassicalFill):
         cv2, xphoto = _library("cv2"), _library(self.library)
         mask, colours = np.where(hidden, 0, 255).astype(np.uint8), len(x) == 3
         # 0 in all channels is no colour in either, so that a pixel that has it has been left empty.
-        slope, start = ((2.55, 1, 1), (0, 128, 128)) if colours else ((254,), (1,))
+        slope = np.array([2.55, 1, 1] if colours else [254], np.float32)
+        start = np.array([0, 128, 128] if colours else [1], np.float32)
         picture = np.ascontiguousarray(np.moveaxis(x, 0, -1), np.float32)
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab) if colours else picture
-        source = picture * np.float32(slope) + np.float32(start)
+        source = picture * slope + start
         source[hidden] = 0
         found = np.zeros_like(source)
         xphoto.inpaint(source, mask, found, xphoto.INPAINT_SHIFTMAP)
         found = found.reshape(source.shape)
         empty = hidden & (found == 0).all(-1)
-        found = (found - np.float32(start)) / np.float32(slope)
+        found = (found - start) / slope
         found = cv2.cvtColor(found, cv2.COLOR_Lab2RGB) if colours else found
         result = np.where(hidden, np.moveaxis(found, -1, 0).astype(np.float64).clip(0, 1), x)
         return TeleaFill().fill(result, empty) if empty.any() else result
