@@ -76,7 +76,7 @@ CASES = [
     ("latent", None, "none"),
     ("latent", [3, 1, 0, 2], "psis"),
 ]
-#: Which case of a guide every run looks at, in turn; a point has no weights. The others are slow.
+#: Which case of a guide is not slow, in turn; a point has no weights.
 FAST = {(name, 0 if name == "AutoDelta" else i % len(CASES)) for i, name in enumerate(ALONE)}
 OF_GUIDES = [
     pytest.param(name, *case, id="-".join(map(str, (name, *case))), marks=[] if (name, i) in FAST else pytest.mark.slow)
@@ -94,7 +94,7 @@ OF_METHODS = [
 
 
 def test_none_is_left_out():
-    """Every guide and every method has a case that every run looks at, and every case a guide."""
+    """Every guide and every method has a case that is not slow, and every case a guide."""
     ours = {name for name, r in GUIDES.items() if not r.joint}
     fast = [p.values for p in OF_GUIDES if not p.marks]
     assert {name for name, *_ in fast} == ours
