@@ -42,6 +42,7 @@ include_patterns = [
     "examples/figures/**.md",
     "examples/settings/*.md",
     "vipaint_pyro/assets/*-*/README.md",
+    "vipaint_pyro/assets/photos/README.md",
 ]
 exclude_patterns = [".venv", ".git", "build", "dist", "tests", "vipaint-*", "docs/_*", "**/.ipynb_checkpoints"]
 
