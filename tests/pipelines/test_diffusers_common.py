@@ -12,7 +12,10 @@ from tests.conftest import tiny_unet
 from tests.priors.pretrained import tiny
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    pytest.mark.battery,
+]
 FAMILIES = ["labelled", "latent_kl", "stable_diffusion"]
 
 
