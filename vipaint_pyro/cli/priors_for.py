@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import torch
 
+from vipaint_pyro.cli.automatic import AUTOMATIC
 from vipaint_pyro.images import read_image, to_model, to_observed
 from vipaint_pyro.kind.check import KindCheck, checked_kind
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -18,7 +19,7 @@ from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.pretrained.folder import BUILT_IN
 from vipaint_pyro.reading import InColour, one_to_unit
-from vipaint_pyro.regions import Region, centred, keepable, regions_of, shrunk
+from vipaint_pyro.regions import Square, centred, keepable, regions_of, shrunk, tiles_of
 from vipaint_pyro.wording import counted
 
 __all__ = ["lines_of", "ranked"]
@@ -66,7 +67,7 @@ def _row(name: str, image: PIL.Image.Image, hidden: np.ndarray) -> dict[str, obj
     if height != width and (image.height, image.width) != (height, width):
         why = f"the prior takes {width}x{height}, no squares: resize or crop the picture yourself"
         return {**row, "verdict": "does not take it", "strangeness": None, "limit": None, "text": why, "would": None}
-    squares, would = _squares(hidden, (height, width))
+    squares, would = _squares(name, hidden, (height, width))
     worst = max((_look(pipe, unit, hidden, square) for square in squares), key=_strange)
     verdict = {True: "of its kind", False: "not of its kind", None: "unknown"}[worst.of_kind]
     said = {"verdict": verdict, "strangeness": worst.strangeness, "limit": worst.limit, "text": worst.text}
@@ -77,20 +78,21 @@ def _strange(found: KindCheck) -> float:
     return -1.0 if found.strangeness is None else found.strangeness
 
 
-def _squares(hidden: np.ndarray, size: tuple[int, int]) -> tuple[list[Region | None], str]:
+def _squares(name: str, hidden: np.ndarray, size: tuple[int, int]) -> tuple[list[Square | None], str]:
     """The squares that would be looked at, None for the whole picture; and what a run would do with it, in words."""
     if hidden.shape == size:
         return [None], "is taken as it is"
     height, width = hidden.shape
     if hidden.any():
-        squares: list[Region | None] = [*regions_of(hidden, size[0])]
+        way, of = ("tiles", tiles_of) if name == AUTOMATIC else ("auto", regions_of)
+        squares: list[Square | None] = [*of(hidden, size[0])]
         sides = ", ".join(f"{s.side}x{s.side} at {s.left},{s.top}" for s in squares if s is not None)
-        return squares, f"--region auto takes {counted(len(squares), 'square')} of {width}x{height}: {sides}"
+        return squares, f"--region {way} takes {counted(len(squares), 'square')} of {width}x{height}: {sides}"
     square = centred(hidden, min(hidden.shape))
     return [square], f"--resize crop takes the middle {square.side}x{square.side} of {width}x{height}"
 
 
-def _look(pipe: VIPaintPipeline, unit: np.ndarray, hidden: np.ndarray, square: Region | None) -> KindCheck:
+def _look(pipe: VIPaintPipeline, unit: np.ndarray, hidden: np.ndarray, square: Square | None) -> KindCheck:
     """What the check says of a square, at the prior's size."""
     if square is None:
         small, seen = unit, ~hidden

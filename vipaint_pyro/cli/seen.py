@@ -44,8 +44,8 @@ def masked_seen(image: Any, mask: Any, prior: DiffusionPrior) -> Seen:
     if isinstance(image, PIL.Image.Image) and image.size != (width, height):
         raise ValueError(
             f"the image is {image.width}x{image.height} with {counted(len(image.getbands()), 'channel')}, but the "
-            f"prior takes {width}x{height}: --region auto fills it at its own size, --resize fit or --resize crop "
-            "makes it smaller first"
+            f"prior takes {width}x{height}: --region auto (of a prior of patches: tiles) fills it at its own size, "
+            "--resize fit or --resize crop makes it smaller first"
         )
     measurement, unit, observed = masked(image, mask, prior)
     return Seen(measurement, unit, mask, unit=unit, observed=observed)
