@@ -52,6 +52,8 @@ MORE = [
         ["--out", "faces", "--prior", "cartoon-faces", "--data", "cartoon-faces", "--task", "deblur", "--images", "1"],
     ),
 ]
+#: Of half a minute.
+LONG = {"13_what_is_under_the_mask.py"}
 # Imported by the scripts of priors; they have tests of their own.
 SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py", "priors/foreign_pictures.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
@@ -87,7 +89,13 @@ def data(tmp_path):
 
 
 @pytest.mark.battery
-@pytest.mark.parametrize("name, given", [*sorted(EXAMPLES.items()), *MORE])
+@pytest.mark.parametrize(
+    "name, given",
+    [
+        pytest.param(name, given, marks=pytest.mark.slow if name in LONG else ())
+        for name, given in [*sorted(EXAMPLES.items()), *MORE]
+    ],
+)
 def test_example_runs(name, given, tmp_path, data):
     arguments = [*given, "--smoke"]
     if name in NEEDS_DATA and "--data" not in given:
@@ -96,6 +104,7 @@ def test_example_runs(name, given, tmp_path, data):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_what_a_user_can_mend_is_said_in_one_line(tmp_path, data):
     command = [sys.executable, str(FOLDER / "02_completion_quality.py"), "--smoke", "--out", "quality"]
     command += ["--data", str(data), "--methods", "loud"]

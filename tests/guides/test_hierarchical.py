@@ -79,7 +79,7 @@ def posterior(prior, scale):
     return mean, precision**-0.5, evidence[OBSERVED[0]].sum()
 
 
-@pytest.mark.parametrize("timesteps", [(600, 400, 200, 5), (300, 5)])
+@pytest.mark.parametrize("timesteps", [pytest.param((600, 400, 200, 5), marks=pytest.mark.slow), (300, 5)])
 def test_fit_finds_the_exact_posterior(gaussian, timesteps):
     scale = 0.4
     model, guide = pair(gaussian, timesteps, Gaussian(scale), num_levels=8)

@@ -170,6 +170,7 @@ def test_a_guided_dit_is_its_diffusers_pipeline(saved):
     assert 0.05 < expected.std()
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_whole_of_vipaint(saved, name):
     _, folder = saved(name)
