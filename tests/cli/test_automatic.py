@@ -40,6 +40,15 @@ def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
     ]  # fmt: skip
 
 
+def test_its_name_does_the_same(patches):
+    picture("L")
+    hide((9, 8, 13, 12))
+    done = asked("--prior", "patches")
+    assert done.exit_code == 0 and "region 1 of 1: 8x8 at 7,6 of 24x20, the prior's size\n" in done.stdout, done.output
+    facts = json.loads(Path("out/run.json").read_text())
+    assert facts["regions"] == [{"left": 7, "top": 6, "side": 8, "filled": 16, "sees": [], "fits": 1}]
+
+
 def test_what_is_asked_for_is_done(patches):
     picture("L")
     hide((9, 8, 13, 12))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from vipaint_pyro.wording import counted
 
-__all__ = ["AUTOMATIC", "SHARES", "WHEN", "automatic_prior", "share_name"]
+__all__ = ["AUTOMATIC", "SHARES", "WHEN", "automatic_prior", "own_way", "share_name"]
 
 #: Takes pictures of any size, square by square.
 AUTOMATIC = "photo-patches"
@@ -34,6 +34,11 @@ def automatic_prior(size: tuple[int, int]) -> str:
             f"that size: give {others}"
         )
     return AUTOMATIC
+
+
+def own_way(prior: str, size: tuple[int, int]) -> str | None:
+    """``"tiles"`` where a prior of patches is named for a picture of another size; else None, and it has to be said."""
+    return "tiles" if prior == AUTOMATIC and size != (64, 64) else None
 
 
 def share_name(side: int, longer: int, names: Sequence[str] | None) -> str | None:

@@ -12,7 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
-from vipaint_pyro.cli.automatic import WHEN, automatic_prior
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior, own_way
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -75,6 +75,8 @@ def inpaint(
             region = region or (None if resize or expand else "tiles")
             way = f" by --region {region}" if region == "tiles" else ""
             click.echo(f"no --prior is given: {options['prior']}, a prior of photographs, fills it{way}", err=True)
+        elif not (region or resize or expand):
+            region = own_way(options["prior"], picture.size)
         ready(out, options, inputs)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
