@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vipaint_pyro.cli.automatic import SHARES, share_name
+from vipaint_pyro.datasets.shares import SHARES, share_class, share_name
 from vipaint_pyro.images import from_bytes
+from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 
 SCRIPTS = Path(__file__).parent.parent / "examples" / "priors"
 FREE = {"public domain", "CC0-1.0", "BSD-2-clause", "GPL-2+", "LGPL-3"} | {
@@ -96,10 +97,16 @@ def test_photographs_are_halved_by_averages_and_never_enlarged(photographs):
     assert len(photographs.scales(Image.new("RGB", (64, 64)))) == 1
 
 
-def test_the_class_is_the_share_of_the_longer_side(photographs):
-    names = [*photographs.SHARES]
-    found = [names[photographs.share_class(n)] for n in (2048, 1025, 1024, 513, 512, 257, 256, 64)]
-    assert found == ["detail", "detail", "part", "part", "object", "object", "scene", "scene"]
+def test_the_class_is_the_share_of_the_longer_side():
+    sides, known = (2048, 1025, 1024, 513, 512, 257, 256, 64), [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [share_class(64, n) for n in sides] == known
+    named = ["detail", "detail", "part", "part", "object", "object", "scene", "scene"]
+    assert [share_name(64, n, [*SHARES]) for n in sides] == named
+    assert share_name(64, 4000, ["cat", "dog"]) is None and share_name(64, 4000, None) is None
+
+
+def test_the_prior_that_ships_has_these_classes():
+    assert [*read_labels(resolve("photo-patches"))["class_names"]] == [*SHARES]
 
 
 def places(height, width):
@@ -146,10 +153,3 @@ def test_the_photographs_are_unpacked_once_and_then_read_from_the_cache(photogra
     monkeypatch.setattr(photographs, "table", lambda split=None: pytest.fail("unpacked again"))
     again = photographs.all_scales("train", tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(found, again))
-
-
-def test_the_command_line_takes_the_classes_that_the_prior_was_trained_with(photographs):
-    assert photographs.SHARES == SHARES and list(photographs.SHARES) == list(SHARES)
-    for longer in (64, 100, 256, 257, 512, 513, 1024, 1025, 4000):
-        assert list(SHARES).index(share_name(64, longer, [*SHARES])) == photographs.share_class(longer)
-    assert share_name(64, 4000, ["cat", "dog"]) is None and share_name(64, 4000, None) is None

@@ -19,8 +19,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from photographs import SHARES, SIDE, Patches, photograph, scales, table
+from photographs import SIDE, Patches, photograph, scales, table
 from vipaint_pyro.datasets.photos import COLUMNS
+from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.files import write_picture, write_text
 
 #: Photographs of a split, patches of each, and how many patches stand in a row of the sheet.

@@ -18,8 +18,9 @@ from safetensors import safe_open
 from torch import Tensor
 
 from patch_models import CosineGaussian, CosineMixture
-from photographs import SHARES, Patches, all_scales
+from photographs import Patches, all_scales
 from vipaint_pyro import DiffusionPrior
+from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.files import write_text
 from vipaint_pyro.images import from_model, to_output
 from vipaint_pyro.plots import grid

@@ -25,6 +25,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vipaint_pyro.datasets.shares import share_class
 from vipaint_pyro.files import write_tensors
 from vipaint_pyro.images import from_bytes
 
@@ -32,8 +33,6 @@ TABLE = Path(__file__).parent / "photographs.csv"
 SIDE = 64
 #: Above this a photograph is sharper than its lens and its JPEG: the full size of large ones is not used.
 LONGEST = 2048
-#: What share of the photograph's longer side a patch spans: from which share on each class reaches.
-SHARES = {"detail": 0, "part": 1 / 16, "object": 1 / 8, "scene": 1 / 4}
 
 
 def table(split: str | None = None) -> list[dict[str, str]]:
@@ -102,11 +101,6 @@ def photograph(row: dict[str, str], folder: Path) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
-def share_class(longer: int) -> int:
-    """The class of patches of a photograph whose longer side has this many pixels."""
-    return sum(SIDE / longer >= least for least in SHARES.values()) - 1
-
-
 def scales(image: Image.Image) -> list[Tensor]:
     """The photograph at every scale that is used, the finest first, (H, W, 3) in 8 bits."""
     found = []
@@ -155,7 +149,7 @@ class Patches:
     def __init__(self, pictures: list[Tensor]) -> None:
         self.by_class = defaultdict(list)
         for picture in pictures:
-            self.by_class[share_class(max(picture.shape[:2]))].append(picture)
+            self.by_class[share_class(SIDE, max(picture.shape[:2]))].append(picture)
         self.classes = sorted(self.by_class)
 
     def place(self, generator: torch.Generator) -> Place:

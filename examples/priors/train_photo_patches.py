@@ -17,8 +17,9 @@ import click
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
-from photographs import SHARES, SIDE, Patches, all_scales
+from photographs import SIDE, Patches, all_scales
 from training import Trainer, v_loss
+from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 NO_LABEL = len(SHARES)

@@ -9,7 +9,7 @@ from diffusers import DDPMScheduler
 from tests.cli.calls import FEW, vipaint
 from tests.cli.test_regions import hide, picture
 from tests.conftest import tiny_unet
-from vipaint_pyro.cli.automatic import SHARES
+from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 

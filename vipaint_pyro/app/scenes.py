@@ -147,7 +147,7 @@ def _resized(unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: st
         + (f", {lost} pixels of the hole with it." if lost else "."),
     }[how]
     (base,) = to_output(part.unit[None], "pil")
-    facts = {"resized": {"how": how, "left": square.left, "top": square.top, "side": square.side}}
+    facts = {"resized": {"how": how, **square.place()}}
     return Scene(base, part.unit.numpy(), ~part.observed[0].numpy(), (part,), text, facts)
 
 

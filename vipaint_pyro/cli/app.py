@@ -107,7 +107,7 @@ def _run(filling: Filling, piece: Piece) -> Run:
         "effort": asked.effort,
     }  # fmt: skip
     if known.region is not None:
-        facts["region"] = {"left": known.region.left, "top": known.region.top, "side": known.region.side}
+        facts["region"] = known.region.place()
     unit = None if known.unit is None else known.unit[None]
     keep = keeper(output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
     seen = known.unit, known.observed, known.measured

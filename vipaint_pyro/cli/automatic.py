@@ -1,23 +1,19 @@
-"""The prior that ``vipaint inpaint`` takes where none is given, and the class of a square under it.
+"""The prior that ``vipaint inpaint`` takes where none is given.
 
 Imports nothing heavy: what is missing is said at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vipaint_pyro.wording import counted
 
-__all__ = ["AUTOMATIC", "SHARES", "WHEN", "automatic_prior", "own_way", "share_name"]
+__all__ = ["AUTOMATIC", "WHEN", "automatic_prior", "own_way"]
 
 #: Takes pictures of any size, square by square.
 AUTOMATIC = "photo-patches"
 WHEN = f"{AUTOMATIC}, but for pictures of 28x28 and 64x64"
 #: Built-in priors by the size of the pictures that they are meant for.
 _MEANT_FOR = {(28, 28): ("fashion-mnist",), (64, 64): ("cartoon-faces", AUTOMATIC)}
-#: Its classes: what share of the photograph's longer side a square spans, from which share on each reaches.
-SHARES = {"detail": 0, "part": 1 / 16, "object": 1 / 8, "scene": 1 / 4}
 
 
 def automatic_prior(size: tuple[int, int]) -> str:
@@ -38,16 +34,4 @@ def automatic_prior(size: tuple[int, int]) -> str:
 
 def own_way(prior: str, size: tuple[int, int]) -> str | None:
     """``"tiles"`` where a prior of patches is named for a picture of another size; else None, and it has to be said."""
-    return "tiles" if prior == AUTOMATIC and size != (64, 64) else None
-
-
-def share_name(side: int, longer: int, names: Sequence[str] | None) -> str | None:
-    """The class of a square, where the prior's classes are shares of the picture's longer side; else None.
-
-    Args:
-        side, longer: of the square, and the picture's longer side, in pixels.
-        names: of the prior's classes.
-    """
-    if names is None or tuple(names) != tuple(SHARES):
-        return None
-    return [name for name, least in SHARES.items() if side / longer >= least][-1]
+    return "tiles" if prior == AUTOMATIC and prior not in _MEANT_FOR.get(size, ()) else None

@@ -121,7 +121,7 @@ def run_resized(
     click.echo(f"--resize {how}: {_said(square, hidden, side)}{_loss(square, hidden)}")
     small, seen = taken(square, _unit(opaque, pipe.prior), hidden, side)
     images = torch.from_numpy(small), as_mask(seen)
-    said = {**facts, "resized": {"how": how, **_place(square)}}
+    said = {**facts, "resized": {"how": how, **square.place()}}
     drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
     finish(out, replaceable, lambda at, replaced: write_run(at, replaced, drawn), ended, count_of(drawn, options))
 
@@ -159,10 +159,6 @@ def _unit(image: PIL.Image.Image, prior: DiffusionPrior) -> np.ndarray:
     from vipaint_pyro.images import to_unit
 
     return to_unit(image, (prior.image_shape[0], image.height, image.width))[0].numpy()
-
-
-def _place(region: Square) -> dict:
-    return {"left": region.left, "top": region.top, "side": region.side}
 
 
 def _left(squares: Sequence[Square], count: int, tiled: bool) -> str:

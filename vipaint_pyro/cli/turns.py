@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import torch
 
-from vipaint_pyro.cli.automatic import share_name
 from vipaint_pyro.cli.run import draw
+from vipaint_pyro.datasets.shares import share_name
 from vipaint_pyro.faults import Fault, Stopped
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ class Turns:
             As :func:`vipaint_pyro.cli.run.draw`, where nothing came of it.
         """
         images, seen = filled.views(square, self.side)
-        place = {"left": square.left, "top": square.top, "side": square.side}
         options = {**self.options, "label": self.label(square, filled) or self.options["label"]}
-        facts = {**self.facts, "region": place}
+        facts = {**self.facts, "region": square.place()}
         if not filled.before(square):
             pictures = torch.from_numpy(images[0]), as_mask(seen)
             run, ended = draw(self.pipe, pictures, dict(self.settings), options, facts, seeded=self.seeded)

@@ -115,7 +115,7 @@ class Whole:
         first = self.runs[0][1][0].facts
         own = ("region", "kind", *(("label",) if self.facts.get("automatic_prior") else ()))
         said = {key: value for key, value in first.items() if key not in own}
-        ended = {"unfilled": [_place(square) for square in self.unfilled]} if self.unfilled else {}
+        ended = {"unfilled": [square.place() for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]
         hidden = float(self.filled.hidden.mean())
         count = {"num_samples": self.count, "hidden_fraction": hidden, "size": [*self.base.size]}
@@ -125,7 +125,7 @@ class Whole:
         """In turn: where each lies; of squares that see what others fill what each did; of a chosen prior the class."""
         found = []
         for (square, runs), before in zip(self.runs, self._before):
-            place: dict = _place(square)
+            place: dict = square.place()
             if self.filled.joint:
                 place |= {"filled": len(square.pixels()[0]), "sees": before, "fits": len(runs)}
             if self.facts.get("automatic_prior"):
@@ -137,10 +137,6 @@ class Whole:
 def _images(runs: Sequence[Run]) -> torch.Tensor:
     """All samples of a square, (S, C, H, W) in [0, 1]."""
     return torch.cat([torch.as_tensor(run.output.images, device="cpu") for run in runs])
-
-
-def _place(region: Square) -> dict[str, int]:
-    return {"left": region.left, "top": region.top, "side": region.side}
 
 
 def _reduced(picture: PIL.Image.Image, box: tuple[int, int, int, int]) -> PIL.Image.Image:

@@ -16,11 +16,9 @@ from torch import Tensor
 
 from vipaint_pyro.images import from_bytes
 
-__all__ = ["CLASSES", "COLUMNS", "SPLITS", "photos"]
+__all__ = ["COLUMNS", "SPLITS", "photos"]
 
-#: How much of its photograph's longer side a patch spans: below a sixteenth, an eighth, a quarter, and above.
-CLASSES = ("detail", "part", "object", "scene")
-#: Of the table of patches; "class" is one of :data:`CLASSES`.
+#: Of the table of patches; "class" is one of :data:`~vipaint_pyro.datasets.shares.SHARES`.
 COLUMNS = (
     "name", "class", "author", "licence", "scale", "left", "top", "mirrored", "package", "path", "source",
 )  # fmt: skip

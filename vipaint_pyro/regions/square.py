@@ -27,6 +27,10 @@ class Square(ABC):
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns, of the picture, of what is filled from this square."""
 
+    def place(self) -> dict[str, int]:
+        """Where it lies, as ``run.json`` says it."""
+        return {"left": self.left, "top": self.top, "side": self.side}
+
     def crop(self, array: np.ndarray) -> np.ndarray:
         """The square of an array (..., H, W), 0 or False beyond it."""
         height, width = array.shape[-2:]

@@ -11,7 +11,8 @@ import PIL.ImageOps
 from torch import Tensor
 
 from vipaint_pyro.datasets.fashion_mnist import FASHION_MNIST_FOLDER, fashion_mnist
-from vipaint_pyro.datasets.photos import CLASSES, photos
+from vipaint_pyro.datasets.photos import photos
+from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.images import read_image, to_model, to_unit
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.wording import counted
@@ -103,7 +104,7 @@ class _Photos(Source):
 
     def __init__(self, split: str, class_names: Sequence[str]) -> None:
         self._images, self._rows = photos(split)
-        self._classes = [*class_names] if set(CLASSES) <= set(class_names) else []
+        self._classes = [*class_names] if SHARES.keys() <= set(class_names) else []
 
     def __len__(self) -> int:
         return len(self._images)
