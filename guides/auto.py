@@ -38,7 +38,7 @@ def pyro_options(name: str) -> list[Parameter]:
 class PyroAutoGuide(Guide, KeepsY):
     r"""An AutoGuide of :mod:`pyro.infer.autoguide` over the latents of a diffusion model.
 
-    It starts where the other guides do: at alpha_t times the encoded adjoint of y, with standard
+    It starts where the other guides do: at alpha_t times the encoded estimate of y, with standard
     deviation sigma_{T_e} at T_e and a fraction of the prior's own one below (``AutoRegressiveMessenger``
     and ``AutoHierarchicalNormalMessenger`` at the same mixture of this with the prior's step that the
     hierarchical guide starts from). Its sites carry the model's weight beta, which AutoGuides would leave at 1.

@@ -123,7 +123,8 @@ class Guide(Levels, PyroModule):
     def encoded(self, y: Tensor | Measurement) -> Tensor:
         """The encoded estimate of the operator from measurements y: where means start.
 
-        The adjoint of an inpainting, holes in mid-grey; a restoration's own first guess.
+        What is seen of an inpainting, gone on with into its holes as smoothly as can be: from holes in mid-grey fifty
+        steps do not always get away. A restoration's own first guess.
 
         Returns:
             A tensor of latents (N, C, H, W).

@@ -67,7 +67,7 @@ class FlowGuide(HierarchicalGuide):
 
     Args:
         model: the model in its marginal form, of latents with at least two entries.
-        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded adjoint.
+        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded estimate.
         num_transforms: coupling transforms, at least 2, or half of the entries would never be bent.
         hidden: widths of the hidden layers of each network.
         seed: of the networks' start; the global state is left alone.

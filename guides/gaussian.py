@@ -22,7 +22,7 @@ class GaussianGuide(HierarchicalGuide):
 
     Args:
         model: a model of one timestep, in either form.
-        y: measurements (N, C', H', W'), 0 where not observed; mu starts at its encoded adjoint, tau
+        y: measurements (N, C', H', W'), 0 where not observed; mu starts at its encoded estimate, tau
             at sigma_t.
 
     Raises:

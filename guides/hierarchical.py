@@ -30,7 +30,7 @@ class HierarchicalGuide(MarkovGuide):
     Args:
         model: the model, in its bridge or its marginal form.
         y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded
-            adjoint, scaled by alpha once, on use.
+            estimate (:meth:`Guide.encoded`), scaled by alpha once, on use.
         gamma: where gamma starts. None: 0.88 for pixel priors, 0.2 for latent ones, whose code of what is known is
             close to z_0 already: from 0.88 fifty steps often leave the guide with another hat than the one that
             is seen, and its bound hundreds to thousands of nats lower.

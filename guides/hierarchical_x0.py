@@ -30,7 +30,7 @@ class HierarchicalX0Guide(HierarchicalGuide):
 
     Args:
         model: the model, in its bridge or its marginal form.
-        y: measurements (N, C', H', W'), 0 where not observed; mu at T_e starts at its encoded adjoint,
+        y: measurements (N, C', H', W'), 0 where not observed; mu at T_e starts at its encoded estimate,
             below at 1 - gamma times it, so that the shifted prediction is that much of the way to it.
         gamma, std_scale: as in :class:`HierarchicalGuide`.
 

@@ -27,7 +27,7 @@ class MeanFieldGuide(MarkovGuide):
 
     Args:
         model: the model, in its bridge or its marginal form.
-        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded adjoint.
+        y: measurements (N, C', H', W'), 0 where not observed; every mu starts at its encoded estimate.
         std_scale: tau below T_e starts at this fraction of the prior's own standard deviation of one
             step; at T_e it starts at sigma_{T_e}.
 

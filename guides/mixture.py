@@ -50,7 +50,7 @@ class MixtureGuide(MarkovGuide):
         y: measurements (N, C', H', W'), 0 where not observed.
         num_components: M, at least 1.
         spread: standard deviation, in units of z_0, of the noise that parts the starting means from the
-            encoded adjoint of y, where the first component stays.
+            encoded estimate of y, where the first component stays.
         starts: the starting means (M, N, C, H, W) in units of z_0, instead of the last two.
         generator: of that noise, one, or a list with one per image; by default each image has the
             same fixed noise, and the global state is left alone.

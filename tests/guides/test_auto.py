@@ -12,6 +12,7 @@ from tests.guides.oracle import OBSERVED, Program, Y
 from vipaint_pyro.guides import AUTO_GUIDES, GUIDES, PyroAutoGuide, make_guide
 from vipaint_pyro.guides.auto import NO_AUTO_GUIDES
 from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.measurements.harmonic import continued
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
@@ -50,7 +51,7 @@ def test_it_starts_as_wide_and_as_far_as_the_other_guides(gaussian, name):
     for (t, std), drawn in zip(zip(TIMES, stds), z.values()):
         if name in MIXED and (t == 100 or name == "AutoRegressiveMessenger"):
             continue
-        mean = float(schedule.alpha(t)) * Y * OBSERVED
+        mean = float(schedule.alpha(t)) * continued(Y, OBSERVED)
         # A low rank draws its directions by chance, a flow its bend.
         loose = 2.0 if name in ("AutoLowRankMultivariateNormal", "AutoIAFNormal") else 1.1
         assert ((drawn.mean(0) - mean).abs() < 0.6 * std).all()

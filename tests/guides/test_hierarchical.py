@@ -13,6 +13,7 @@ from torch.distributions import kl_divergence
 from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.measurements.harmonic import continued
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
@@ -170,7 +171,7 @@ def test_starts_at_the_encoded_observation(gaussian):
     top = guide.top()
     torch.testing.assert_close(top.mean, float(gaussian.schedule.alpha(500)) * guide.mu_500)
     torch.testing.assert_close(top.stddev, guide.tau_500)
-    assert torch.equal(guide.mu_500.detach(), Y * OBSERVED)
+    assert torch.equal(guide.mu_500.detach(), continued(Y, OBSERVED))
     torch.testing.assert_close(guide.tau_500[0, 0, 0, 0].detach(), gaussian.schedule.sigma(500))
 
 
@@ -202,7 +203,7 @@ def test_hidden_latents_start_as_the_prior():
     observed[..., 9:] = False  # latents from column 4 on have a hidden pixel
     model = DiffusionModel(prior, Inpainting(observed), (600, 300))
     y = torch.rand(1, 3, 16, 16, dtype=torch.float64) * observed
-    guide, code = HierarchicalGuide(model, y, gamma=0.8, std_scale=0.5), prior.encode(y)
+    guide, code = HierarchicalGuide(model, y, gamma=0.8, std_scale=0.5), prior.encode(continued(y, observed))
     schedule, std = prior.schedule, posterior_std(prior.schedule, 600, 300).item()
     for name, known, hidden in (
         ("tau_600", schedule.sigma(600).item(), 1.0),  # alpha^2 + sigma^2 = 1

@@ -5,6 +5,7 @@ import torch
 from tests.guides.oracle import OBSERVED, Y, set_param
 from vipaint_pyro import DiffusionPrior
 from vipaint_pyro.guides import HierarchicalGuide, HierarchicalX0Guide
+from vipaint_pyro.measurements.harmonic import continued
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.kernels import reverse_step
@@ -48,13 +49,14 @@ def test_the_two_forms_agree_where_their_parameters_correspond(gaussian):
     torch.testing.assert_close(means[0], means[1])
 
 
-def test_it_starts_part_of_the_way_to_the_observation(gaussian):
+def test_it_starts_part_of_the_way_to_the_continued_observation(gaussian):
     _, _, guide = pair(gaussian)
-    torch.testing.assert_close(getattr(guide, f"mu_{S}").detach(), 0.12 * Y * OBSERVED)
-    torch.testing.assert_close(getattr(guide, f"mu_{T}").detach(), Y * OBSERVED)
-    # Where the prediction is the observation, so is the shifted one.
-    shifted = getattr(guide, f"gamma_{S}") * Y * OBSERVED + getattr(guide, f"mu_{S}")
-    torch.testing.assert_close(shifted.detach(), Y * OBSERVED)
+    start = continued(Y, OBSERVED)
+    torch.testing.assert_close(getattr(guide, f"mu_{S}").detach(), 0.12 * start)
+    torch.testing.assert_close(getattr(guide, f"mu_{T}").detach(), start)
+    # Where the prediction is the start, so is the shifted one.
+    shifted = getattr(guide, f"gamma_{S}") * start + getattr(guide, f"mu_{S}")
+    torch.testing.assert_close(shifted.detach(), start)
 
 
 def test_gamma_one_without_a_shift_is_the_priors_step(gaussian):

@@ -13,6 +13,7 @@ from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.exact import GaussianMixturePrior
 from vipaint_pyro.guides import MixtureGuide, make_guide
 from vipaint_pyro.inference.fit import fit
+from vipaint_pyro.measurements.harmonic import continued
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.models import DiffusionModel
@@ -180,7 +181,7 @@ def test_starts_are_spread_given_or_seeded(gaussian):
     state = torch.get_rng_state()
     guide = MixtureGuide(model, y, num_components=400, spread=0.3)
     assert torch.equal(torch.get_rng_state(), state)
-    away = guide.mu_500.detach() - y * observed
+    away = guide.mu_500.detach() - continued(y, observed)
     assert (away[0] == 0).all() and abs(float(away[1:].std()) - 0.3) < 0.02
     assert torch.equal(away[:, 0], away[:, 1])  # whatever the neighbours, an image starts alike
     seeded = [MixtureGuide(model, y, generator=torch.Generator().manual_seed(k)).mu_500 for k in (1, 1, 2)]

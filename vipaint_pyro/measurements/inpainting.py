@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.harmonic import continued
 from vipaint_pyro.measurements.operator import LinearOperator
 from vipaint_pyro.tensors import check_tensor
 
@@ -53,6 +54,14 @@ class Inpainting(LinearOperator):
 
     def adjoint(self, y: Tensor) -> Tensor:
         return y * self.observed
+
+    def estimate(self, y: Tensor) -> Tensor:
+        """What is seen, gone on with into the holes as smoothly as can be: a grey hole is no picture of a prior's."""
+        return continued(y, self.observed)
+
+    def scaled_estimate(self, y: Tensor) -> Tensor:
+        """A^T y, which explains y as it is: RED-diff's published start, holes in mid-grey."""
+        return self.adjoint(y)
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
         return self.adjoint(y)

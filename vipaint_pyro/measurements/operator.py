@@ -87,8 +87,8 @@ class LinearOperator(Operator):
     def estimate(self, y: Tensor) -> Tensor:
         """Where guides begin; by default A^T y.
 
-        The adjoint of an inpainting is the picture with its holes; that of a reduction by s has 1 / s^2 of the
-        contrast, so that restorations say for themselves what to start from.
+        The adjoint of an inpainting is the picture with grey holes; that of a reduction by s has 1 / s^2 of the
+        contrast, so that operators say for themselves what to start from.
         """
         return self.adjoint(y)
 

@@ -12,7 +12,8 @@ __all__ = ["Estimate"]
 
 @dataclass(frozen=True)
 class Estimate(Sampler):
-    """The operator's own estimate: the measurement enlarged, the blurred image itself, grey in three channels.
+    """The operator's own estimate: the measurement enlarged, the blurred image itself, grey in three channels, a hole
+    filled as smoothly as can be.
 
     All samples are the same.
     """

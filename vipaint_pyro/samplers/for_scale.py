@@ -14,7 +14,7 @@ FOR_SCALE: dict[str, Method] = {
     for m in (
         Method(
             "estimate",
-            "what was measured as an image, enlarged or grey in its holes: the methods start there",
+            "what was measured as an image, enlarged, or gone on with smoothly in its holes: where guides start",
             "the operator's own",
             "vipaint_pyro.samplers.estimate:Estimate",
             cost="0 F",

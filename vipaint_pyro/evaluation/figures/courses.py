@@ -5,6 +5,8 @@ All three begin at the measurement itself, holes in mid-grey, with the same seed
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from vipaint_pyro.evaluation.figures.drawing import Drawing
@@ -14,6 +16,7 @@ from vipaint_pyro.evaluation.figures.scene import Scene, tiles
 from vipaint_pyro.evaluation.figures.until import Until
 from vipaint_pyro.evaluation.figures.watch import Watch
 from vipaint_pyro.evaluation.metrics import observed_error, psnr
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.plots import grid
 from vipaint_pyro.samplers.base import Samples
 
@@ -24,7 +27,7 @@ _NAMES = {"red-diff": "RED-diff", "red-diff-v": "RED-diff-V", "vipaint": "VIPain
 
 def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     """Rows per method, the mean of its samples and one of them; a column per number of iterations."""
-    count = plan.iterations[-1]
+    scene, count = from_grey(scene), plan.iterations[-1]
     lengths = {"red-diff": {"num_steps": count}, "red-diff-v": {"num_steps": count}, "vipaint": {"fit_steps": count}}
     samplers = {name: scene.sampler(name, **plan.settings.get(name, {}), **lengths[name]) for name in _NAMES}
     ended = {name: [Until(sampler, k) for k in plan.iterations] for name, sampler in samplers.items()}
@@ -42,6 +45,18 @@ def draw(scene: Scene, plan: Plan, watch: Watch) -> Drawing:
     title = scene.heading("means and samples after so many iterations of the fits")
     sheet = grid([row for _, row in rows], labels, side=84, names=[what for what, _ in rows], title=title)
     return Drawing(sheet, numbers, described_all(samplers))
+
+
+class _Grey(Inpainting):
+    """Begun by every method where RED-diff begins by itself."""
+
+    estimate = Inpainting.scaled_estimate
+
+
+def from_grey(scene: Scene) -> Scene:
+    """The same scene, where a guide begins with its holes in mid-grey, too."""
+    seen = scene.measurement
+    return replace(scene, measurement=replace(seen, operator=_Grey(seen.operator.observed)))
 
 
 def _rows(name: str, found: list[Samples], count: int) -> dict[str, list[Tensor]]:
