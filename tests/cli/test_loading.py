@@ -23,6 +23,7 @@ HEAVY = [
     ["methods", "dps"],
     ["methods", "dps", "--json"],
 ]
+FILLED = ("inpaint", "image.png", "mask.png", "--prior", "cartoon-faces")
 #: What is wrong with a picture or a name is said before anything else is: line -> the error.
 WRONG = {
     ("inpaint", "none.png", "mask.png", "--prior", "cartoon-faces"): "none.png: no such file",
@@ -32,6 +33,8 @@ WRONG = {
     ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
     ("inpaint", "image.png", "mask.png", "--prior", "cartoon-face"): "unknown prior 'cartoon-face'. Did you mean",
     ("inpaint", "image.png", "mask.png", "--prior", "cartoon-faces", "--method", "dsp"): "no method is called 'dsp'",
+    (*FILLED, "--method", "fsr", "--samples", "2"): "fsr has no chance in it, so that 2 samples would be the same",
+    ("demo", "--method", "estimate", "--samples", "3"): "estimate has no chance in it, so that 3 samples",
     ("fit", "image.png", "mask.png", "--prior", "x", "--out", "y"): "unknown prior 'x'",
     ("restore", "none.png", "--prior", "x", "--task", "deblur"): "none.png: no such file",
     ("fit", "image.png", "none.png", "--prior", "x", "--out", "y"): "none.png: no such file",

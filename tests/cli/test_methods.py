@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.calls import plain
+from tests.cli.calls import plain, vipaint
 from vipaint_pyro.cli.main import main
 
 
@@ -25,6 +25,29 @@ def test_every_method_writes_its_run(here, name, given, calls):
     assert facts["method"] == name and facts["settings"]["num_steps"] == 3 and facts["denoiser_calls"] == calls
     assert (here / "out" / "sample-01.png").exists()
     assert (here / "out" / "guide.safetensors").exists() == name.startswith("red")
+
+
+def one(*given):
+    own = ["--prior", "prior", "--method", "estimate", "--out", "out"]
+    return vipaint("inpaint", "image.png", "mask.png", *own, *given)
+
+
+def test_a_method_without_chance_draws_one(here):
+    done = one()
+    assert done.exit_code == 0, done.output
+    assert "estimate has no chance in it, and one completion: that one is written" in done.stderr.splitlines()
+    assert [p.name for p in (here / "out").glob("sample-*.png")] == ["sample-00.png"]
+    assert json.loads((here / "out" / "run.json").read_text())["num_samples"] == 1
+    again = one("--samples", 1, "--overwrite")
+    assert again.exit_code == 0 and "no chance" not in again.stderr
+
+
+def test_of_a_method_without_chance_no_more_than_one_is_drawn(here):
+    done = one("--samples", 8)
+    assert done.exit_code == 1 and not (here / "out").exists()
+    assert done.stderr == (
+        "Error: estimate has no chance in it, so that 8 samples would be the same: leave --samples out\n"
+    )
 
 
 @pytest.mark.parametrize(

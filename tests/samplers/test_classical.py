@@ -151,7 +151,7 @@ def test_what_they_cannot_fill_is_refused(name, schedule):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_they_are_known_by_their_names_and_cost_nothing(name, schedule):
-    assert name not in METHODS and FOR_SCALE[name].needs == ("mask",)
+    assert name not in METHODS and FOR_SCALE[name].needs == ("mask",) and not FOR_SCALE[name].chance
     sampler = make_sampler(name)
     assert isinstance(sampler, ClassicalFill) and sampler.name == name
     seen = Measurement.of(Inpainting(HOLE), torch.zeros(1, 3, 32, 48).double())

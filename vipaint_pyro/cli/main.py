@@ -25,10 +25,11 @@ from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.pictures import pictures_of
+from vipaint_pyro.cli.ready import ready
 from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
-from vipaint_pyro.cli.run import ready, run
+from vipaint_pyro.cli.run import run
 
 __all__ = ["main"]
 
@@ -166,11 +167,11 @@ def demo(out: Path, **options: Any) -> None:
 
         from vipaint_pyro.opening import read_image
 
-        loading_libraries(options["quiet"])
         folder = Path(str(files("vipaint_pyro") / "assets" / "demo"))
         about = json.loads((folder / "demo.json").read_text())
         options |= {"prior": about["prior"], "label": about["label"]}
         options |= dict.fromkeys(("variant", "revision", "prompt", "negative_prompt"))
+        ready(out, options, {})
         pictures = read_image(folder / "image.png"), read_image(folder / "mask.png")
         run(pictures, out, options, {"image": about["image"]}, inputs={}, truth=True)
 

@@ -12,12 +12,14 @@ import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.output import NamedPath
-from vipaint_pyro.samplers.registry import METHODS
+from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
-__all__ = ["AFTER", "SETTINGS", "all_options", "as_options", "option_name", "options_after", "options_but"]
+__all__ = ["AFTER", "SAMPLES", "SETTINGS", "all_options", "as_options", "option_name", "options_after", "options_but"]
 
+#: Completions that are drawn where --samples is not given, by a method of which they differ.
+SAMPLES = 8
 #: VIPaint's settings, in the order of the options.
 SETTINGS: dict[str, Field] = {f.name: f for kind in (Fit, Refine, Correct) for f in fields(kind)}
 
@@ -111,12 +113,16 @@ def _options(prior: str | None) -> list[Callable]:
         click.option("--negative-prompt", help="What guidance leads away from. Default: the empty text."),
         click.option("--out", type=NamedPath(), help="Output folder. Default: vipaint-<image>."),
         click.option("--dtype", type=dtypes, default="float32", show_default=True, help="Precision of the networks."),
-        click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Completions to draw."),
+        click.option(
+            "--samples",
+            type=click.IntRange(1),
+            help=f"Completions to draw. Default: {SAMPLES}; 1 of a method without chance.",
+        ),
         click.option(
             "--method",
             default="vipaint",
             show_default=True,
-            help=f"How: {', '.join(METHODS)}.",
+            help=f"How: {', '.join(METHODS)}; without a network {', '.join(FOR_SCALE)}.",
             shell_complete=COMPLETERS["--method"],
         ),
         click.option(

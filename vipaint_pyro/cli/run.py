@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vipaint_pyro.cli.devices import chosen_device
-from vipaint_pyro.cli.loading import loading_libraries, loading_prior
+from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
 from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
-from vipaint_pyro.priors.pretrained.folder import check_name
-from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "ready", "run"]
+__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "run"]
 
 
 def run(
@@ -60,18 +58,6 @@ def run(
     seeded = generator_of(options)
     drawn, ended = draw(pipe, images, settings, options, facts, seeded=seeded, truth=truth, task=task)
     finish(out, replaceable, lambda place, old: write_run(place, old, drawn), ended, count_of(drawn, options))
-
-
-def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
-    """Look at what costs nothing, and say that what takes its time is loaded.
-
-    Raises:
-        ValueError: as :func:`check_output`, and for a method or a prior that there is none of.
-    """
-    check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
-    method(options["method"])
-    check_name(options["prior"])
-    loading_libraries(options["quiet"])
 
 
 def generator_of(options: dict) -> Any:

@@ -117,7 +117,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             prompt_embeds, negative_prompt_embeds: the same, encoded before (:meth:`encode_prompt`).
             free_text_encoders: drop the encoders from memory once the prompt is encoded.
             guidance_scale: weight of classifier-free guidance, in the fit and in the refinement.
-            num_samples: completions per image.
+            num_samples: completions per image; of a method without chance (``"estimate"``, the classical fills) so
+                many copies of its one.
             num_inference_steps: steps of the refinement, or of another method.
             generator: one for all images, or a list with one per image, which makes each image's
                 result independent of its neighbours. None takes the global random state.

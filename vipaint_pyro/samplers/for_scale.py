@@ -18,6 +18,7 @@ FOR_SCALE: dict[str, Method] = {
             "the operator's own",
             "vipaint_pyro.samplers.estimate:Estimate",
             cost="0 F",
+            chance=False,
         ),
         Method(
             "telea",
@@ -26,6 +27,7 @@ FOR_SCALE: dict[str, Method] = {
             f"{_CLASSICAL}:TeleaFill",
             needs=("mask",),
             cost="0 F",
+            chance=False,
         ),
         Method(
             "navier-stokes",
@@ -34,6 +36,7 @@ FOR_SCALE: dict[str, Method] = {
             f"{_CLASSICAL}:NavierStokesFill",
             needs=("mask",),
             cost="0 F",
+            chance=False,
         ),
         Method(
             "biharmonic",
@@ -42,6 +45,7 @@ FOR_SCALE: dict[str, Method] = {
             f"{_CLASSICAL}:BiharmonicFill",
             needs=("mask",),
             cost="0 F",
+            chance=False,
         ),
         Method(
             "shift-map",
@@ -50,6 +54,7 @@ FOR_SCALE: dict[str, Method] = {
             f"{_CLASSICAL}:ShiftMapFill",
             needs=("mask",),
             cost="0 F",
+            chance=False,
         ),
         Method(
             "fsr",
@@ -58,6 +63,7 @@ FOR_SCALE: dict[str, Method] = {
             f"{_CLASSICAL}:FrequencySelectiveFill",
             needs=("mask",),
             cost="0 F",
+            chance=False,
         ),
     )
 }

@@ -35,6 +35,7 @@ class Method:
         settings: what the name fixes.
         needs: words of :data:`NEEDS`; without them the method refuses before it computes.
         cost: of a sample with the default settings, forward (F) and backward (B) calls of the network.
+        chance: whether samples differ; without it all samples of an image are the same.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Method:
     settings: Mapping[str, object] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     cost: str = ""
+    chance: bool = True
 
     @property
     def kind(self) -> Any:

@@ -1,0 +1,43 @@
+"""What is looked at before anything that takes its time is loaded. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.options import SAMPLES
+from vipaint_pyro.cli.output import check_output
+from vipaint_pyro.priors.pretrained.folder import check_name
+from vipaint_pyro.samplers.method import Method
+from vipaint_pyro.samplers.registry import method
+
+__all__ = ["ready"]
+
+
+def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
+    """Look at what costs nothing, settle how many samples are drawn, and say that what takes its time is loaded.
+
+    Raises:
+        ValueError: as :func:`check_output`; for a method or a prior that there is none of; for several samples of a
+            method that has no more than one.
+    """
+    check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
+    chosen = method(options["method"])
+    check_name(options["prior"])
+    options["samples"] = _samples(chosen, options["samples"])
+    loading_libraries(options["quiet"])
+
+
+def _samples(chosen: Method, asked: int | None) -> int:
+    """How many samples are drawn: of a method without chance one, which is said."""
+    if chosen.chance:
+        return SAMPLES if asked is None else asked
+    if asked is None:
+        click.echo(f"{chosen.name} has no chance in it, and one completion: that one is written", err=True)
+    elif asked > 1:
+        raise ValueError(f"{chosen.name} has no chance in it, so that {asked} samples would be the same: leave "
+                         "--samples out")  # fmt: skip
+    return 1
