@@ -9,7 +9,7 @@ from click.shell_completion import ShellComplete
 from tests.cli.calls import vipaint
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.guides import GUIDES
-from vipaint_pyro.samplers.registry import METHODS
+from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS
 
 
 def completed(*words, typed=""):
@@ -38,7 +38,7 @@ def test_a_prior_that_is_not_built_in_is_a_folder():
 
 
 def test_methods_and_guides():
-    assert completed("demo", "--method") == list(METHODS)
+    assert completed("demo", "--method") == [*METHODS, *FOR_SCALE]
     assert completed("inpaint", "--method", typed="red") == ["red-diff", "red-diff-v"]
     assert completed("methods", typed="copaint") == ["copaint", "copaint-tt"]
     assert completed("evaluate", "--methods", typed="dps,red") == ["dps,red-diff", "dps,red-diff-v"]

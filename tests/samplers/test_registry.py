@@ -10,7 +10,7 @@ from vipaint_pyro.measurements import Laplace, Noiseless
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.samplers import METHODS, make_sampler
-from vipaint_pyro.samplers.registry import NEEDS, Method
+from vipaint_pyro.samplers.registry import FOR_SCALE, NEEDS, Method, method
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
 CHEAP = {
@@ -130,6 +130,13 @@ def test_what_every_method_refuses_before_it_computes(prior, spy, seen, name):
         with pytest.raises(ValueError, match="3 class labels for 2 images"):
             sampler(prior.conditioned([0, 1, 2]), seen, 1)
     assert spy.asked == 0
+
+
+@pytest.mark.parametrize("name, error", [("none", ValueError), (3, TypeError)])
+def test_all_that_are_taken_are_told(name, error):
+    with pytest.raises(error) as told:
+        method(name)
+    assert f"dps, {', '.join([*METHODS][2:])}; without a network, for scale, {', '.join(FOR_SCALE)}" in str(told.value)
 
 
 def test_an_unknown_name_is_told_its_neighbour():

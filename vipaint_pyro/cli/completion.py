@@ -39,7 +39,7 @@ def _priors(context: click.Context, parameter: click.Parameter, typed: str) -> l
 
 
 def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    return _beginning(METHODS, typed)
+    return _beginning([*METHODS, *FOR_SCALE], typed)
 
 
 def _method_list(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:

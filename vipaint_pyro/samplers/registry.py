@@ -168,13 +168,17 @@ def method(name: str) -> Method:
     """
     if not isinstance(name, str):
         raise TypeError(
-            f"method is a name, one of {', '.join(METHODS)}, not {name!r}: give its name and its settings as keywords, "
+            f"method is a name, one of {_known()}, not {name!r}: give its name and its settings as keywords, "
             "or call a sampler itself, sampler(prior, measurement, num_samples)"
         )
     known = {**FOR_SCALE, **METHODS}
     if name in known:
         return known[name]
-    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {', '.join(METHODS)}")
+    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {_known()}")
+
+
+def _known() -> str:
+    return f"{', '.join(METHODS)}; without a network, for scale, {', '.join(FOR_SCALE)}"
 
 
 def make_sampler(name: str, **settings: Any) -> Sampler:
