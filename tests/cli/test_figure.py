@@ -17,7 +17,7 @@ from vipaint_pyro.evaluation.figures import scene as scenes
 from vipaint_pyro.evaluation.figures.registry import LATENT
 from vipaint_pyro.measurements.masks import MASKS
 from vipaint_pyro.priors import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 
 pytestmark = pytest.mark.drawn
 

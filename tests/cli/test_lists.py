@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.calls import vipaint
 from vipaint_pyro.guides import GUIDES
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, NEEDS
 from vipaint_pyro.samplers.written import written_name
 

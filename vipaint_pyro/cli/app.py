@@ -50,7 +50,7 @@ def app(priors: tuple[str, ...], device: str, **address: Any) -> None:
         from vipaint_pyro.app.shelf import Shelf
         from vipaint_pyro.cli.devices import chosen_device
         from vipaint_pyro.cli.run import pipeline_of
-        from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+        from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 
         place = Address(**address)
         check_address(place)

@@ -33,7 +33,7 @@ def _beginning(names: Iterable[str], typed: str) -> list[CompletionItem]:
 
 def _priors(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """The built-in names; folders where none of them is meant."""
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+    from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 
     return _beginning(BUILT_IN, typed) or [CompletionItem(typed, type="dir")]
 
@@ -60,7 +60,8 @@ def _labels(context: click.Context, parameter: click.Parameter, typed: str) -> l
 
     A name of two words would not come through bash in one piece, and is offered as its number.
     """
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
+    from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
+    from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 
     prior = context.params.get("prior")
     try:

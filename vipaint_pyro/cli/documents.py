@@ -13,11 +13,12 @@ __all__ = ["document", "guides_json", "methods_json", "priors_json"]
 
 def priors_json() -> str:
     """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number."""
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
+    from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
+    from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 
     return document("priors", [
-        {"name": name, "summary": line, "labels": list(read_labels(resolve(name))["class_names"])}
-        for name, line in BUILT_IN.items()
+        {"name": name, "summary": prior.line, "labels": list(read_labels(resolve(name))["class_names"])}
+        for name, prior in BUILT_IN.items()
     ])  # fmt: skip
 
 

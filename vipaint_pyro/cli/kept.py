@@ -13,7 +13,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 from vipaint_pyro.priors.fingerprints import fingerprint_of
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler

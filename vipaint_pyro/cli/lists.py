@@ -39,11 +39,12 @@ def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_js
 
         click.echo(priors_json())
         return
-    from vipaint_pyro.priors.pretrained.folder import BUILT_IN, read_labels, resolve
+    from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
+    from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 
     click.echo("Built in:")
-    for name, line in BUILT_IN.items():
-        click.echo(f"  {name:16s} {line}")
+    for name, prior in BUILT_IN.items():
+        click.echo(f"  {name:16s} {prior.line}")
         labels = read_labels(resolve(name))["class_names"]
         click.echo(f"  {'':16s} --label: {', '.join(labels)}")
     click.echo(

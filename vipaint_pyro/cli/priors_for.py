@@ -10,14 +10,14 @@ import numpy as np
 import PIL.Image
 import torch
 
-from vipaint_pyro.cli.automatic import AUTOMATIC
+from vipaint_pyro.cli.automatic import own_way
 from vipaint_pyro.images import read_image, to_model, to_observed
 from vipaint_pyro.kind.check import KindCheck, checked_kind
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.reading import InColour, one_to_unit
 from vipaint_pyro.regions import Square, centred, keepable, regions_of, shrunk, tiles_of
 from vipaint_pyro.wording import counted
@@ -84,7 +84,7 @@ def _squares(name: str, hidden: np.ndarray, size: tuple[int, int]) -> tuple[list
         return [None], "is taken as it is"
     height, width = hidden.shape
     if hidden.any():
-        way, of = ("tiles", tiles_of) if name == AUTOMATIC else ("auto", regions_of)
+        way, of = ("tiles", tiles_of) if own_way(name, (width, height)) else ("auto", regions_of)
         squares: list[Square | None] = [*of(hidden, size[0])]
         sides = ", ".join(f"{s.side}x{s.side} at {s.left},{s.top}" for s in squares if s is not None)
         return squares, f"--region {way} takes {counted(len(squares), 'square')} of {width}x{height}: {sides}"

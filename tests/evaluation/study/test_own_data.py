@@ -4,7 +4,7 @@ import pytest
 
 from vipaint_pyro.evaluation.study.own_data import own_data
 from vipaint_pyro.evaluation.study.sources import NAMED
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 
 
 @pytest.mark.parametrize("prior", BUILT_IN)

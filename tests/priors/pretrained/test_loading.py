@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import tiny_unet
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import BUILT_IN, resolve
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
+from vipaint_pyro.priors.pretrained.folder import resolve
 from vipaint_pyro.priors.pretrained.loading import load_components
 
 Z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))

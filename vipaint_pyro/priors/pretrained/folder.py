@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.priors.pretrained.hub import download
 from vipaint_pyro.priors.pretrained.index import class_in_index, read_index, read_labels
 from vipaint_pyro.priors.pretrained.jsons import read_json
@@ -16,24 +17,16 @@ from vipaint_pyro.priors.pretrained.weights import check_weights, variant_of
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = [
-    "BUILT_IN", "MODELS", "OWN", "check_name", "class_of", "model_parts", "part_of", "read_json", "read_labels",
-    "resolve",
+    "MODELS", "OWN", "check_name", "class_of", "model_parts", "part_of", "read_json", "read_labels", "resolve",
 ]  # fmt: skip
-
-
-#: Priors that ship with the package: name -> one line about it.
-BUILT_IN = {
-    "fashion-mnist": "28x28 greyscale pictures of clothes, 10 classes and none; pixel space",
-    "photo-patches": "64x64 colour patches of photographs, labelled by how much of one they span, or not; pixel space",
-    "cartoon-faces": "64x64 colour cartoon faces, labelled by what is on the head, or not; latent space",
-}
 
 
 def resolve(name_or_path: str | Path, **hub_options: Any) -> Path:
     """The folder of a prior, checked to hold a diffusion model that is known here, in safetensors.
 
     Args:
-        name_or_path: a name of :data:`BUILT_IN`, a folder, or a hub id ``owner/name``.
+        name_or_path: a name of :data:`~vipaint_pyro.priors.pretrained.built_in.BUILT_IN`, a folder, or a hub id
+            ``owner/name``.
         hub_options: ``variant`` of the weights; ``revision``, ``cache_dir``, ``local_files_only`` ... for a hub id.
 
     Raises:
