@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vipaint_pyro.datasets.shares import SHARES, share_class, share_name
+from vipaint_pyro.datasets.shares import SHARES, are_shares, share_class, share_name
 from vipaint_pyro.images import from_bytes
 from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 
@@ -101,8 +101,8 @@ def test_the_class_is_the_share_of_the_longer_side():
     sides, known = (2048, 1025, 1024, 513, 512, 257, 256, 64), [0, 0, 1, 1, 2, 2, 3, 3]
     assert [share_class(64, n) for n in sides] == known
     named = ["detail", "detail", "part", "part", "object", "object", "scene", "scene"]
-    assert [share_name(64, n, [*SHARES]) for n in sides] == named
-    assert share_name(64, 4000, ["cat", "dog"]) is None and share_name(64, 4000, None) is None
+    assert [share_name(64, n) for n in sides] == named
+    assert are_shares([*SHARES]) and not are_shares(["cat", "dog"]) and not are_shares(None)
 
 
 def test_the_prior_that_ships_has_these_classes():

@@ -1,6 +1,7 @@
 """``vipaint inpaint`` without --prior: which is taken, and how it is said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.cli.test_regions import hide, picture
 from tests.conftest import tiny_unet
 from vipaint_pyro.datasets.shares import SHARES
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 
 
 def asked(*more):
@@ -23,6 +25,8 @@ def patches(here, monkeypatch):
     network, scheduler = tiny_unet(classes=5), DDPMScheduler(clip_sample=False)
     VIPaintPipeline(network, scheduler, null_class=4, class_names=[*SHARES]).save_pretrained("patches")
     monkeypatch.setattr("vipaint_pyro.cli.automatic.AUTOMATIC", "patches")
+    table = {**BUILT_IN, "patches": replace(BUILT_IN["photo-patches"], size=(8, 8))}
+    monkeypatch.setattr("vipaint_pyro.cli.automatic.BUILT_IN", table)
     monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir())
 
 
@@ -44,9 +48,24 @@ def test_its_name_does_the_same(patches):
     picture("L")
     hide((9, 8, 13, 12))
     done = asked("--prior", "patches")
-    assert done.exit_code == 0 and "region 1 of 1: 8x8 at 7,6 of 24x20, the prior's size\n" in done.stdout, done.output
+    assert done.exit_code == 0, done.output
+    assert "region 1 of 1: 8x8 at 7,6 of 24x20, the prior's size; label scene, by its share" in done.stdout
     facts = json.loads(Path("out/run.json").read_text())
-    assert facts["regions"] == [{"left": 7, "top": 6, "side": 8, "filled": 16, "sees": [], "fits": 1}]
+    assert "automatic_prior" not in facts and "label" not in facts
+    assert facts["regions"] == [
+        {"left": 7, "top": 6, "side": 8, "filled": 16, "sees": [], "fits": 1, "label": 3}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, warned", [("cartoon-faces", True), ("photo-patches", False), ("prior", False)])
+def test_tiles_of_a_prior_that_knows_whole_pictures_are_warned_of(here, monkeypatch, name, warned):
+    picture("L")
+    hide((9, 8, 13, 12))
+    monkeypatch.setattr("vipaint_pyro.cli.regions.run_in_regions", lambda *_, **__: None)
+    done = asked("--prior", name, "--region", "tiles")
+    text = "Warning: cartoon-faces knows whole cartoon faces alone, and --region tiles shows it pieces of a picture: "
+    assert done.exit_code == 0 and (f"{text}--prior photo-patches is the one for pieces\n" in done.stderr) == warned
+    assert "Warning" not in asked("--prior", name, "--region", "auto").stderr
 
 
 def test_what_is_asked_for_is_done(patches):
@@ -68,7 +87,7 @@ def test_another_way_is_kept(patches, monkeypatch, more, called):
     assert asked(*more).exit_code == 0 and ways == [called]
 
 
-@pytest.mark.parametrize("side, names", [(28, ["fashion-mnist"]), (64, ["cartoon-faces", "photo-patches"])])
+@pytest.mark.parametrize("side, names", [(28, ["fashion-mnist"]), (64, ["photo-patches", "cartoon-faces"])])
 def test_a_size_that_several_may_be_meant_for_asks_for_a_choice(here, monkeypatch, side, names):
     monkeypatch.setattr("vipaint_pyro.pipelines.vipaint.VIPaintPipeline.from_pretrained", None)
     picture("L", (side, side))

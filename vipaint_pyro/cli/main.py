@@ -12,7 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
-from vipaint_pyro.cli.automatic import WHEN, automatic_prior, own_way
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches, own_way
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -79,6 +79,8 @@ def inpaint(
         elif not (region or resize or expand):
             region = own_way(options["prior"], picture.size)
         ready(out, options, inputs)
+        if region == "tiles" and (text := no_patches(options["prior"])):
+            click.echo(f"Warning: {text}", err=True)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
             from vipaint_pyro.regions import keepable

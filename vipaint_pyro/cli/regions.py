@@ -31,9 +31,8 @@ def run_in_regions(
     Args:
         pictures: PIL images of one size: the picture whose bytes are kept, the same without transparency, the mask.
         region: ``"auto"``, ``"tiles"`` or (x, y, w, h).
-        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them. Where facts have
-            ``automatic_prior``, and no label is given, a square's label is its share of the picture, if the prior has
-            such.
+        out, options, facts, inputs: as :func:`vipaint_pyro.cli.run.run` takes them. Where no label is given, a
+            square's label is its share of the picture, if the prior has such.
 
     Raises:
         ValueError: for a picture that cannot keep its bytes, a hole outside of its region, or a mask of another size,
@@ -61,8 +60,8 @@ def run_in_regions(
     for square in squares:  # refused before anything is computed
         taken(square, unit, hidden, side)
     filled = Filled(unit, hidden, joint=tiled)
-    whole, ended = Whole(base, filled, facts), None
-    turns = Turns(pipe, settings, options, facts, generator_of(options), bool(facts.get("automatic_prior")))
+    turns = Turns(pipe, settings, options, facts, generator_of(options))
+    whole, ended = Whole(base, filled, facts, turns.by_share), None
     for k, square in enumerate(squares):
         label = turns.label(square, filled)
         said = f"; label {label}, by its share of the picture" if label else ""

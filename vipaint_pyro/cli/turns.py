@@ -11,7 +11,7 @@ import PIL.Image
 import torch
 
 from vipaint_pyro.cli.run import draw
-from vipaint_pyro.datasets.shares import share_name
+from vipaint_pyro.datasets.shares import are_shares, share_name
 from vipaint_pyro.faults import Fault, Stopped
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Turns:
         pipe: of :func:`vipaint_pyro.cli.run.pipeline_of`.
         settings, options, facts: as :func:`vipaint_pyro.cli.run.draw` takes them.
         seeded: what all randomness comes from.
-        shares: whether the class is that of the square's share of the picture, where the prior has such classes.
     """
 
     pipe: Any
@@ -37,18 +36,22 @@ class Turns:
     options: dict
     facts: dict
     seeded: torch.Generator
-    shares: bool = False
 
     @property
     def side(self) -> int:
         """Of the prior's pictures."""
         return self.pipe.prior.image_shape[-1]
 
+    @property
+    def by_share(self) -> bool:
+        """Whether a square's class is how much of the picture it spans."""
+        return are_shares(self.pipe.prior.class_names)
+
     def label(self, square: Square, filled: Filled) -> str | None:
-        """The class that is taken for a square because none is given."""
-        if not self.shares or self.options["label"] is not None:
+        """The class that is taken for a square because none is given: its share of the picture."""
+        if not self.by_share or self.options["label"] is not None:
             return None
-        return share_name(square.side, max(filled.hidden.shape), self.pipe.prior.class_names)
+        return share_name(square.side, max(filled.hidden.shape))
 
     def draw(self, square: Square, filled: Filled) -> tuple[list[Run], Fault | Stopped | None]:
         """Fit and draw a square: one run of all samples, or one of each; and what ended it early.

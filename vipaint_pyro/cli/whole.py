@@ -30,14 +30,15 @@ class Whole:
         base: the PIL image whose known bytes stay.
         filled: the same in the prior's channels, with nothing filled yet.
         facts: what run.json should say.
+        by_share: whether a square has a label of its own.
 
     Attributes:
         runs: square by square one run of all samples, or one of each.
         unfilled: regions whose holes stay as they were, since what was to fill them was ended before.
     """
 
-    def __init__(self, base: PIL.Image.Image, filled: Filled, facts: dict):
-        self.base, self.filled, self.facts = base, filled, facts
+    def __init__(self, base: PIL.Image.Image, filled: Filled, facts: dict, by_share: bool = False):
+        self.base, self.filled, self.facts, self.by_share = base, filled, facts, by_share
         self.runs: list[tuple[Square, list[Run]]] = []
         self.unfilled: Sequence[Square] = []
         self._before: list[list[int]] = []
@@ -113,7 +114,7 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1][0].facts
-        own = ("region", "kind", *(("label",) if self.facts.get("automatic_prior") else ()))
+        own = ("region", "kind", *(("label",) if self.by_share else ()))
         said = {key: value for key, value in first.items() if key not in own}
         ended = {"unfilled": [square.place() for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]
@@ -122,13 +123,13 @@ class Whole:
         return {**self.facts, **said, **ended, **count, "regions": self._regions(), "versions": versions()}
 
     def _regions(self) -> list[dict]:
-        """In turn: where each lies; of squares that see what others fill what each did; of a chosen prior the class."""
+        """In turn: where each lies; of squares that see what others fill what each did; the class by share."""
         found = []
         for (square, runs), before in zip(self.runs, self._before):
             place: dict = square.place()
             if self.filled.joint:
                 place |= {"filled": len(square.pixels()[0]), "sees": before, "fits": len(runs)}
-            if self.facts.get("automatic_prior"):
+            if self.by_share:
                 place["label"] = runs[0].facts["label"]
             found.append(place)
         return found

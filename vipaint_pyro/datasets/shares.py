@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["SHARES", "share_class", "share_name"]
+__all__ = ["SHARES", "are_shares", "share_class", "share_name"]
 
 #: Name of a class, by its number -> from which share on it reaches.
 SHARES = {"detail": 0, "part": 1 / 16, "object": 1 / 8, "scene": 1 / 4}
@@ -15,11 +15,11 @@ def share_class(side: int, longer: int) -> int:
     return sum(side / longer >= least for least in SHARES.values()) - 1
 
 
-def share_name(side: int, longer: int, names: Sequence[str] | None) -> str | None:
-    """The name of a square's class, where these classes of a prior are shares; else None.
+def share_name(side: int, longer: int) -> str:
+    """The name of that class."""
+    return [*SHARES][share_class(side, longer)]
 
-    Args:
-        side, longer: of the square, and the picture's longer side, in pixels.
-        names: of the prior's classes.
-    """
-    return [*SHARES][share_class(side, longer)] if names is not None and [*names] == [*SHARES] else None
+
+def are_shares(names: Sequence[str] | None) -> bool:
+    """Whether the classes of a prior, by their names, are shares."""
+    return names is not None and [*names] == [*SHARES]
