@@ -60,6 +60,7 @@ def test_known_pixels_keep_their_bytes(here, mode):
     done = vipaint("inpaint", "large.png", *ask, "--prior", "prior", *FEW, "--region", "auto", "--out", "out")
     assert done.exit_code == 0, done.output
     assert "region 1 of 1: 12x12 at 6,5 of 24x20, resized to 8x8" in done.output
+    assert "\n25.0 % of the square's 8x8 pixels will be filled\n" in done.output  # of the picture's it is 7.5 %
     after = PIL.Image.open("out/sample-00.png")
     assert after.mode == mode and after.size == (24, 20)
     np.testing.assert_array_equal(np.asarray(after)[~hidden], before[~hidden])

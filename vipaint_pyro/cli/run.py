@@ -104,7 +104,7 @@ def draw(
     if number is not None:
         number = given["class_labels"] = int(conditioned.class_labels[0])
     if task is None:
-        click.echo(hidden_line(seen.mask, seen.observed))
+        click.echo(hidden_line(seen.mask, seen.observed, square=bool(facts.keys() & {"region", "resized"})))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
     ended = None

@@ -77,8 +77,10 @@ def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool
     return Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
 
 
-def hidden_line(mask: Any, observed: Tensor) -> str:
-    """How much will be filled, in a line."""
+def hidden_line(mask: Any, observed: Tensor, square: bool = False) -> str:
+    """How much will be filled, in a line: of a picture's pixels, or of those of a square of it, at the prior's size."""
     shades = sum(mask.convert("L").histogram()[1:255])
     note = "; the mask has shades of grey, and is cut at one half" if shades else ""
-    return f"{100 * float((~observed).float().mean()):.1f} % of the pixels will be filled{note}"
+    height, width = observed.shape[-2:]
+    pixels = f"the square's {width}x{height} pixels" if square else "the pixels"
+    return f"{100 * float((~observed).float().mean()):.1f} % of {pixels} will be filled{note}"
