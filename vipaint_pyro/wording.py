@@ -5,13 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["counted", "did_you_mean", "differences", "shown"]
+__all__ = ["counted", "did_you_mean", "differences", "shown", "span"]
 
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun, of which more than one ends in s: "1 image", "2 images", "2 classes"."""
     many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else many}"
+
+
+def span(seconds: float) -> str:
+    """A time in words: "40 s", "12 min", "3.4 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import click
 from vipaint_pyro.cli.evaluate_options import evaluate_options, with_preset
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
-from vipaint_pyro.wording import counted
+from vipaint_pyro.wording import counted, span
 
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.study.records import StudyFolder
@@ -91,7 +91,7 @@ def _compute(study: Study, folder: StudyFolder, options: dict) -> None:
 
 
 def _dry(study: Study, folder: StudyFolder, retry_failed: bool, workers: int) -> None:
-    from vipaint_pyro.evaluation.study.driver import missing, span
+    from vipaint_pyro.evaluation.study.driver import missing
     from vipaint_pyro.evaluation.study.dry import cost
 
     _warn_of_unread(study)

@@ -64,6 +64,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
 
     import torch
 
+    from vipaint_pyro.cli.expected import Expected
     from vipaint_pyro.cli.kept import asked_of, writer
     from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.run import label_of, pipeline_of
@@ -102,6 +103,8 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     else:
         _begin(out, replaceable, {"asked": asked, "versions": made_with}, unit, observed)
     click.echo(hidden_line(pictures[1], observed))
+    if not (options["quiet"] or options["resume"]):
+        Expected(settled, pipe.prior, 0).say()
     seeded = torch.Generator().manual_seed(options["seed"])
     kind = None
     if options["check_kind"]:

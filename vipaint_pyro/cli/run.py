@@ -83,6 +83,7 @@ def draw(
         ValueError, TypeError: for what does not go together, before anything is computed.
         Fault, Stopped: where nothing came of it.
     """
+    from vipaint_pyro.cli.expected import Expected
     from vipaint_pyro.cli.kept import keeper
     from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.methods import sampler_of
@@ -107,6 +108,9 @@ def draw(
         click.echo(hidden_line(seen.mask, seen.observed, square=bool(facts.keys() & {"region", "resized"})))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
+    said = None if options["quiet"] or facts.get("sample") else Expected(settled, pipe.prior, options["samples"])
+    if said is not None:
+        said.say()
     ended = None
     with one_line_warnings():
         try:
@@ -121,6 +125,7 @@ def draw(
                 output_type="pt",
                 method=options["method"],
                 check_kind=options["check_kind"],
+                fit_callback=None if said is None else said.after_step,
                 **settings,
             )
         except (Fault, Stopped) as error:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vipaint_pyro.evaluation.exact_methods import Lab, draw_named
-from vipaint_pyro.evaluation.study.driver import span
 from vipaint_pyro.exact.problems import mixture_problems
+from vipaint_pyro.wording import span
 
 __all__ = ["cost_of"]
 

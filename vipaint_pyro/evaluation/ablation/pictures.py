@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from vipaint_pyro.evaluation.ablation.ground import Combination, Ground
 from vipaint_pyro.evaluation.ablation.levels import LEVELS, ratios_of
 from vipaint_pyro.evaluation.failures import one_line
-from vipaint_pyro.evaluation.study.driver import missing, run_study, span
+from vipaint_pyro.evaluation.study.driver import missing, run_study
 from vipaint_pyro.evaluation.study.dry import cost
 from vipaint_pyro.evaluation.study.found import Record, read_study
 from vipaint_pyro.evaluation.study.own_data import own_data
@@ -29,6 +29,7 @@ from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.samplers.vipaint.levels import LATENT_RATIOS, RATIOS, timesteps_at
 from vipaint_pyro.samplers.written import written, written_name
 from vipaint_pyro.settings import number, whole
+from vipaint_pyro.wording import span
 
 __all__ = ["OnPictures"]
 

@@ -14,8 +14,9 @@ from vipaint_pyro.evaluation.study.local import run_local
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.records import StudyFolder
 from vipaint_pyro.evaluation.study.study import Study
+from vipaint_pyro.wording import span
 
-__all__ = ["Engine", "Tally", "missing", "run_study", "span"]
+__all__ = ["Engine", "Tally", "missing", "run_study"]
 
 #: From jobs, a number of workers and of threads to outcomes, as they come; closed, whatever ends the run.
 Engine = Callable[[Iterable[Job], int, int], Generator[Outcome]]
@@ -138,10 +139,3 @@ class _Clock:
         every = sum(means.values()) / len(means)
         rest = sum(count * means.get(kind, every) for kind, count in self._left.items())
         return f"; about {span(rest / self._workers)} left"
-
-
-def span(seconds: float) -> str:
-    """A time in words: "40 s", "12 min", "3.4 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
