@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.measurements.measurement import Measurement
     from vipaint_pyro.models.diffusion import DiffusionModel
 
-__all__ = ["GUIDES", "Recipe", "make_guide", "recipe"]
+__all__ = ["GUIDES", "Recipe", "check_name", "make_guide", "recipe"]
 
 
 _GUIDES = "vipaint_pyro.guides"
@@ -91,6 +91,15 @@ def recipe(name: str | type) -> Recipe:
         )
     if name in GUIDES:
         return GUIDES[name]
+    check_name(name)
+    return recipe_at(name) if ":" in name else recipe_of_entry_point(entry_points_by_name()[name])
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a name that no guide can have, as :func:`recipe` does; no guide is imported."""
+    from vipaint_pyro.guides.own import entry_points_by_name
+
+    first, colon, _ = name.partition(":")
     if name in OF_THE_CLEAN_IMAGE:
         raise ValueError(
             f"{name!r} is a method of its own, without levels: ask for method={name!r}, or in a Pyro script build "
@@ -98,22 +107,17 @@ def recipe(name: str | type) -> Recipe:
         )
     if name in NO_AUTO_GUIDES:
         raise ValueError(f"{name} is no guide for a diffusion model: {NO_AUTO_GUIDES[name]}")
-    if ":" in name:
-        first = name.partition(":")[0]
-        if first in GUIDES:
-            raise ValueError(
-                f"{name!r} is no guide: settings of {first!r} are given by guide_settings, in a row of vipaint exact "
-                f"as {first}:setting=value"
-            )
-        return recipe_at(name)
-    brought = entry_points_by_name()
-    if name in brought:
-        return recipe_of_entry_point(brought[name])
-    known = list(dict.fromkeys((*GUIDES, *brought)))
-    raise ValueError(
-        f"no guide is called {name!r}. {did_you_mean(name, known)}There are {', '.join(known)}; one of your own is "
-        "written package.module:Class"
-    )
+    if colon and first in GUIDES:
+        raise ValueError(
+            f"{name!r} is no guide: settings of {first!r} are given by guide_settings, in a row of vipaint exact "
+            f"as {first}:setting=value"
+        )
+    known = list(dict.fromkeys((*GUIDES, *entry_points_by_name())))
+    if not colon and name not in known:
+        raise ValueError(
+            f"no guide is called {name!r}. {did_you_mean(name, known)}There are {', '.join(known)}; one of your own is "
+            "written package.module:Class"
+        )
 
 
 def make_guide(name: str | type, model: DiffusionModel, y: Tensor | Measurement, **settings: Any) -> Guide:

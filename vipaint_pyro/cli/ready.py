@@ -8,27 +8,40 @@ from pathlib import Path
 import click
 
 from vipaint_pyro.cli.loading import loading_libraries
-from vipaint_pyro.cli.options import SAMPLES
+from vipaint_pyro.cli.options import SAMPLES, option_name
 from vipaint_pyro.cli.output import check_output
+from vipaint_pyro.guides.registry import check_name as check_guide_name
 from vipaint_pyro.priors.pretrained.folder import check_name
 from vipaint_pyro.samplers.method import Method
 from vipaint_pyro.samplers.registry import method
+from vipaint_pyro.samplers.written import pairs
 
-__all__ = ["ready"]
+__all__ = ["check_guide", "ready"]
 
 
 def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
     """Look at what costs nothing, settle how many samples are drawn, and say that what takes its time is loaded.
 
     Raises:
-        ValueError: as :func:`check_output`; for a method or a prior that there is none of; for several samples of a
-            method that has no more than one.
+        ValueError: as :func:`check_output`; for a method, a prior or a guide that there is none of; for several samples
+            of a method that has no more than one.
     """
     check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     chosen = method(options["method"])
     check_name(options["prior"])
+    check_guide(options, chosen.name)
     options["samples"] = _samples(chosen, options["samples"])
     loading_libraries(options["quiet"])
+
+
+def check_guide(options: dict, method: str = "vipaint") -> None:
+    """Raise ValueError for a guide that there is none of, or what is no setting of one, as far as names tell."""
+    for name in ("guide_name", "guide_settings"):
+        if method != "vipaint" and options[name]:
+            raise ValueError(f"the method {method!r} has no {option_name(name)}: leave it out")
+    pairs(options["guide_settings"], f"{option_name('guide_settings')} ")
+    if options["guide_name"] is not None:
+        check_guide_name(options["guide_name"])
 
 
 def _samples(chosen: Method, asked: int | None) -> int:
