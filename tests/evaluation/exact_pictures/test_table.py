@@ -92,6 +92,14 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, few, monkeypa
     assert len(drawn) == 9 and len(few) == 3  # nothing is loaded where nothing is to be done
 
 
+def test_samplers_are_settled_once_for_all_problems(tmp_path, few, monkeypatch):
+    asked_of = []
+    monkeypatch.setattr(table, "described_row", lambda *row: asked_of.append(row[0]) or described_row(*row))
+    run_pictures(Asked(("exact", "dps"), (CELL,), (4,), range(2), samples=2), tmp_path)
+    assert asked_of == ["exact", "dps"]
+    assert [r["sampler"]["num_steps"] for r in kept(tmp_path)[0].values() if r["method"] == "dps"] == [4, 4]
+
+
 def test_a_run_that_ended_before_its_first_record_goes_on(tmp_path, atoms, monkeypatch):
     def load(name, number, outside, kept, data):
         kept.mkdir(parents=True, exist_ok=True)

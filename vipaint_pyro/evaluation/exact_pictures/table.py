@@ -62,14 +62,20 @@ class Asked:
         made = [(m, c) for c in dict.fromkeys(self.calls) for m in dict.fromkeys(self.methods) if m not in DRAWN]
         return [*((m, None) for m in dict.fromkeys(self.methods) if m in DRAWN), *made]
 
-    def check(self) -> None:
-        """Raise ValueError where a method, cell, number of calls or of samples cannot be."""
+    def samplers(self) -> dict[tuple[str, str, int | None], dict | None]:
+        """Cell, method and calls -> the sampler's settings, settled.
+
+        Raises:
+            ValueError: where a method, cell, number of calls or of samples cannot be.
+        """
         checked("samples", self.samples, whole(2))
         checked("atoms", self.atoms, whole(2))
         for calls in self.calls:
             checked("calls", calls, whole())
-        for cell, (method, spent) in product(map(cell_named, self.cells), self.rows()):
-            described_row(method, spent, cell, self.samples)
+        return {
+            (cell.name, method, spent): described_row(method, spent, cell, self.samples)
+            for cell, (method, spent) in product(map(cell_named, self.cells), self.rows())
+        }
 
 
 def run_pictures(asked: Asked, folder: Path, log: Callable[[str], None] | None = None) -> int:
@@ -85,7 +91,7 @@ def run_pictures(asked: Asked, folder: Path, log: Callable[[str], None] | None =
             files, a damaged record or a table with other settings, with each difference.
         FileNotFoundError, ImportError: as :func:`~vipaint_pyro.evaluation.exact_pictures.atoms.load_atoms`.
     """
-    asked.check()
+    samplers = asked.samplers()
     settings = asked.settings()
     check_folder(folder, settings, lambda r: _described(r, asked.samples), PICTURES)
     cells, failed = [cell_named(name) for name in dict.fromkeys(asked.cells)], 0
@@ -99,7 +105,7 @@ def run_pictures(asked: Asked, folder: Path, log: Callable[[str], None] | None =
             exact = problem.posterior.sample(asked.samples + REFERENCES, stream(*_place(record), "exact"))
         record |= {"settings": settings}
         try:
-            record |= {"sampler": _described(record, asked.samples)}
+            record |= {"sampler": samplers[record["cell"], record["method"], record["budget"]]}
             record |= _measured(record, problem, exact, asked.samples, folder)
         except FAILURES as error:
             record |= {"error": said_of(fault_of(error) or error)}
