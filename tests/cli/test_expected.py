@@ -39,6 +39,11 @@ def test_calls_are_those_that_are_made_and_the_time_is_of_the_first_steps(here, 
     assert left == f"about {(5 + 2 * (each + 2 * 2) / step) / 3:.0f} s left, as the first steps went"
 
 
+def test_of_a_region_its_own_time_is_said(here):
+    (_, left), _ = said(*SHORT, "--samples", 1, "--guide", "hierarchical", "--region", "0,0,8,8")
+    assert re.fullmatch(r"about \d+ s left of this region, as the first steps went", left)
+
+
 def test_of_a_fit_alone_its_own_are_said(here):
     (calls,), _ = said("--fit-steps", 3, command="fit")
     assert re.fullmatch(r"to do: 3 steps of the fit, \d+ calls of the network", calls)

@@ -32,13 +32,14 @@ class Expected:
         settled: the settings, settled.
         prior: that is called.
         samples: to be drawn; 0 of a fit alone.
+        part: of the run, whose time is told, where there are several: "region", "sample".
     """
 
-    def __init__(self, settled: Sampler, prior: DiffusionPrior, samples: int) -> None:
+    def __init__(self, settled: Sampler, prior: DiffusionPrior, samples: int, part: str = "") -> None:
         self._settled, self._prior, self._samples = settled, prior, samples
         self._steps = settled.fit_steps if isinstance(settled, VIPaintSampler) else 0
         self._step, self._rest = self._shares()
-        self._start = 0.0
+        self._start, self._part = 0.0, f" of this {part}" if part else ""
 
     def _shares(self) -> tuple[Claim | None, Claim | None]:
         """Calls of a step of the fit, and of each sample after it; None where they are not known ahead."""
@@ -78,7 +79,7 @@ class Expected:
             each = (perf_counter() - self._start) / _TIMED
             steps = self._steps - step - 1 + self._samples * _cost(self._rest) / _cost(self._step)
             # By tqdm, since a progress bar is under way.
-            tqdm.write(f"about {span(each * steps)} left, as the first steps went", file=sys.stderr)
+            tqdm.write(f"about {span(each * steps)} left{self._part}, as the first steps went", file=sys.stderr)
 
 
 def _cost(calls: Claim) -> float:

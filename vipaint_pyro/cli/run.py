@@ -108,8 +108,10 @@ def draw(
         click.echo(hidden_line(seen.mask, seen.observed, square=bool(facts.keys() & {"region", "resized"})))
     if options["effort"] is not None:
         click.echo(f"effort {options['effort']}: {as_options({k: settings[k] for k in EFFORTS[options['effort']]})}")
-    said = None if options["quiet"] or facts.get("sample") else Expected(settled, pipe.prior, options["samples"])
-    if said is not None:
+    said = None
+    if not (options["quiet"] or facts.get("sample")):  # of the samples with a fit each the first
+        part = next((name for name in ("sample", "region") if name in facts), "")
+        said = Expected(settled, pipe.prior, options["samples"], part)
         said.say()
     ended = None
     with one_line_warnings():
