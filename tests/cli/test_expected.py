@@ -23,8 +23,8 @@ def said(*more, command="inpaint"):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A second passes from each look at it to the next."""
-    ticks = map(float, count(1))
+    """Ten seconds pass from each look at it to the next."""
+    ticks = map(float, count(10, 10))
     monkeypatch.setattr("vipaint_pyro.cli.expected.perf_counter", lambda: next(ticks))
 
 
@@ -34,9 +34,9 @@ def test_calls_are_those_that_are_made_and_the_time_is_of_the_first_steps(here, 
     assert calls == (
         f"to do: 9 steps of the fit, {fit} calls of the network, then 2 samples of {each} calls of the network each"
     )
-    # A step takes a third of a second; 5 are left, and 2 samples with 2 ways back each, a way back being two calls.
+    # A step takes a third of that; 5 are left, and 2 samples with 2 ways back each, a way back being two calls.
     step = 3 * fit / 9
-    assert left == f"about {(5 + 2 * (each + 2 * 2) / step) / 3:.0f} s left, as the first steps went"
+    assert left == f"about {10 * (5 + 2 * (each + 2 * 2) / step) / 3:.0f} s left, as the first steps went"
 
 
 def test_of_a_region_its_own_time_is_said(here):
