@@ -150,7 +150,7 @@ def test_another_size_is_shown_before_it_is_filled(visitor, tmp_path):
     visitor.says("#said", "choose what is to be done")
     page.locator("#how").get_by_label("Take the square in its middle").check()
     visitor.says("#said", "The square in the middle is turned grey, and made 8x8")
-    page.locator("#how").get_by_label("Keep its size").check()
+    page.locator("#how").get_by_label("Keep its size: fill only").check()
     visitor.says("#said", "only the hole is put back")
     visitor.run()
     visitor.says("#fill-status", "Done: 4")
