@@ -62,8 +62,9 @@ class Asked:
             longer: side of the picture, in pixels.
             names: of the prior's classes.
         """
-        by_share = self.by_share and square is not None
-        return replace(self, label=share_name(square.side, longer, names)) if by_share else self
+        if square is None or not self.by_share:
+            return self
+        return replace(self, label=share_name(square.side, longer, names))
 
     def check(self) -> None:
         """Raise ValueError for numbers that cannot be."""
