@@ -33,7 +33,7 @@ def test_known_pixels_are_kept_and_samples_arrive_one_by_one(pipe, hidden):
     filling.run(Until(lambda view: seen.append(len(view.samples))))
     assert [k for k in range(4) if k in seen] == [0, 1, 2, 3] and filling.count == 3
     known = np.asarray(picture_of(8, 8).image)[~hidden]
-    for picture in filling.pictures():
+    for picture in filling.glances():
         assert np.array_equal(np.asarray(picture)[~hidden], known)
 
 
@@ -43,7 +43,7 @@ def test_what_is_seen_at_last_is_what_arrived(pipe, hidden):
     job.when = lambda view: arrived.append(view.samples)
     filling.run(job)
     shown = next(samples for samples in arrived if len(samples) == 3)
-    assert [p.tobytes() for p in shown] == [p.tobytes() for p in filling.pictures()]
+    assert [p.tobytes() for p in shown] == [p.tobytes() for p in filling.glances()]
 
 
 def test_cancelled_while_drawing(pipe, hidden):
@@ -124,7 +124,7 @@ def test_a_larger_picture_square_by_square():
     filling = Filling.of_scene(pipe, scene, asked(samples=2, more=FEW), {})
     filling.run(Until())
     before = np.asarray(picture.image)
-    for completion in map(np.asarray, filling.pictures()):
+    for completion in map(np.asarray, filling.glances()):
         assert np.array_equal(completion[~hidden], before[~hidden]) and (completion[hidden] != before[hidden]).any()
 
 

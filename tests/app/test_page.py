@@ -150,7 +150,7 @@ def test_another_size_is_shown_before_it_is_filled(visitor, tmp_path):
     visitor.says("#said", "choose what is to be done")
     page.locator("#how").get_by_label("Take the square in its middle").check()
     visitor.says("#said", "The square in the middle is turned grey, and made 8x8")
-    page.locator("#how").get_by_label("Keep its size").check()
+    page.locator("#how").get_by_label("Keep its size: fill only").check()
     visitor.says("#said", "only the hole is put back")
     visitor.run()
     visitor.says("#fill-status", "Done: 4")
@@ -175,3 +175,30 @@ def test_the_lesson_answers(visitor):
     page.locator("#lesson-guide").get_by_label("one Gaussian at T_s").check()
     said = "document.querySelector('#lesson-said').innerText"
     page.wait_for_function(f"before => {said}.includes('overlap') && {said} != before", arg=before)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_photograph_is_filled_square_by_square(browser, tmp_path):
+    """The model is chosen and said; which square is at work; of a phone nothing is wider."""
+    with served({"tiny": tiny_pipe(), "photo-patches": tiny_pipe(3)}, write_filling) as (url, house):
+        visitor = Visitor(browser, url, PHONE)
+        visitor.open(saved(tmp_path, picture_of(40, 24, "RGB")))
+        visitor.says("#said", "photo-patches, a model of photographs, is chosen for this picture")
+        page = visitor.page
+        assert page.get_by_label("Model (the prior)").first.input_value() == "photo-patches"
+        page.locator("#source").get_by_label("A box").check()
+        for name, value in (("From the left", 3), ("From the top", 9), ("Width", 17), ("Height", 1)):
+            page.get_by_label(name, exact=True).fill(str(value))
+            page.get_by_label(name, exact=True).press("Enter")
+        assert "is chosen" in visitor.says("#said", "3 squares along the hole")
+        assert visitor.width() <= 0
+        visitor.samples(2)
+        visitor.run("timesteps=700,400 fit_steps=3 refinement_steps=80")
+        visitor.says("#fill-status", "(square 1 of 3)")
+        visitor.says("#fill-status", "Done: 2 completions.")
+        visitor.sees(2)
+        (filling,) = [room.filling for room in house.sessions.all() if room.filling is not None]
+        assert filling.facts["automatic_prior"] and filling.picture(0).size == (40, 24)
+        assert visitor.width() <= 0 and not visitor.failed
+        page.close()

@@ -24,9 +24,9 @@ def patches(here, monkeypatch):
     """A tiny prior in the place of the automatic one, with its classes."""
     network, scheduler = tiny_unet(classes=5), DDPMScheduler(clip_sample=False)
     VIPaintPipeline(network, scheduler, null_class=4, class_names=[*SHARES]).save_pretrained("patches")
-    monkeypatch.setattr("vipaint_pyro.cli.automatic.AUTOMATIC", "patches")
     table = {**BUILT_IN, "patches": replace(BUILT_IN["photo-patches"], size=(8, 8))}
-    monkeypatch.setattr("vipaint_pyro.cli.automatic.BUILT_IN", table)
+    monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.AUTOMATIC", "patches")
+    monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.BUILT_IN", table)
     monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir())
 
 

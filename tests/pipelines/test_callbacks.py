@@ -105,7 +105,8 @@ def test_red_diff_and_smc_are_interrupted_too(pipe):
     seen = Seen(0, stop)
     smc = run(pipe, correct="smc", num_particles=4, callback_on_step_end=seen)
     assert smc.samples.diagnostics == {} and len(seen.latents) == 1
-    assert torch.equal(smc.samples.images, seen.latents[0][[0, -1]])
+    particles = [*seen.latents[0]]
+    assert all(any(torch.equal(x, particle) for particle in particles) for x in smc.samples.images)
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, 5.0])

@@ -29,8 +29,9 @@ def mini():
 
 
 @pytest.fixture
-def pairs(mini, network_prior):
+def pairs(mini, network_prior, monkeypatch):
     """(mini model, mini guide, library model, library guide, y) with the same parameters on the same network."""
+    monkeypatch.setattr(Inpainting, "estimate", Inpainting.adjoint)  # the lecture's guide begins with grey holes
     prior = network_prior.conditioned([0, 3])
     torch.manual_seed(1)
     observed = torch.rand(2, 1, 8, 8) < 0.6

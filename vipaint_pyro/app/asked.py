@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from vipaint_pyro.datasets.shares import are_shares, share_name
+from vipaint_pyro.regions import Square
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import make_sampler, method
 from vipaint_pyro.samplers.written import written
@@ -27,6 +30,7 @@ class Asked:
         samples: 1 ... :data:`MOST_SAMPLES`.
         seed: from 0 on.
         label: of a class-conditional prior, by name or number; None for none.
+        by_share: whether each square's label is its share of the picture; of a prior with such classes.
         prompt, negative_prompt: of a text-conditional prior.
         guidance: weight of classifier-free guidance.
         more: other settings, ``NAME=VALUE`` with spaces between.
@@ -39,6 +43,7 @@ class Asked:
     samples: int = 4
     seed: int = 0
     label: str | None = None
+    by_share: bool = False
     prompt: str | None = None
     negative_prompt: str | None = None
     guidance: float = 1.0
@@ -48,6 +53,18 @@ class Asked:
     def fits(self) -> bool:
         """Whether there is a guide, from which more can be drawn."""
         return self.method == "vipaint"
+
+    def of_square(self, square: Square | None, longer: int, names: Sequence[str] | None) -> Asked:
+        """The same for a square of a picture, with the label that its share of the picture stands for, if asked for.
+
+        Args:
+            square: None for what is no part of a larger picture.
+            longer: side of the picture, in pixels.
+            names: of the prior's classes.
+        """
+        if square is None or not self.by_share or not are_shares(names):
+            return self
+        return replace(self, label=share_name(square.side, longer))
 
     def check(self) -> None:
         """Raise ValueError for numbers that cannot be."""

@@ -18,7 +18,7 @@ __all__ = ["QUIET", "Controls"]
 #: Of listeners that are no part of an interface for programs, and show no spinner.
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-_DEFAULT, _NONE = "default", "any"
+_DEFAULT, _NONE, _SHARE = "default", "any", "by how much of the picture a square spans"
 
 
 class Controls:
@@ -28,9 +28,9 @@ class Controls:
         self._house = house
         first = house.shelf.names[0]
         self.prior = gr.Dropdown(house.shelf.names, value=first, label="Model (the prior)")
-        labels = house.shelf.labels(first)
+        labels = self._labels(first)
         texts = house.shelf.takes_text(first)
-        self.label = gr.Dropdown([_NONE, *labels], value=_NONE, label="Label: what it shows", visible=bool(labels))
+        self.label = gr.Dropdown(labels, value=labels[0], label="Label: what it shows", visible=len(labels) > 1)
         self.prompt = gr.Textbox(label="Prompt: what it shows, in words", visible=texts)
         self.negative = gr.Textbox(label="Negative prompt (with guidance)", visible=texts)
         with gr.Row():
@@ -66,13 +66,19 @@ class Controls:
         fits = method == "vipaint"
         return Asked(
             prior, method, None if guide == _DEFAULT or not fits else guide, effort if fits else None, samples, seed,
-            None if label == _NONE else label, prompt, negative, 1.0 if guidance is None else guidance, more or "",
+            None if label in (_NONE, _SHARE) else label, label == _SHARE, prompt, negative,
+            1.0 if guidance is None else guidance, more or "",
         )  # fmt: skip
 
+    def _labels(self, prior: str) -> list[str]:
+        """What may be chosen as a label, first of all what is where nothing is chosen."""
+        shelf = self._house.shelf
+        return [*([_SHARE] if shelf.by_share(prior) else []), _NONE, *shelf.labels(prior)]
+
     def _conditions(self, prior: str) -> tuple:
-        labels, texts = self._house.shelf.labels(prior), self._house.shelf.takes_text(prior)
+        labels, texts = self._labels(prior), self._house.shelf.takes_text(prior)
         return (
-            gr.update(choices=[_NONE, *labels], value=_NONE, visible=bool(labels)),
+            gr.update(choices=labels, value=labels[0], visible=len(labels) > 1),
             gr.update(visible=texts),
             gr.update(visible=texts),
         )

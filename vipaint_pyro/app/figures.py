@@ -13,9 +13,10 @@ from vipaint_pyro.app.jobs import View
 from vipaint_pyro.app.lesson import LAST, Answer
 from vipaint_pyro.images import from_model, to_unit
 from vipaint_pyro.plots import bound_figure, directions_figure, grid, levels_figure, mean_spread_figure, most_different
+from vipaint_pyro.regions.near import reduced
 from vipaint_pyro.settings import settled
 
-__all__ = ["FIGURES", "as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
+__all__ = ["FIGURES", "WHOLE", "as_picture", "course_picture", "lesson_figure", "order", "report", "running_bound"]
 
 #: So many looks at a fit are shown side by side.
 _LOOKS = 7
@@ -49,8 +50,8 @@ def course_picture(view: View) -> PIL.Image.Image:
 
 
 def _samples(filling: Filling) -> Tensor:
-    """(S, C, H, W) in [0, 1], of the pictures as wholes, large ones made smaller."""
-    pictures = [_small(picture) for picture in filling.pictures()]
+    """(S, C, H, W) in [0, 1], as they are shown, large ones made smaller."""
+    pictures = [_small(picture) for picture in filling.glances()]
     return to_unit(pictures, (1 if pictures[0].mode == "L" else 3, *pictures[0].size[::-1]))
 
 
@@ -65,12 +66,15 @@ def order(filling: Filling) -> list[int]:
     return most_different(_samples(filling))
 
 
+#: Where less than the whole picture is shown of a sample.
+WHOLE = "Whole picture"
 #: The figures of a run, each under a word.
 FIGURES = {
     "How sure": "Left the mean of the samples; right how much each pixel differs between them: bright is not sure.",
     "How they differ": "The few ways in which the samples differ most, each from one end over the mean to the other.",
     "Levels": "From noise to picture: the clean picture that is expected at each level of the guide.",
     "Bound": "Minus the bound over the fit, term by term and level by level.",
+    WHOLE: "All of the picture, as sample 0 fills it; above is shown what lies around the hole.",
 }
 
 
@@ -88,7 +92,10 @@ def report(filling: Filling) -> dict[str, PIL.Image.Image]:
         found["Levels"] = levels_figure(expected, images.float().cpu(), observed=_small(filling.observed()))
     if piece.record is not None:
         found["Bound"] = bound_figure(piece.record.terms, settled(piece.fitter.timesteps) if filling.asked.fits else ())
-    return {word: as_picture(figure) for word, figure in found.items()}
+    pictures = {word: as_picture(figure) for word, figure in found.items()}
+    if filling.scene is not None and filling.scene.closer:
+        pictures[WHOLE] = reduced(filling.picture(0))
+    return pictures
 
 
 def lesson_figure(found: Answer) -> Figure:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import gradio as gr
 
+from vipaint_pyro.app.choosing import model_for, said_of
 from vipaint_pyro.app.controls import QUIET, Controls
 from vipaint_pyro.app.filling import Filling
 from vipaint_pyro.app.holding import BOX, MASK, PAINT, SOURCES, Held
@@ -16,6 +17,7 @@ from vipaint_pyro.app.pictures import EXAMPLES, Example, Picture, canvas_of, ope
 from vipaint_pyro.app.results import Results, line
 from vipaint_pyro.app.scenes import CHOICES
 from vipaint_pyro.app.sessions import Session
+from vipaint_pyro.priors.pretrained.automatic import own_way
 
 __all__ = ["FillTab"]
 
@@ -84,52 +86,66 @@ class FillTab:
         asked = [*self._held, self.controls.prior]
         look: dict[str, Any] = {"fn": self._look, "inputs": asked, "outputs": looks, **QUIET}
         for button, example in zip(self.examples, EXAMPLES):
-            button.click(self._example(example), None, loaded, **QUIET).then(**look)
-        self.upload.upload(self._upload, self.upload, loaded, **QUIET).then(**look)
+            button.click(self._example(example), self.controls.prior, loaded, **QUIET).then(**look)
+        prior = self.controls.prior
+        self.upload.upload(self._upload, [self.upload, prior], loaded, **QUIET).then(**look)
+        prior.input(self._named, None, None, **QUIET).then(**look)
+        prior.change(self._way, prior, self.how, **QUIET)
         others = [c for c in (*self._held, self.controls.prior) if c is not self.editor]
         seen = [self.editor.input, self.editor.clear, *(c.change for c in others)]
         gr.on(seen, trigger_mode="always_last", **look)
         self.source.change(self._sources, self.source, [self.box_row, self.mask], **QUIET)
         results.start(results.go, self._fill, given)
         results.start(results.more, self._more, [self.controls.samples])
-        results.keep.click(self._keep, None, [*loaded, results.status], **QUIET).then(**look)
+        results.keep.click(self._keep, prior, [*loaded, results.status], **QUIET).then(**look)
 
     # -- the picture ----------------------------------------------------------------------------
 
     def _session(self, request: gr.Request) -> Session:
         return self._house.sessions[self.results.word(request)]
 
-    def _loaded(self, picture: Picture, prior: str | None = None) -> tuple:
-        """The page with another picture, and no hole yet."""
+    def _loaded(self, picture: Picture, prior: str) -> tuple:
+        """The page with another picture, no hole yet, and this model."""
         width, height = picture.image.size
         said = f"**{picture.name}**, {width}x{height}. Paint over what is to be filled."
         value = {"background": canvas_of(picture), "layers": [], "composite": None}
-        hidden = gr.update(value=None, visible=False)
-        return value, PAINT, hidden, gr.update(value=False, visible=False), said, prior or gr.skip()
+        how = gr.update(value=own_way(prior, picture.image.size), visible=False)
+        return value, PAINT, how, gr.update(value=False, visible=False), said, prior
 
     def _example(self, example: Example) -> Callable:
-        def choose(request: gr.Request) -> Any:
+        def choose(current: str, request: gr.Request) -> Any:
             session = self._session(request)
-            session.picture = opened(example.path)
-            return self._loaded(session.picture, example.prior if example.prior in self._house.shelf.names else None)
+            session.picture, session.automatic = opened(example.path), None
+            return self._loaded(session.picture, example.prior if example.prior in self._house.shelf.names else current)
 
         return choose
 
-    def _upload(self, path: str, request: gr.Request) -> tuple:
+    def _upload(self, path: str, current: str, request: gr.Request) -> tuple:
+        session = self._session(request)
         try:
             picture = opened(path)
+            chosen = None if session.named else model_for(picture.image.size, current, self._house.shelf)
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from None
-        self._session(request).picture = picture
-        return self._loaded(picture)
+        session.picture, session.automatic = picture, chosen
+        return self._loaded(picture, chosen or current)
 
-    def _keep(self, request: gr.Request) -> Any:
+    def _named(self, request: gr.Request) -> None:
+        session = self._session(request)
+        session.named, session.automatic = True, None
+
+    def _way(self, prior: str, request: gr.Request) -> Any:
+        """How a model of patches fills a picture of another size; of another model it has to be said."""
+        picture = self._session(request).picture
+        return gr.skip() if picture is None else own_way(prior, picture.image.size)
+
+    def _keep(self, current: str, request: gr.Request) -> Any:
         session = self._session(request)
         try:
             picture = session.keep(session.chosen)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        return (*self._loaded(picture), line("The completion is the picture now: paint the next hole."))
+        return (*self._loaded(picture, current), line("The completion is the picture now: paint the next hole."))
 
     @staticmethod
     def _sources(source: str) -> tuple:
@@ -145,7 +161,8 @@ class FillTab:
     def _look(self, request: gr.Request, *values: Any) -> tuple:
         """What will be done with the picture, before it is."""
         *held, name = values
-        picture, how, grey = self._session(request).picture, held[-2], held[-1]
+        session, how, grey = self._session(request), held[-2], held[-1]
+        picture, chosen = session.picture, f"{said_of(name)}\n\n" if session.automatic == name else ""
         if picture is None:
             return "", gr.update(visible=False), gr.skip(), gr.skip()
         parts: tuple = gr.skip(), gr.skip()
@@ -155,8 +172,8 @@ class FillTab:
             parts = gr.update(visible=other), gr.update(visible=turned)
             scene = self._of([*held[:-2], how if other else None, grey]).scene(picture, shape)
         except Exception as error:
-            return sentence(error), gr.update(visible=False), *parts
-        return scene.said, gr.update(value=Held.shown(scene), visible=True), *parts
+            return chosen + sentence(error), gr.update(visible=False), *parts
+        return chosen + scene.said, gr.update(value=Held.shown(scene), visible=True), *parts
 
     def _fill(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         held, asked = self._of(values[:9]), Controls.asked(values[9:])
@@ -164,7 +181,9 @@ class FillTab:
         def prepared(session: Session) -> Callable[[Job], None]:
             pipe = self._house.shelf[asked.prior]
             scene = held.scene(session.picture, pipe.prior.image_shape)
-            facts = {"image": cast(Picture, session.picture).name, "mask": held.source}
+            facts: dict = {"image": cast(Picture, session.picture).name, "mask": held.source}
+            if session.automatic == asked.prior:
+                facts["automatic_prior"] = True
             session.filling = Filling.of_scene(pipe, scene, asked, facts)
             return session.filling.run
 

@@ -19,6 +19,9 @@ PAINT, BOX, MASK, TRANSPARENT = "paint", "box", "mask", "transparent"
 #: Where a hole may come from: in words, and the word.
 SOURCES = [("Painted", PAINT), ("A box", BOX), ("A mask file", MASK), ("What is transparent", TRANSPARENT)]
 
+#: So many parts are shown before they are filled.
+_MOST = 6
+
 
 @dataclass(frozen=True, eq=False)
 class Held:
@@ -60,5 +63,8 @@ class Held:
     @staticmethod
     def shown(scene: Scene) -> PIL.Image.Image:
         """What the prior gets, part by part, and how much of it is filled."""
-        labels = [f"{100 * float((~part.observed).float().mean()):.0f} % is filled" for part in scene.parts]
-        return grid([scene.shown()], labels, side=168)
+        parts = scene.parts[:_MOST]
+        labels = [f"{100 * float((~part.observed).float().mean()):.0f} % is filled" for part in parts]
+        if len(scene.parts) > _MOST:
+            labels[-1] += f"\n(and {len(scene.parts) - _MOST} more)"
+        return grid([[part.shown() for part in parts]], labels, side=168)

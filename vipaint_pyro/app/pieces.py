@@ -18,14 +18,14 @@ from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 from vipaint_pyro.randomness import isolated
-from vipaint_pyro.regions import Region
+from vipaint_pyro.regions import Square
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import OnStep
 from vipaint_pyro.samplers.vipaint.fitting import fit_guide
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 
-__all__ = ["Known", "Piece", "joined"]
+__all__ = ["Known", "Piece", "first_of", "joined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Known:
     operator: Operator | None = None
     measured: Tensor | None = None
     truth: bool = False
-    region: Region | None = None
+    region: Square | None = None
 
     def hole(self) -> tuple[Tensor, Tensor]:
         """Of an inpainting, the image, and what is hidden, float (1, H, W)."""
@@ -154,6 +154,11 @@ class Piece:
         self._keep(cast(VIPaintOutput, output))
         return None
 
+    def keep(self, count: int) -> None:
+        """Give up all samples but the first so many."""
+        assert self.output is not None
+        self.output = first_of(self.output, count) if count else None
+
     def _settings(self) -> dict[str, Any]:
         """Those of a method without a guide that are settled, and may be given."""
         from vipaint_pyro.samplers.registry import method
@@ -188,4 +193,14 @@ def joined(first: VIPaintOutput, then: VIPaintOutput) -> VIPaintOutput:
         diagnostics=b.diagnostics or a.diagnostics,
     )  # fmt: skip
     both: Sequence[Tensor] = [torch.cat([getattr(first, k), getattr(then, k)]) for k in ("images", "predictions")]
-    return VIPaintOutput(*both, first.guide, first.trace, samples)
+    return VIPaintOutput(*both, first.guide, first.trace, samples, first.kind)
+
+
+def first_of(output: VIPaintOutput, count: int) -> VIPaintOutput:
+    """The first samples of one image, at the cost of all."""
+    drawn = output.samples
+    levels = {t: z[:count] for t, z in drawn.levels.items()}
+    samples: Samples = replace(drawn, images=drawn.images[:count], levels=levels)
+    return VIPaintOutput(
+        output.images[:count], output.predictions[:count], output.guide, output.trace, samples, output.kind
+    )

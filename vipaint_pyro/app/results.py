@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
 from vipaint_pyro.app.controls import QUIET
-from vipaint_pyro.app.figures import FIGURES, course_picture, order, report, running_bound
+from vipaint_pyro.app.figures import FIGURES, WHOLE, course_picture, order, report, running_bound
 from vipaint_pyro.app.house import House
 from vipaint_pyro.app.jobs import Job, View, sentence
 from vipaint_pyro.app.pictures import enlarged
@@ -55,9 +55,10 @@ class Results:
         self.pictures: dict[str, gr.Image] = {}
         with gr.Tabs(visible=False, elem_id=f"{name}-figures") as self.figures:
             for word, text in FIGURES.items():
-                with gr.Tab(word):
+                with gr.Tab(word, visible=word != WHOLE) as tab:
                     gr.Markdown(text)
                     self.pictures[word] = _picture()
+        self.whole = tab
         self.gallery.select(self._choose, None, self.status, **QUIET)
         self.cancel.click(self._cancel, None, None, queue=False, **QUIET)
         self.pack.click(self._pack, None, self.file, api_visibility="private", show_progress_on=[self.file])
@@ -66,8 +67,8 @@ class Results:
     def live(self) -> list[gr.components.Component]:
         """What a run changes."""
         return [
-            self.go, self.cancel, self.status, self.gallery, self.after, self.keep, self.file, self.watch, self.course,
-            self.bound, self.figures, *self.pictures.values(),
+            self.go, self.cancel, self.status, self.gallery, self.after, self.more, self.keep, self.file,
+            self.watch, self.course, self.bound, self.figures, self.whole, *self.pictures.values(),
         ]  # fmt: skip
 
     def word(self, request: gr.Request) -> str:
@@ -108,7 +109,8 @@ class Results:
             if session.filling is not None and session.filling.count:
                 drawn = report(session.filling)
                 pictures = {picture: gr.update(value=drawn.get(word)) for word, picture in self.pictures.items()}
-                yield {self.figures: gr.update(visible=True), **pictures}
+                tabs = {self.figures: gr.update(visible=True), self.whole: gr.update(visible=WHOLE in drawn)}
+                yield {**tabs, **pictures}
             if job.error is not None:
                 raise gr.Error(job.error, print_exception=False)
 
@@ -120,10 +122,10 @@ class Results:
             return found
         if filling.count:
             session.shown = order(filling)
-            pictures = [(enlarged(filling.picture(i), 192), f"sample {i}") for i in session.shown]
+            pictures = [(enlarged(filling.glance(i), 192), f"sample {i}") for i in session.shown]
             found[self.gallery] = gr.update(value=pictures, visible=True, selected_index=None)
-        can = filling.count > 0
-        return found | {self.after: gr.update(visible=True), self.keep: gr.update(interactive=can)}
+        more, keep = gr.update(interactive=filling.ready), gr.update(interactive=filling.count > 0)
+        return found | {self.after: gr.update(visible=True), self.more: more, self.keep: keep}
 
     def _idle(self) -> dict:
         return {self.go: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
@@ -157,20 +159,21 @@ class _Looks:
     """Updates for one view after another; what has not changed, or was drawn a moment ago, is left."""
 
     def __init__(self, results: Results) -> None:
-        self._to, self._losses, self._course, self._samples, self._drawn = results, 0, 0, -1, 0.0
+        self._to, self._losses, self._course, self._drawn = results, 0, 0, 0.0
+        self._samples: Sequence = ()
 
     def at(self, view: View) -> dict:
         to = self._to
         found: dict = {to.status: line(view.text, share=view.share)}
         due = time.monotonic() - self._drawn > _REDRAW
-        if len(view.losses) > self._losses and (due or self._course != len(view.course)):
+        if view.losses and len(view.losses) != self._losses and (due or self._course != len(view.course)):
             self._losses, self._drawn = len(view.losses), time.monotonic()
             found |= {to.watch: gr.update(visible=True), to.bound: running_bound(view)}
-        if len(view.course) > self._course:
+        if view.course and len(view.course) != self._course:
             self._course = len(view.course)
             found[to.course] = course_picture(view)
-        if len(view.samples) != self._samples and view.samples:
-            self._samples = len(view.samples)
+        if view.samples is not self._samples and view.samples:
+            self._samples = view.samples
             pictures = [(enlarged(picture, 192), f"sample {i}") for i, picture in enumerate(view.samples)]
             found[to.gallery] = gr.update(value=pictures, visible=True)
         return found

@@ -13,14 +13,18 @@ from torch import Tensor
 from vipaint_pyro.app.pictures import Picture
 from vipaint_pyro.images import to_output, to_unit
 from vipaint_pyro.plots import observed_picture
-from vipaint_pyro.regions import Region, centred, completed, regions_of, taken
+from vipaint_pyro.regions import Filled, Square, centred, completed, regions_of, taken, tiles_of
+from vipaint_pyro.regions.near import near, reduced
 from vipaint_pyro.wording import counted
 
 __all__ = ["CHOICES", "Part", "Scene", "scene_of"]
 
+#: Of so many squares it is said where they lie.
+_LISTED = 4
 #: What may be done with a picture of another size than the prior's: how -> in words.
 CHOICES = {
     "region": "Keep its size: fill only the square around the hole",
+    "tiles": "Keep its size: fill squares along the hole, one after another",
     "fit": "Make all of it smaller",
     "crop": "Take the square in its middle",
 }
@@ -34,11 +38,13 @@ class Part:
         unit: in [0, 1], (C, H, W).
         observed: bool (1, H, W).
         region: where it lies in the picture; None where it is all of it.
+        later: whether it sees what parts before it fill, so that each sample has another view of it, and a fit.
     """
 
     unit: Tensor
     observed: Tensor
-    region: Region | None = None
+    region: Square | None = None
+    later: bool = False
 
     def shown(self) -> PIL.Image.Image:
         """With its hole in lilac."""
@@ -56,6 +62,7 @@ class Scene:
         parts: what the prior gets, in turn.
         said: what is done with the picture, in a sentence.
         facts: the same for run.json.
+        joint: whether parts see what was filled before them.
     """
 
     base: PIL.Image.Image
@@ -64,18 +71,32 @@ class Scene:
     parts: tuple[Part, ...]
     said: str
     facts: dict = field(default_factory=dict)
+    joint: bool = False
 
-    def shown(self) -> list[PIL.Image.Image]:
-        """What the prior gets to see, part by part."""
-        return [part.shown() for part in self.parts]
+    @property
+    def squares(self) -> list[Square]:
+        """Where the parts lie in the picture; none of a picture that is given as a whole."""
+        return [part.region for part in self.parts if part.region is not None]
 
-    def whole(self, squares: Sequence[Tensor]) -> PIL.Image.Image:
-        """The picture with a completion in [0, 1] (C, H, W) of each part in its place; known bytes are kept."""
-        if self.parts[0].region is None:
-            return to_output(squares[0][None], "pil")[0]
-        small = [torch.as_tensor(x, device="cpu").float().numpy() for x in squares]
-        pairs = [(part.region, x) for part, x in zip(self.parts, small) if part.region is not None]
-        return completed(self.base, self.unit, self.hidden, pairs)
+    def empty(self) -> Filled:
+        """The picture with nothing filled yet, to be filled square by square."""
+        return Filled(self.unit, self.hidden, self.joint)
+
+    def glance(self, picture: PIL.Image.Image) -> PIL.Image.Image:
+        """What is shown of a sample: all of it, or of a large one what lies around a small hole."""
+        return reduced(picture, near(self.squares, self.base.size) if self.squares else None)
+
+    @property
+    def closer(self) -> bool:
+        """Whether less than the whole picture is shown of a sample."""
+        return bool(self.squares) and near(self.squares, self.base.size) is not None
+
+    def whole(self, completion: Tensor) -> PIL.Image.Image:
+        """The picture with a completion in [0, 1] (C, H, W) of its one part in its place; known bytes are kept."""
+        (part,), small = self.parts, torch.as_tensor(completion, device="cpu")
+        if part.region is None:
+            return to_output(small[None], "pil")[0]
+        return completed(self.base, self.unit, self.hidden, [(part.region, small.float().numpy())])
 
 
 def scene_of(
@@ -117,20 +138,27 @@ def scene_of(
         raise ValueError(f"The picture is {opaque.width}x{opaque.height}, and the model takes {width}x{height}: choose "
                          "what is to be done with it")  # fmt: skip
     whole = unit.numpy()
-    if how == "region":
-        return _in_regions(base, whole, hidden, width, said)
+    if how in ("region", "tiles"):
+        return _in_squares(base, whole, hidden, width, how, said)
     return _resized(whole, hidden, width, how, said)
 
 
-def _in_regions(base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, side: int, said: str) -> Scene:
-    squares = regions_of(hidden, side)
-    parts = tuple(_part(square, unit, hidden, side, square) for square in squares)
-    places = ", ".join(f"{r.side}x{r.side} at {r.left}, {r.top}" for r in squares)
-    text = (
-        f"The picture is {said}kept at its size: {counted(len(squares), 'square')} around the hole ({places}) "
-        f"{'is' if len(squares) == 1 else 'are'} given to the model at {side}x{side}, and only the hole is put back."
-    )
-    return Scene(base, unit, hidden, parts, text, {"region": "auto"})
+def _in_squares(base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: str) -> Scene:
+    tiles = tiles_of(hidden, side) if how == "tiles" else []
+    squares: Sequence[Square] = tiles or regions_of(hidden, side)
+    later = [any(tile.sees(other) for other in tiles[:k]) for k, tile in enumerate(tiles)] or [False] * len(squares)
+    parts = tuple(_part(square, unit, hidden, side, square, after) for square, after in zip(squares, later))
+    is_, number = "is" if len(squares) == 1 else "are", sum(later)
+    where = "along" if len(squares) > 1 and tiles else "around"
+    text = f"The picture is {said}kept at its size: {counted(len(squares), 'square')} {where} the hole"
+    if len(squares) <= _LISTED:
+        text += f" ({', '.join(f'{s.side}x{s.side} at {s.left}, {s.top}' for s in squares)})"
+    text += f" {is_} given to the model at {side}x{side}, and only the hole is put back."
+    if number:
+        sees = "see what the others have filled, and are" if number > 1 else "sees what others have filled, and is"
+        text += f" {number} of them {sees} fitted anew for each sample."
+    facts = {"region": "tiles" if tiles else "auto"}
+    return Scene(base, unit, hidden, parts, text, facts, joint=bool(tiles))
 
 
 def _resized(unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: str) -> Scene:
@@ -151,6 +179,12 @@ def _resized(unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: st
     return Scene(base, part.unit.numpy(), ~part.observed[0].numpy(), (part,), text, facts)
 
 
-def _part(square: Region, unit: np.ndarray, hidden: np.ndarray, side: int, region: Region | None) -> Part:
-    small, known = taken(square, unit, hidden, side)
-    return Part(torch.from_numpy(small), torch.from_numpy(known)[None], region)
+def _part(
+    square: Square, unit: np.ndarray, hidden: np.ndarray, side: int, region: Square | None, later: bool = False
+) -> Part:
+    try:
+        small, known = taken(square, unit, hidden, side)
+    except ValueError as error:  # with advice for the command line
+        reason = str(error).partition(": ")[0]
+        raise ValueError(f"{reason[0].upper()}{reason[1:]}: paint another hole, or choose another way") from None
+    return Part(torch.from_numpy(small), torch.from_numpy(known)[None], region, later)

@@ -25,6 +25,8 @@ class Session:
         filling: the run whose results are shown.
         chosen: the number of the sample that was clicked on.
         shown: the numbers of the samples in the order that they are shown in.
+        named: whether a model was taken by hand, after which none is chosen any more.
+        automatic: the model that was chosen for the picture, or None.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,8 @@ class Session:
         self.filling: Filling | None = None
         self.chosen: int | None = None
         self.shown: list[int] = []
+        self.named = False
+        self.automatic: str | None = None
         self._job: Job | None = None
         self._cancelled = False
         self._folder: Path | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from vipaint_pyro.datasets.shares import are_shares
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 __all__ = ["Shelf"]
@@ -49,3 +50,7 @@ class Shelf:
     def takes_text(self, name: str) -> bool:
         """Whether a prior is conditioned on text."""
         return bool(self[name].prior.needs)
+
+    def by_share(self, name: str) -> bool:
+        """Whether a prior's classes are how much of a picture a square spans."""
+        return are_shares(self[name].prior.class_names)

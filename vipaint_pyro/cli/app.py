@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from vipaint_pyro.app.pieces import Piece
     from vipaint_pyro.cli.results import Run
     from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
-    from vipaint_pyro.regions import Region
 
 __all__ = ["app", "write_filling"]
 
@@ -80,34 +79,39 @@ def write_filling(folder: Path, filling: Filling) -> None:
     """A run of the page as the command line would write it."""
     from vipaint_pyro.cli.results import write_run
     from vipaint_pyro.cli.whole import Whole
-    from vipaint_pyro.regions import Filled
 
-    runs = [_run(filling, piece) for piece in filling.pieces]
-    if filling.scene is None or filling.pieces[0].known.region is None:
-        write_run(folder, False, runs[0])
-        return
     scene = filling.scene
-    whole = Whole(scene.base, Filled(scene.unit, scene.hidden, joint=False), filling.facts)
-    for piece, run in zip(filling.pieces, runs):
-        whole.add(cast("Region", piece.known.region), [run])
+    if scene is None or not filling.in_squares:
+        write_run(folder, False, _run(filling, filling.pieces[0]))
+        return
+    whole = Whole(scene.base, scene.empty(), filling.facts, filling.asked.by_share)
+    for turn in filling.turns:
+        square = turn.known.region
+        if square is None or not turn.count:
+            continue
+        runs = [_run(filling, piece, {"sample": i} if turn.later else {}) for i, piece in enumerate(turn.pieces)]
+        whole.add(square, runs)
+    whole.unfilled = [turn.known.region for turn in filling.unfilled if turn.known.region is not None]
     whole.write(folder, False)
 
 
-def _run(filling: Filling, piece: Piece) -> Run:
-    """One part of it."""
+def _run(filling: Filling, piece: Piece, more: dict | None = None) -> Run:
+    """One part of it, of which there are more facts."""
     from vipaint_pyro.cli.kept import keeper
+    from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.results import Run
 
-    asked, known, output = filling.asked, piece.known, piece.output
+    asked, known, output = piece.asked, piece.known, piece.output
     assert output is not None  # a run is written once there are samples
     facts = {
-        **filling.facts, "prior": asked.prior, "variant": None, "revision": None, "label": piece.label,
+        **filling.facts, **(more or {}), "prior": asked.prior, "variant": None, "revision": None, "label": piece.label,
         "prompt": asked.prompt or None, "negative_prompt": asked.negative_prompt or None,
         "guidance_scale": asked.guidance, "dtype": "float32", "seed": int(asked.seed), "method": asked.method,
         "effort": asked.effort,
     }  # fmt: skip
     if known.region is not None:
         facts["region"] = known.region.place()
+    facts["kind"] = said_of_kind(output.kind, piece.record, piece.sampler, piece.pipe.kind, piece.measurement)
     unit = None if known.unit is None else known.unit[None]
     keep = keeper(output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
     seen = known.unit, known.observed, known.measured

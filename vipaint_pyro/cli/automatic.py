@@ -1,39 +1,35 @@
-"""The prior that ``vipaint inpaint`` takes where none is given, and what suits one that is named.
+"""Which prior a photograph is given where none is named, and what a prior that knows no pieces of pictures is told.
 
-Imports nothing heavy: what is missing is said at once.
+Imports nothing heavy: what is missing is told before PyTorch is loaded.
 """
 
 from __future__ import annotations
 
+from vipaint_pyro.priors.pretrained.automatic import AUTOMATIC, meant_for, prior_for
 from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.wording import counted
 
-__all__ = ["AUTOMATIC", "WHEN", "automatic_prior", "no_patches", "own_way"]
+__all__ = ["WHEN", "automatic_prior", "no_patches"]
 
-#: The prior of patches: takes pictures of any size, square by square.
-AUTOMATIC = next(name for name, prior in BUILT_IN.items() if prior.patches)
 _SIZES = sorted({"{}x{}".format(*prior.size) for prior in BUILT_IN.values()})
 WHEN = f"{AUTOMATIC}, but for pictures of {' and '.join(_SIZES)}"
 
 
 def automatic_prior(size: tuple[int, int]) -> str:
-    """The prior for a picture of this width and height.
+    """The prior of a picture (width, height) for which none is named.
 
     Raises:
         ValueError: for a size that a built-in prior takes whole, where it cannot be known what is meant.
     """
-    if names := [name for name, prior in BUILT_IN.items() if prior.size == size]:
+    name = prior_for(size)
+    if name is None:
+        names = meant_for(size)
         others = " or ".join(f"--prior {name}" for name in names)
         raise ValueError(
             f"no --prior is given, and a picture of {size[0]}x{size[1]} may be meant for "
             f"{counted(len(names), 'prior')} of that size: give {others}"
         )
-    return AUTOMATIC
-
-
-def own_way(prior: str, size: tuple[int, int]) -> str | None:
-    """``"tiles"`` where a prior of patches is named for a picture of another size; else None, and it has to be said."""
-    return "tiles" if prior in BUILT_IN and BUILT_IN[prior].patches and BUILT_IN[prior].size != size else None
+    return name
 
 
 def no_patches(prior: str) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,9 @@ from click.core import ParameterSource
 from vipaint_pyro.cli.loading import loading_libraries, loading_prior
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
+
+if TYPE_CHECKING:
+    from vipaint_pyro.evaluation.figures.plan import Plan
 
 __all__ = ["figure"]
 
@@ -40,7 +44,11 @@ def _whole(context: Any, parameter: Any, value: str | None) -> tuple[int, ...] |
 @click.option("--samples", type=int, help="Of each image.")
 @click.option("--iterations", callback=_whole, metavar="K,K,...", help="Of fits.")
 @click.option("--methods", callback=_list, metavar="NAME,NAME,...", help="The columns; vipaint methods lists them.")
-@click.option("--baseline", help="What VIPaint is set against.")
+@click.option("--baseline", help="What VIPaint is set against. Default: the best of --records, else the figure's.")
+@click.option(
+    "--records", type=NamedPath(), metavar="DIR",
+    help="Of a figure with a baseline: a study of vipaint evaluate, whose best method besides VIPaint it is.",
+)  # fmt: skip
 @click.option("--labels", callback=_list, metavar="LABEL,LABEL,...", help="By number or name.")
 @click.option(
     "--first", type=click.IntRange(0), default=200, show_default=True,
@@ -100,8 +108,15 @@ def _drawn(number: int, options: dict, command: str) -> None:
     if "labels" in given:
         given["labels"] = tuple(int(label) if label.isdecimal() else label for label in given["labels"])
     plan = (known.full if options["full"] else known.quick).asked(**given)
+    if options["records"] is not None and plan.baseline is None:
+        raise ValueError("--records settles a baseline, which this figure has not: leave it out")
     known.check(plan, prior)
     check_names(options["out"], options["overwrite"])
+
+    facts: dict = {"prior": prior, "command": command}
+    if plan.baseline is not None:
+        plan, facts["baseline"] = _against(plan, known.masks, prior, options)
+        known.check(plan, prior)
 
     from vipaint_pyro.evaluation.figures.record import facts_of
     from vipaint_pyro.evaluation.figures.scene import scene_of
@@ -111,7 +126,23 @@ def _drawn(number: int, options: dict, command: str) -> None:
     scene = scene_of(prior, known.masks, plan.images or 1, options["first"], options["seed"], options["data"])
     with one_line_warnings(), Watch(options["quiet"]) as watch:
         drawing = known.draw(scene, plan, watch)
-    _written(options["out"], drawing, facts_of(known, scene, plan, {"prior": prior, "command": command}))
+    _written(options["out"], drawing, facts_of(known, scene, plan, facts))
+
+
+def _against(plan: Plan, masks: str, prior: str, options: dict) -> tuple[Plan, dict]:
+    """The plan with the baseline that is settled on, and what is said of the choice."""
+    from vipaint_pyro.evaluation.figures.baseline import best_of, by_default, by_name
+
+    if options["baseline"] is not None:
+        found = by_name(plan.baseline, options["records"])
+    elif options["records"] is not None:
+        found = best_of(options["records"], prior, masks)
+    else:
+        found = by_default(plan.baseline)
+    if not options["quiet"]:
+        click.echo(f"baseline {found.name}: {found.why}", err=True)
+    settings = {**plan.settings, found.name: {**plan.settings.get(found.name, {}), **found.settings}}
+    return replace(plan, baseline=found.name, settings=settings), found.said()
 
 
 def _written(out: Path, drawing: Any, facts: dict) -> None:

@@ -12,7 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
-from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches, own_way
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -30,6 +30,7 @@ from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
+from vipaint_pyro.priors.pretrained.automatic import own_way
 
 __all__ = ["main"]
 

@@ -10,13 +10,13 @@ import numpy as np
 import PIL.Image
 import torch
 
-from vipaint_pyro.cli.automatic import own_way
 from vipaint_pyro.images import read_image, to_model, to_observed
 from vipaint_pyro.kind.check import KindCheck, checked_kind
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.pretrained.automatic import own_way
 from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.reading import InColour, one_to_unit
 from vipaint_pyro.regions import Square, centred, keepable, regions_of, shrunk, tiles_of

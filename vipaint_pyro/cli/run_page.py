@@ -13,12 +13,13 @@ import PIL.Image
 from vipaint_pyro.cli.command import the_command
 from vipaint_pyro.cli.shown import Shown
 from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure
+from vipaint_pyro.regions.near import LARGE, reduced
 from vipaint_pyro.wording import counted
 
-__all__ = ["LARGE", "PAGE", "run_page"]
+__all__ = ["PAGE", "run_page"]
 
 PAGE = "report.html"
-LARGE, _FEW = 640, 128  # pixels: longer sides are shown smaller; up to so many are enlarged without smoothing
+_FEW = 128  # pixels: pictures up to so many are enlarged without smoothing
 #: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
 _ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
 
@@ -160,8 +161,7 @@ def _picture(path: Path, alt: str, caption: str, instead: Mapping[str, PIL.Image
             longer = max(picture.size)
             if longer <= LARGE:
                 return figure(path.read_bytes(), alt, caption, "few" if longer <= _FEW else "")
-            small = picture.convert("RGBA" if "A" in picture.mode else "RGB")
-            small.thumbnail((LARGE, LARGE))
+            small = reduced(picture.convert("RGBA" if "A" in picture.mode else "RGB"))
     else:
         small = instead[path.name]
     file = io.BytesIO()

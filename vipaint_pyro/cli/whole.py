@@ -11,11 +11,12 @@ import PIL.Image
 import torch
 
 from vipaint_pyro.cli.results import Run, write_run
-from vipaint_pyro.cli.run_page import LARGE, PAGE, run_page
+from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
 from vipaint_pyro.regions import Filled, Square
+from vipaint_pyro.regions.near import near, reduced
 
 __all__ = ["Whole"]
 
@@ -60,16 +61,16 @@ class Whole:
         A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size; where each
         sample has a fit of its own, there is such a folder for each in it, ``sample-00`` ....
         """
-        observed, box = self._observed(), self._shown()
+        observed, box = self._observed(), near([square for square, _ in self.runs], self.base.size)
         profile = self.base.info.get("icc_profile")
-        near, small = box or (0, 0, *self.base.size), {}
+        small = {}
         with replacing(folder, overwrite) as out:
             observed.save(out / "observed.png", icc_profile=profile, compress_level=_LEVEL)
-            small["observed.png"] = _reduced(observed, near)
+            small["observed.png"] = reduced(observed, box)
             for i in range(self.count):
                 name, picture = f"sample-{i:02d}.png", self.filled.picture(self.base, i)
                 picture.save(out / name, icc_profile=profile, compress_level=_LEVEL)
-                small[name] = _reduced(picture, near)
+                small[name] = reduced(picture, box)
             first, *samples = (_for_grid(picture) for picture in small.values())
             samples_figure(torch.stack(samples), observed=first, side=_SIDE).savefig(out / "grid.png")
             for name, run in self._folders():
@@ -89,16 +90,6 @@ class Whole:
             strip = observed_picture(torch.from_numpy(unit[:, rows]), torch.from_numpy(~hidden[rows])[None])
             picture.paste(strip, (0, top))
         return picture
-
-    def _shown(self) -> tuple[int, int, int, int] | None:
-        """Left, top, right and bottom of what a page shows: what lies around small holes in a large picture."""
-        (width, height), squares = self.base.size, [square for square, _ in self.runs]
-        box = (
-            max(min(s.left for s in squares), 0), max(min(s.top for s in squares), 0),
-            min(max(s.left + s.side for s in squares), width), min(max(s.top + s.side for s in squares), height),
-        )  # fmt: skip
-        large = max(width, height) > LARGE and (box[2] - box[0]) * (box[3] - box[1]) < width * height / 4
-        return box if large else None
 
     def _folders(self) -> Iterator[tuple[str, Run]]:
         """Name -> what is written there."""
@@ -138,13 +129,6 @@ class Whole:
 def _images(runs: Sequence[Run]) -> torch.Tensor:
     """All samples of a square, (S, C, H, W) in [0, 1]."""
     return torch.cat([torch.as_tensor(run.output.images, device="cpu") for run in runs])
-
-
-def _reduced(picture: PIL.Image.Image, box: tuple[int, int, int, int]) -> PIL.Image.Image:
-    """Part of a picture for a page: a large one made smaller."""
-    small = picture.crop(box)
-    small.thumbnail((LARGE, LARGE))
-    return small
 
 
 def _for_grid(picture: PIL.Image.Image) -> torch.Tensor:
