@@ -1,7 +1,10 @@
 """The defaults of VIPaint's settings, which published figures and saved runs rest on, and their bounds."""
 
 import pytest
+import torch
 
+from vipaint_pyro.measurements import Measurement, make_operator
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.samplers import VIPaintSampler
 from vipaint_pyro.settings import check_settings
 
@@ -19,6 +22,24 @@ def test_the_defaults():
         "correct": "none", "num_particles": None, "own_cloud": None,
     }  # fmt: skip
     check_settings(VIPaintSampler())
+
+
+@pytest.mark.parametrize(
+    "shape, factor, zeta",
+    [
+        ((1, 28, 28), None, 2.0), ((1, 8, 8), None, 2.0), ((1, 56, 56), None, 4.0), ((3, 64, 64), None, 7.91795),
+        ((3, 64, 64), 4, 2.0), ((3, 64, 64), 2, 3.95897),  # of what is measured, not of the picture
+    ],
+)  # fmt: skip
+def test_a_step_is_measured_against_a_residual_that_grows_with_what_is_measured(network_prior, shape, factor, zeta):
+    network_prior.latent_shape = shape
+    operator = Inpainting(torch.ones(1, 1, *shape[1:], dtype=torch.bool))
+    if factor is not None:
+        operator = make_operator("super-resolution", shape, 1, scale=factor)
+    y = operator(torch.zeros(1, *shape, dtype=torch.float64))
+    seen = Measurement.of(operator, y)
+    assert VIPaintSampler().settle(network_prior, seen).zeta == pytest.approx(zeta, rel=1e-5)
+    assert VIPaintSampler(zeta=1.5).settle(network_prior, seen).zeta == 1.5
 
 
 @pytest.mark.parametrize(

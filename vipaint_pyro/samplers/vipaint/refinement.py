@@ -47,7 +47,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
         hidden = 0.1 if prior.is_latent and isinstance(measurement.operator, Inpainting) else 1.0
         some = 0.3 if prior.is_latent else math.inf if measurement.likelihood.noise_alone else 1.0
         return {
-            "zeta": 2.0 if given.zeta is None else given.zeta,
+            "zeta": _zeta(prior, measurement) if given.zeta is None else given.zeta,
             "limit": True if given.limit is None else given.limit,
             "fraction": given.fraction or some,
             "hidden_pull": hidden if given.hidden_pull is None else given.hidden_pull,
@@ -63,6 +63,12 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
         )
     some = 0.0 if given.refine == "ddnm" else 0.03
     return {**nothing, "measurement_scale": some if scale is None else scale}
+
+
+def _zeta(prior: DiffusionPrior, measurement: Measurement) -> float:
+    """Of a step's length; a residual's grows with the root of what is measured, and 2 was chosen on 28 x 28 pixels."""
+    entries = measurement.y[0].numel()
+    return 2.0 if prior.is_latent else 2.0 * max(1.0, math.sqrt(entries / 28**2))
 
 
 def settled_sweeps(given: Settings, timesteps: Sequence[int]) -> dict[str, int]:

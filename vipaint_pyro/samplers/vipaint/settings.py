@@ -118,7 +118,8 @@ class Refine:
             (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` in clouds of
             particles, weighed and resampled all the way down.
         refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
-        zeta: DPS step size. None: 2.
+        zeta: DPS step size. None: 2; of pixel priors with more than 784 entries in y, 2 (entries / 784)^(1/2), since a
+            step is measured against a residual, whose length grows so.
         limit: whether a DPS step may not be longer than the residual. None: True.
         fraction: how much of the residual a DPS step may take away to first order. None: 0.3 for latent priors, no such
             bound for pixel ones, but 1 for a measurement fitted under its own likelihood, whose deviance can be
@@ -150,7 +151,10 @@ class Refine:
     refinement_steps: int | None = setting(
         None, whole(), "Steps from T_s to the image.", stands_for="100, or all that there are below T_s"
     )
-    zeta: float | None = setting(None, number(least=0), "DPS step size.", stands_for="2", nothing=math.inf)
+    zeta: float | None = setting(
+        None, number(least=0), "DPS step size.",
+        stands_for="2, on pixels more where more than 784 are measured", nothing=math.inf,
+    )  # fmt: skip
     limit: bool | None = setting(
         None, switch(), "Whether a DPS step may not be longer than the residual.", stands_for="yes"
     )
