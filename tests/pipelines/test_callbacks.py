@@ -17,6 +17,7 @@ from diffusers.callbacks import (
 from tests.conftest import tiny_unet
 from tests.pipelines.test_vipaint import picture, quiet, run
 from tests.priors.pretrained import tiny
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
 
 LABELLED = {"class_labels": 1, "guidance_scale": 3.0}
@@ -95,7 +96,7 @@ def test_an_interrupted_fit_keeps_its_guide_and_refines_no_more(pipe):
     assert torch.equal(run(pipe, guide=output.guide).images, run(pipe, guide=once).images)
 
 
-def test_red_diff_and_smc_are_interrupted_too(pipe):
+def test_red_diff_and_smc_are_interrupted_too(pipe, monkeypatch):
     steps = []
     output = pipe(
         picture(), torch.eye(8), num_samples=1, num_inference_steps=5, method="red-diff", output_type="pt",
@@ -103,10 +104,11 @@ def test_red_diff_and_smc_are_interrupted_too(pipe):
     )  # fmt: skip
     assert steps == [0, 1] and len(output.trace.losses) == 2
     seen = Seen(0, stop)
+    # From holes in mid-grey this cloud's weights are even enough: it is not resampled, and the samples are its ends.
+    monkeypatch.setattr(Inpainting, "estimate", Inpainting.adjoint)
     smc = run(pipe, correct="smc", num_particles=4, callback_on_step_end=seen)
     assert smc.samples.diagnostics == {} and len(seen.latents) == 1
-    particles = [*seen.latents[0]]
-    assert all(any(torch.equal(x, particle) for particle in particles) for x in smc.samples.images)
+    assert torch.equal(smc.samples.images, seen.latents[0][[0, -1]])
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, 5.0])
