@@ -104,7 +104,7 @@ def test_red_diff_and_smc_are_interrupted_too(pipe, monkeypatch):
     )  # fmt: skip
     assert steps == [0, 1] and len(output.trace.losses) == 2
     seen = Seen(0, stop)
-    # From holes in mid-grey this cloud's weights are even enough: it is not resampled, and the samples are its ends.
+    # From holes in mid-grey the outer two of the four particles come out, as they did before guides began otherwise.
     monkeypatch.setattr(Inpainting, "estimate", Inpainting.adjoint)
     smc = run(pipe, correct="smc", num_particles=4, callback_on_step_end=seen)
     assert smc.samples.diagnostics == {} and len(seen.latents) == 1
