@@ -17,8 +17,8 @@ from diffusers.callbacks import (
 from tests.conftest import tiny_unet
 from tests.pipelines.test_vipaint import picture, quiet, run
 from tests.priors.pretrained import tiny
-from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.pipelines.vipaint import VIPaintPipeline
+from vipaint_pyro.samplers.vipaint import weighed as weighing
 
 LABELLED = {"class_labels": 1, "guidance_scale": 3.0}
 
@@ -103,12 +103,14 @@ def test_red_diff_and_smc_are_interrupted_too(pipe, monkeypatch):
         fit_callback=lambda step, loss, terms: (steps.append(step), setattr(pipe, "_interrupt", step == 1)),
     )  # fmt: skip
     assert steps == [0, 1] and len(output.trace.losses) == 2
-    seen = Seen(0, stop)
-    # From holes in mid-grey the outer two of the four particles come out, as they did before guides began otherwise.
-    monkeypatch.setattr(Inpainting, "estimate", Inpainting.adjoint)
+    seen, clouds, cloud = Seen(0, stop), [], weighing._cloud
+    monkeypatch.setattr(weighing, "_cloud", lambda *given: clouds.append(cloud(*given)) or clouds[-1])
     smc = run(pipe, correct="smc", num_particles=4, callback_on_step_end=seen)
     assert smc.samples.diagnostics == {} and len(seen.latents) == 1
-    assert torch.equal(smc.samples.images, seen.latents[0][[0, -1]])
+    [images] = [particles.images for particles in clouds]
+    # The outer two of the four as they were resampled: latents of the step it was stopped at, and not one twice.
+    assert torch.equal(smc.samples.images, images[[0, -1]]) and not torch.equal(images[1], images[-1])
+    assert all(any(torch.equal(image, z) for z in seen.latents[0]) for image in images)
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, 5.0])
