@@ -31,7 +31,8 @@ class HierarchicalGuidedGuide(HierarchicalGuide, KeepsY):
     (:func:`~vipaint_pyro.measurements.given_y.added_by`; the step of MMPS, Rozet et al., arXiv:2405.13712). In
     :class:`HierarchicalGuide` a kernel pulls every z_t to the same place; here each goes where y calls it from where it
     is, so that modes that y leaves open stay apart, whichever directions y sees. A kernel costs ``iterations`` backward
-    calls of the network more. Gradients of a fit do not go through Delta.
+    calls of the network more. Gradients of a fit do not go through Delta. z_0^y is clipped where the prior clips its
+    predictions.
 
     Args:
         model: the model, in its bridge or its marginal form.
@@ -84,7 +85,7 @@ class HierarchicalGuidedGuide(HierarchicalGuide, KeepsY):
         mu, tau, gamma, gain = (getattr(self, f"{name}_{s}") for name in ("mu", "tau", "gamma", "gain"))
         z0, added = self._guided(z_t, t)
         model, alpha = self.model, float(self.model.prior.schedule.alpha(s))
-        mean, _ = model.prior.reverse(z_t, t, s, model.eta, z0 + gain * added)
+        mean, _ = model.prior.reverse(z_t, t, s, model.eta, model.prior.clipped(z0 + gain * added))
         return dist.Normal(gamma * mean + (1 - gamma) * alpha * mu, tau).to_event(3)
 
     def _guided(self, z_t: Tensor, t: int) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.clipped import clipped_at
 from tests.guides.oracle import OBSERVED, Y, set_param
 from vipaint_pyro.exact.gaussian_prior import GaussianPrior
 from vipaint_pyro.exact.likelihood import ExactGaussian
@@ -73,6 +74,23 @@ def test_gain_and_gamma_are_between_the_priors_step_and_the_guided_one(dense):
     set_param(guide, f"mu_{S}", torch.full((), 0.3).double())
     mixed = 0.7 * part + 0.3 * float(prior.schedule.alpha(S)) * 0.3
     torch.testing.assert_close(guide.kernel(z, T, S).base_dist.loc, mixed)
+
+
+def test_what_y_adds_is_clipped_where_the_prior_clips(dense):
+    prior, operator, y = dense
+    z = torch.linspace(-2, 2, 6).double().reshape(1, 1, 1, 2, 3)
+    clipped, gain = clipped_at(0.4, prior), 3.0
+    guide = guided(clipped, operator, y, iterations=6)
+    set_param(guide, f"gain_{S}", torch.tensor(gain).double())
+    alpha, sigma = float(prior.schedule.alpha(T)), float(prior.schedule.sigma(T))
+    C = (COVARIANCE.inverse() + alpha**2 / sigma**2 * torch.eye(6).double()).inverse()
+    A, z0 = operator.matrix[0], prior.denoise(z, T).flatten().clamp(-0.4, 0.4)
+    added = C @ A.T @ torch.linalg.solve(A @ C @ A.T + SIGMA**2 * torch.eye(2).double(), y.flatten() - A @ z0)
+    z0_y = z0 + gain * added
+    assert z0_y.abs().max() > 0.6 and (z0 + added).abs().max() > 0.4
+    c_0, c_t, _ = (float(c) for c in reverse_step(prior.schedule, T, S))
+    expected = c_0 * z0_y.clamp(-0.4, 0.4) + c_t * z.flatten()
+    torch.testing.assert_close(guide.kernel(z, T, S).base_dist.loc.flatten(), expected, rtol=0, atol=1e-8)
 
 
 def test_a_kernel_costs_a_forward_call_and_as_many_backward_ones_as_iterations(dense):

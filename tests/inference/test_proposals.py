@@ -4,6 +4,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from tests.clipped import clipped_at
 from tests.exact.brute_force import SCHEDULES, close
 from tests.inference.test_smc import RUNS, SCALE, A, Prior, agrees, filter_of, plane, smc
 from vipaint_pyro import LinearMap
@@ -20,6 +21,7 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
 
 
@@ -118,6 +120,18 @@ def test_the_first_weights_by_hand():
     step = dist.Normal(*prior.reverse(z, top, below, 1.0, law(prior, top, z)[0])).log_prob(z_s).sum((-3, -2, -1))
     assert s == below
     close(cloud.log_weights, first + step - guide.kernel(z, top, s).log_prob(z_s) + twist(prior, s, z_s, y))
+
+
+def test_a_step_is_clipped_where_the_prior_clips():
+    model, _, _ = filter_of(clipped_at(0.2, gaussian()), MomentMatched(SCALE))
+    prior, z = model.prior, torch.tensor([-0.5, 2.0]).double().reshape(1, 1, 1, 1, 2)
+    t, s = (prior.schedule.time_of_ratio(r) for r in (0.8, 0.4))
+    z0, towards = prior.denoise(z, t), torch.tensor([0.05, -0.9]).double()
+    assert z0.abs().max() == 0.2
+    mean, std = PosteriorMean().moments(model, Prediction(prior, z, t, z0), towards, s)
+    expected, same = prior.reverse(z, t, s, model.eta, (z0 + towards).clamp(-0.2, 0.2))
+    close(mean, expected)
+    close(std, same)
 
 
 @pytest.mark.parametrize("weigh", [False, True])

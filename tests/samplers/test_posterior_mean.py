@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.clipped import clipped_at
 from tests.priors.pretrained.tiny import autoencoder
 from tests.samplers.half_seen import OBSERVED, Y, seeded
 from vipaint_pyro import LinearMap, Nonlinear
@@ -102,6 +103,18 @@ def test_mmps_is_exact_on_gaussian_priors(kind, operator):
         expected, _ = given(prior, seen, z, t)
         torch.testing.assert_close(ours.flatten(1), expected, rtol=0, atol=1e-8)
         torch.testing.assert_close(z0, prior.denoise(z, t))
+
+
+def test_what_y_adds_is_clipped_where_the_prior_clips():
+    prior, seen, t = correlated(), observing(SUMS), 400
+    z, A, C = drawn(), dense(SUMS), given_z(prior, t)
+    z0 = prior.denoise(z, t).flatten(1).clamp(-0.5, 0.5)
+    u = torch.linalg.solve(A @ C @ A.T + 0.04 * torch.eye(len(A)).double(), (seen.y.flatten() - z0 @ A.T).T).T
+    exact = z0 + u @ A @ C
+    assert exact.abs().max() > 0.9
+    ours, predicted = MMPSSampler(4, iterations=8).guided(Run(clipped_at(0.5, prior), seen, 3), z, t)
+    torch.testing.assert_close(ours.flatten(1), exact.clamp(-0.5, 0.5), rtol=0, atol=1e-8)
+    torch.testing.assert_close(predicted.flatten(1), z0)
 
 
 @pytest.mark.parametrize("kind", SCHEDULES)

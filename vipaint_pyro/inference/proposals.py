@@ -80,4 +80,4 @@ class PosteriorMean(Proposal):
         return added_by(seen, away, sigma**2, self.iterations).to(prediction.z)
 
     def moments(self, model: DiffusionModel, at: Prediction, towards: Tensor, s: int) -> tuple[Tensor, Tensor]:
-        return model.prior.reverse(at.z, at.t, s, model.eta, at.z0 + towards)
+        return model.prior.reverse(at.z, at.t, s, model.eta, model.prior.clipped(at.z0 + towards))

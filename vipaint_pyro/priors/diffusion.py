@@ -156,6 +156,19 @@ class DiffusionPrior(Loadable, Conditionable):
             z0 = piecewise(self.denoiser, self.pieces, z, times, condition)
         return z0.reshape(z.shape)
 
+    def clipped(self, z0: Tensor) -> Tensor:
+        """What the network's own sampler makes of a prediction, clipping or nothing, as :meth:`denoise` does.
+
+        What y adds to a prediction may leave the range of images, far where the network's Jacobian is no covariance.
+
+        Args:
+            z0: (*, N, C, H, W).
+
+        Returns:
+            A tensor of its shape; the derivative is that of the identity.
+        """
+        return self.denoiser.clipped(z0.reshape(-1, *z0.shape[-3:])).reshape(z0.shape)
+
     def reverse(
         self, z_t: Tensor, t: int | Tensor, s: int | Tensor, eta: float = 1.0, z0: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,8 @@ class PosteriorMeanSampler(ReverseSampler):
     with p(y | z_t) Gaussian, of moments of :class:`~vipaint_pyro.measurements.linearised.Linearised`; also at the last
     step, and of latent priors through the decoder. The measurement is one with Gaussian noise, of any operator; of one
     without noise, or that says nothing of it, ``measurement_scale`` is taken: p(y | z_t) has no density without.
-    At alpha_t = 0, where z_t says nothing of z_0, nothing is guided.
+    At alpha_t = 0, where z_t says nothing of z_0, nothing is guided. Where the prior clips its
+    predictions, z_0^y is clipped.
     """
 
     num_steps: int = setting(100, whole(1), "Steps from noise to the image.")
@@ -71,7 +72,7 @@ class PosteriorMeanSampler(ReverseSampler):
         seen = Linearised(measurement.operator, Prediction(run.prior, z, t, z0))
         away = seen.away(measurement.y)
         sigma = torch.as_tensor(measurement.likelihood.sigma, dtype=away.dtype, device=away.device)
-        return seen.z0 + self.shift(seen, away, sigma**2).to(z), seen.z0
+        return run.prior.clipped(seen.z0 + self.shift(seen, away, sigma**2).to(z)), seen.z0
 
     def step(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         guided, z0 = self.guided(run, z, t)
