@@ -198,6 +198,7 @@ def test_nobody_at_the_address_is_one_line_at_once():
         Cluster("127.0.0.1:70000")._connect()
 
 
+@pytest.mark.long
 def test_ctrl_c_takes_back_what_is_running_and_says_how_far_it_is(cluster, here, monkeypatch):
     cancelled, cancel = [], cluster.ray.cancel
     monkeypatch.setattr(cluster.ray, "cancel", lambda ref, force: cancelled.append(ref) or cancel(ref, force=force))
