@@ -5,6 +5,7 @@ import io
 import re
 
 import PIL.Image
+import pytest
 
 from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure, head_of
 
@@ -28,7 +29,19 @@ def test_texts_are_escaped():
     for text in (code("<b>"), details("<b>", ""), fact_list([("<b>", "x")]), fact_list([("x", "<b>")])):
         assert "&lt;b&gt;" in text and "<b>" not in text
     assert fact_list([]) == "<p>Not known.</p>\n"
-    assert as_text("a") == "a" and as_text([1, None]) == "[1, null]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a", "a"), (None, "none"), ([], "none"), ({}, "none"), (True, "yes"), (False, "no"), (0, "0"), (0.25, "0.25"),
+        ([9, 5], "9, 5"), ([[0, 1], [2, None]], "0, 1; 2, none"),
+        ({"at_once": 2, "ended": "settled"}, "at once 2, ended settled"),
+        ([{"left": 3, "sees": []}, {"left": 4, "sees": [0]}], "left 3, sees none; left 4, sees 0"),
+    ],
+)  # fmt: skip
+def test_a_setting_is_written_without_brackets(value, text):
+    assert as_text(value) == text
 
 
 def test_a_document_allows_no_script_but_its_own():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import PIL.Image
@@ -53,5 +52,14 @@ def code(text: str) -> str:
 
 
 def as_text(value: object) -> str:
-    """A setting as text: lists and objects as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A setting as one would write it, without the brackets of the JSON file that it stands in, too."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ([], (), {}):
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(k).replace('_', ' ')} {as_text(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        nested = any(isinstance(v, (list, tuple, Mapping)) for v in value)
+        return ("; " if nested else ", ").join(map(as_text, value))
+    return str(value)
