@@ -38,7 +38,7 @@ def test_restores_a_small_picture(colour):
     assert read_image("restored/sample-00.png").size == (16, 16)
     facts = json.loads((colour / "restored" / "run.json").read_text())
     assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4, "method": "bicubic"}}
-    assert facts["settings"]["noise_scale"] == 1 / 16 and facts["settings"]["fraction"] == 0.3
+    assert facts["settings"]["noise_scale"] == 1 / 16 and facts["settings"]["refine"] == "mmps"
     assert facts["settings"]["measurement_scale"] == 0 and facts["hidden_fraction"] is None
 
 

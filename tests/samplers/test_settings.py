@@ -1,10 +1,15 @@
 """The defaults of VIPaint's settings, which published figures and saved runs rest on, and their bounds."""
 
+import math
+
 import pytest
 import torch
 
-from vipaint_pyro.measurements import Measurement, make_operator
+from tests.priors.pretrained.tiny import autoencoder
+from vipaint_pyro.measurements import Gaussian, Laplace, Measurement, make_operator
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.priors.codecs import KLCodec
+from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import VIPaintSampler
 from vipaint_pyro.settings import check_settings
 
@@ -15,7 +20,7 @@ def test_the_defaults():
         "fit_patience": 0, "guide_settings": None,
         "loss": "trace", "guide_name": None, "eta": 1.0, "perceptual": 0.0, "perceptual_net": "alex",
         "perceptual_weights": None, "gradient_checkpointing": None,
-        "refine": "dps", "sweeps": None, "sweep_levels": None,
+        "refine": None, "sweeps": None, "sweep_levels": None,
         "refinement_steps": None, "zeta": None, "limit": None, "fraction": None,
         "hidden_pull": None, "measurement_scale": None,
         "perceptual_refinement": 0.0, "chunk": None,
@@ -75,3 +80,39 @@ def test_the_bounds(name, least, most):
     for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    "latent, task, likelihood, given, step",
+    [
+        (True, "super-resolution", None, {}, "mmps"),
+        (True, "super-resolution", Gaussian(0.1), {}, "mmps"),
+        (True, "super-resolution", Laplace(0.1), {}, "dps"),  # whose noise no Gaussian step knows
+        (True, "inpainting", None, {}, "dps"),
+        (False, "super-resolution", None, {}, "dps"),
+        (True, "super-resolution", None, {"correct": "smc"}, "dps"),
+        (True, "super-resolution", None, {"refine": "dps"}, "dps"),
+        (True, "inpainting", None, {"refine": "mmps"}, "mmps"),
+        # What is of a DPS step alone asks for one.
+        *((True, "super-resolution", None, {name: value}, "dps") for name, value in
+          (("zeta", 1.0), ("limit", True), ("fraction", 0.5), ("hidden_pull", 1.0), ("perceptual_refinement", 0.1))),
+    ],
+)  # fmt: skip
+def test_where_a_latent_prior_restores_a_picture_the_step_is_that_of_mmps(
+    network_prior, latent, task, likelihood, given, step
+):
+    prior = network_prior
+    if latent:
+        prior = DiffusionPrior(prior.schedule, prior.denoiser, (3, 8, 8), KLCodec(autoencoder(3)))
+    shape = prior.image_shape
+    if task == "inpainting":
+        operator = Inpainting(torch.ones(1, 1, *shape[1:], dtype=torch.bool))
+    else:
+        operator = make_operator(task, shape, 1, scale=2)
+    y = operator(torch.zeros(1, *shape, dtype=torch.float64))
+    seen = Measurement.of(operator, y) if likelihood is None else Measurement(operator, likelihood, y)
+    found = VIPaintSampler(**given).settle(prior, seen)
+    assert found.refine == step
+    if step == "dps":
+        assert found.fraction == given.get("fraction", 0.3 if latent else math.inf)
+    assert found.settle(prior, seen) == found

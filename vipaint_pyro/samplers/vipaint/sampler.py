@@ -37,7 +37,13 @@ from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import timesteps_for
-from vipaint_pyro.samplers.vipaint.refinement import check_refinement, settled_step, settled_sweeps, walk
+from vipaint_pyro.samplers.vipaint.refinement import (
+    check_refinement,
+    settled_refine,
+    settled_step,
+    settled_sweeps,
+    walk,
+)
 from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Settings
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.settings import remade, settled
@@ -67,14 +73,15 @@ class VIPaintSampler(Settings, Sampler):
         checkpointing = prior.is_latent if self.gradient_checkpointing is None else self.gradient_checkpointing
         kind = recipe(default_guide(prior, measurement) if self.guide_name is None else self.guide_name)
         named = replace(self, guide_name=kind.name, guide_settings=checked_settings(kind, self.guide_settings))
+        named = replace(named, refine=settled_refine(self, prior, measurement))
         times = named._timesteps(prior)
         found = remade(
             named,
             timesteps=times,
             refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
-            **settled_step(self, prior, measurement),
-            **settled_clouds(self),
+            **settled_step(named, prior, measurement),
+            **settled_clouds(named),
             **settled_sweeps(named, times),
             perceptual_weights=self.perceptual_weights or "",
             gradient_checkpointing=checkpointing,

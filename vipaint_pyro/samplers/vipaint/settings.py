@@ -116,7 +116,9 @@ class Refine:
             covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
             the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
             (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` in clouds of
-            particles, weighed and resampled all the way down.
+            particles, weighed and resampled all the way down. None: ``"mmps"`` for a latent prior where y is linear
+            in the image, but no inpainting, of Gaussian noise or none, and no setting of a DPS step's own is given;
+            else ``"dps"``.
         refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
         zeta: DPS step size. None: 2; of pixel priors with more than 784 entries in y, 2 (entries / 784)^(1/2), since a
             step is measured against a residual, whose length grows so.
@@ -147,7 +149,10 @@ class Refine:
             2^18 entries.
     """
 
-    refine: str = setting("dps", choice(REFINEMENTS), "The steps from T_s to the image.")
+    refine: str | None = setting(
+        None, choice(REFINEMENTS), "The steps from T_s to the image.",
+        stands_for="mmps where a latent prior restores a whole picture, else dps",
+    )  # fmt: skip
     refinement_steps: int | None = setting(
         None, whole(), "Steps from T_s to the image.", stands_for="100, or all that there are below T_s"
     )
