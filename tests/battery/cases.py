@@ -293,7 +293,7 @@ FIELDS = {
         "refinement_steps": [*WHOLE_OR_NONE, 99],
         "zeta": NUMBERS_FROM_0,
         "limit": NOT_A_SWITCH,
-        "refine": [*NOT_A_NAME, "walk"],
+        "refine": [*[v for v in NOT_A_NAME if v is not None], "walk"],
         "sweeps": [*WHOLE_ABOVE_0, 3],
         "sweep_levels": [*WHOLE_ABOVE_0, 3],
         "hidden_pull": [*NUMBERS_FROM_0, 1.5],

@@ -39,7 +39,7 @@ def test_restores_a_small_picture(colour):
     facts = json.loads((colour / "restored" / "run.json").read_text())
     assert facts["task"] == {"name": "super-resolution", "sigma": None, "options": {"scale": 4, "method": "bicubic"}}
     assert facts["settings"]["noise_scale"] == 1 / 16 and facts["settings"]["refine"] == "mmps"
-    assert facts["settings"]["measurement_scale"] == 0 and facts["hidden_fraction"] is None
+    assert facts["settings"]["measurement_scale"] == 0.03 and facts["hidden_fraction"] is None
 
 
 @pytest.mark.parametrize(

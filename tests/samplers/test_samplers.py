@@ -127,7 +127,7 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
     step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0, "sweeps": 0, "sweep_levels": 0}
-    named = {"guide_name": "hierarchical-guided", "chunk": chunk_for(shape), "num_particles": 0, "own_cloud": False}
+    named = {"guide_name": "hierarchical-guided", "refine": "dps", "chunk": chunk_for(shape), "num_particles": 0, "own_cloud": False}
     assert settled(network_prior, half, given) == replace(given, **step, **named, guide_settings={})
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
