@@ -126,14 +126,14 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
         (9, 5), noise_scale=0.3, fraction=0.1, gradient_checkpointing=True, refinement_steps=6,
         measurement_scale=0.2, perceptual_refinement=1.0, perceptual_weights=str(ALEX),
     )  # fmt: skip
-    step = {"zeta": 2.0, "limit": True, "hidden_pull": 1.0, "sweeps": 0, "sweep_levels": 0}
-    named = {"guide_name": "hierarchical-guided", "refine": "dps", "chunk": chunk_for(shape), "num_particles": 0, "own_cloud": False}
+    step = {"refine": "dps", "zeta": 2.0, "limit": True, "hidden_pull": 1.0, "sweeps": 0, "sweep_levels": 0}
+    named = {"guide_name": "hierarchical-guided", "chunk": chunk_for(shape), "num_particles": 0, "own_cloud": False}
     assert settled(network_prior, half, given) == replace(given, **step, **named, guide_settings={})
     with pytest.raises(ValueError, match="likelihood of its own.*leave noise_scale out"):
         settled(network_prior, counts, VIPaintSampler(noise_scale=0.3))
     latent_kl().save_pretrained(tmp_path)
     latent = DiffusionPrior.from_pretrained(tmp_path)
-    s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32))
+    s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32), VIPaintSampler(refine="dps"))
     assert (s.noise_scale, s.fraction, s.hidden_pull, s.gradient_checkpointing) == (1.0, 0.3, 1.0, True)
     masked = Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool))
     assert settled(latent, masked).hidden_pull == 0.1 and settled(latent, masked).guide_name == "hierarchical"
