@@ -30,6 +30,7 @@ from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
+from vipaint_pyro.cli.threads import wait_briefly
 from vipaint_pyro.priors.pretrained.automatic import own_way
 
 __all__ = ["main"]
@@ -43,6 +44,7 @@ TASK_NAMES = ["super-resolution", "deblur", "motion-deblur", "colorization"]
 @click.pass_context
 def main(context: click.Context) -> None:
     """Fill holes in pictures with draws from a variational posterior under a diffusion prior."""
+    wait_briefly()
     before = signal.getsignal(signal.SIGTERM)
     # A handler that Python did not set, None, could not be put back.
     if before is not None and threading.current_thread() is threading.main_thread():
