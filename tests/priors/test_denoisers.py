@@ -152,6 +152,8 @@ def test_guidance_comes_before_clipping_as_in_a_pipeline_of_diffusers(weight):
     own = scheduler.step(null + weight * (given - null), 500, Z).pred_original_sample
     assert (own.abs() > 0.299).any()
     torch.testing.assert_close(prior.denoise(Z, 500), own, rtol=1e-6, atol=1e-7)
+    given_y = torch.stack([3 * Z, -Z])  # what y made of predictions is clipped alike, guided or not
+    torch.testing.assert_close(prior.clipped(given_y), given_y.clamp(-0.3, 0.3), rtol=0, atol=1e-15)
 
 
 def test_one_label_is_one_for_any_number_of_images():

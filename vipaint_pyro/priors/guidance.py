@@ -53,4 +53,7 @@ class GuidedDenoiser(Denoiser):
             return self.denoiser(z, t, given if self.weight == 1 else null)
         stacked = {name: torch.cat([null[name], given[name]]) for name in given}
         unconditional, conditional = self.denoiser.predict(torch.cat([z, z]), torch.cat([t, t]), stacked).chunk(2)
-        return self.denoiser.clipped(unconditional + self.weight * (conditional - unconditional))
+        return self.clipped(unconditional + self.weight * (conditional - unconditional))
+
+    def clipped(self, z0: Tensor) -> Tensor:
+        return self.denoiser.clipped(z0)

@@ -34,8 +34,8 @@ _GUIDED = {"ddnm": DDNMSampler, "mmps": MMPSSampler, "tmpd": TMPDSampler, "gibbs
 _SWEEPS = 4
 
 
-#: What is of a DPS step alone.
-_OF_DPS = ("zeta", "limit", "fraction", "hidden_pull")
+#: What is of a DPS step alone, and what it is settled on with another one.
+_OF_DPS = {"zeta": math.inf, "limit": False, "fraction": math.inf, "hidden_pull": 1.0}
 
 
 def settled_refine(given: Settings, prior: DiffusionPrior, measurement: Measurement) -> str:
@@ -71,8 +71,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
             "hidden_pull": hidden if given.hidden_pull is None else given.hidden_pull,
             "measurement_scale": scale if scale is not None else 0.05 if given.correct == "smc" else 0.0,
         }
-    nothing = {"zeta": math.inf, "limit": False, "fraction": math.inf, "hidden_pull": 1.0}
-    for name, value in nothing.items():
+    for name, value in _OF_DPS.items():
         if vars(given)[name] not in (None, value):
             raise ValueError(f"{name} is of a DPS step, and refine is {given.refine!r}: leave {name} out")
     if given.perceptual_refinement:
@@ -80,7 +79,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
             f"perceptual_refinement pulls beside a DPS step, and refine is {given.refine!r}: leave it at 0"
         )
     some = 0.0 if given.refine == "ddnm" else 0.03
-    return {**nothing, "measurement_scale": some if scale is None else scale}
+    return {**_OF_DPS, "measurement_scale": some if scale is None else scale}
 
 
 def _zeta(prior: DiffusionPrior, measurement: Measurement) -> float:
