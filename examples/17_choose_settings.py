@@ -19,7 +19,7 @@ import click
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.evaluation.study.candidates import grid_of, latent_methods, pixel_methods
 from vipaint_pyro.evaluation.study.plan import Plan
-from vipaint_pyro.evaluation.study.search import is_latent, search, table
+from vipaint_pyro.evaluation.study.search import is_latent, is_task, search, table
 from vipaint_pyro.files import write_text
 
 
@@ -43,10 +43,10 @@ def main(out, records, prior, data, condition, methods, images, few, best, sampl
             methods, images, few, best, calls = methods or "blended,ddnm", 2, 1, 1, 10
         plan = Plan(prior, data or prior, ("dps",), (condition,), split="train", images=images, samples=samples,
                     seed=seed, features="none", keep="none")  # fmt: skip
-        latent, found = is_latent(plan), {}
+        latent, task, found = is_latent(plan), is_task(plan), {}
         names = methods.split(",") if methods else latent_methods() if latent else pixel_methods()
         for name in names:
-            grid_of(name, latent)  # what cannot be searched is said before any is
+            grid_of(name, latent, task)  # what cannot be searched is said before any is
         for name in names:
             folder = (records or out.with_suffix("")) / name
             found[name] = search(plan, name, calls, few, best, folder, click.echo)
@@ -56,8 +56,8 @@ def main(out, records, prior, data, condition, methods, images, few, best, sampl
             chosen = {n: tried[0].settings for n, tried in found.items()}
             said = {"methods": chosen, "search": {**how, "tried": tried}}
             write_text(out, json.dumps(said, indent=1) + "\n")
-            write_text(out.with_suffix(".md"), table(found, latent))
-    click.echo(table(found, latent))
+            write_text(out.with_suffix(".md"), table(found, latent, task))
+    click.echo(table(found, latent, task))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,10 @@ def test_latent_priors_have_grids_of_their_own_where_their_defaults_differ():
     assert 9e-6 in grid_of("daps", latent=True).values["step_size"]
     assert 1e-4 in grid_of("daps", latent=False).values["step_size"]
     assert grid_of("vipaint-2", latent=True) == GRIDS["vipaint"]
+    # No length of a DPS step there: it would choose that step, where the default is another.
+    assert grid_of("vipaint-4", latent=True, task=True).values == {"beta": (0.3, 1.0, 3.0), "refine": ("mmps", "dps")}
+    assert grid_of("vipaint-4", latent=False, task=True) == GRIDS["vipaint"]
+    assert set(candidates("vipaint-4", 50, True, True)) > {"vipaint-4@50:beta=1.0;refine=mmps"}
     with pytest.raises(ValueError, match="no method is called 'dpz'"):
         grid_of("dpz", latent=False)
     assert "psld" in latent_methods() and "pigdm" not in latent_methods()

@@ -12,7 +12,9 @@ from itertools import product
 from vipaint_pyro.evaluation.study.specs import known_method
 from vipaint_pyro.samplers.registry import METHODS
 
-__all__ = ["GRIDS", "LATENT", "MOST", "Grid", "candidates", "grid_of", "latent_methods", "pixel_methods"]
+__all__ = [
+    "GRIDS", "LATENT", "LATENT_TASKS", "MOST", "Grid", "candidates", "grid_of", "latent_methods", "pixel_methods",
+]  # fmt: skip
 
 #: No method is given more candidates than this.
 MOST = 9
@@ -92,25 +94,41 @@ LATENT: dict[str, Grid] = {
     "daps": Grid(GRIDS["daps"].why, {"step_size": (3e-6, 9e-6, 3e-5), "measurement_scale": (0.01, 0.03, 0.1)}),
 }
 
+#: On latent priors where a whole picture is restored, where they differ from those under masks.
+LATENT_TASKS: dict[str, Grid] = {
+    "vipaint": Grid(
+        "beta weighs the prior against y in the fit; the refinement goes down by MMPS's steps, which have no length, "
+        "or by those of DPS.",
+        {"beta": (0.3, 1.0, 3.0), "refine": ("mmps", "dps")},
+    ),
+}
 
-def grid_of(name: str, latent: bool) -> Grid:
-    """The grid of a method; ValueError where there is none, or it is one of too many."""
+
+def grid_of(name: str, latent: bool, task: bool = False) -> Grid:
+    """The grid of a method; ValueError where there is none, or it is one of too many.
+
+    Args:
+        name: of a method, or vipaint-K.
+        latent: whether the prior is latent.
+        task: whether a whole picture is restored, and no hole filled.
+    """
     kind = known_method(name).name
-    grid = (LATENT if latent else {}).get(kind) or GRIDS.get(kind)
+    own = {**LATENT, **(LATENT_TASKS if task else {})} if latent else {}
+    grid = own.get(kind) or GRIDS.get(kind)
     if grid is None:
         raise ValueError(f"nothing says what to search of {kind}, as GRIDS does of {', '.join(GRIDS)}")
     return grid
 
 
-def candidates(name: str, calls: int, latent: bool) -> dict[str, dict[str, object]]:
+def candidates(name: str, calls: int, latent: bool, task: bool = False) -> dict[str, dict[str, object]]:
     """The candidates of a method at a number of calls: spec -> settings.
 
     Args:
         name: of a method, or vipaint-K.
         calls: forward calls per sample.
-        latent: whether the prior is latent.
+        latent, task: as of :func:`grid_of`.
     """
-    grid, found = grid_of(name, latent), {}
+    grid, found = grid_of(name, latent, task), {}
     for values in product(*grid.values.values()):
         settings = dict(zip(grid.values, values, strict=True))
         written = ";".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in settings.items())

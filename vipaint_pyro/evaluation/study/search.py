@@ -15,8 +15,9 @@ from vipaint_pyro.evaluation.study.priors import PriorName, load
 from vipaint_pyro.evaluation.study.records import StudyFolder
 from vipaint_pyro.evaluation.study.study import Study
 from vipaint_pyro.evaluation.versions import versions
+from vipaint_pyro.measurements.tasks import TASKS
 
-__all__ = ["Tried", "is_latent", "search", "table"]
+__all__ = ["Tried", "is_latent", "is_task", "search", "table"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def search(
     """
     if plan.split == "test":
         raise ValueError("settings are chosen on training images: split is train, not test")
-    settings = candidates(name, calls, is_latent(plan))
+    settings = candidates(name, calls, is_latent(plan), is_task(plan))
     start = _round(replace(plan, methods=tuple(settings), images=min(few, plan.images)), folder, log)
     early = sorted((_tried(folder, start, spec, chosen) for spec, chosen in settings.items()), key=lambda t: t.mean)
     if early[0].failed:
@@ -82,6 +83,11 @@ def search(
 def is_latent(plan: Plan) -> bool:
     """Whether the prior of a plan is a latent one."""
     return load(PriorName(plan.prior, plan.variant, plan.revision, plan.device, plan.dtype))[0].prior.is_latent
+
+
+def is_task(plan: Plan) -> bool:
+    """Whether the one condition of a plan restores a whole picture."""
+    return plan.conditions[0] in TASKS
 
 
 def _round(plan: Plan, path: Path, log: Callable[[str], None]) -> Plan:
@@ -106,11 +112,11 @@ def _tried(path: Path, plan: Plan, spec: str, settings: dict) -> Tried:
     return Tried(settings, lpips, statistics.fmean(r["calls"]["forward"] for r in records))
 
 
-def table(found: dict[str, list[Tried]], latent: bool) -> str:
+def table(found: dict[str, list[Tried]], latent: bool, task: bool = False) -> str:
     """What was tried, in Markdown: of each method why, and its candidates, the chosen one first and bold."""
     lines = []
     for name, tried in found.items():
-        lines += [f"**{name}.** {grid_of(name, latent).why}", ""]
+        lines += [f"**{name}.** {grid_of(name, latent, task).why}", ""]
         lines += ["| settings | images | LPIPS | calls |", "|--|--|--|--|"]
         for k, t in enumerate(tried):
             said = ", ".join(f"{s} {v}" for s, v in t.settings.items())
