@@ -11,7 +11,7 @@ from tests.cli.calls import vipaint
         (["inpaint"], "Missing argument 'IMAGE'; main inpaint --help says what there is"),
         (["restore", "a.png"], "Choose from: super-resolution, deblur, motion-deblur, colorization; main rest"),
         (["restore", "a.png", "--tsk", "deblur"], "'--tsk'"),
-        (["inpaint", "a", "b", "--prior", "x", "--levels", "3"], "'3' is not one of '1', '2', '4'; main inpaint"),
+        (["inpaint", "a", "b", "--prior", "x", "--levels", "0"], "0 is not in the range x>=1; main inpaint"),
         (["inpaint", "a", "b", "--prior", "x", "--num-levels", "3"], "--num-levels is --transitions"),
         (["inpaint", "a", "b", "--prior", "x", "--timesteps", "a"], "no comma-separated list of whole times"),
         (["inpaint", "a", "b", "--prior", "x", "--out", " "], "the name is empty"),

@@ -6,7 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.cli.calls import plain, vipaint
+from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.cli.main import main
+from vipaint_pyro.samplers import timesteps_for
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,11 @@ def test_of_a_method_without_chance_no_more_than_one_is_drawn(here):
         (["--method", "dsp"], "no method is called 'dsp'. Did you mean 'dps'?"),
         (["--method", "dps", "--fit-steps", 3], "the method 'dps' has no --fit-steps: leave it out"),
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
+        (["--method", "dps", "--T_e", 9, "--T_s", 2], "has no levels: leave --T_e and --T_s out"),
+        (["--levels", 3], "ratios are known for K = [1, 2, 4], not 3: give the timesteps, or T_e's ratio"),
+        (["--T_e", 2, "--T_s", 9], "T_e lies above T_s, but the ratios are 2 and 9"),
+        (["--T_e", 1e9], "T_e is a ratio of noise to signal between"),
+        (["--T_e", 9, "--set", "timesteps=6,5"], "--timesteps say which levels there are: leave --T_e out"),
         (
             ["--method", "dps", "--set", "steps=3"],
             "dps has no setting 'steps'. Did you mean 'num-steps'? It has chunk, eta, fraction, hidden-pull, limit",
@@ -101,11 +108,23 @@ def test_methods_and_their_settings_are_listed():
     assert "lambda                   Weight of the regulariser. Default: 0.25." in told
 
 
-@pytest.mark.parametrize("given", [["--set", "steps=3"], ["--method", "dps", "--levels", 2], ["--method", "dsp"]])
-def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, monkeypatch, given):
+@pytest.mark.parametrize(
+    "given, said",
+    [(["--set", "steps=3"], "has no"), (["--method", "dps", "--levels", 2], "has no"),
+     (["--method", "dsp"], "no method"), (["--levels", 3], "known for K"), (["--T_e", 2, "--T_s", 9], "lies above")],
+)  # fmt: skip
+def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, monkeypatch, given, said):
     monkeypatch.setattr("vipaint_pyro.pipelines.vipaint.VIPaintPipeline.from_pretrained", None)
     result = plain(*given)
-    assert result.exit_code == 1 and ("has no" in result.output or "no method" in result.output), result.output
+    assert result.exit_code == 1 and said in result.output, result.output
+
+
+def test_levels_lie_between_two_ratios(here):
+    done = plain("--levels", 3, "--T_e", 9, "--T_s", 1, "--fit-steps", 1, "--refinement-steps", 1, "--samples", 1)
+    assert done.exit_code == 0, done.output
+    prior = VIPaintPipeline.from_pretrained("prior").prior
+    times = json.loads((here / "out" / "run.json").read_text())["settings"]["timesteps"]
+    assert tuple(times) == timesteps_for(prior, 3, 9.0, 1.0) == tuple(map(prior.schedule.time_of_ratio, (9, 3, 1)))
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,24 @@ def test_they_have_these_ratios_of_noise_to_signal(gaussian, levels, pixels, lat
 
 def test_another_number_of_levels_needs_its_timesteps(gaussian):
     for levels in (0, 3, 5):
-        with pytest.raises(ValueError, match=rf"known for K = \[1, 2, 4\], not {levels}: give the timesteps"):
+        with pytest.raises(ValueError, match=rf"known for K = \[1, 2, 4\], not {levels}: give the timesteps, or T_e's"):
             timesteps_for(gaussian, levels)
+
+
+def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
+    schedule = gaussian.schedule
+    for given, ratios in (((3, 8.0, 2.0), (8, 4, 2)), ((3, 25.0, None), (25, 5, 1)), ((2, None, 0.5), (3.1, 0.5)),
+                          ((1, 20.0, None), (20,))):  # fmt: skip
+        assert timesteps_for(gaussian, *given) == tuple(schedule.time_of_ratio(r) for r in ratios)
+    for given, said in (
+        ((4, 1.0, 2.0), "T_e lies above T_s, but the ratios are 1 and 2"),
+        ((2, None, 5.0), "lies above T_s, but the ratios are 3.1 and 5"),
+        ((0, 8.0), "levels is a whole"),
+        ((4, 1e9), "T_e is a ratio of noise to signal between"),
+        ((1, 8.0, 2.0), "leave T_s out"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            timesteps_for(gaussian, *given)
 
 
 def test_levels_between_two_ratios_are_each_the_same_part_of_the_one_above():

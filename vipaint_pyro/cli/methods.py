@@ -9,6 +9,7 @@ from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
+from vipaint_pyro.samplers.vipaint.levels import check_levels
 from vipaint_pyro.samplers.written import GUIDE, in_words, listed, pairs, written, written_name
 from vipaint_pyro.wording import counted
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from vipaint_pyro.priors.diffusion import DiffusionPrior
 
 __all__ = ["described", "sampler_of", "settings_of", "spec_of"]
+
+#: Options that say where the guide's levels are, and what they are called.
+LEVELS = {"--levels": "levels", "--T_e": "top", "--T_s": "bottom"}
 
 
 def settings_of(options: dict) -> dict[str, object]:
@@ -39,8 +43,9 @@ def settings_of(options: dict) -> dict[str, object]:
             raise ValueError(f"{said}. Its settings (--set) are {listed(chosen)}")
         if name in more:
             raise ValueError(f"{option_name(name)} and --set {name.replace('_', '-')} are the same: give one")
-    if options["levels"] and chosen.name != "vipaint":
-        raise ValueError(f"the method {chosen.name!r} has no levels: leave --levels out")
+    levels = [name for name, key in LEVELS.items() if options[key] is not None]
+    if levels and chosen.name != "vipaint":
+        raise ValueError(f"the method {chosen.name!r} has no levels: leave {' and '.join(levels)} out")
     if "effort" in more:
         raise ValueError(f"effort is an option of its own: write --effort {more['effort']} in place of --set")
     if options["effort"] is not None:
@@ -56,8 +61,10 @@ def settings_of(options: dict) -> dict[str, object]:
     step = settings.get("refine", "dps")
     if settings.get("limit") is not None and step != "dps":  # --no-limit, too, which another step is settled on
         raise ValueError(f"--limit and --no-limit are of a DPS step, and --refine is {step}: leave them out")
-    if options["levels"] and settings.get("timesteps"):
-        raise ValueError("--timesteps say how many levels there are: leave --levels out")
+    if levels and settings.get("timesteps"):
+        raise ValueError(f"--timesteps say which levels there are: leave {' and '.join(levels)} out")
+    if levels:
+        check_levels(options["levels"] or 4, options["top"], options["bottom"])
     return settings
 
 
@@ -73,7 +80,8 @@ def sampler_of(prior: DiffusionPrior, options: dict, settings: dict) -> tuple[Sa
     name = options["method"]
     if name == "vipaint" and not settings.get("timesteps"):
         kind = recipe(settings.get("guide_name") or "hierarchical")  # of that kind where none is named
-        settings = {**settings, "timesteps": timesteps_for(prior, int(options["levels"] or kind.levels or 4))}
+        levels = options["levels"] or kind.levels or 4
+        settings = {**settings, "timesteps": timesteps_for(prior, levels, options["top"], options["bottom"])}
     return make_sampler(name, **settings), settings
 
 

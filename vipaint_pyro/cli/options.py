@@ -67,7 +67,8 @@ AFTER = tuple(f.name for kind in (Refine, Correct) for f in fields(kind))
 def options_after(command: Callable) -> Callable:
     """The options of the refinement and the correction; those of the fit are refused by name."""
     fitting = {option_name(name) for name in SETTINGS if name not in AFTER}
-    for name in sorted({*fitting, "--levels", "--effort", "--method", "--label", "--prompt", "--guidance"}):
+    others = {"--levels", "--T_e", "--T_s", "--effort", "--method", "--label", "--prompt", "--guidance"}
+    for name in sorted(fitting | others):
         command = _refused(name, f"{name} is of the fit, which is done here: vipaint fit makes another")(command)
     for name in reversed(AFTER):
         command = _of(SETTINGS[name])(command)
@@ -135,9 +136,11 @@ def _options(prior: str | None) -> list[Callable]:
         click.option("--effort", help=f"What a sample may cost: settings of VIPaint where not given. {efforts}"),
         click.option(
             "--levels",
-            type=click.Choice(["1", "2", "4"]),
-            help="VIPaint-2 or -4, where --timesteps are not given. Default: 4.",
+            type=click.IntRange(1),
+            help="1, 2 or 4, where --timesteps are not given; any number with --T_e or --T_s. Default: 4.",
         ),
+        click.option("--T_e", "top", type=float, help="Highest level, by its noise-to-signal ratio."),
+        click.option("--T_s", "bottom", type=float, help="Lowest level, likewise; others lie between, geometrically."),
         *map(_of, SETTINGS.values()),
         _renamed("--num-levels", "--transitions, and how many levels the guide has is --levels"),
         click.option(

@@ -7,8 +7,8 @@ from typing import Any
 
 from vipaint_pyro.guides.registry import Recipe
 from vipaint_pyro.priors.schedules import NoiseSchedule
-from vipaint_pyro.samplers.vipaint.levels import level_ratios
-from vipaint_pyro.settings import checked, number, whole
+from vipaint_pyro.samplers.vipaint.levels import check_ratios, level_ratios
+from vipaint_pyro.settings import checked, whole
 from vipaint_pyro.wording import counted
 
 __all__ = ["LEVELS", "ratios_of"]
@@ -37,11 +37,5 @@ def ratios_of(
     fixed = None if kind is None else kind.levels
     if kind is not None and fixed is not None and levels not in (None, fixed):
         raise ValueError(f"the guide {kind.name!r} is for {counted(fixed, 'level')}, not {levels}")
-    lowest, highest = (float(schedule.sigma(t) / schedule.alpha(t)) for t in (0, schedule.last))
-    for name, ratio in (("T_e", top), ("T_s", bottom)):
-        if ratio is not None and not lowest <= checked(name, ratio, number(above=0)) <= highest:
-            raise ValueError(
-                f"{name} is a ratio of noise to signal between {lowest:.3g} and {highest:.3g} on this schedule, not "
-                f"{ratio:g}"
-            )
+    check_ratios(schedule, top, bottom)
     return level_ratios(own, fixed if levels is None else levels, top, bottom)

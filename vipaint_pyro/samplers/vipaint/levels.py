@@ -3,11 +3,18 @@ r"""Where the levels of a guide lie: VIPaint's noise-to-signal ratios on a prior
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.settings import checked, number, whole
 
-__all__ = ["LATENT_RATIOS", "RATIOS", "level_ratios", "ratios_between", "timesteps_at", "timesteps_for"]
+if TYPE_CHECKING:
+    from vipaint_pyro.priors.diffusion import DiffusionPrior
+    from vipaint_pyro.priors.schedules import NoiseSchedule
+
+__all__ = [
+    "LATENT_RATIOS", "RATIOS", "check_levels", "check_ratios", "level_ratios", "ratios_between", "timesteps_at",
+    "timesteps_for",
+]  # fmt: skip
 
 #: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
 RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
@@ -17,27 +24,55 @@ RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
 LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
 
 
-def timesteps_for(prior: DiffusionPrior, levels: int = 4) -> tuple[int, ...]:
-    """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios.
+def timesteps_for(
+    prior: DiffusionPrior, levels: int = 4, top: float | None = None, bottom: float | None = None
+) -> tuple[int, ...]:
+    """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios, or between ratios of your own.
 
     Ratios whose nearest times coincide, as on a schedule of few times, take the next ones.
 
     Args:
-        levels: K, 1, 2 or 4.
+        levels: K, 1, 2 or 4; any, where ``top`` or ``bottom`` is given.
+        top: the ratio sigma/alpha at T_e, above that at T_s.
+        bottom: the ratio at T_s; one level has none.
+
+    With ``top`` or ``bottom`` they lie geometrically between the two (:func:`ratios_between`), and the one that is not
+    given is VIPaint's own.
 
     Raises:
-        ValueError: for another K, or a schedule of fewer times than K; choose the timesteps yourself then.
+        ValueError: for another K, ratios that cannot be, or a schedule of fewer times than K; choose the timesteps
+            yourself then.
     """
-    if levels not in RATIOS:
-        raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps")
-    ratios = LATENT_RATIOS if prior.is_latent else RATIOS
+    check_levels(levels, top, bottom)
     count = prior.schedule.num_timesteps
     if count < levels:
         raise ValueError(
             f"this prior's schedule has {count} times (num_train_timesteps), too few for {levels} levels: "
             f"take {max((k for k in RATIOS if k <= count), default=0)} levels, or another prior"
         )
-    return timesteps_at(prior, ratios[levels])
+    check_ratios(prior.schedule, top, bottom)
+    return timesteps_at(prior, level_ratios(LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom))
+
+
+def check_levels(levels: int, top: float | None = None, bottom: float | None = None) -> None:
+    """Raise ValueError for K levels that no ratios are known of, and for a T_s of one level."""
+    if top is None and bottom is None and levels not in RATIOS:
+        raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps, or T_e's ratio")
+    if levels == 1 and bottom is not None:
+        raise ValueError("one level is at T_e, and has no T_s: leave T_s out")
+    if top is not None and bottom is not None:
+        ratios_between(top, bottom, levels)
+
+
+def check_ratios(schedule: NoiseSchedule, top: float | None, bottom: float | None) -> None:
+    """Raise ValueError for ratios at T_e and T_s that are none, or that a schedule does not have."""
+    lowest, highest = (float(schedule.sigma(t) / schedule.alpha(t)) for t in (0, schedule.last))
+    for name, ratio in (("T_e", top), ("T_s", bottom)):
+        if ratio is not None and not lowest <= checked(name, ratio, number(above=0)) <= highest:
+            raise ValueError(
+                f"{name} is a ratio of noise to signal between {lowest:.3g} and {highest:.3g} on this schedule, not "
+                f"{ratio:g}"
+            )
 
 
 def timesteps_at(prior: DiffusionPrior, ratios: Sequence[float]) -> tuple[int, ...]:
