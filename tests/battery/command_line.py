@@ -35,7 +35,7 @@ OPTIONS = {
     "--samples": WHOLE,
     "--seed": [v for v in WHOLE if v != "0" and v != "1e9"] + ["1e9", str(2**63)],
     "--chunk": WHOLE,
-    "--num-particles": WHOLE,
+    "--num-particles": [v for v in WHOLE if v != "0"],  # none, as without a correction
     "--beta": NUMBERS,
     "--eta": [*NUMBERS, "1.5"],
     "--noise-scale": NUMBERS,
@@ -52,6 +52,8 @@ OPTIONS = {
     "--guide-set": ["", "x", "=", "x=1", "gamma", "gamma=", "gamma=x", "gamma=nan", "gama=1", "guide.gamma=1"],
     "--method": [*WORDS, "DPS", "vip"],
     "--levels": [*WHOLE, "3"],
+    "--T_e": [*NUMBERS, "1e9", "0.5"],
+    "--T_s": [*NUMBERS, "1e9", "100"],
     "--dtype": [*WORDS, "float64"],
     "--device": [*WORDS, "cuda:99", "meta", "cpu:x", "Auto", "auto:0"],
     "--label": ["x", "7", "-1", "1.5", "2", "cat,dog", "\u0663", "9" * 40],
