@@ -265,6 +265,7 @@ def rewritten(path, **changed):
     [
         ("no folder", "none is no folder"),
         ("another folder", "prior holds no fitted guide"),
+        ("squares", "photo was filled square by square, and has no guide of the whole"),
         ("a restoration's", "holds no fitted guide"),
         ("no json", "guide.json is damaged"),
         ("a list", "guide.json is damaged"),
@@ -284,6 +285,9 @@ def test_folders_that_cannot_be_drawn_from(kept, how, words):
     folder, json_, tensors = "fit", kept / "guide.json", kept / "guide.safetensors"
     if how in ("no folder", "another folder"):
         folder = {"no folder": "none", "another folder": "prior"}[how]
+    elif how == "squares":
+        (kept.parent / "photo" / "region-0").mkdir(parents=True)
+        folder = "photo"
     elif how == "a restoration's":
         PIL.Image.new("L", (4, 4), 99).save("small.png")
         good(vipaint("restore", "small.png", "--task", "super-resolution", "--scale", 2, "--prior", "prior", *FEW,

@@ -59,8 +59,8 @@ def test_of_a_method_without_chance_no_more_than_one_is_drawn(here):
         (["--method", "dps", "--fit-steps", 3], "the method 'dps' has no --fit-steps: leave it out"),
         (["--method", "dps", "--levels", 2], "has no levels: leave --levels out"),
         (["--method", "dps", "--T_e", 9, "--T_s", 2], "has no levels: leave --T_e and --T_s out"),
-        (["--levels", 3], "ratios are known for K = [1, 2, 4], not 3: give the timesteps, or T_e's ratio"),
-        (["--T_e", 2, "--T_s", 9], "T_e lies above T_s, but the ratios are 2 and 9"),
+        (["--levels", 3], "where 3 levels lie is not known, as it is of 1, 2, 4: give T_e too"),
+        (["--T_e", 2, "--T_s", 9], "T_e has to lie above T_s, but its ratio is 2, and 9 that of T_s"),
         (["--T_e", 1e9], "T_e is a ratio of noise to signal between"),
         (["--T_e", 9, "--set", "timesteps=6,5"], "--timesteps say which levels there are: leave --T_e out"),
         (
@@ -111,7 +111,8 @@ def test_methods_and_their_settings_are_listed():
 @pytest.mark.parametrize(
     "given, said",
     [(["--set", "steps=3"], "has no"), (["--method", "dps", "--levels", 2], "has no"),
-     (["--method", "dsp"], "no method"), (["--levels", 3], "known for K"), (["--T_e", 2, "--T_s", 9], "lies above")],
+     (["--method", "dsp"], "no method"), (["--levels", 3], "is not known"),
+     (["--T_e", 2, "--T_s", 9], "has to lie above")],
 )  # fmt: skip
 def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, monkeypatch, given, said):
     monkeypatch.setattr("vipaint_pyro.pipelines.vipaint.VIPaintPipeline.from_pretrained", None)

@@ -81,12 +81,18 @@ def test_a_fit_has_no_samples_and_is_drawn_from(place):
     assert len(Read(page).all("img")) == 1 and "were drawn" not in page
 
 
+def test_a_square_says_that_it_is_a_part_of_the_picture(place):
+    page = run_page(place, place, {**FACTS, "region": {"left": 8}}, order=[0])
+    assert "25.0 % of a square of photo.png was hidden." in page and "likely, given that, was drawn" in page
+    assert "1 completion of a square of photo.png" in page
+
+
 def test_regions_have_pages_of_their_own(place):
     page = run_page(place, place, FACTS, order=[0, 1, 2], regions=["region-0", "region-1/sample-00"])
     assert [a["href"] for a in Read(page).all("a") if "region" in a["href"]][1:] == [
         "region-0/report.html", "region-1/sample-00/report.html",
     ]  # fmt: skip
-    assert "region 1</a>" in page and "region 2, sample 0</a>" in page and "goes on from sample 3" in page
+    assert "region 1</a>" in page and "region 2, sample 0</a>" in page and "goes on from sample 0" in page
     assert "vipaint draw" not in page
 
 

@@ -31,6 +31,7 @@ WORDS = [
     ({"method": 5}, TypeError, "method is a name"),
     ({"num_image_samples": 3}, TypeError, "'num_image_samples' of vipaint. Did you mean 'num_samples'"),
     ({"maskimage": 3}, TypeError, "Did you mean 'mask_image'"),
+    ({"levels": 3}, TypeError, r"timesteps=timesteps_for\(pipe.prior, levels, T_e, T_s\)"),
     ({"method": "dps", "measurement_scale": 0.1}, ValueError, "^measurement_scale .* give limit=True or a fraction"),
     ({"limit": False, "measurement_scale": 0.1}, ValueError, "^measurement_scale .* leave limit on"),
 ]

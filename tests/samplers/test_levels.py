@@ -25,7 +25,7 @@ def test_they_have_these_ratios_of_noise_to_signal(gaussian, levels, pixels, lat
 
 def test_another_number_of_levels_needs_its_timesteps(gaussian):
     for levels in (0, 3, 5):
-        with pytest.raises(ValueError, match=rf"known for K = \[1, 2, 4\], not {levels}: give the timesteps, or T_e's"):
+        with pytest.raises(ValueError, match=rf"where {levels} levels lie is not known, as it is of 1, 2, 4"):
             timesteps_for(gaussian, levels)
 
 
@@ -35,11 +35,13 @@ def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
                           ((1, 20.0, None), (20,))):  # fmt: skip
         assert timesteps_for(gaussian, *given) == tuple(schedule.time_of_ratio(r) for r in ratios)
     for given, said in (
-        ((4, 1.0, 2.0), "T_e lies above T_s, but the ratios are 1 and 2"),
-        ((2, None, 5.0), "lies above T_s, but the ratios are 3.1 and 5"),
+        ((4, 1.0, 2.0), "T_e has to lie above T_s, but its ratio is 1, and 2"),
+        ((2, None, 5.0), "has to lie above T_s, but its ratio is 3.1, and 5"),
         ((0, 8.0), "levels is a whole"),
         ((4, 1e9), "T_e is a ratio of noise to signal between"),
         ((1, 8.0, 2.0), "leave T_s out"),
+        ((12, 5.0, 4.99), "from T_e at 5 to T_s at 4.99 there are 1 times on this schedule, too few for 12 levels"),
+        ((5000, 5.0), "has 1000 times .* too few for 5000 levels: take 1000 levels at most"),
     ):
         with pytest.raises(ValueError, match=said):
             timesteps_for(gaussian, *given)
@@ -49,7 +51,7 @@ def test_levels_between_two_ratios_are_each_the_same_part_of_the_one_above():
     assert ratios_between(100, 0.1, 4) == pytest.approx((100, 10, 1, 0.1), rel=1e-12)
     assert ratios_between(8.0, 2.0, 3) == pytest.approx((8, 4, 2), rel=1e-12)
     assert ratios_between(3.1, 1.0, 2) == (3.1, 1.0)  # the ends exactly
-    for top, bottom, levels, said in ((1, 1, 2, "lies above"), (1, 2, 2, "lies above"), (2, 1, 1, "at least 2"),
+    for top, bottom, levels, said in ((1, 1, 2, "has to lie above"), (1, 2, 2, "above"), (2, 1, 1, "at least 2"),
                                       (2, 0, 2, "ratio at T_s"), (float("inf"), 1, 2, "ratio at T_e")):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             ratios_between(top, bottom, levels)

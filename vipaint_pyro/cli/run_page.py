@@ -60,7 +60,7 @@ def run_page(
         if any("/" in name for name in regions):
             text += (
                 "<p>Where a square sees what others have filled, which is not the same in any two samples, it was "
-                "fitted for each sample: sample 3 there goes on from sample 3 of the others.</p>\n"
+                "fitted for each sample: sample 0 there goes on from sample 0 of the others, and so on.</p>\n"
             )
         sections["regions"] = ("Region by region", f"{text}<ul>\n{links}</ul>\n")
     sections["again"] = ("Again, and more of it", _again(named, drawn_from, bool(order)))
@@ -80,10 +80,15 @@ def _image(facts: Mapping) -> str:
     return image if " " in image else Path(image).name
 
 
+def _whose(facts: Mapping) -> str:
+    """The picture, or the square of it that was looked at alone."""
+    return f"a square of {_image(facts)}" if facts.get("region") else _image(facts)
+
+
 def _title(facts: Mapping, count: int) -> str:
     if not count:
-        return f"A guide fitted to {_image(facts)}"
-    return f"{counted(count, 'restoration' if facts.get('task') else 'completion')} of {_image(facts)}"
+        return f"A guide fitted to {_whose(facts)}"
+    return f"{counted(count, 'restoration' if facts.get('task') else 'completion')} of {_whose(facts)}"
 
 
 def _lead(facts: Mapping, count: int) -> str:
@@ -95,14 +100,15 @@ def _lead(facts: Mapping, count: int) -> str:
         )
     elif isinstance(hidden, float):
         share = f"{100 * hidden:.1f}" if hidden >= 0.001 else f"{100 * hidden:.2g}"
-        said.append(f"{share} % of {_image(facts)} was hidden.")
+        said.append(f"{share} % of {_whose(facts)} was hidden.")
     fit = facts.get("fit")
     if isinstance(fit, Mapping):
         said.append(f"A guide was fitted to what was seen, in {counted(fit['steps'], 'step')}.")
     if count:
         by = f" by {facts['method']}" if facts.get("method") else ""
-        said.append(f"{counted(count, 'picture')} that the model finds likely, given that, were drawn{by}"
-                    f" under the prior {facts.get('prior')}.")  # fmt: skip
+        drawn = f"{'was' if count == 1 else 'were'} drawn{by}"
+        pictures = f"{counted(count, 'picture')} that the model finds likely, given that, {drawn}"
+        said.append(f"{pictures} under the prior {facts.get('prior')}.")
     asked = facts.get("prompt") or facts.get("label")
     if asked is not None:
         said.append(f"Asked for was: {asked}.")

@@ -55,6 +55,11 @@ def asked_sampler(
             raise TypeError("guide and guide_name are the same: give one")
         settings, guide = {**settings, "guide_name": guide}, None
     unknown = [name for name in settings if name not in known and name != "effort"]
+    if method == "vipaint" and {"levels", "T_e", "T_s"} & set(unknown):
+        raise TypeError(
+            "levels are given by their timesteps: timesteps=timesteps_for(pipe.prior, levels, T_e, T_s), which is in "
+            "vipaint_pyro.samplers; T_e and T_s are noise-to-signal ratios, or left out"
+        )
     if unknown and unknown[0] != "guide_name":
         near = did_you_mean(unknown[0], [*own, *known])
         every = f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"

@@ -44,20 +44,29 @@ def timesteps_for(
             yourself then.
     """
     check_levels(levels, top, bottom)
-    count = prior.schedule.num_timesteps
+    count, own = prior.schedule.num_timesteps, top is None and bottom is None
     if count < levels:
+        most = max((k for k in RATIOS if k <= count), default=0) if own else count
         raise ValueError(
             f"this prior's schedule has {count} times (num_train_timesteps), too few for {levels} levels: "
-            f"take {max((k for k in RATIOS if k <= count), default=0)} levels, or another prior"
+            f"take {most} levels{'' if own else ' at most'}, or another prior"
         )
     check_ratios(prior.schedule, top, bottom)
-    return timesteps_at(prior, level_ratios(LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom))
+    ratios = level_ratios(LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom)
+    between = prior.schedule.time_of_ratio(ratios[0]) - prior.schedule.time_of_ratio(ratios[-1]) + 1
+    if not own and between < levels:
+        raise ValueError(
+            f"from T_e at {ratios[0]:g} to T_s at {ratios[-1]:g} there are {between} times on this schedule, too few "
+            f"for {levels} levels: take fewer, or ratios further apart"
+        )
+    return timesteps_at(prior, ratios)
 
 
 def check_levels(levels: int, top: float | None = None, bottom: float | None = None) -> None:
     """Raise ValueError for K levels that no ratios are known of, and for a T_s of one level."""
     if top is None and bottom is None and levels not in RATIOS:
-        raise ValueError(f"ratios are known for K = {sorted(RATIOS)}, not {levels}: give the timesteps, or T_e's ratio")
+        known = ", ".join(map(str, sorted(RATIOS)))
+        raise ValueError(f"where {levels} levels lie is not known, as it is of {known}: give T_e too, or the timesteps")
     if levels == 1 and bottom is not None:
         raise ValueError("one level is at T_e, and has no T_s: leave T_s out")
     if top is not None and bottom is not None:
@@ -109,7 +118,10 @@ def ratios_between(top: float, bottom: float, levels: int) -> tuple[float, ...]:
     for name, ratio in (("T_e", top), ("T_s", bottom)):
         checked(f"the ratio at {name}", ratio, number(above=0))
     if top <= bottom:
-        raise ValueError(f"T_e lies above T_s, but the ratios are {top:g} and {bottom:g}")
+        raise ValueError(
+            f"T_e has to lie above T_s, but its ratio is {top:g}, and {bottom:g} that of T_s: raise the one, or lower "
+            "the other"
+        )
     between = (top * (bottom / top) ** (k / (levels - 1)) for k in range(1, levels - 1))
     return (float(top), *between, float(bottom))
 
