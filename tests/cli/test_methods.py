@@ -61,6 +61,8 @@ def test_of_a_method_without_chance_no_more_than_one_is_drawn(here):
         (["--method", "dps", "--T_e", 9, "--T_s", 2], "has no levels: leave --T_e and --T_s out"),
         (["--levels", 3], "where 3 levels lie is not known, as it is of 1, 2, 4: give T_e too"),
         (["--T_e", 2, "--T_s", 9], "T_e has to lie above T_s, but its ratio is 2, and 9 that of T_s"),
+        (["--num-particles", 0], "--num-particles is a whole number of at least 1, but is 0"),
+        (["--sweeps", 0], "--sweeps is a whole number of at least 1, but is 0"),
         (["--T_e", 1e9], "T_e is a ratio of noise to signal between"),
         (["--T_e", 9, "--set", "timesteps=6,5"], "--timesteps say which levels there are: leave --T_e out"),
         (
@@ -121,11 +123,11 @@ def test_settings_that_there_are_not_are_said_before_the_prior_is_loaded(here, m
 
 
 def test_levels_lie_between_two_ratios(here):
-    done = plain("--levels", 3, "--T_e", 9, "--T_s", 1, "--fit-steps", 1, "--refinement-steps", 1, "--samples", 1)
+    done = plain("--levels", 3, "--T_e", 8, "--T_s", 2, "--fit-steps", 1, "--refinement-steps", 1, "--samples", 1)
     assert done.exit_code == 0, done.output
     prior = VIPaintPipeline.from_pretrained("prior").prior
     times = json.loads((here / "out" / "run.json").read_text())["settings"]["timesteps"]
-    assert tuple(times) == timesteps_for(prior, 3, 9.0, 1.0) == tuple(map(prior.schedule.time_of_ratio, (9, 3, 1)))
+    assert tuple(times) == timesteps_for(prior, 3, 8.0, 2.0) == tuple(map(prior.schedule.time_of_ratio, (8, 4, 2)))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
         ((0, 8.0), "levels is a whole"),
         ((4, 1e9), "T_e is a ratio of noise to signal between"),
         ((1, 8.0, 2.0), "leave T_s out"),
-        ((12, 5.0, 4.99), "from T_e at 5 to T_s at 4.99 there are 1 times on this schedule, too few for 12 levels"),
+        ((12, 5.0, 4.99), "12 levels between the ratios 5 and 4.99 share times of the schedule: give fewer"),
         ((5000, 5.0), "has 1000 times .* too few for 5000 levels: take 1000 levels at most"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -42,8 +42,22 @@ def draw(folder: Path, out: Path | None, **options: Any) -> None:
     or --correct begins with its own defaults. Writes the same folder as inpaint.
     """
     with reporting():
+        _check_guide(folder)
         loading_libraries(options["quiet"])
         _draw(folder, out or Path(f"{folder.resolve().name}-draws"), options)
+
+
+def _check_guide(folder: Path) -> None:
+    """Raise ValueError for a folder of a run that left no guide of the whole picture."""
+    if (folder / "guide.json").exists():
+        return
+    if (folder / CHECKPOINT).exists():
+        raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
+    if (folder / "region-0").is_dir():
+        raise ValueError(
+            f"{folder} was filled square by square, and has no guide of the whole: for more completions fill it "
+            f"again by another seed; from {folder / 'region-0'} more of one square is drawn, of the prior's size"
+        )
 
 
 def _draw(folder: Path, out: Path, options: dict) -> None:
@@ -58,8 +72,6 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.samplers.vipaint.saved import guide_facts, load_guide
 
-    if (folder / CHECKPOINT).exists() and not (folder / "guide.json").exists():
-        raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
     facts = _facts(folder, guide_facts(folder)["facts"])
     facts["prior"] = options["prior"] or facts["prior"]
     facts["variant"] = options["variant"] or facts["variant"]

@@ -9,8 +9,9 @@ from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
-from vipaint_pyro.samplers.vipaint.levels import check_levels
+from vipaint_pyro.samplers.vipaint.levels import RATIOS, check_levels
 from vipaint_pyro.samplers.written import GUIDE, in_words, listed, pairs, written, written_name
+from vipaint_pyro.settings import checked
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def settings_of(options: dict) -> dict[str, object]:
         raise ValueError(f"--limit and --no-limit are of a DPS step, and --refine is {step}: leave them out")
     if levels and settings.get("timesteps"):
         raise ValueError(f"--timesteps say which levels there are: leave {' and '.join(levels)} out")
+    for name in settings.keys() & SETTINGS.keys():
+        kind = SETTINGS[name].metadata["kind"]
+        if kind.type is int and settings[name] == 0:  # what a settled one holds for none, and nobody writes
+            checked(option_name(name), 0, kind)
     if levels:
         check_levels(options["levels"] or 4, options["top"], options["bottom"])
     return settings
@@ -92,7 +97,6 @@ def spec_of(text: str) -> Any:
         ValueError: for an unknown method, or a spec that cannot be.
     """
     from vipaint_pyro.evaluation.study.specs import Spec
-    from vipaint_pyro.samplers.vipaint.levels import RATIOS
 
     spec = Spec.of(text)
     if spec.levels is not None and spec.levels not in RATIOS:

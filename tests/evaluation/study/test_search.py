@@ -35,9 +35,9 @@ class Records:
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    def run(lpips, plan=PLAN, name="dps"):
+    def run(lpips, plan=PLAN, name="dps", latent=False):
         records = Records(lpips)
-        monkeypatch.setattr(module, "is_latent", lambda plan: False)
+        monkeypatch.setattr(module, "is_latent", lambda plan: latent)
         monkeypatch.setattr(module, "_round", records.round)
         monkeypatch.setattr(module, "StudyFolder", records)
         return search(plan, name, 50, 2, 3, tmp_path, print), records.plans
@@ -64,6 +64,15 @@ def test_all_are_tried_on_few_images_and_the_best_on_all(run):
     text = table({"dps": found}, latent=False)
     assert "| **zeta 0.5, limit True** | 4 | 1.0000 ± 0.0000 | 50 |" in text and "**dps.** The length" in text
     assert "| zeta 2.0, limit True | 2 | 8.0000 ± 0.0000 | 50 |" in text
+
+
+@pytest.mark.parametrize(("condition", "setting"), [("super-resolution", "refine"), ("rotated", "zeta")])
+def test_what_is_tried_of_a_latent_prior_follows_the_condition(run, condition, setting):
+    plan = replace(PLAN, conditions=(condition,))
+    found, _ = run(lambda settings, image: settings["beta"], plan, "vipaint-4", latent=True)
+    assert {tuple(t.settings) for t in found} == {("beta", setting)} and found[0].settings["beta"] == 0.3
+    task = condition != "rotated"
+    assert ("steps, which have no length" in table({"vipaint-4": found}, latent=True, task=task)) == task
 
 
 def test_candidates_that_fail_are_not_chosen(run):

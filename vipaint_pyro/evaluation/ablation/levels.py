@@ -7,7 +7,7 @@ from typing import Any
 
 from vipaint_pyro.guides.registry import Recipe
 from vipaint_pyro.priors.schedules import NoiseSchedule
-from vipaint_pyro.samplers.vipaint.levels import check_ratios, level_ratios
+from vipaint_pyro.samplers.vipaint.levels import ratios_on
 from vipaint_pyro.settings import checked, whole
 from vipaint_pyro.wording import counted
 
@@ -37,5 +37,4 @@ def ratios_of(
     fixed = None if kind is None else kind.levels
     if kind is not None and fixed is not None and levels not in (None, fixed):
         raise ValueError(f"the guide {kind.name!r} is for {counted(fixed, 'level')}, not {levels}")
-    check_ratios(schedule, top, bottom)
-    return level_ratios(own, fixed if levels is None else levels, top, bottom)
+    return ratios_on(schedule, own, fixed if levels is None else levels, top, bottom)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = [
-    "LATENT_RATIOS", "RATIOS", "check_levels", "check_ratios", "level_ratios", "ratios_between", "timesteps_at",
+    "LATENT_RATIOS", "RATIOS", "check_levels", "level_ratios", "ratios_between", "ratios_on", "timesteps_at",
     "timesteps_for",
 ]  # fmt: skip
 
@@ -51,14 +51,7 @@ def timesteps_for(
             f"this prior's schedule has {count} times (num_train_timesteps), too few for {levels} levels: "
             f"take {most} levels{'' if own else ' at most'}, or another prior"
         )
-    check_ratios(prior.schedule, top, bottom)
-    ratios = level_ratios(LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom)
-    between = prior.schedule.time_of_ratio(ratios[0]) - prior.schedule.time_of_ratio(ratios[-1]) + 1
-    if not own and between < levels:
-        raise ValueError(
-            f"from T_e at {ratios[0]:g} to T_s at {ratios[-1]:g} there are {between} times on this schedule, too few "
-            f"for {levels} levels: take fewer, or ratios further apart"
-        )
+    ratios = ratios_on(prior.schedule, LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom)
     return timesteps_at(prior, ratios)
 
 
@@ -73,8 +66,18 @@ def check_levels(levels: int, top: float | None = None, bottom: float | None = N
         ratios_between(top, bottom, levels)
 
 
-def check_ratios(schedule: NoiseSchedule, top: float | None, bottom: float | None) -> None:
-    """Raise ValueError for ratios at T_e and T_s that are none, or that a schedule does not have."""
+def ratios_on(
+    schedule: NoiseSchedule,
+    own: Mapping[int, Sequence[float]],
+    levels: int | None = None,
+    top: float | None = None,
+    bottom: float | None = None,
+) -> tuple[float, ...]:
+    """:func:`level_ratios`, of which those that are given have to lie on a schedule that has room for the levels.
+
+    Raises:
+        ValueError: as :func:`level_ratios`, for ratios beyond the schedule, or fewer times between them than levels.
+    """
     lowest, highest = (float(schedule.sigma(t) / schedule.alpha(t)) for t in (0, schedule.last))
     for name, ratio in (("T_e", top), ("T_s", bottom)):
         if ratio is not None and not lowest <= checked(name, ratio, number(above=0)) <= highest:
@@ -82,6 +85,14 @@ def check_ratios(schedule: NoiseSchedule, top: float | None, bottom: float | Non
                 f"{name} is a ratio of noise to signal between {lowest:.3g} and {highest:.3g} on this schedule, not "
                 f"{ratio:g}"
             )
+    ratios = level_ratios(own, levels, top, bottom)
+    times = [schedule.time_of_ratio(ratio) for ratio in ratios]
+    if ratios != tuple(own.get(len(ratios), ())) and len(set(times)) < len(times):
+        raise ValueError(
+            f"{len(times)} levels between the ratios {ratios[0]:g} and {ratios[-1]:g} share times of the schedule: give "
+            "fewer, or a wider range"
+        )
+    return ratios
 
 
 def timesteps_at(prior: DiffusionPrior, ratios: Sequence[float]) -> tuple[int, ...]:

@@ -126,12 +126,6 @@ def guide_facts(folder: str | Path) -> dict:
         ValueError: where the folder holds no guide, a damaged one, or one of another format.
     """
     path = Path(folder) / "guide.json"
-    if (Path(folder) / "region-0").is_dir() and not path.is_file():
-        raise ValueError(
-            f"{folder} was filled square by square, and has no guide of the whole: for more "
-            f"completions fill it again by another seed; from {Path(folder) / 'region-0'} more of one square is drawn, "
-            "of the prior's size"
-        )
     if not path.is_file():
         no = "holds no fitted guide" if Path(folder).is_dir() else "is no folder, and so holds no fitted guide"
         raise ValueError(f"{folder} {no}: vipaint fit and vipaint inpaint write one, or vipaint_pyro.save_guide")
