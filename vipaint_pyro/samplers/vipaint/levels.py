@@ -89,8 +89,8 @@ def ratios_on(
     times = [schedule.time_of_ratio(ratio) for ratio in ratios]
     if ratios != tuple(own.get(len(ratios), ())) and len(set(times)) < len(times):
         raise ValueError(
-            f"{len(times)} levels between the ratios {ratios[0]:g} and {ratios[-1]:g} share times of the schedule: give "
-            "fewer, or a wider range"
+            f"{len(times)} levels between the ratios {ratios[0]:g} and {ratios[-1]:g} share times of the schedule: "
+            "give fewer, or a wider range"
         )
     return ratios
 
