@@ -129,7 +129,7 @@ BAD_IMAGES = [
     (
         lambda: to_observed(PIL.Image.new("RGB", (4, 3), (255, 0, 0)), 1, (3, 4)),
         ValueError,
-        "mask cannot be used.*in colour",
+        "mask cannot be used.*in colour.*or is it the picture",
     ),
     (lambda: to_observed(GREY // 255 + np.eye(3, 4, dtype=np.uint8), 1, (3, 4)), ValueError, "255 in 8 bits"),
     (lambda: to_observed(None, 1, (3, 4)), TypeError, "mask cannot be used"),

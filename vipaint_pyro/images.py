@@ -191,7 +191,9 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
         try:
             x = one_to_unit(mask, 1, colours=False)
         except (ValueError, TypeError) as error:
-            raise type(error)(f"the mask cannot be used (white = to be filled, black = keep): {error}") from error
+            swapped = "; or is it the picture, which is given before the mask?" if isinstance(error, InColour) else ""
+            said = f"the mask cannot be used (white = to be filled, black = keep): {error}{swapped}"
+            raise type(error)(said) from error
         if x.shape[0] != 1:
             raise ValueError(f"a mask has one channel, not {x.shape[0]}")
         if tuple(x.shape[1:]) != tuple(size):
@@ -208,7 +210,7 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
         if not hidden.any():
             raise ValueError(
                 "the mask is black everywhere (no value reaches half of the range), so there is nothing to "
-                "fill; white, 255 in 8 bits, 1.0 in floating point and True in bool, marks the pixels to fill"
+                "fill; white, 255 in 8 bits (not 1), 1.0 in floating point and True in bool, marks the pixels to fill"
             )
         observed.append(~hidden)
     return torch.stack(observed * (num_images if len(observed) == 1 else 1))

@@ -171,9 +171,9 @@ def test_everything_is_the_folder_of_the_command(pipe, tmp_path, monkeypatch):
     filling.run(Until())
     filling.more(1, Until())
     said, folder, runs = archived(filling, tmp_path, monkeypatch)
-    assert [(r["sees"], r["fits"]) for r in said["regions"]] == [([], 1), ([], 1), ([0, 1], 3)]
+    assert [(r["sees"], r["fits"]) for r in said["regions"]] == [([], 1), ([], 1), ([1, 2], 3)]
     assert said["region"] == "tiles" and said["num_samples"] == 3 and "unfilled" not in said
-    assert {p.name for p in (folder / "region-2").iterdir()} == {"sample-00", "sample-01", "sample-02"}
+    assert {p.name for p in (folder / "region-3").iterdir()} == {"sample-00", "sample-01", "sample-02"}
     for i in range(3):
         written = np.asarray(PIL.Image.open(folder / f"sample-{i:02d}.png"))
         assert np.array_equal(written, np.asarray(filling.picture(i)))

@@ -286,7 +286,7 @@ def test_folders_that_cannot_be_drawn_from(kept, how, words):
     if how in ("no folder", "another folder"):
         folder = {"no folder": "none", "another folder": "prior"}[how]
     elif how == "squares":
-        (kept.parent / "photo" / "region-0").mkdir(parents=True)
+        (kept.parent / "photo" / "region-1").mkdir(parents=True)
         folder = "photo"
     elif how == "a restoration's":
         PIL.Image.new("L", (4, 4), 99).save("small.png")

@@ -46,11 +46,11 @@ def test_a_region_of_the_priors_size_is_todays_run(here):
     for out in ("auto", "tiles", "given"):
         for name in ("sample-00.png", "sample-01.png"):
             np.testing.assert_array_equal(read("plain", name), read(out, name))
-            assert Path("plain", name).read_bytes() == Path(out, "region-0", name).read_bytes()
+            assert Path("plain", name).read_bytes() == Path(out, "region-1", name).read_bytes()
     assert inpaint("--out", "auto", "--region", "auto", "--overwrite").exit_code == 0
-    Path("auto/region-0/mine.txt").write_text("mine")
+    Path("auto/region-1/mine.txt").write_text("mine")
     kept = inpaint("--out", "auto", "--region", "auto", "--overwrite")
-    assert kept.exit_code == 1 and "region-0/mine.txt" in kept.output
+    assert kept.exit_code == 1 and "region-1/mine.txt" in kept.output
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -78,10 +78,18 @@ def test_each_of_several_holes_has_its_own_fit(here):
     assert done.exit_code == 0 and "region 2 of 2" in done.output, done.output
     after = read("out", "sample-01.png")
     np.testing.assert_array_equal(after[~hidden], before[~hidden])
+    mean, spread = read("out", "mean.png"), read("out", "std.png")
+    np.testing.assert_array_equal(mean[~hidden], before[~hidden])
+    both = np.stack([read("out", f"sample-{i:02d}.png") for i in range(2)]).astype(float)
+    np.testing.assert_allclose(mean, both.mean(0), atol=1)
+    white = json.loads(Path("out/run.json").read_text())["std_white"]
+    np.testing.assert_allclose(spread / 255 * white, (both / 255).std(0, ddof=1), atol=0.005)
+    assert not spread[~hidden].any() and spread.max() == 255 and Path("out/spread.png").exists()
+    assert "What they agree on" in Path("out/report.html").read_text()
     for k, (x, y) in enumerate([(0, 0), (16, 12)]):
-        small = read("out", f"region-{k}", "sample-01.png")
+        small = read("out", f"region-{k + 1}", "sample-01.png")
         np.testing.assert_array_equal(after[y : y + 8, x : x + 8], small)
-        assert Path("out", f"region-{k}", "guide.safetensors").exists()
+        assert Path("out", f"region-{k + 1}", "guide.safetensors").exists()
 
 
 @pytest.mark.parametrize("more", [(), ("hole.png",)])
@@ -197,7 +205,7 @@ def test_a_hole_whose_region_fails_is_said_to_stay_and_the_others_are_kept(here,
     after, second = read("out", "sample-00.png"), np.zeros_like(hidden)
     second[15:18, 20:23] = True
     np.testing.assert_array_equal(after[second | ~hidden], before[second | ~hidden])
-    assert (after[1:4, 1:4] != before[1:4, 1:4]).any() and not Path("out/region-1").exists()
+    assert (after[1:4, 1:4] != before[1:4, 1:4]).any() and not Path("out/region-2").exists()
     facts = json.loads(Path("out/run.json").read_text())
     assert facts["unfilled"] == [{"left": 16, "top": 12, "side": 8}] and len(facts["regions"]) == 1
 

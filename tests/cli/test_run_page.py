@@ -16,7 +16,8 @@ from vipaint_pyro.cli.shown import shown_bound, shown_levels, shown_samples
 pytestmark = pytest.mark.drawn
 
 FACTS = {
-    "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": "a <b>", "prompt": None,
+    "image": "folder/photo.png", "prior": "cartoon-faces", "method": "vipaint", "label": 1, "label_name": "a <b>",
+    "prompt": None,
     "hidden_fraction": 0.25, "fit": {"steps": 20, "ended": "settled"}, "seconds": {"fit": 3.25},
     "settings": {"fit_steps": 50, "timesteps": [9, 5]}, "versions": {"torch": "2"},
     "to_the_truth": {"lpips_alex_composite": [0.1234, 0.2, 0.3], "psnr_db_raw": [1.0, 2.0, 3.0]},
@@ -87,10 +88,35 @@ def test_a_square_says_that_it_is_a_part_of_the_picture(place):
     assert "1 completion of a square of photo.png" in page
 
 
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ({"prompt": "a hat"}, "Asked for was: a hat."),
+        ({}, "Asked for was: a &lt;b&gt;."),
+        ({"label_name": None}, "Asked for was: class 1."),
+        ({"label": None, "label_name": None}, ""),
+    ],
+)
+def test_what_was_asked_for_is_named(place, asked, said):
+    page = run_page(place, place, {**FACTS, **asked}, order=[0])
+    assert said in page and ("Asked for" in page) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "shown, said",
+    [
+        ([[5, 6, 105, 56]], "Shown is what lies around it, 100x50 at 5, 6. The files"),
+        ([[0, 0, 9, 9], [20, 30, 24, 34]], "around it, side by side: 9x9 at 0, 0; 4x4 at 20, 30. The files"),
+    ],
+)
+def test_of_a_large_picture_the_page_says_what_of_it_is_shown(place, shown, said):
+    assert said in run_page(place, place, {**FACTS, "shown": shown}, order=[0])
+
+
 def test_regions_have_pages_of_their_own(place):
-    page = run_page(place, place, FACTS, order=[0, 1, 2], regions=["region-0", "region-1/sample-00"])
+    page = run_page(place, place, FACTS, order=[0, 1, 2], regions=["region-1", "region-2/sample-00"])
     assert [a["href"] for a in Read(page).all("a") if "region" in a["href"]][1:] == [
-        "region-0/report.html", "region-1/sample-00/report.html",
+        "region-1/report.html", "region-2/sample-00/report.html",
     ]  # fmt: skip
     assert "region 1</a>" in page and "region 2, sample 0</a>" in page and "goes on from sample 0" in page
     assert "vipaint draw" not in page

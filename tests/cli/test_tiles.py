@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.calls import inpaint
+from tests.cli.calls import FEW, inpaint, vipaint
 from tests.cli.test_regions import hide, picture, read
 from vipaint_pyro.cli.turns import draw
 from vipaint_pyro.faults import NonFiniteError
@@ -21,35 +21,38 @@ def tiled(*more):
 
 def test_each_sample_of_a_later_square_goes_on_from_its_own(here):
     before, hidden = picture("L"), hide(LINE)
-    done = tiled()
+    asked = ("--prior", "prior", *FEW[:-1], "--region", "tiles", "--out", "out")  # not --quiet
+    done = vipaint("inpaint", "large.png", "hole.png", *asked)
     assert done.exit_code == 0, done.output
     said = [line for line in done.stdout.splitlines() if line.startswith("region")]
     assert said[0] == "region 1 of 3: 8x8 at 1,5 of 24x20, the prior's size"
+    assert "3 regions: 2 with one fit, 1 with a fit for each of 2 samples: 4 fits\n" in done.stdout
+    assert "for the 2 regions that are left, as those before went" in done.stderr
     assert said[2].endswith("; sees what regions 1, 2 filled, so that each of 2 samples has a fit of its own")
     facts = json.loads(Path("out/run.json").read_text())
     assert [(r["left"], r["filled"], r["sees"], r["fits"]) for r in facts["regions"]] == [
-        (1, 5, [], 1), (13, 6, [], 1), (7, 6, [0, 1], 2),
+        (1, 5, [], 1), (13, 6, [], 1), (7, 6, [1, 2], 2),
     ]  # fmt: skip
     samples = [read("out", f"sample-{i:02d}.png") for i in range(2)]
     for i, sample in enumerate(samples):
         np.testing.assert_array_equal(sample[~hidden], before[~hidden])
         square, own = (slice(5, 13), slice(7, 15)), np.s_[4, 1:7]
-        np.testing.assert_array_equal(sample[square], read("out", "region-2", f"sample-{i:02d}", "sample-00.png"))
-        seen = read("out", "region-2", f"sample-{i:02d}", "observed.png")
+        np.testing.assert_array_equal(sample[square], read("out", "region-3", f"sample-{i:02d}", "sample-00.png"))
+        seen = read("out", "region-3", f"sample-{i:02d}", "observed.png")
         known = np.ones((8, 8), bool)
         known[own] = False
         np.testing.assert_array_equal(seen[known][:, 0], sample[square][known])
         assert (seen[own] == (203, 170, 228)).all()
         for k, x in enumerate((1, 13)):
-            whole = read("out", f"region-{k}", f"sample-{i:02d}.png")
+            whole = read("out", f"region-{k + 1}", f"sample-{i:02d}.png")
             mine = np.s_[4, 2:7] if k == 0 else np.s_[4, 1:7]
             np.testing.assert_array_equal(sample[5:13, x : x + 8][mine], whole[mine])
     assert (samples[0][hidden] != samples[1][hidden]).any()
-    assert not Path("out/region-2/report.html").exists() and Path("out/region-2/sample-01/guide.safetensors").exists()
-    assert 'href="region-2/sample-01/report.html"' in Path("out/report.html").read_text()
-    Path("out/region-2/sample-01/mine.txt").write_text("mine")
+    assert not Path("out/region-3/report.html").exists() and Path("out/region-3/sample-01/guide.safetensors").exists()
+    assert 'href="region-3/sample-01/report.html"' in Path("out/report.html").read_text()
+    Path("out/region-3/sample-01/mine.txt").write_text("mine")
     kept = tiled("--overwrite")
-    assert kept.exit_code == 1 and "region-2/sample-01/mine.txt" in kept.output
+    assert kept.exit_code == 1 and "region-3/sample-01/mine.txt" in kept.output
 
 
 @pytest.mark.parametrize(
@@ -84,4 +87,4 @@ def test_what_was_finished_before_a_square_failed_is_kept(here, monkeypatch, tro
         assert facts["unfilled"] == [{"left": 7, "top": 5, "side": 8}]
         np.testing.assert_array_equal(after[9, 8:14], before[9, 8:14])
     else:
-        assert Path("out/region-2/sample-00").is_dir() and not Path("out/region-2/sample-01").exists()
+        assert Path("out/region-3/sample-00").is_dir() and not Path("out/region-3/sample-01").exists()

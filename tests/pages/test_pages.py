@@ -35,6 +35,7 @@ def test_texts_are_escaped():
     ("value", "text"),
     [
         ("a", "a"), (None, "none"), ([], "none"), ({}, "none"), (True, "yes"), (False, "no"), (0, "0"), (0.25, "0.25"),
+        (0.000807291666, "0.000807292"), ({"a": 0.1 + 0.2}, "a 0.3"),
         ([9, 5], "9, 5"), ([[0, 1], [2, None]], "0, 1; 2, none"),
         ({"at_once": 2, "ended": "settled"}, "at once 2, ended settled"),
         ([{"left": 3, "sees": []}, {"left": 4, "sees": [0]}], "left 3, sees none; left 4, sees 0"),

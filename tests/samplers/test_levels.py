@@ -36,7 +36,7 @@ def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
         assert timesteps_for(gaussian, *given) == tuple(schedule.time_of_ratio(r) for r in ratios)
     for given, said in (
         ((4, 1.0, 2.0), "T_e has to lie above T_s, but its ratio is 1, and 2"),
-        ((2, None, 5.0), "has to lie above T_s, but its ratio is 3.1, and 5"),
+        ((2, None, 5.0), r"ratio is 3.1, and 5 that of T_s \(T_e is not given, and has its default\): give T_e too"),
         ((0, 8.0), "levels is a whole"),
         ((4, 1e9), "T_e is a ratio of noise to signal between"),
         ((1, 8.0, 2.0), "leave T_s out"),

@@ -84,12 +84,12 @@ class Scene:
 
     def glance(self, picture: PIL.Image.Image) -> PIL.Image.Image:
         """What is shown of a sample: all of it, or of a large one what lies around a small hole."""
-        return reduced(picture, near(self.squares, self.base.size) if self.squares else None)
+        return reduced(picture, near(self.squares, self.base.size))
 
     @property
     def closer(self) -> bool:
         """Whether less than the whole picture is shown of a sample."""
-        return bool(self.squares) and near(self.squares, self.base.size) is not None
+        return bool(near(self.squares, self.base.size))
 
     def whole(self, completion: Tensor) -> PIL.Image.Image:
         """The picture with a completion in [0, 1] (C, H, W) of its one part in its place; known bytes are kept."""

@@ -100,6 +100,7 @@ def _run(filling: Filling, piece: Piece, more: dict | None = None) -> Run:
     from vipaint_pyro.cli.kept import keeper
     from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.run import class_name
 
     asked, known, output = piece.asked, piece.known, piece.output
     assert output is not None  # a run is written once there are samples
@@ -107,7 +108,7 @@ def _run(filling: Filling, piece: Piece, more: dict | None = None) -> Run:
         **filling.facts, **(more or {}), "prior": asked.prior, "variant": None, "revision": None, "label": piece.label,
         "prompt": asked.prompt or None, "negative_prompt": asked.negative_prompt or None,
         "guidance_scale": asked.guidance, "dtype": "float32", "seed": int(asked.seed), "method": asked.method,
-        "effort": asked.effort,
+        "effort": asked.effort, "label_name": class_name(piece.label, piece.pipe.prior),
     }  # fmt: skip
     if known.region is not None:
         facts["region"] = known.region.place()

@@ -53,10 +53,10 @@ def _check_guide(folder: Path) -> None:
         return
     if (folder / CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
-    if (folder / "region-0").is_dir():
+    if (folder / "region-1").is_dir():
         raise ValueError(
             f"{folder} was filled square by square, and has no guide of the whole: for more completions fill it "
-            f"again by another seed; from {folder / 'region-0'} more of one square is drawn, of the prior's size"
+            f"again by another seed; from {folder / 'region-1'} more of one square is drawn, of the prior's size"
         )
 
 
@@ -67,7 +67,7 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
 
     from vipaint_pyro.cli.kept import asked_of, writer
     from vipaint_pyro.cli.results import Run, write_run
-    from vipaint_pyro.cli.run import pipeline_of
+    from vipaint_pyro.cli.run import class_name, pipeline_of
     from vipaint_pyro.cli.writing import count_of, finish
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.samplers.vipaint.saved import guide_facts, load_guide
@@ -115,6 +115,7 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
                 raise
             ended, output = error, error.output
     said = {**facts, "guide": str(folder), "method": "vipaint", "seed": options["seed"], "fit_seed": facts["seed"]}
+    said["label_name"] = class_name(facts["label"], pipe.prior)
     found = Run(saved.image[0], observed[0], None, output, saved.sampler, said, keep=writer(saved))
     finish(out, replaceable, lambda place, old: write_run(place, old, found), ended, count_of(found, options))
 

@@ -69,7 +69,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     from vipaint_pyro.cli.expected import Expected
     from vipaint_pyro.cli.kept import asked_of, writer
     from vipaint_pyro.cli.kinds import said_of_kind
-    from vipaint_pyro.cli.run import label_of, pipeline_of
+    from vipaint_pyro.cli.run import class_name, label_of, pipeline_of
     from vipaint_pyro.cli.seen import hidden_line
     from vipaint_pyro.evaluation.versions import versions
     from vipaint_pyro.files import sweep, write_text
@@ -126,7 +126,8 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     said = {"asked": asked, "fit": made, "kind": of_kind, "versions": made_with}
     if of_kind["bound"]["usual"]:
         click.echo(of_kind["bound"]["text"])
-    _show(out, {**facts, "fit": made, "hidden_fraction": float((~observed).float().mean()), "kind": of_kind,
+    named = {**facts, "label_name": class_name(number, pipe.prior)}
+    _show(out, {**named, "fit": made, "hidden_fraction": float((~observed).float().mean()), "kind": of_kind,
                 "settings": asdict(settled), "versions": made_with}, record, settled)  # fmt: skip
     write_text(out / "run.json", json.dumps(said, indent=2, allow_nan=False) + "\n")
     facts = {**facts, "versions": made_with}

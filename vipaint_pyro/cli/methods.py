@@ -27,7 +27,7 @@ def settings_of(options: dict) -> dict[str, object]:
     """The settings that the options give, by their own names, by ``--set`` and by ``--effort``; no prior is asked.
 
     Raises:
-        ValueError: for an unknown method, or an option that it does not have.
+        ValueError: for an unknown method, an option that it does not have, or a value that cannot be.
     """
     chosen = method(options["method"])
     settings = {n: options[n] for n in SETTINGS if options[n] is not None and options[n] != ()}
@@ -70,6 +70,7 @@ def settings_of(options: dict) -> dict[str, object]:
             checked(option_name(name), 0, kind)
     if levels:
         check_levels(options["levels"] or 4, options["top"], options["bottom"])
+    make_sampler(chosen.name, **settings)  # refuses values that no prior could take
     return settings
 
 

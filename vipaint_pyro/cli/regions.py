@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,7 @@ def run_in_regions(
         ValueError: for a picture that cannot keep its bytes, a hole outside of its region, or a mask of another size,
             before a prior is loaded.
     """
+    from vipaint_pyro.cli.left import Left
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.turns import Turns
     from vipaint_pyro.cli.whole import Whole
@@ -62,8 +64,11 @@ def run_in_regions(
     filled = Filled(unit, hidden, joint=tiled)
     turns = Turns(pipe, settings, options, facts, generator_of(options))
     whole, ended = Whole(base, filled, facts, turns.by_share), None
+    ahead = Left(squares, tiled, options["samples"])
+    if fits := ahead.at_first():
+        click.echo(fits)
     for k, square in enumerate(squares):
-        label = turns.label(square, filled)
+        start, label = perf_counter(), turns.label(square, filled)
         said = f"; label {label}, by its share of the picture" if label else ""
         said += _fits(filled.before(square), options["samples"])
         click.echo(f"region {k + 1} of {len(squares)}: {_said(square, hidden, side)}{said}")
@@ -79,6 +84,8 @@ def run_in_regions(
         if ended is not None:
             whole.unfilled = squares[k + 1 :]
             break
+        if not options["quiet"] and (line := ahead.after(perf_counter() - start)):
+            click.echo(line, err=True)
     if whole.unfilled:
         click.echo(f"Warning: {_left(whole.unfilled, len(squares), tiled)}", err=True)
     count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(squares)} regions"

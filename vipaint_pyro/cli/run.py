@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["draw", "generator_of", "label_of", "pipeline_of", "run"]
+__all__ = ["class_name", "draw", "generator_of", "label_of", "pipeline_of", "run"]
 
 
 def run(
@@ -136,7 +136,8 @@ def draw(
             ended, output = error, error.output
     asked = ("prior", "variant", "revision", "prompt", "negative_prompt", "guidance_scale", "dtype", "seed", "method",
              "effort")  # fmt: skip
-    facts = {**facts, "label": number, **{key: options[key] for key in asked}}
+    named = {"label": number, "label_name": class_name(number, pipe.prior)}
+    facts = {**facts, **named, **{key: options[key] for key in asked}}
     if truth:
         try:
             with located("metrics", memory="the pictures are kept without them"):
@@ -179,6 +180,11 @@ def label_of(text: str | None, prior: DiffusionPrior) -> int | str | None:
     if label is not None and label == prior.null_class:
         raise ValueError(f"class {label} stands for no label: leave --label out")
     return label
+
+
+def class_name(number: int | None, prior: DiffusionPrior) -> str | None:
+    """The name of a class, for who reads; None for no class, or one that has none."""
+    return None if number is None or prior.class_names is None else prior.class_names[number]
 
 
 def _metrics(output: Any, unit: Tensor, composite: bool) -> dict:

@@ -21,7 +21,8 @@ __all__ = ["PAGE", "run_page"]
 PAGE = "report.html"
 _FEW = 128  # pixels: pictures up to so many are enlarged without smoothing
 #: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
-_ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction")
+_ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction",
+              "label_name", "shown")  # fmt: skip
 
 
 def run_page(
@@ -44,7 +45,7 @@ def run_page(
         shown: file name -> a figure there.
         order: of the samples, those that differ most first; none of a fit.
         drawn_from: whether ``vipaint draw`` takes the folder.
-        regions: the folders of parts that were filled on their own, like ``region-0`` and ``region-1/sample-00``.
+        regions: the folders of parts that were filled on their own, like ``region-1`` and ``region-2/sample-00``.
         small: file name -> what is shown of a picture that is too large for a page, instead of the file.
     """
     sections = {"observed": ("What was given", _observed(place, facts, small or {}))}
@@ -69,9 +70,9 @@ def run_page(
 
 
 def _part(name: str) -> str:
-    """A folder of a part in words: region-0/sample-01 is region 1, sample 1."""
+    """A folder of a part in words: region-1/sample-01 is region 1, sample 1."""
     region, _, sample = name.partition("/")
-    words = f"region {int(region.split('-')[1]) + 1}"
+    words = f"region {int(region.split('-')[1])}"
     return f"{words}, sample {int(sample.split('-')[1])}" if sample else words
 
 
@@ -109,7 +110,9 @@ def _lead(facts: Mapping, count: int) -> str:
         drawn = f"{'was' if count == 1 else 'were'} drawn{by}"
         pictures = f"{counted(count, 'picture')} that the model finds likely, given that, {drawn}"
         said.append(f"{pictures} under the prior {facts.get('prior')}.")
-    asked = facts.get("prompt") or facts.get("label")
+    asked = facts.get("prompt") or facts.get("label_name")
+    if asked is None and facts.get("label") is not None:
+        asked = f"class {facts['label']}"
     if asked is not None:
         said.append(f"Asked for was: {asked}.")
     return " ".join([*said, *_of_kind(facts.get("kind"))])
@@ -129,8 +132,9 @@ def _observed(place: Path, facts: Mapping, small: Mapping[str, PIL.Image.Image])
     else:
         words, alt = "Lilac is the hole: nothing of it was looked at.", "The picture, its hole in lilac"
     if facts.get("shown"):
-        left, top, right, bottom = facts["shown"]
-        words += f" Shown is what lies around it, {right - left}x{bottom - top} at {left}, {top}; the files hold all."
+        places = [f"{right - left}x{bottom - top} at {left}, {top}" for left, top, right, bottom in facts["shown"]]
+        side = " side by side:" if len(places) > 1 else ""
+        words += f" Shown is what lies around it,{side} {'; '.join(places)}. The files hold all of the picture."
     return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed', small))}"
 
 

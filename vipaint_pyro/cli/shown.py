@@ -24,7 +24,9 @@ from vipaint_pyro.wording import counted
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Shown", "shown_bound", "shown_levels", "shown_samples"]
+    from vipaint_pyro.plots.pictures import Picture
+
+__all__ = ["Shown", "shown_bound", "shown_levels", "shown_samples", "shown_spread"]
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,10 @@ def shown_samples(
         truth: (C, H, W) in [0, 1], or None.
         hole: bool (1, H, W), True where hidden; None where everything was measured in some way.
     """
-    found = {"grid": Shown(samples_figure(samples, observed=observed, truth=truth))}
-    figure = mean_spread_figure(samples, observed=observed, truth=truth)
+    grid = Shown(samples_figure(samples, observed=observed, truth=truth))
+    found = {"grid": grid, "spread": shown_spread(samples, observed, truth)}
     if len(samples) == 1:
-        return {**found, "spread": Shown(figure)}
-    most = float(pixel_spread(samples.double()).max())
-    found["spread"] = Shown(
-        figure,
-        "What they agree on, and where they differ",
-        "The mean of the completions is sharp where all of them agree, and blurred where they do not: it is no "
-        "completion itself. The map beside it is their standard deviation, pixel by pixel: black where all are the "
-        "same, bright where the model is unsure. Its scale is that of the colours, where 0 is black and 1 is white.",
-        f"The mean of {len(samples)} completions, and their standard deviation per pixel, which is {most:.2f} at most.",
-    )
+        return found
     ways = principal_directions(samples, 3, hole)
     if len(ways.sds):
         shares = ", ".join(f"{100 * share:.0f} %" for share in ways.shares.tolist())
@@ -81,6 +74,22 @@ def shown_samples(
             f"The mean changed along {counted(len(ways.sds), 'direction')}, which explain {shares} of the variance.",
         )
     return found
+
+
+def shown_spread(samples: Tensor, observed: Picture, truth: Tensor | None = None) -> Shown:
+    """Mean and standard deviation of samples (S, C, H, W) in [0, 1]; of a single one nothing for the page."""
+    figure = mean_spread_figure(samples, observed=observed, truth=truth)
+    if len(samples) == 1:
+        return Shown(figure)
+    most = float(pixel_spread(samples.double()).max())
+    return Shown(
+        figure,
+        "What they agree on, and where they differ",
+        "The mean of the completions is sharp where all of them agree, and blurred where they do not: it is no "
+        "completion itself. The map beside it is their standard deviation, pixel by pixel: black where all are the "
+        "same, bright where the model is unsure. Its scale is that of the colours, where 0 is black and 1 is white.",
+        f"The mean of {len(samples)} completions, and their standard deviation per pixel, which is {most:.2f} at most.",
+    )
 
 
 def shown_levels(levels: Mapping[int, Tensor], samples: Tensor, observed: PIL.Image.Image) -> dict[str, Shown]:

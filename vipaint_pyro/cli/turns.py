@@ -68,7 +68,7 @@ class Turns:
             return [run], ended
         runs: list[Run] = []
         for i, image in enumerate(images):
-            click.echo(f"sample {i + 1} of {len(images)}")
+            click.echo(f"sample-{i:02d}, {i + 1} of {len(images)}")
             # Guides with other sites than Gaussian ones draw from the global state, which each run sets to its seed.
             seed = int(torch.randint(2**62, (), generator=self.seeded, device="cpu"))
             own = {**options, "samples": 1, "seed": seed, "check_kind": options["check_kind"] and not i}

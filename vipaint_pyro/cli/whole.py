@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,17 @@ import torch
 
 from vipaint_pyro.cli.results import Run, write_run
 from vipaint_pyro.cli.run_page import PAGE, run_page
+from vipaint_pyro.cli.shown import shown_spread
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing
 from vipaint_pyro.plots import most_different, observed_picture, samples_figure
 from vipaint_pyro.regions import Filled, Square
-from vipaint_pyro.regions.near import near, reduced
+from vipaint_pyro.regions.near import Box, near, reduced
 
 __all__ = ["Whole"]
 
 _SIDE = 256  # pixels of a picture in the grid
+_WRITERS = 2  # a picture of each is in memory
 _LEVEL = 1  # of zlib: of photographs files as small as at the usual 6, in a quarter of the time
 
 
@@ -56,30 +60,48 @@ class Whole:
         return self.filled.count
 
     def write(self, folder: Path, overwrite: bool | Callable[[Path], bool]) -> None:
-        """Write the samples, ``grid.png``, ``report.html``, ``run.json`` and ``region-0`` ..., all or none.
+        """Write the folder, all or none.
+
+        At the picture's own size ``observed.png``, ``sample-00.png`` ..., ``mean.png`` and ``std.png`` (white =
+        ``std_white`` of run.json); of what is shown of a large picture ``grid.png`` and ``spread.png``;
+        ``report.html``, ``run.json``, and ``region-1`` ....
 
         A region's folder is what :func:`vipaint_pyro.cli.results.write_run` writes, at the prior's size; where each
         sample has a fit of its own, there is such a folder for each in it, ``sample-00`` ....
         """
-        observed, box = self._observed(), near([square for square, _ in self.runs], self.base.size)
-        profile = self.base.info.get("icc_profile")
-        small = {}
+        boxes = near([square for square, _ in self.runs], self.base.size)
         with replacing(folder, overwrite) as out:
-            observed.save(out / "observed.png", icc_profile=profile, compress_level=_LEVEL)
-            small["observed.png"] = reduced(observed, box)
-            for i in range(self.count):
-                name, picture = f"sample-{i:02d}.png", self.filled.picture(self.base, i)
-                picture.save(out / name, icc_profile=profile, compress_level=_LEVEL)
-                small[name] = reduced(picture, box)
+            small = self._pictures(out, boxes)
             first, *samples = (_for_grid(picture) for picture in small.values())
             samples_figure(torch.stack(samples), observed=first, side=_SIDE).savefig(out / "grid.png")
+            shown = {"spread": shown_spread(torch.stack(samples), first)}
+            shown["spread"].figure.savefig(out / "spread.png")
+            spread, white = self.filled.spread()
+            self._save(spread, out / "std.png")
+            self._save(self.filled.mean(self.base), out / "mean.png")
             for name, run in self._folders():
                 write_run(out / name, False, run, folder / name)
-            facts = self._facts() | ({"shown": [*box]} if box else {})
+            facts = self._facts() | {"std_white": white} | ({"shown": [[*box] for box in boxes]} if boxes else {})
             parts = [name for name, _ in self._folders()]
-            page = run_page(out, folder, facts, order=self._order(), regions=parts, small=small)
+            page = run_page(out, folder, facts, shown=shown, order=self._order(), regions=parts, small=small)
             (out / PAGE).write_text(page, encoding="utf-8")
             (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+
+    def _pictures(self, out: Path, boxes: Sequence[Box]) -> Mapping[str, PIL.Image.Image]:
+        """Write what was given and the samples; file name -> what is shown of each."""
+        made = {"observed.png": self._observed}
+        made |= {f"sample-{i:02d}.png": partial(self.filled.picture, self.base, i) for i in range(self.count)}
+
+        def write(name: str) -> PIL.Image.Image:
+            picture = made[name]()
+            self._save(picture, out / name)
+            return reduced(picture, boxes)
+
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            return dict(zip(made, writers.map(write, made)))
+
+    def _save(self, picture: PIL.Image.Image, path: Path) -> None:
+        picture.save(path, icc_profile=self.base.info.get("icc_profile"), compress_level=_LEVEL)
 
     def _observed(self) -> PIL.Image.Image:
         """The picture with its holes in lilac, made strip by strip: whole, its copies in floats would take much."""
@@ -95,9 +117,9 @@ class Whole:
         """Name -> what is written there."""
         for k, (_, runs) in enumerate(self.runs):
             if self._before[k]:
-                yield from ((f"region-{k}/sample-{i:02d}", run) for i, run in enumerate(runs))
+                yield from ((f"region-{k + 1}/sample-{i:02d}", run) for i, run in enumerate(runs))
             else:
-                yield f"region-{k}", runs[0]
+                yield f"region-{k + 1}", runs[0]
 
     def _order(self) -> list[int]:
         """The samples that differ most in the regions first."""
@@ -105,7 +127,7 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1][0].facts
-        own = ("region", "kind", *(("label",) if self.by_share else ()))
+        own = ("region", "kind", *(("label", "label_name") if self.by_share else ()))
         said = {key: value for key, value in first.items() if key not in own}
         ended = {"unfilled": [square.place() for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]
@@ -114,12 +136,12 @@ class Whole:
         return {**self.facts, **said, **ended, **count, "regions": self._regions(), "versions": versions()}
 
     def _regions(self) -> list[dict]:
-        """In turn: where each lies; of squares that see what others fill what each did; the class by share."""
+        """In turn: where each lies; of tiles how much each filled and which, from 1 on, it saw; the class by share."""
         found = []
         for (square, runs), before in zip(self.runs, self._before):
             place: dict = square.place()
             if self.filled.joint:
-                place |= {"filled": len(square.pixels()[0]), "sees": before, "fits": len(runs)}
+                place |= {"filled": len(square.pixels()[0]), "sees": [k + 1 for k in before], "fits": len(runs)}
             if self.by_share:
                 place["label"] = runs[0].facts["label"]
             found.append(place)

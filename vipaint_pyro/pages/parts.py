@@ -62,4 +62,6 @@ def as_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         nested = any(isinstance(v, (list, tuple, Mapping)) for v in value)
         return ("; " if nested else ", ").join(map(as_text, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return str(value)

@@ -96,6 +96,22 @@ class Filled:
         """Rows, columns and colours (C, n) of a sample, square by square."""
         return ((piece.rows, piece.columns, piece.colours[sample]) for piece in self._pieces)
 
+    def mean(self, base: PIL.Image.Image) -> PIL.Image.Image:
+        """The mean of the samples that every square has, as :meth:`picture` gives one of them."""
+        return put(base, ((p.rows, p.columns, p.colours[: self.count].mean(0)) for p in self._pieces))
+
+    def spread(self) -> tuple[PIL.Image.Image, float]:
+        """The standard deviation (with S - 1) of those samples per pixel and channel, and what white stands for in it.
+
+        Black is where they are all the same, as where the picture is known, and everywhere of a single one.
+        """
+        black = PIL.Image.new("L" if len(self.unit) == 1 else "RGB", self.hidden.shape[::-1])
+        if self.count < 2:
+            return black, 1.0
+        found = [(p.rows, p.columns, p.colours[: self.count].std(0, ddof=1)) for p in self._pieces]
+        white = max(float(sd.max()) for _, _, sd in found) or 1.0
+        return put(black, ((rows, columns, sd / white) for rows, columns, sd in found)), white
+
     def _crop(self, square: Square, sample: int) -> tuple[np.ndarray, np.ndarray]:
         """What a sample has in the square, float (C, side, side), and what of it is known, bool (side, side)."""
         crop, known = square.crop(self.unit), square.crop(~self.hidden)

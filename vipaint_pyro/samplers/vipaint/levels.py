@@ -155,8 +155,16 @@ def level_ratios(
     levels = max(own) if levels is None else checked("levels", levels, whole())
     if top is None and bottom is None and levels in own:
         return tuple(own[levels])
-    ends = own.get(levels, own[max(own)])
+    ends, given = own.get(levels, own[max(own)]), {n for n, r in (("T_e", top), ("T_s", bottom)) if r is not None}
     top, bottom = ends[0] if top is None else top, ends[-1] if bottom is None else bottom
     if levels == 1:
         return (float(checked("the ratio at T_e", top, number(above=0))),)
+    for name, ratio in (("T_e", top), ("T_s", bottom)):
+        checked(f"the ratio at {name}", ratio, number(above=0))
+    if len(given) == 1 and top <= bottom:
+        (one,), (other,) = given, {"T_e", "T_s"} - given
+        raise ValueError(
+            f"T_e has to lie above T_s, but its ratio is {top:g}, and {bottom:g} that of T_s ({other} is not given, "
+            f"and has its default): give {other} too, or another {one}"
+        )
     return ratios_between(top, bottom, levels)
