@@ -60,6 +60,8 @@ def test_mean_and_standard_deviation_are_the_true_ones():
     assert spread.images[0].get_clim() == (0, expected.max())
     (bar,) = [axes for axes in figure.axes if axes.get_label() == "scale"]
     assert bar.get_ylabel() == "standard deviation, in units of [0, 1]"
+    *_, low = mean_spread_figure(torch.rand(2, 1, 8, 40), side=200).axes
+    assert low.get_ylabel() == "standard\ndeviation"
     check_whole(figure)
 
 

@@ -135,11 +135,12 @@ def _observed(place: Path, facts: Mapping, small: Mapping[str, PIL.Image.Image])
         places = [f"{right - left}x{bottom - top} at {left}, {top}" for left, top, right, bottom in facts["shown"]]
         side = " side by side:" if len(places) > 1 else ""
         words += f" Shown is what lies around it,{side} {'; '.join(places)}. The files hold all of the picture."
-    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed', small))}"
+    return f"<p>{words}</p>\n{_gallery(_picture(place / 'observed.png', alt, 'Observed', small), facts)}"
 
 
-def _gallery(pictures: str) -> str:
-    return f'<div class="pictures">\n{pictures}</div>\n'
+def _gallery(pictures: str, facts: Mapping) -> str:
+    wide = " wide" if len(facts.get("shown", ())) > 1 else ""
+    return f'<div class="pictures{wide}">\n{pictures}</div>\n'
 
 
 def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[str, PIL.Image.Image]) -> str:
@@ -152,7 +153,7 @@ def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[s
         near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
         caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
         pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption, small)
-    text = f"<p>{escape(words)}</p>\n{_gallery(pictures)}"
+    text = f"<p>{escape(words)}</p>\n{_gallery(pictures, facts)}"
     note = (
         "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
     )
@@ -176,7 +177,7 @@ def _picture(path: Path, alt: str, caption: str, instead: Mapping[str, PIL.Image
         small = instead[path.name]
     file = io.BytesIO()
     small.save(file, format="png")
-    return figure(file.getvalue(), alt, caption, "few" if max(small.size) <= _FEW else "")
+    return figure(file.getvalue(), alt, caption, "few" if min(small.size) <= _FEW else "")
 
 
 def _again(named: Path, drawn_from: bool, drew: bool) -> str:

@@ -42,6 +42,7 @@ details { background: var(--card); border-radius: .3rem; padding: .4rem .8rem; m
 summary { cursor: pointer; font-weight: 600 }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em } pre { white-space: pre-wrap; margin: .4rem 0 }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(9rem, 40%), 1fr)); gap: .6rem }
+.pictures.wide { grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)) }
 .pictures figure { margin: 0; overflow: visible } .pictures img { width: 100%; max-width: none }
 img.few { image-rendering: pixelated }
 """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["mean_spread_figure", "pixel_spread"]
 
 _SIDE, _BAR, _ROOM = 256, 14, 96
+_LOW = 200  # pixels: the height of a picture beside which the scale's whole name has no room
 
 
 def pixel_spread(samples: Tensor) -> Tensor:
@@ -61,6 +62,8 @@ def mean_spread_figure(
     bar = figure.add_axes((box.x1 + 8 / width, box.y0, _BAR / width, box.height))
     figure.colorbar(image, cax=bar)
     bar.set_label("scale")
-    bar.set_ylabel("standard deviation, in units of [0, 1]", fontsize=8.5, color=INK)
+    room = box.height * figure.get_figheight() * figure.dpi
+    bar.set_ylabel("standard deviation, in units of [0, 1]" if room > _LOW else "standard\ndeviation", fontsize=8.5,
+                   color=INK)  # fmt: skip
     bar.tick_params(labelsize=8.5)
     return figure
