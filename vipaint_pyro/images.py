@@ -198,8 +198,7 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
             raise ValueError(f"a mask has one channel, not {x.shape[0]}")
         if tuple(x.shape[1:]) != tuple(size):
             raise ValueError(
-                f"the mask is {x.shape[2]}x{x.shape[1]}, but the image {size[1]}x{size[0]}; "
-                "they must be of one size"
+                f"the mask is {x.shape[2]}x{x.shape[1]}, but the image {size[1]}x{size[0]}; they must be of one size"
             )
         hidden = x >= 0.5
         if hidden.all():
