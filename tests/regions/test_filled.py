@@ -112,3 +112,36 @@ def test_a_square_of_which_nothing_known_is_left_is_refused():
     hidden[0, 0] = False
     with pytest.raises(ValueError, match="nothing that is known can be made out"):
         taken(Region(0, 0, 32, hidden), np.zeros((1, 32, 32), np.float32), hidden, 8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_mean_and_spread_are_those_of_the_samples_that_every_square_has(mode):
+    rng = np.random.default_rng(0)
+    picture = PIL.Image.fromarray(rng.integers(0, 255, (30, 60, 3), dtype=np.uint8)).convert(mode)
+    unit = np.asarray(picture.convert("RGB")).transpose(2, 0, 1).astype(np.float32) / 255
+    hidden = np.zeros((30, 60), bool)
+    hidden[4:7, 4:7] = hidden[20:23, 50:53] = True
+    filled, draws = Filled(unit, hidden), []
+    for square, count in zip(tiles_of(hidden, SIDE), (4, 3), strict=True):
+        _, known = filled.views(square, SIDE)
+        draws.append(rng.random((count, 3, SIDE, SIDE), np.float32))
+        filled.fill(square, np.where(known, square.crop(unit), draws[-1]))
+    spread, white = filled.spread()
+    mean, spread = (np.asarray(x, float)[..., :3] / 255 for x in (filled.mean(picture), spread))
+    assert filled.count == 3 and filled.mean(picture).mode == mode
+    np.testing.assert_array_equal(np.asarray(filled.mean(picture))[~hidden], np.asarray(picture)[~hidden])
+    assert not spread[~hidden].any() and spread.max() == 1
+    for square, drawn in zip(tiles_of(hidden, SIDE), draws):
+        rows, columns = square.pixels()
+        here = drawn[:3, :, rows - square.top, columns - square.left].transpose(0, 2, 1)
+        np.testing.assert_allclose(mean[rows, columns], here.mean(0), atol=0.003)
+        np.testing.assert_allclose(spread[rows, columns] * white, here.std(0, ddof=1), atol=0.003)
+
+
+def test_one_sample_has_no_spread():
+    unit, hidden = np.full((1, 30, 30), 0.5, np.float32), np.zeros((30, 30), bool)
+    hidden[10:12, 10:12] = True
+    filled, (square,) = Filled(unit, hidden), tiles_of(hidden, SIDE)
+    filled.fill(square, np.zeros((1, 1, SIDE, SIDE), np.float32))
+    spread, white = filled.spread()
+    assert white == 1 and spread.mode == "L" and not np.asarray(spread).any()

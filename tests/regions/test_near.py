@@ -34,6 +34,20 @@ def test_a_group_takes_in_every_one_that_its_box_then_touches():
     assert found == [(0, 0, 164, 114), (900, 430, 964, 494)]
 
 
+@pytest.mark.parametrize(
+    "places, groups",
+    [([(0, 0), (900, 60), (0, 400)], 3), ([(0, 0), (60, 400), (900, 0)], 3), ([(0, 0), (64, 64), (900, 430)], 2)],
+)
+def test_squares_in_the_same_rows_or_columns_are_apart(places, groups):
+    assert len(near(squares(*places), (1000, 500))) == groups
+
+
+def test_one_that_joins_two_groups_makes_one_of_them_and_of_what_that_touches():
+    """The fourth joins the first two; their box then touches the third."""
+    places = (0, 0), (120, 0), (-20, 100), (60, 60), (900, 430)
+    assert near(squares(*places), (1000, 500)) == [(0, 0, 184, 164), (900, 430, 964, 494)]
+
+
 def test_boxes_stand_side_by_side_at_their_own_pixels():
     pixels = np.random.default_rng(0).integers(0, 255, (100, 900, 3), dtype=np.uint8)
     picture = PIL.Image.fromarray(pixels)

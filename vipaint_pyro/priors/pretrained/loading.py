@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = [
 #: What says how a hub id is fetched.
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token", "variant")
 
+#: Classes and configs whose first call went well, in this process.
+_TRIED: set[tuple[Any, str]] = set()
 
 #: diffusers' old and new name for the precision of the parts.
 _DTYPES = ("dtype", "torch_dtype")
@@ -146,9 +149,13 @@ def load_part(name: str, part: Path, options: dict) -> Any:
 
 
 def _on_meta(kind: Any, config: Mapping) -> Any:
-    """The network of a config, without memory for its weights, and called once."""
+    """The network of a config, without memory for its weights, and called once: in a process every config once."""
     import torch
 
     with torch.device("meta"):
         network = kind.from_config(dict(config))
-    return tried(network)
+    key = kind, json.dumps(dict(config), sort_keys=True, default=repr)
+    if key not in _TRIED:
+        tried(network)
+        _TRIED.add(key)
+    return network
