@@ -223,7 +223,7 @@ def test_the_clone_stands_before_the_installed_package(tmp_path):
 
     root = Path(__file__).parents[3]
     for name in ("vipaint_pyro", "guides", "models"):
-        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("assets", "__pycache__"))
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("assets"))
     code = "import vipaint_pyro.guides as g, vipaint_pyro.models as m; print(g.__file__); print(m.__file__)"
     # Isolated from any installation of this package, but with what else is installed.
     places = [p for p in sys.path if p and Path(p).resolve() != root]
