@@ -80,6 +80,7 @@ def test_what_an_index_would_show(wheel):
     assert {"classical", "flow", "text", "ray", "test"} <= set(said.get_all("Provides-Extra"))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("how", [["script", "--version"], ["module", "--version"], ["module", "priors"]], ids=" ".join)
 def test_the_command_answers_elsewhere(installed, tmp_path, how):
     env, target = installed

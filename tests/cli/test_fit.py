@@ -163,6 +163,7 @@ def broken_off(place):
     return place
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "args, words",
     [

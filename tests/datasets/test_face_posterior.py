@@ -76,6 +76,7 @@ def masks(generator):
     yield torch.rand(1, 64, 64, generator=generator) < 0.0005
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("sigma", [0.05, 0.2, 2.0])
 def test_it_is_the_enumeration_of_every_face(few, sigma):
     """Of all that can be asked of it: each pair of attributes, under masks of all kinds."""

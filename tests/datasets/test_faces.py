@@ -43,6 +43,7 @@ def test_the_odds_sum_to_one(name):
     assert sum(ATTRIBUTES[name].values()) == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_attributes_have_the_stated_probabilities(drawn, split, name):

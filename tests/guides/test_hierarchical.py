@@ -35,6 +35,7 @@ def set_param(guide, name, value):
         unconstrained.copy_(torch.distributions.transform_to(constraint).inv(value.expand(unconstrained.shape)))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("e", [998, 800, 300])
 @pytest.mark.parametrize("num_levels", [2, 10_000])
 def test_top_level_is_the_kl_to_the_marginal(gaussian, e, num_levels):
