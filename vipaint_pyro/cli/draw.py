@@ -53,10 +53,10 @@ def _check_guide(folder: Path) -> None:
         return
     if (folder / CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a fit that was ended: vipaint fit --resume goes on with it")
-    if (folder / "region-1").is_dir():
+    if parts := sorted(folder.glob("region-*")):
         raise ValueError(
             f"{folder} was filled square by square, and has no guide of the whole: for more completions fill it "
-            f"again by another seed; from {folder / 'region-1'} more of one square is drawn, of the prior's size"
+            f"again by another seed; from {parts[0]} more of one square is drawn, of the prior's size"
         )
 
 
