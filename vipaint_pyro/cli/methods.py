@@ -9,7 +9,7 @@ from vipaint_pyro.cli.options import SETTINGS, option_name
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
-from vipaint_pyro.samplers.vipaint.levels import RATIOS, check_levels
+from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, RATIOS, check_levels
 from vipaint_pyro.samplers.written import GUIDE, in_words, listed, pairs, written, written_name
 from vipaint_pyro.settings import checked
 from vipaint_pyro.wording import counted
@@ -69,7 +69,7 @@ def settings_of(options: dict) -> dict[str, object]:
         if kind.type is int and settings[name] == 0:  # what a settled one holds for none, and nobody writes
             checked(option_name(name), 0, kind)
     if levels:
-        check_levels(options["levels"] or 4, options["top"], options["bottom"])
+        check_levels(options["levels"] or DEFAULT_LEVELS, options["top"], options["bottom"])
     make_sampler(chosen.name, **settings)  # refuses values that no prior could take
     return settings
 
@@ -86,7 +86,7 @@ def sampler_of(prior: DiffusionPrior, options: dict, settings: dict) -> tuple[Sa
     name = options["method"]
     if name == "vipaint" and not settings.get("timesteps"):
         kind = recipe(settings.get("guide_name") or "hierarchical")  # of that kind where none is named
-        levels = options["levels"] or kind.levels or 4
+        levels = options["levels"] or kind.levels or DEFAULT_LEVELS
         settings = {**settings, "timesteps": timesteps_for(prior, levels, options["top"], options["bottom"])}
     return make_sampler(name, **settings), settings
 

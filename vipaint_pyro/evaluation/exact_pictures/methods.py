@@ -29,6 +29,7 @@ from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.registry import make_sampler
+from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["DRAWN", "SCORE", "Drawn", "black_box", "default_methods", "described_row", "draw_row", "row_sampler"]
@@ -88,7 +89,7 @@ def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -
     weighed = spec.settings.get("correct") == "smc"
     # Beside the fit, the levels and the steps that a plain VIPaint has, particles are weighed at T_e, and each kernel
     # of the default guide predicts once more, with a graph.
-    levels = len(cast(Any, spec.settings.get("timesteps", ()))) or spec.levels or 4
+    levels = len(cast(Any, spec.settings.get("timesteps", ()))) or spec.levels or DEFAULT_LEVELS
     spent = SMC(2).marginal_steps + levels - 1 if weighed else 0
     if calls <= spent:
         raise ValueError(

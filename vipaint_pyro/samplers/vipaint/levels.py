@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = [
-    "LATENT_RATIOS", "RATIOS", "check_levels", "level_ratios", "ratios_between", "ratios_on", "timesteps_at",
-    "timesteps_for",
+    "DEFAULT_LEVELS", "LATENT_RATIOS", "RATIOS", "check_levels", "level_ratios", "ratios_between", "ratios_on",
+    "timesteps_at", "timesteps_for",
 ]  # fmt: skip
+
+#: K where nothing else is said.
+DEFAULT_LEVELS = 4
 
 #: Noise-to-signal ratios sigma/alpha of T_e ... T_s, by the number of levels K.
 RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
@@ -25,7 +28,7 @@ LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
 
 
 def timesteps_for(
-    prior: DiffusionPrior, levels: int = 4, top: float | None = None, bottom: float | None = None
+    prior: DiffusionPrior, levels: int = DEFAULT_LEVELS, top: float | None = None, bottom: float | None = None
 ) -> tuple[int, ...]:
     """Timesteps of this prior's schedule at VIPaint's noise-to-signal ratios, or between ratios of your own.
 

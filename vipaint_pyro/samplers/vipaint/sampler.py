@@ -36,7 +36,7 @@ from vipaint_pyro.samplers.vipaint.clouds import check_particles, in_clouds, set
 from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
-from vipaint_pyro.samplers.vipaint.levels import timesteps_for
+from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, timesteps_for
 from vipaint_pyro.samplers.vipaint.refinement import (
     check_refinement,
     settled_refine,
@@ -92,7 +92,7 @@ class VIPaintSampler(Settings, Sampler):
 
     def _timesteps(self, prior: DiffusionPrior) -> tuple[int, ...]:
         if self.timesteps is None:
-            return timesteps_for(prior, recipe(settled(self.guide_name)).levels or 4)
+            return timesteps_for(prior, recipe(settled(self.guide_name)).levels or DEFAULT_LEVELS)
         return prior.schedule.check_timesteps(self.timesteps)
 
     def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
