@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vipaint_pyro.opening import ALL_BLACK, ALL_WHITE
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 QUOTED = re.findall(r"^- `(.+)`$", PAGE, re.MULTILINE)
@@ -46,5 +48,5 @@ def test_every_message_of_a_picture_that_cannot_be_masked_is_explained():
     """Masks are what goes wrong first."""
     said = [text_of(node.exc.args[0]) for node in ast.walk(ast.parse((ROOT / "vipaint_pyro/images.py").read_text()))
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args]  # fmt: skip
-    masks = [text for text in said if text.startswith("the mask is ")]
+    masks = [ALL_BLACK, ALL_WHITE, *(text for text in said if text.startswith("the mask is "))]
     assert len(masks) == 3 and set(masks) <= set(QUOTED)

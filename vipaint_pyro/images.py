@@ -15,7 +15,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from vipaint_pyro.opening import ALPHA, opaque_and_mask, read_image
+from vipaint_pyro.opening import ALL_BLACK, ALL_WHITE, ALPHA, opaque_and_mask, read_image
 from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
@@ -202,15 +202,9 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
             )
         hidden = x >= 0.5
         if hidden.all():
-            raise ValueError(
-                "the mask is white everywhere (no value is below half of the range), so no pixel is known; "
-                "black marks the pixels to keep"
-            )
+            raise ValueError(ALL_WHITE)
         if not hidden.any():
-            raise ValueError(
-                "the mask is black everywhere (no value reaches half of the range), so there is nothing to "
-                "fill; white, 255 in 8 bits (not 1), 1.0 in floating point and True in bool, marks the pixels to fill"
-            )
+            raise ValueError(ALL_BLACK)
         observed.append(~hidden)
     return torch.stack(observed * (num_images if len(observed) == 1 else 1))
 

@@ -8,13 +8,26 @@ from typing import cast
 import PIL.Image
 import PIL.ImageOps
 
-__all__ = ["ALPHA", "MAX_PIXELS", "alpha_of", "extrema", "opaque_and_mask", "read_image", "upright"]
+__all__ = [
+    "ALL_BLACK", "ALL_WHITE", "ALPHA", "MAX_PIXELS", "alpha_of", "check_mask", "extrema", "opaque_and_mask",
+    "read_image", "upright",
+]  # fmt: skip
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 2**24
 
 #: In place of a mask: the picture's own transparency.
 ALPHA = "alpha"
+
+#: What is said of masks that hide everything or nothing.
+ALL_WHITE = (
+    "the mask is white everywhere (no value is below half of the range), so no pixel is known; black marks the pixels "
+    "to keep"
+)
+ALL_BLACK = (
+    "the mask is black everywhere (no value reaches half of the range), so there is nothing to fill; white, 255 in 8 "
+    "bits (not 1), 1.0 in floating point and True in bool, marks the pixels to fill"
+)
 
 
 def read_image(path: str | Path) -> PIL.Image.Image:
@@ -48,6 +61,17 @@ def read_image(path: str | Path) -> PIL.Image.Image:
         raise ValueError(f"{path} is no picture in one of the formats {', '.join(FORMATS)}") from None
     except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
+
+
+def check_mask(mask: PIL.Image.Image) -> None:
+    """Raise ValueError for a mask of 8 bits that is black or white everywhere; others are looked at as tensors."""
+    if mask.mode not in ("1", "L", "RGB"):
+        return
+    channels = [extrema(channel) for channel in mask.convert("RGB").split()]
+    if all(low >= 128 for low, _ in channels):
+        raise ValueError(ALL_WHITE)
+    if all(high < 128 for _, high in channels):
+        raise ValueError(ALL_BLACK)
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:

@@ -29,6 +29,9 @@ WRONG = {
     ("inpaint", "none.png", "mask.png", "--prior", "cartoon-faces"): "none.png: no such file",
     ("inpaint", "a.ckpt", "mask.png", "--prior", "cartoon-faces"): "a.ckpt is no picture in one of the formats",
     ("inpaint", "image.png", "small.png", "--prior", "x"): "the mask is 3x2, but the image 4x2; they must be",
+    ("inpaint", "image.png", "black.png", "--prior", "x"): "the mask is black everywhere",
+    ("inpaint", "image.png", "white.png", "--prior", "x"): "the mask is white everywhere",
+    ("fit", "image.png", "black.png", "--prior", "x", "--out", "y"): "the mask is black everywhere",
     ("inpaint", "image.png", "--mask-from-alpha", "--prior", "x"): "it has no alpha channel",
     ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
     ("inpaint", "image.png", "mask.png", "--prior", "cartoon-face"): "unknown prior 'cartoon-face'. Did you mean",
@@ -70,8 +73,12 @@ def said(tmp_path_factory):
     (folder / "study").mkdir()
     for path in (folder / "a.ckpt", folder / "study" / "of-others.txt"):
         path.write_bytes(b"")
-    for name, size in (("image.png", (4, 2)), ("mask.png", (4, 2)), ("small.png", (3, 2))):
+    for name, size in (("image.png", (4, 2)), ("black.png", (4, 2)), ("small.png", (3, 2))):
         PIL.Image.new("L", size).save(folder / name)
+    PIL.Image.new("RGB", (4, 2), (128, 128, 128)).save(folder / "white.png")
+    mask = PIL.Image.new("1", (4, 2))
+    mask.putpixel((3, 1), 1)
+    mask.save(folder / "mask.png")
     lines = [*HEAVY, *LIGHT, *map(list, WRONG), [*HEAVY[0], "--quiet"]]
     path = os.pathsep.join([str(folder), *(p for p in sys.path if p)])
     command = [sys.executable, "-c", CODE, json.dumps(lines)]

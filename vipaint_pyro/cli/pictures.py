@@ -22,10 +22,11 @@ def pictures_of(
         The three, white where the first is to be filled, None without a mask; what run.json says of them; their files.
 
     Raises:
-        ValueError: where there is no mask, two, or one of another size; for a file that is no picture.
+        ValueError: where there is no mask, two, or one of another size or without black or white; for a file that is
+            no picture.
         FileNotFoundError: where there is no such file.
     """
-    from vipaint_pyro.opening import opaque_and_mask, read_image
+    from vipaint_pyro.opening import check_mask, opaque_and_mask, read_image
 
     if (mask_from_alpha and mask is not None) or not (mask_from_alpha or mask or hole_elsewhere):
         raise ValueError("give either MASK, white where IMAGE is to be filled, or --mask-from-alpha")
@@ -38,5 +39,7 @@ def pictures_of(
         if hole.size != picture.size:
             theirs, ours = ("x".join(map(str, x.size)) for x in (hole, picture))
             raise ValueError(f"the mask is {theirs}, but the image {ours}; they must be of one size")
+        if not hole_elsewhere:
+            check_mask(hole)
     facts = {"image": str(image), "mask": str(mask) if mask else "alpha" if mask_from_alpha else None}
     return (picture, opaque, hole), facts, files
