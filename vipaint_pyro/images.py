@@ -15,8 +15,8 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from vipaint_pyro.opening import ALL_BLACK, ALL_WHITE, ALPHA, opaque_and_mask, read_image
-from vipaint_pyro.reading import GREY_FIRST, InColour, one_to_unit
+from vipaint_pyro.opening import ALL_BLACK, ALL_WHITE, ALPHA, GREY_FIRST, opaque_and_mask, read_image, unusable
+from vipaint_pyro.reading import InColour, one_to_unit
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
@@ -191,9 +191,7 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
         try:
             x = one_to_unit(mask, 1, colours=False)
         except (ValueError, TypeError) as error:
-            swapped = "; or is it the picture, which is given before the mask?" if isinstance(error, InColour) else ""
-            said = f"the mask cannot be used (white = to be filled, black = keep): {error}{swapped}"
-            raise type(error)(said) from error
+            raise type(error)(unusable(str(error), isinstance(error, InColour))) from error
         if x.shape[0] != 1:
             raise ValueError(f"a mask has one channel, not {x.shape[0]}")
         if tuple(x.shape[1:]) != tuple(size):

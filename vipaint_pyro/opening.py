@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import cast
 
 import PIL.Image
+import PIL.ImageChops
 import PIL.ImageOps
 
 __all__ = [
-    "ALL_BLACK", "ALL_WHITE", "ALPHA", "MAX_PIXELS", "alpha_of", "check_mask", "extrema", "opaque_and_mask",
-    "read_image", "upright",
+    "ALL_BLACK", "ALL_WHITE", "ALPHA", "GREY_FIRST", "MAX_PIXELS", "alpha_of", "check_mask", "extrema",
+    "opaque_and_mask", "read_image", "unusable", "upright",
 ]  # fmt: skip
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
@@ -18,6 +19,8 @@ MAX_PIXELS = 2**24
 
 #: In place of a mask: the picture's own transparency.
 ALPHA = "alpha"
+
+GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
 
 #: What is said of masks that hide everything or nothing.
 ALL_WHITE = (
@@ -64,14 +67,23 @@ def read_image(path: str | Path) -> PIL.Image.Image:
 
 
 def check_mask(mask: PIL.Image.Image) -> None:
-    """Raise ValueError for a mask of 8 bits that is black or white everywhere; others are looked at as tensors."""
+    """Raise ValueError for a mask of 8 bits in colour, or black or white all over; others are looked at as tensors."""
     if mask.mode not in ("1", "L", "RGB"):
         return
-    channels = [extrema(channel) for channel in mask.convert("RGB").split()]
-    if all(low >= 128 for low, _ in channels):
+    red, green, blue = mask.convert("RGB").split()
+    if any(PIL.ImageChops.difference(red, other).getbbox() for other in (green, blue)):
+        raise ValueError(unusable(f"it is in colour; {GREY_FIRST}", colour=True))
+    low, high = extrema(red)
+    if low >= 128:
         raise ValueError(ALL_WHITE)
-    if all(high < 128 for _, high in channels):
+    if high < 128:
         raise ValueError(ALL_BLACK)
+
+
+def unusable(why: str, colour: bool = False) -> str:
+    """What is said of a mask that cannot be used: one in colour may be the picture."""
+    swapped = "; or is it the picture, which is given before the mask?" if colour else ""
+    return f"the mask cannot be used (white = to be filled, black = keep): {why}{swapped}"
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:

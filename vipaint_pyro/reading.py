@@ -12,12 +12,11 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from vipaint_pyro.opening import alpha_of, extrema, upright
+from vipaint_pyro.opening import GREY_FIRST, alpha_of, extrema, upright
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["GREY_FIRST", "InColour", "in_srgb", "one_to_unit"]
+__all__ = ["InColour", "in_srgb", "one_to_unit"]
 
-GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
 
 
 class InColour(ValueError):

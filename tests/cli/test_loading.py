@@ -31,6 +31,7 @@ WRONG = {
     ("inpaint", "image.png", "small.png", "--prior", "x"): "the mask is 3x2, but the image 4x2; they must be",
     ("inpaint", "image.png", "black.png", "--prior", "x"): "the mask is black everywhere",
     ("inpaint", "image.png", "white.png", "--prior", "x"): "the mask is white everywhere",
+    ("inpaint", "image.png", "colour.png", "--prior", "x"): "it is in colour; convert it to grey first",
     ("fit", "image.png", "black.png", "--prior", "x", "--out", "y"): "the mask is black everywhere",
     ("inpaint", "image.png", "--mask-from-alpha", "--prior", "x"): "it has no alpha channel",
     ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
@@ -76,6 +77,7 @@ def said(tmp_path_factory):
     for name, size in (("image.png", (4, 2)), ("black.png", (4, 2)), ("small.png", (3, 2))):
         PIL.Image.new("L", size).save(folder / name)
     PIL.Image.new("RGB", (4, 2), (128, 128, 128)).save(folder / "white.png")
+    PIL.Image.new("RGB", (4, 2), (128, 128, 129)).save(folder / "colour.png")
     mask = PIL.Image.new("1", (4, 2))
     mask.putpixel((3, 1), 1)
     mask.save(folder / "mask.png")
