@@ -72,7 +72,8 @@ def test_draws_of_a_kept_guide_are_those_of_inpaint(here, name):
     assert good(drawn()) == "wrote drawn/: open drawn/report.html to look at it\n"
     assert pictures("drawn") == pictures("at-once") and guide("fit") == guide("at-once")
     facts = json.loads((here / "drawn" / "run.json").read_text())
-    assert facts["fit_seed"] == 3 and facts["seed"] is None and facts["label"] == 1 and facts["guide"] == "fit"
+    assert facts["fit_seed"] == 3 and facts["seed"] is None and facts["guide"] == "fit"
+    assert facts["label"] == 1 and facts["label_name"] == "dog"
     assert set(facts["denoiser_calls"]) == {"refinement"} and not (here / "drawn" / "bound.png").exists()
     for folder in ("at-once", "drawn"):  # what draws is itself drawn from
         good(drawn(folder=folder, out=f"again-{folder}"))

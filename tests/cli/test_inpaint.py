@@ -29,7 +29,7 @@ def test_writes_everything_it_promises(here):
     assert page.count("data:image/png;base64,") == 1 + 2 + 4 and "vipaint draw result --samples 16" in page
     assert "vipaint inpaint image.png mask.png --prior prior --fit-steps 2" in page  # how to repeat it
     facts = json.loads((here / "result" / "run.json").read_text())
-    assert facts["label"] == 1 and facts["seed"] == 3
+    assert (facts["label"], facts["label_name"], facts["seed"]) == (1, "dog", 3)
     assert facts["settings"]["timesteps"] == [700, 500, 300] and facts["settings"]["fit_steps"] == 2
     assert facts["denoiser_calls"]["fit"] == 2 * facts["settings"]["num_chains"] * (
         facts["settings"]["num_levels"] + 3

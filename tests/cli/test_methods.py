@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.calls import plain, vipaint
+from tests.cli.calls import inpaint, plain, vipaint
 from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.samplers import timesteps_for
@@ -159,3 +159,17 @@ def test_no_default_is_said_to_be_none():
 
     told = CliRunner().invoke(main, ["methods", *METHODS]).output
     assert told.count("Default: ") > 50 and "Default: None" not in told and "Default: ." not in told
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        (["--zeta", -1], "--zeta is a finite"),
+        (["--set", "chunk=0"], "chunk is"),
+        (["--T_e", 0.5, "--T_s", 1], "has to lie"),
+    ],
+)
+def test_what_no_prior_could_take_is_refused_before_one_is_loaded(here, monkeypatch, line, said):
+    monkeypatch.setattr("vipaint_pyro.cli.run.pipeline_of", lambda options: pytest.fail("a prior is loaded"))
+    done = inpaint(*line)
+    assert done.exit_code == 1 and said in done.output, done.output

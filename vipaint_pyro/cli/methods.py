@@ -11,7 +11,7 @@ from vipaint_pyro.samplers.registry import NEEDS, Method, make_sampler, method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, RATIOS, check_levels
 from vipaint_pyro.samplers.written import GUIDE, in_words, listed, pairs, written, written_name
-from vipaint_pyro.settings import checked
+from vipaint_pyro.settings import check_settings, checked
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def settings_of(options: dict) -> dict[str, object]:
             checked(option_name(name), 0, kind)
     if levels:
         check_levels(options["levels"] or DEFAULT_LEVELS, options["top"], options["bottom"])
-    make_sampler(chosen.name, **settings)  # refuses values that no prior could take
+    check_settings(make_sampler(chosen.name, **settings))  # refuses values that no prior could take
     return settings
 
 

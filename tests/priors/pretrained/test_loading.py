@@ -233,6 +233,15 @@ def test_the_clone_stands_before_the_installed_package(tmp_path):
     assert done.stdout.split() == [str(tmp_path / n / "__init__.py") for n in ("guides", "models")], done.stderr
 
 
+def test_a_config_is_tried_once_in_a_process(saved, monkeypatch):
+    tried = []
+    monkeypatch.setattr("vipaint_pyro.priors.pretrained.loading._TRIED", set())
+    monkeypatch.setattr("vipaint_pyro.priors.pretrained.loading.tried", tried.append)
+    for name in (saved, saved, "fashion-mnist"):
+        load_components(name)
+    assert len(tried) == 2
+
+
 def test_unknown_options():
     with pytest.raises(ValueError, match="unknown option 'dtypes'"):
         load_components("fashion-mnist", dtypes=torch.float16)

@@ -115,7 +115,7 @@ def timesteps_at(prior: DiffusionPrior, ratios: Sequence[float]) -> tuple[int, .
     return prior.schedule.check_timesteps(times)
 
 
-def ratios_between(top: float, bottom: float, levels: int) -> tuple[float, ...]:
+def ratios_between(top: float, bottom: float, levels: int, default: str = "") -> tuple[float, ...]:
     r"""K noise-to-signal ratios sigma/alpha from T_e down to T_s, each the same part of the one above it.
 
     .. math:: r_k = r_{T_e} (r_{T_s} / r_{T_e})^{k / (K - 1)}, \quad k = 0, \dots, K - 1
@@ -124,6 +124,7 @@ def ratios_between(top: float, bottom: float, levels: int) -> tuple[float, ...]:
         top: the ratio at T_e.
         bottom: the ratio at T_s, below it.
         levels: K, at least 2; of one level T_e is T_s.
+        default: "T_e" or "T_s", where nobody has given that one, which the error then says.
 
     Raises:
         ValueError: for other ratios or levels.
@@ -132,10 +133,10 @@ def ratios_between(top: float, bottom: float, levels: int) -> tuple[float, ...]:
     for name, ratio in (("T_e", top), ("T_s", bottom)):
         checked(f"the ratio at {name}", ratio, number(above=0))
     if top <= bottom:
-        raise ValueError(
-            f"T_e has to lie above T_s, but its ratio is {top:g}, and {bottom:g} that of T_s: raise the one, or lower "
-            "the other"
-        )
+        mend = ": raise the one, or lower the other"
+        if default:
+            mend = f" ({default} is not given, and has its default): give {default} too"
+        raise ValueError(f"T_e has to lie above T_s, but its ratio is {top:g}, and {bottom:g} that of T_s{mend}")
     between = (top * (bottom / top) ** (k / (levels - 1)) for k in range(1, levels - 1))
     return (float(top), *between, float(bottom))
 
@@ -158,16 +159,8 @@ def level_ratios(
     levels = max(own) if levels is None else checked("levels", levels, whole())
     if top is None and bottom is None and levels in own:
         return tuple(own[levels])
-    ends, given = own.get(levels, own[max(own)]), {n for n, r in (("T_e", top), ("T_s", bottom)) if r is not None}
+    ends, default = own.get(levels, own[max(own)]), "T_e" if top is None else "T_s" if bottom is None else ""
     top, bottom = ends[0] if top is None else top, ends[-1] if bottom is None else bottom
     if levels == 1:
         return (float(checked("the ratio at T_e", top, number(above=0))),)
-    for name, ratio in (("T_e", top), ("T_s", bottom)):
-        checked(f"the ratio at {name}", ratio, number(above=0))
-    if len(given) == 1 and top <= bottom:
-        (one,), (other,) = given, {"T_e", "T_s"} - given
-        raise ValueError(
-            f"T_e has to lie above T_s, but its ratio is {top:g}, and {bottom:g} that of T_s ({other} is not given, "
-            f"and has its default): give {other} too, or another {one}"
-        )
-    return ratios_between(top, bottom, levels)
+    return ratios_between(top, bottom, levels, default)
