@@ -21,6 +21,8 @@ EXACT = ["hierarchical-x0", "AutoMultivariateNormal", "AutoGaussian", "AutoStruc
 INDEPENDENT = ["mean-field", "AutoNormal"]
 SLOW = ["hierarchical", "AutoHierarchicalNormalMessenger", "mixture", "flow", "AutoDiagonalNormal",
         "AutoLowRankMultivariateNormal", "AutoNormalMessenger", "AutoRegressiveMessenger", "AutoIAFNormal"]  # fmt: skip
+#: How many times the steps of the others a guide needs, by the slow rates of its networks.
+MORE_STEPS = {"AutoIAFNormal": 4}
 
 
 def scaled(guide, factor):
@@ -34,7 +36,7 @@ def fitted(name, prior, times, **settings):
     loss = (Trace_ELBO if name == "mixture" else TraceMeanField_ELBO)(64, vectorize_particles=True, max_plate_nesting=3)
     for factor, steps in ((2.0, 120), (0.4, 60)):
         rates = scaled(guide, factor)
-        fit(model, guide, Y, num_steps=steps, optim=pyro.optim.Adam(rates), loss=loss)
+        fit(model, guide, Y, num_steps=steps * MORE_STEPS.get(name, 1), optim=pyro.optim.Adam(rates), loss=loss)
     return model, guide.finish()
 
 
