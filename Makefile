@@ -7,6 +7,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Containers often say that Python should keep no bytecode: each process would then compile torch's files again, for ten seconds.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint mutants docs
 demo: .venv/demo
 	$(BIN)/vipaint demo --overwrite
