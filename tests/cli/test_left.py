@@ -1,10 +1,9 @@
 """How long squares that are to come will take."""
 
 import numpy as np
-import pytest
 
 from vipaint_pyro.cli.left import Left
-from vipaint_pyro.regions import tiles_of
+from vipaint_pyro.regions import Region, tiles_of
 
 TALL = np.zeros((20, 60), bool)
 TALL[9, 3:53] = True
@@ -14,7 +13,7 @@ def test_a_square_with_more_fits_takes_at_most_as_many_times_as_long():
     """Of nine parts every second, five, is filled first, by one fit each; the four between them by one a sample."""
     squares = tiles_of(TALL, 8)
     assert len(squares) == 9
-    left = Left(squares, True, 3)
+    left = Left(squares, 3)
     assert left.at_first() == "9 regions: 5 with one fit, 4 with a fit for each of 3 samples: 17 fits"
     assert left.after(1.0) == "at most about 16 s for the 8 regions that are left, as those before went"  # 4 + 4 * 3
     assert left.after(3.0) == "at most about 30 s for the 7 regions that are left, as those before went"  # 2 (3 + 12)
@@ -25,7 +24,16 @@ def test_a_square_with_more_fits_takes_at_most_as_many_times_as_long():
     assert left.after(5.0) is None
 
 
-@pytest.mark.parametrize("joint, samples", [(False, 3), (True, 1)])
-def test_squares_of_one_fit_each_need_no_word(joint, samples):
-    left = Left(tiles_of(TALL, 8), joint, samples)
+def test_tiles_of_one_sample_need_no_word():
+    left = Left(tiles_of(TALL, 8), 1)
     assert left.at_first() is None and left.after(2.0).startswith("about 16 s for the 8 ")
+
+
+def test_squares_that_stand_alone_need_no_word():
+    """Two holes three pixels apart, of which each lies in the other's square."""
+    hidden = np.zeros((20, 20), bool)
+    hidden[8, 4] = hidden[8, 8] = True
+    squares = [Region(2, 4, 8, hidden & (np.arange(20) == c)) for c in (4, 8)]
+    assert squares[1].inside(*squares[0].pixels()).any()
+    left = Left(squares, 3)
+    assert left.at_first() is None and left.after(2.0).startswith("about 2 s for the 1 ")

@@ -144,12 +144,11 @@ def scene_of(
 
 
 def _in_squares(base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: str) -> Scene:
-    tiles = tiles_of(hidden, side) if how == "tiles" else []
-    squares: Sequence[Square] = tiles or regions_of(hidden, side)
-    later = [any(tile.sees(other) for other in tiles[:k]) for k, tile in enumerate(tiles)] or [False] * len(squares)
+    squares: Sequence[Square] = (tiles_of if how == "tiles" else regions_of)(hidden, side)
+    later = [any(square.sees(other) for other in squares[:k]) for k, square in enumerate(squares)]
     parts = tuple(_part(square, unit, hidden, side, square, after) for square, after in zip(squares, later))
     is_, number = "is" if len(squares) == 1 else "are", sum(later)
-    where = "along" if len(squares) > 1 and tiles else "around"
+    where = "along" if len(squares) > 1 and how == "tiles" else "around"
     text = f"The picture is {said}kept at its size: {counted(len(squares), 'square')} {where} the hole"
     if len(squares) <= _LISTED:
         text += f" ({', '.join(f'{s.side}x{s.side} at {s.left}, {s.top}' for s in squares)})"
@@ -157,8 +156,8 @@ def _in_squares(base: PIL.Image.Image, unit: np.ndarray, hidden: np.ndarray, sid
     if number:
         sees = "see what the others have filled, and are" if number > 1 else "sees what others have filled, and is"
         text += f" {number} of them {sees} fitted anew for each sample."
-    facts = {"region": "tiles" if tiles else "auto"}
-    return Scene(base, unit, hidden, parts, text, facts, joint=bool(tiles))
+    facts = {"region": "tiles" if how == "tiles" else "auto"}
+    return Scene(base, unit, hidden, parts, text, facts, joint=how == "tiles")
 
 
 def _resized(unit: np.ndarray, hidden: np.ndarray, side: int, how: str, said: str) -> Scene:

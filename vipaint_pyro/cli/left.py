@@ -17,16 +17,13 @@ class Left:
     """What is said of the squares of a picture that are to come.
 
     Args:
-        squares: in turn.
-        joint: whether one that sees what others fill has a fit for each sample, as of tiles.
+        squares: in turn; one that sees what others fill has a fit for each sample.
         samples: how many there are of each.
     """
 
-    def __init__(self, squares: Sequence[Square], joint: bool, samples: int) -> None:
-        pixels = [square.pixels() for square in squares]
+    def __init__(self, squares: Sequence[Square], samples: int) -> None:
         self._fits = [
-            samples if joint and any(square.inside(*before).any() for before in pixels[:k]) else 1
-            for k, square in enumerate(squares)
+            samples if any(square.sees(before) for before in squares[:k]) else 1 for k, square in enumerate(squares)
         ]
         self._seconds: list[float] = []
 

@@ -64,7 +64,7 @@ def run_in_regions(
     filled = Filled(unit, hidden, joint=tiled)
     turns = Turns(pipe, settings, options, facts, generator_of(options))
     whole, ended = Whole(base, filled, facts, turns.by_share), None
-    ahead = Left(squares, tiled, options["samples"])
+    ahead = Left(squares, options["samples"])
     if fits := ahead.at_first():
         click.echo(fits)
     for k, square in enumerate(squares):

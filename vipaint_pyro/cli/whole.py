@@ -79,11 +79,11 @@ class Whole:
             spread, white = self.filled.spread()
             self._save(spread, out / "std.png")
             self._save(self.filled.mean(self.base), out / "mean.png")
-            for name, run in self._folders():
+            parts = dict(self._folders())
+            for name, run in parts.items():
                 write_run(out / name, False, run, folder / name)
             facts = self._facts() | {"std_white": white} | ({"shown": [[*box] for box in boxes]} if boxes else {})
-            parts = [name for name, _ in self._folders()]
-            page = run_page(out, folder, facts, shown=shown, order=self._order(), regions=parts, small=small)
+            page = run_page(out, folder, facts, shown=shown, order=self._order(), regions=list(parts), small=small)
             (out / PAGE).write_text(page, encoding="utf-8")
             (out / "run.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
 

@@ -27,6 +27,10 @@ class Square(ABC):
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns, of the picture, of what is filled from this square."""
 
+    def sees(self, other: Square) -> bool:
+        """Whether this square, filled after the other, goes on from what was filled there: here each stands alone."""
+        return False
+
     def place(self) -> dict[str, int]:
         """Where it lies, as ``run.json`` says it."""
         return {"left": self.left, "top": self.top, "side": self.side}

@@ -29,7 +29,7 @@ class Tile(Square):
         rows, columns = np.nonzero(self.own)
         return rows + self.top, columns + self.left
 
-    def sees(self, other: Tile) -> bool:
+    def sees(self, other: Square) -> bool:
         """Whether pixels that are filled from the other lie in this square."""
         apart = max(self.left - other.left - other.side, self.top - other.top - other.side,
                     other.left - self.left - self.side, other.top - self.top - self.side)  # fmt: skip
