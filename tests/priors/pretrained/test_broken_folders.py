@@ -145,6 +145,7 @@ OTHER = {
     "names of other classes": lambda f: rewrite(f / "model_index.json", class_names=["a"]),
     "quantised": lambda f: rewrite(f / FILES["unet"], quantization_config={"load_in_8bit": True}),
     "a field of no version": lambda f: rewrite(f / FILES["unet"], attention_of_tomorrow="yes"),
+    "a misspelt field": lambda f: rewrite(f / FILES["scheduler"], prediction_typ="v_prediction"),
     "another beta schedule": lambda f: rewrite(f / FILES["scheduler"], beta_schedule="cosine"),
     "betas beyond one": lambda f: rewrite(f / FILES["scheduler"], beta_end=1.5),
     "betas that are none": lambda f: rewrite(f / FILES["scheduler"], trained_betas=[0.1, "x"]),

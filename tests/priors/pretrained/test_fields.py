@@ -66,13 +66,60 @@ def test_a_field_that_nobody_has_judged_is_refused_where_it_is_set(monkeypatch):
         ("UNet2DModel", {"block_out_channels": [2**16]}, {"block_out_channels": [2**16 + 1]}, "to 65536, but is 65537"),
         ("UNet2DModel", {"sample_size": [8, 8]}, {"sample_size": [8, 8, 8]}, "sample_size is .*, but is .8, 8, 8."),
         ("UNet2DModel", {"dance": None}, {"dance": 1}, "dance = 1 is no field of UNet2DModel"),
-        ("DDPMScheduler", {"dance": 1}, {"quantization_config": {}}, "quantised weights are not known here"),
+        ("DDPMScheduler", {"snr": 0.1}, {"quantization_config": {}}, "quantised weights are not known here"),
     ],
 )
 def test_a_field_is_of_its_type_and_within_its_bounds(name, good, bad, words):
     check_parts_config(good, kind_of(name), "config.json")
     with pytest.raises(ValueError, match=f"config.json: .*{words}"):
         check_parts_config(bad, kind_of(name), "config.json")
+
+
+# -- names of a scheduler's fields --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, config, near",
+    [
+        ("DDPMScheduler", {"prediction_typ": "v_prediction"}, "prediction_type"),
+        ("DDPMScheduler", {"clip_sampel": False}, "clip_sample"),
+        ("FlowMatchEulerDiscreteScheduler", {"shif": 3.0}, "shift"),
+        ("EDMEulerScheduler", {"sigma_dta": 1.0}, "sigma_data"),
+        ("EulerDiscreteScheduler", {"sover_order": 2}, "solver_order"),  # another scheduler's
+    ],
+)
+def test_a_misspelt_field_is_refused_and_the_nearest_named(name, config, near):
+    words = f"is a field of no scheduler of the installed diffusers, .*Did you mean '{near}'. Correct it, or remove it"
+    with pytest.raises(ValueError, match=f"config.json: {next(iter(config))} = .* {words}"):
+        check_parts_config(config, kind_of(name), "config.json")
+
+
+#: Fields that folders on the hub carry beside those of their class.
+HUB = {
+    "DDPMScheduler": {"tensor_format": "pt", "timestep_values": None, "predict_epsilon": True, "snr": 0.1},
+    "PNDMScheduler": {"clip_sample": False, "clip_sample_range": 1.0, "thresholding": False, "sample_max_value": 1.0},
+    "EulerDiscreteScheduler": {
+        "skip_prk_steps": True, "set_alpha_to_one": False, "clip_sample": False, "dynamic_thresholding_ratio": 0.995,
+        "original_inference_steps": 50, "timestep_scaling": 10.0, "use_clipped_sample": True,
+    },
+    "DPMSolverMultistepScheduler": {"skip_prk_steps": True, "interpolation_type": "linear", "s_churn": 0.0},
+    "FlowMatchEulerDiscreteScheduler": {"rescale_betas_zero_snr": False, "snr_shift_scale": 1.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_fields_of_other_schedulers_and_of_early_ones_may_stay(name):
+    own = {"_class_name": name, "_diffusers_version": "0.4.0.dev0", "_name_or_path": "x", "num_train_timesteps": 1000}
+    assert HUB[name].keys() - constructor(kind_of(name)).keys() == HUB[name].keys()
+    check_parts_config({**own, **HUB[name]}, kind_of(name), "config.json")
+
+
+def test_what_an_early_field_said_is_not_lost():
+    """A network that gives the clean image would be read as one that gives the noise."""
+    kind = kind_of("DDPMScheduler")
+    check_parts_config({"predict_epsilon": False, "prediction_type": "sample"}, kind, "config.json")
+    with pytest.raises(ValueError, match="predict_epsilon = False .* write prediction_type = 'sample'"):
+        check_parts_config({"predict_epsilon": False}, kind, "config.json")
 
 
 # -- schedulers ---------------------------------------------------------------------------------------------

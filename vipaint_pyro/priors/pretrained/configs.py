@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS, Fields
+from vipaint_pyro.priors.pretrained.scheduler_names import check_foreign
 from vipaint_pyro.priors.schedules import LONGEST as LONGEST_SCHEDULE
 
 __all__ = ["FAILURES", "blamed", "check_config", "check_parts_config", "completed", "constructor", "made"]
@@ -110,8 +111,9 @@ def check_config(config: Mapping, kind: type, fields: Fields, where: str) -> Non
         if name == "quantization_config":
             raise ValueError(f"{where}: quantization_config: quantised weights are not known here; give full ones")
         if name not in known:
-            # One scheduler's config is given to another by design, and the fields of others are not looked at.
-            if not scheduler and value not in (None, False):
+            if scheduler:
+                check_foreign(name, config, known, where)
+            elif value not in (None, False):
                 raise ValueError(
                     f"{where}: {name} = {value!r} is no field of {kind.__name__} in the installed diffusers, which "
                     "would leave it out: remove it, or install the diffusers that it was written with"
