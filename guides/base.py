@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from pyro.distributions import constraints
@@ -52,6 +52,15 @@ class Guide(Levels, PyroModule):
     @classmethod
     def _new_name(cls) -> str:
         return f"{cls.__name__}_{next(_numbers)}"
+
+    def __getattr__(self, name: str) -> Any:
+        if "_pyro_params" not in vars(self):
+            kind = type(self).__name__
+            raise AttributeError(
+                f"{kind}.__init__ does not begin with super().__init__(model), without which a guide has no {name}: "
+                "call it first"
+            )
+        return super().__getattr__(name)
 
     def __deepcopy__(self, memo):
         """A copy with parameters of its own and a name of its own, for the same model."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyro
 import pyro.distributions as dist
+import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from vipaint_pyro.distributions import check_distribution
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.models.bridge import q_terminal, q_transitions
 from vipaint_pyro.models.diffusion import DiffusionModel
@@ -60,12 +62,14 @@ class MarkovGuide(Guide):
             z_{T_s} with shape (*, N, C, H, W).
 
         Raises:
-            ValueError: for a model in bridge form where q(z_{T_e}) is not Gaussian.
+            TypeError: where :meth:`top` or :meth:`kernel` gives no distribution of Pyro.
+            ValueError: where it gives one of another event shape; for a model in bridge form where q(z_{T_e}) is not
+                Gaussian.
         """
         model = self.model
         top = model.timesteps[0]
         with model.images(), model.weight():
-            q_top = self.top()
+            q_top = self._law("top()", site(top), self.top())
             if model.bridged:
                 normal = q_top.base_dist if isinstance(q_top, dist.Independent) else q_top
                 if not isinstance(normal, dist.Normal):
@@ -79,5 +83,17 @@ class MarkovGuide(Guide):
             else:
                 z = pyro.sample(site(top), q_top)
             for t, s in zip(model.timesteps, model.timesteps[1:]):
-                z = pyro.sample(site(s), self.kernel(z, t, s))
+                z = pyro.sample(site(s), self._law(f"kernel(z, {t}, {s})", site(s), self.kernel(z, t, s)))
         return z
+
+    def _law(self, call: str, name: str, given: TorchDistributionMixin) -> TorchDistributionMixin:
+        """What a subclass gives for a site; one error where it cannot be sampled there."""
+        what, shape = f"{type(self).__name__}.{call}, of the site {name},", torch.Size(self.model.prior.latent_shape)
+        check_distribution(what, given, "dist.Normal(mean, std).to_event(3)")
+        if given.event_shape != shape:
+            batch, event = tuple(given.batch_shape), tuple(given.event_shape)
+            raise ValueError(
+                f"{what} gives a distribution of event shape {tuple(shape)}, but gave one of batch shape {batch} and "
+                f"event shape {event}: pixels are event dimensions, so write .to_event(3) behind independent entries"
+            )
+        return given

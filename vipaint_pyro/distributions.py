@@ -14,7 +14,25 @@ from pyro.distributions.score_parts import ScoreParts
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-__all__ = ["Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture"]
+from vipaint_pyro.wording import shown
+
+__all__ = [
+    "Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture", "check_distribution",
+]  # fmt: skip
+
+
+def check_distribution(what: str, given: object, example: str) -> None:
+    """Raise TypeError where something is no distribution of Pyro.
+
+    Args:
+        what: gave it, for the message.
+        given: the would-be distribution.
+        example: of what it should have been.
+    """
+    if not isinstance(given, TorchDistributionMixin):
+        theirs = isinstance(given, torch.distributions.Distribution)
+        but = f"torch's own {type(given).__name__}" if theirs else shown(given)
+        raise TypeError(f"{what} gives a distribution of pyro.distributions, such as {example}, but gave {but}")
 
 
 class ImageDistribution(dist.TorchDistribution):

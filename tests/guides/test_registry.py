@@ -36,7 +36,7 @@ def pair(name, prior, y=Y, form=None, **options):
 @pytest.mark.parametrize("name", NAMES)
 def test_sites_match_and_every_parameter_learns(gaussian, name):
     y = torch.cat([Y, OTHER])
-    model, guide = pair(name, gaussian, y)
+    model, guide = pair(name, gaussian, y, beta=3.0)  # a fit looks whether guide and model weigh their sites alike
     start = {n: p.detach().clone() for n, p in guide.named_parameters()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # check_model_guide_match warns of sites and shapes that differ

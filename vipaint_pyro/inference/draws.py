@@ -15,11 +15,11 @@ from vipaint_pyro.calibration import psis
 from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.given import check_guide
+from vipaint_pyro.inference.matching import drawn_latents
 from vipaint_pyro.inference.particles import systematic
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.models.base import check_model
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import checked, whole
@@ -59,7 +59,7 @@ def draw_and_predict(
     # The plates of the program take the axes -1 to -3.
     with torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
         trace: Any = poutine.trace(guide).get_trace()
-        z = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
+        z = drawn_latents(guide, trace, model.timesteps)
         z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}
     return {t: v.reshape(shape) for t, v in z.items()}, z0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,18 +11,28 @@ from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError
+from vipaint_pyro.inference.matching import check_match
 
 __all__ = ["check_finite_step", "recording", "terms_of"]
 
 
 @contextmanager
-def recording(loss: Trace_ELBO) -> Iterator[list[tuple[poutine.Trace, poutine.Trace]]]:
-    """Collect the (model, guide) traces that an ELBO makes, their densities computed already."""
+def recording(
+    loss: Trace_ELBO, guide: Callable | None = None
+) -> Iterator[list[tuple[poutine.Trace, poutine.Trace]]]:
+    """Collect the (model, guide) traces that an ELBO makes, their densities computed already.
+
+    Args:
+        loss: the ELBO, which is left as it was.
+        guide: where given, its traces have to belong to the model's (:func:`check_match`).
+    """
     pairs: list[tuple[poutine.Trace, poutine.Trace]] = []
     get_trace = loss._get_trace
 
     def kept(*args, **kwargs):
         pair = get_trace(*args, **kwargs)
+        if guide is not None:
+            check_match(guide, *pair)
         pairs.append(pair)
         return pair
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.inference.given import check_guide
+from vipaint_pyro.inference.matching import drawn_latents
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.measurement import check_y
 from vipaint_pyro.models import DiffusionModel
@@ -74,7 +75,7 @@ def draw_path(
     own: Any = guide.model if isinstance(guide, Guide) else model
     with own.predictions() as memo, noise, pyro.plate("samples", num_samples, dim=-4):
         trace: Any = poutine.trace(guide).get_trace()
-        drawn = {t: trace.nodes[site(t)]["value"] for t in model.timesteps}
+        drawn = drawn_latents(guide, trace, model.timesteps)
         predicted = {t: memo.find(z, t) for t, z in drawn.items()}
     latents = {site(t) for t in model.timesteps}
     log_q = torch.zeros(num_samples, n, device=model.prior.device, dtype=model.prior.dtype)

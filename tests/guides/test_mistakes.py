@@ -1,0 +1,75 @@
+"""What one gets wrong in a guide of one's own: one sentence with the class, the site and the mend."""
+
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.nn import PyroParam
+
+from tests.guides.oracle import OBSERVED, Y
+from vipaint_pyro.guides import Guide, MarkovGuide
+from vipaint_pyro.inference import draw, fit
+from vipaint_pyro.measurements import Gaussian, Inpainting
+from vipaint_pyro.models import DiffusionModel
+
+GOOD = {"top": lambda z: dist.Normal(z, 1.0).to_event(3), "kernel": lambda z: dist.Normal(z, 1.0).to_event(3)}
+PLACES = {"top": r"top\(\), of the site z_500,", "kernel": r"kernel\(z, 500, 200\), of the site z_200,"}
+
+
+class Chain(MarkovGuide):
+    def __init__(self, model, y, **laws):
+        super().__init__(model)
+        self.real("mu", self.encoded(y))
+        self.laws = {**GOOD, **laws}
+
+    def top(self):
+        return self.laws["top"](self.mu)
+
+    def kernel(self, z_t, t, s):
+        return self.laws["kernel"](z_t)
+
+
+def program(prior, **options):
+    return DiffusionModel(prior, Inpainting(OBSERVED), (500, 200, 20), Gaussian(0.3), **options)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "law, error, words",
+    [
+        (lambda z: None, TypeError, r"such as dist.Normal\(mean, std\).to_event\(3\), but gave None"),
+        (lambda z: z, TypeError, r"such as dist.Normal\(mean, std\).to_event\(3\), but gave (tensor\(|Parameter)"),
+        (lambda z: torch.distributions.Normal(z, 1.0), TypeError, "but gave torch's own Normal"),
+        (lambda z: dist.Normal(z, 1.0), ValueError, r"\(1, 2, 3\), but .* event shape \(\): .* so write .to_event"),
+        (lambda z: dist.Normal(z, 1.0).to_event(2), ValueError, r"shape \(1, 2, 3\), but .* event shape \(2, 3\): "),
+    ],
+)
+def test_what_top_and_kernel_give(gaussian, place, law, error, words):
+    model = program(gaussian)
+    guide = Chain(model, Y, **{place: law})
+    for use in (lambda: fit(model, guide, Y, num_steps=1), lambda: draw(model, guide, 2)):
+        with pytest.raises(error, match=f"Chain.{PLACES[place]} gives a distribution of .*{words}"):
+            use()
+
+
+class Bare(Guide):
+    def __init__(self, model, y):
+        self.mine = model
+
+
+class Early(Guide):
+    def __init__(self, model, y):
+        self.real("mu", y)
+
+
+class Direct(Guide):
+    def __init__(self, model, y):
+        self.mu = PyroParam(y)
+
+
+@pytest.mark.parametrize("kind", [Bare, Early, Direct])
+@pytest.mark.parametrize("use", [lambda m, g: fit(m, g, Y, num_steps=1), lambda m, g: draw(m, g, 2)])
+def test_a_class_that_does_not_call_its_base(gaussian, kind, use):
+    model = program(gaussian)
+    words = rf"{kind.__name__}.__init__ does not begin with super\(\).__init__\(model\), without .*: call it first"
+    with pytest.raises(AttributeError, match=words):
+        use(model, kind(model, Y))
