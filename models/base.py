@@ -11,7 +11,7 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from vipaint_pyro.distributions import Factored
+from vipaint_pyro.distributions import Factored, check_distribution
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.counting import Calls
@@ -61,15 +61,22 @@ class ImageModel(ABC):
         """The plate over the N images."""
         return pyro.plate("images", self.num_images, dim=-1)
 
-    @staticmethod
-    def observe(seen: TorchDistributionMixin, y: Tensor | None) -> None:
+    def observe(self, seen: TorchDistributionMixin, y: Tensor | None) -> None:
         """The site ``y``, and for a likelihood with a factor of its own the factor ``perceptual`` beside it.
 
         Raises:
-            TypeError: for a y that is no tensor of numbers.
-            ValueError: for y of another shape than the operator's.
+            TypeError: for a y that is no tensor of numbers, a likelihood that gives no distribution of Pyro.
+            ValueError: for y of another shape than the operator's, a likelihood that is none of N images.
         """
         density = seen.base_dist if isinstance(seen, Factored) else seen
+        name = f"{type(self.likelihood).__name__}.at(operator, prediction)"
+        check_distribution(name, density, "dist.Normal(mean, std).to_event(3)")
+        if len(density.event_shape) != 3 or density.batch_shape[-1:] != (self.num_images,):
+            raise ValueError(
+                f"{name} gives a distribution whose rightmost batch dimension are the {self.num_images} images and "
+                f"whose event is (C', H', W'), but gave batch shape {tuple(density.batch_shape)} and event shape "
+                f"{tuple(density.event_shape)}"
+            )
         shape = (*density.batch_shape[-1:], *density.event_shape)
         if y is not None:
             check_tensor("y", y, "(N, C', H', W')", bools=False)

@@ -17,7 +17,8 @@ from torch import Tensor
 from vipaint_pyro.wording import shown
 
 __all__ = [
-    "Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture", "check_distribution",
+    "Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture", "Seen",
+    "check_distribution",
 ]  # fmt: skip
 
 
@@ -88,6 +89,16 @@ class Factored(dist.TorchDistribution):
 
     def log_prob(self, y: Tensor) -> Tensor:
         return self.base_dist.log_prob(y) + self.log_factor(y)
+
+
+class Seen(dist.MaskedDistribution):
+    """Of every entry of y, where it is observed: the others count for nothing, and are 0 in draws, as in any y."""
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        return torch.where(self._mask, super().sample(sample_shape), 0)
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        return torch.where(self._mask, super().rsample(sample_shape), 0)
 
 
 class FlatGaussian(dist.MultivariateNormal):

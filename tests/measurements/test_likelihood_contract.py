@@ -146,6 +146,43 @@ def test_of_the_clean_image_it_is_the_noise_where_observed(name, gaussian):
     torch.testing.assert_close(seen.log_prob(y), expected, rtol=1e-12, atol=1e-12)
 
 
+@kinds
+def test_a_draw_of_y_is_0_where_nothing_is_observed(likelihood, gaussian):
+    operator, x, _ = problem()
+    seen = likelihood.at(operator, Prediction(gaussian, x, CLEAN, x))
+    seen = getattr(seen, "base_dist", seen) if isinstance(likelihood, Perceptual) else seen
+    hidden = ~operator.observed
+    for law in (seen, seen.expand((2, *seen.batch_shape))):
+        draws = [law.sample(), law.sample((3,)), *([law.rsample()] if law.has_rsample else [])]
+        for y in draws:
+            assert y.shape[-5:] == x.shape and (y[..., hidden] == 0).all() and (y[..., ~hidden] != 0).all()
+
+
+@pytest.mark.parametrize(
+    "function, error, words",
+    [
+        (lambda loc: None, TypeError, r"of pyro.distributions, such as dist.Normal\(loc, 0.1\), but gave None"),
+        (lambda loc: loc, TypeError, r"a distribution of pyro.distributions, .*, but gave tensor\("),
+        (lambda loc: torch.distributions.Normal(loc, 0.1), TypeError, "but gave torch's own Normal"),
+        (lambda loc: dist.Normal(loc, 0.1).to_event(3), ValueError,
+         r"batch shape \(5, 3, 1, 4, 6\) .*, but gave batch shape \(5, 3\) and event shape \(1, 4, 6\): leave"),
+        (lambda loc: dist.Normal(loc[..., :2], 0.1), ValueError, r"but gave batch shape \(5, 3, 1, 4, 2\) and event"),
+        (lambda loc: dist.Normal(loc[None], 0.1), ValueError, r"but gave batch shape \(1, 5, 3, 1, 4, 6\)"),
+    ],
+)  # fmt: skip
+def test_a_function_gives_a_distribution_of_every_entry(function, error, words, gaussian):
+    operator, x, _ = problem()
+    with pytest.raises(error, match=f"the likelihood <function <lambda> at .*> gives .*{words}"):
+        as_likelihood(function).at(operator, Prediction(gaussian, x, CLEAN, x))
+    one = as_likelihood(lambda loc: dist.Normal(loc.new_zeros(()), 0.1))  # of all entries alike
+    assert one.at(operator, Prediction(gaussian, x, CLEAN, x)).batch_shape == (N,)
+
+
+def test_a_family_gives_a_distribution():
+    with pytest.raises(TypeError, match="the family gives a distribution, but this one gave NoneType"):
+        Family(lambda loc: None).check(*problem()[::2])
+
+
 def test_a_likelihood_is_taken_as_it_is_and_a_function_as_noise():
     assert as_likelihood(NORMAL) is NORMAL
     own = as_likelihood(lambda loc: dist.Laplace(loc, 0.3))

@@ -15,6 +15,7 @@ from tests.conftest import standard_error
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel, REDDiffModel
@@ -60,6 +61,40 @@ def test_prior_predictive_has_the_prior_moments(gaussian):
     mean, std = marginal.mean, marginal.stddev
     assert ((z.mean(0) - mean).abs() < 4 * standard_error(z)).all()
     assert ((z.std(0) / std - 1).abs() < 4 / math.sqrt(2 * len(z))).all()
+
+
+@pytest.mark.parametrize("form", ["bridge", "marginal"])
+def test_a_drawn_y_holds_to_the_contract(gaussian, form):
+    """0 where nothing is observed; what the program says of it, it says of any y."""
+    model = DiffusionModel(gaussian, half(), TIMES, Gaussian(0.3), form=form)
+    y = Predictive(model, num_samples=4)()["y"]
+    assert (y[..., 2] == 0).all() and (y[..., :2] != 0).all()
+    trace = poutine.trace(model).get_trace()
+    model(trace.nodes["y"]["value"])
+    assert trace.nodes["y"]["fn"].log_prob(trace.nodes["y"]["value"] + torch.tensor([0, 0, 7.0])).isfinite()
+
+
+class _Flat(Likelihood):
+    def __init__(self, law):
+        self.law = law
+
+    def at(self, operator, prediction):
+        return self.law(prediction.x)
+
+
+@pytest.mark.parametrize(
+    "law, error, words",
+    [
+        (lambda x: x, TypeError, "gives a distribution of pyro.distributions, such as .*, but gave tensor"),
+        (lambda x: dist.Normal(x, 1.0), ValueError, r"but gave batch shape \(2, 1, 2, 3\) and event shape \(\)"),
+        (lambda x: dist.Normal(x, 1.0).to_event(4), ValueError, r"gave batch shape \(\) and event .*\(2, 1, 2, 3\)"),
+        (lambda x: dist.Normal(x.mT.mT[0], 1.0).to_event(3), ValueError, r"but gave batch shape \(\) and event shape"),
+    ],
+)
+def test_a_likelihood_of_ones_own_is_one_of_n_images(gaussian, law, error, words):
+    model = DiffusionModel(gaussian, half(2), TIMES, _Flat(law))
+    with pytest.raises(error, match=rf"_Flat.at\(operator, prediction\) .*{words}"):
+        model(torch.zeros(2, 1, 2, 3).double())
 
 
 def test_predictive_with_a_guide_draws_images(gaussian):

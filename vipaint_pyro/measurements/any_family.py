@@ -53,15 +53,21 @@ class Family(Noise):
         return self.family(loc)
 
     def tried(self, loc: Tensor) -> TorchDistributionMixin:
-        """The family's distribution; a ValueError in one line where it does not take these parameters."""
+        """The family's distribution; a ValueError in one line where it does not take these parameters.
+
+        A TypeError where it gives none.
+        """
         try:
-            return self.family(loc)
+            law = self.family(loc)
         except ValueError as error:
             low, high = (f"{v:g}" for v in (loc.min(), loc.max()))
             raise ValueError(
                 f"the family does not take the parameters that the function gives, {low} ... {high}: bring them into "
                 "its range (a rate is positive), for any images"
             ) from error
+        if not isinstance(law, torch.distributions.Distribution):
+            raise TypeError(f"the family gives a distribution, but this one gave {type(law).__name__}")
+        return law
 
     def check(self, operator: Operator, y: Tensor) -> None:
         """Raise ValueError where y (N, C', H', W') holds what the family cannot give.

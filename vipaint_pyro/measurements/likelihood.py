@@ -11,6 +11,7 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from vipaint_pyro.distributions import Seen, check_distribution
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
@@ -75,14 +76,35 @@ class Likelihood(ABC):
 
 
 class Noise(Likelihood):
-    """Noise that is independent in every entry of y: a plug-in likelihood, p(y | A x) at x = E[x | z_t]."""
+    """Noise that is independent in every entry of y: a plug-in likelihood, p(y | A x) at x = E[x | z_t].
+
+    Entries that are not observed count for nothing, and are 0 where y is drawn.
+    """
 
     @abstractmethod
     def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         """The distribution of every entry of y, given A x."""
 
     def at(self, operator: Operator, prediction: Prediction) -> TorchDistributionMixin:
-        return self(operator(prediction.x)).mask(operator.observed).to_event(3)
+        loc = operator(prediction.x)
+        return Seen(self._of_entries(self(loc), loc), operator.observed).to_event(3)
+
+    @property
+    def _called(self) -> str:
+        return f"the likelihood {type(self).__name__}"
+
+    def _of_entries(self, law: TorchDistributionMixin, loc: Tensor) -> TorchDistributionMixin:
+        """What was given for A x; one error where it is no distribution of every entry."""
+        check_distribution(self._called, law, "dist.Normal(loc, 0.1)")
+        batch, shape = tuple(law.batch_shape), tuple(loc.shape)
+        sides = zip(batch[::-1], shape[::-1])
+        if law.event_shape or len(batch) > len(shape) or any(b not in (1, n) for b, n in sides):
+            raise ValueError(
+                f"{self._called} gives a distribution of each entry of A x by itself, of batch shape {shape} and event "
+                f"shape (), but gave batch shape {batch} and event shape {tuple(law.event_shape)}: leave to_event out, "
+                "which is done here"
+            )
+        return law
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +112,10 @@ class PlugIn(Noise):
     """Any function from A x to a distribution of every entry of y."""
 
     function: Callable[[Tensor], TorchDistributionMixin]
+
+    @property
+    def _called(self) -> str:
+        return f"the likelihood {shown(self.function)}"
 
     def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return self.function(loc)

@@ -10,6 +10,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.least_squares import explaining_most
 from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.measurements.trial import check_linear
 from vipaint_pyro.wording import shown
 
 __all__ = ["LinearMap"]
@@ -97,20 +98,8 @@ class LinearMap(LinearOperator):
         if not Au.requires_grad:
             raise ValueError("the function cannot be differentiated: its result does not depend on its input's graph")
         with torch.no_grad():
-            u, Au, Av = u.detach(), Au.detach(), self.function(v)
-            if not (Au.isfinite().all() and Av.isfinite().all()):
-                raise ValueError("the function gives values that are not finite for images of finite ones")
-            size = Au.abs().max() + Av.abs().max()
-            slack = max(1e-6, 200 * torch.finfo(Au.dtype).eps) * size
-            cure = (
-                "a nonlinear measurement goes through a likelihood instead: "
-                "vipaint_pyro.measurements.nonlinear.Nonlinear"
-            )
-            if not self.function(torch.zeros_like(u)).abs().max() <= slack:
-                raise ValueError(f"the function is not linear: it is not 0 at 0. Take its constant off; {cure}")
-            # A factor of each sign, and neither a power of 2.
-            if not (self.function(2.3 * u - 0.7 * v) - (2.3 * Au - 0.7 * Av)).abs().max() <= 3 * slack:
-                raise ValueError(f"the function is not linear: A(2.3 u - 0.7 v) is not 2.3 A u - 0.7 A v; {cure}")
+            u, Au = u.detach(), Au.detach()
+            slack = check_linear("the function", self.function, u, Au, v)
             if not (self.function(u[1:]) - Au[1:]).abs().max() <= slack:
                 raise ValueError("the function mixes the images of a batch: each has to be measured by itself")
         channels, height, width = Au.shape[1:]

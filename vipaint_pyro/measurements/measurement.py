@@ -12,6 +12,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.trial import try_operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
 from vipaint_pyro.randomness import NoiseStreams
@@ -26,7 +27,10 @@ __all__ = [
 
 
 def check_operator(operator: object) -> None:
-    """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.operator.Operator`."""
+    """Raise TypeError where something is no :class:`~vipaint_pyro.measurements.operator.Operator`.
+
+    And ValueError where one of a user's does not do what it says, which it is tried for once.
+    """
     if not isinstance(operator, Operator):
         raise TypeError(
             "operator is one of vipaint_pyro.make_operator(task, image_shape), a function of your own wrapped as "
@@ -44,6 +48,7 @@ def check_operator(operator: object) -> None:
             f"the operator's image_shape is (C, H, W), of the images, but that of this {name} is "
             f"{'not there' if shape is None else shown(shape)}"
         )
+    try_operator(operator)
 
 
 def check_shape_of_y(observed: Tensor, y: Tensor) -> None:

@@ -9,6 +9,7 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 
+from vipaint_pyro.distributions import Seen
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.linearised import Linearised
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
@@ -54,4 +55,4 @@ class MomentMatched(Gaussian):
             return known
         scale = torch.as_tensor(self.scale, dtype=z.dtype, device=z.device)
         variance = Linearised.of(operator, prediction).row_sums().clamp_min(0).to(z) + scale**2
-        return dist.Normal(operator(prediction.x), variance.sqrt()).mask(operator.observed).to_event(3)
+        return Seen(dist.Normal(operator(prediction.x), variance.sqrt()), operator.observed).to_event(3)

@@ -95,8 +95,6 @@ class Nonlinear(Operator):
             if loc.ndim != 4 or len(loc) != len(x):
                 raise ValueError(f"images {tuple(x.shape)} became {tuple(loc.shape)}, which is not (B, C', H', W')")
             seen = self.likelihood.tried(loc)
-        if not isinstance(seen, torch.distributions.Distribution):
-            raise TypeError(f"the family gives a distribution, but this one gave {type(seen).__name__}")
         if seen.batch_shape != loc.shape or seen.event_shape:
             raise ValueError(
                 f"the family gives one number for each of the parameters {tuple(loc.shape)}, but has batch shape "

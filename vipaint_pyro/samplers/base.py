@@ -71,6 +71,14 @@ class Sampler(ABC):
     clock, counts and checks are seen to here, once.
     """
 
+    def _check_drawn(self, given: object) -> None:
+        """Raise TypeError where a subclass's :meth:`draw` gives no images."""
+        name = type(self).__name__
+        if not isinstance(given, Samples):
+            raise TypeError(f"{name}.draw gives its images in a vipaint_pyro.samplers.Samples, but gave {shown(given)}")
+        if not isinstance(given.images, Tensor):
+            raise TypeError(f"{name} gives images (S, N, C, H, W), a tensor, but gave {shown(given.images)}")
+
     @abstractmethod
     def draw(self, run: Run) -> Samples:
         """Draw the images of a run; its counts and times are added afterwards."""
@@ -150,6 +158,7 @@ class Sampler(ABC):
         with alone(), prior.frozen(), located("drawing"):
             run = Run(prior, measurement, num_samples, generator, on_step)
             samples = self.draw(run)
+            self._check_drawn(samples)
             check_finite(samples.images, "an image")
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
         if run.ended is not None:

@@ -14,6 +14,7 @@ from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for, chunk_setting
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.settings import remade
+from vipaint_pyro.wording import shown
 
 __all__ = ["ChunkedSampler"]
 
@@ -43,8 +44,16 @@ class ChunkedSampler(Sampler):
 
     def draw(self, run: Run) -> Samples:
         with run.phase("refinement"):
-            (images,) = run.in_chunks(self.at_once(run.num_samples), lambda part: (self.images(part),))
+            (images,) = run.in_chunks(self.at_once(run.num_samples), lambda part: (self._images(part),))
         return Samples(images)
+
+    def _images(self, part: Run) -> Tensor:
+        """:meth:`images`; one error where a subclass's gives something else."""
+        images: object = self.images(part)
+        if not isinstance(images, Tensor):
+            name = type(self).__name__
+            raise TypeError(f"{name}.images gives a tensor (S, N, C, H, W), but gave {shown(images)}")
+        return images
 
     def cure(self) -> str:
         """What to do where a sample stops being finite."""

@@ -18,6 +18,7 @@ from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.chunked import ChunkedSampler
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.settings import number, setting, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["ReverseSampler", "flow"]
 
@@ -107,12 +108,23 @@ class ReverseSampler(ChunkedSampler):
             if run.stopped:
                 break
             with located("refinement", i, t, broken=self.cure(), memory=self.relief(len(z))):
-                z, z0 = self.step(run, z, t, s) if s < t else self._back(run, z, t, s)
+                z, z0 = self._stepped(run, z, t, s) if s < t else self._back(run, z, t, s)
                 first = z0 if first is None else first
                 check_finite(z, "a sample")
             replaced = run.report(Progress("refinement", i, t, z, z0))
             z = z if replaced is None else replaced
         return z, first
+
+    def _stepped(self, run: Run, z: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+        """:meth:`step`; one error where a subclass's gives something else."""
+        given: object = self.step(run, z, t, s)
+        pair = given if isinstance(given, tuple) else ()
+        if len(pair) != 2 or not all(isinstance(v, Tensor) for v in pair):
+            raise TypeError(
+                f"{type(self).__name__}.step gives two tensors, z_s and E[z_0 | z_t], (S, N, C, H, W) each, but gave "
+                f"{shown(given)}"
+            )
+        return pair
 
     def _back(self, run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:
         """Time travel, z_t noised from z_s by the forward process; there is no new prediction."""
