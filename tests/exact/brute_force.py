@@ -102,6 +102,7 @@ def make(kind: str, schedule: NoiseSchedule, per_image: bool = False, **options)
         prior = GaussianPrior(means[0], None, schedule, covariance=spd(seed=7), **options)
         covariances = spd(seed=7)[None]
     else:
+        means = means.tanh()
         prior = DatasetPrior(means, 0.2, schedule, weights=weights, **options)
         covariances = 0.04 * eye.expand(k, 4, 4)
     w = weights.expand(2, k)

@@ -365,7 +365,7 @@ def test_gaussian_and_data_set_are_mixtures():
         assert isinstance(law.base_dist, torch.distributions.Normal)
     full = GaussianPrior(mean, None, schedule, covariance=spd(seed=2))
     close(full.std.flatten() ** 2, spd(seed=2).diagonal())
-    data = DatasetPrior(random(5, *SHAPE), 0.1, schedule)
+    data = DatasetPrior(random(5, *SHAPE).tanh(), 0.1, schedule)
     close(data.weights, torch.ones(5).double() / 5)
     assert data.components.shared
 
@@ -383,10 +383,11 @@ WRONG = {
     "means are finite": {"means": torch.full((3, 4), torch.nan)},
     r"\(K, C, H, W\) or \(K, D\)": {"means": torch.zeros(3, 2, 2)},
     "kernel is one of exact, gaussian, not 'best'": {"kernel": "best"},
-    "weights are positive": {"weights": torch.tensor([1.0, 0.0, 1.0])},
-    r"weights are positive, with shape \(3,\)": {"weights": torch.ones(2)},
-    r"have \(1, 1, 3\)": {"weights": torch.ones(1, 1, 3)},
-    "weights are positive, with": {"weights": torch.tensor([1.0, torch.inf, 1.0])},
+    r"weights are positive and finite, but weights\[1\] is 0: leave a": {"weights": torch.tensor([1.0, 0.0, 1.0])},
+    r"but weights\[1, 0\] is -2": {"weights": torch.tensor([[1.0, 1.0, 1.0], [-2.0, 1.0, 0.0]])},
+    r"weights have shape \(3,\) or \(N, 3\), but came with \(2,\)": {"weights": torch.ones(2)},
+    r"came with \(1, 1, 3\)": {"weights": torch.ones(1, 1, 3)},
+    r"weights\[1\] is inf": {"weights": torch.tensor([1.0, torch.inf, 1.0])},
     "give variances": {"variances": None},
     "or covariances": {"covariances": torch.eye(4)},
     r"variances are 1, 4 or 3 x 4 numbers, but have shape \(5,\)": {"variances": torch.ones(5)},
@@ -420,6 +421,15 @@ def test_refuses_what_is_no_gaussian_or_data_set():
     for std in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="std is the positive width"):
             DatasetPrior(torch.zeros(3, *SHAPE), std, SCHEDULES["vp"])
+
+
+@pytest.mark.parametrize(
+    "images, words", [(torch.full((2, *SHAPE), 255.0), "reach 255"), (torch.full((2, *SHAPE), -1.1), "reach -1.1")]
+)
+def test_pictures_of_another_range_are_refused(images, words):
+    with pytest.raises(ValueError, match=rf"are in \[-1, 1\], but {words}: of 0 ... 255 take images / 127.5 - 1"):
+        DatasetPrior(images, 0.1, SCHEDULES["vp"])
+    DatasetPrior(images.clamp(-1, 1), 0.1, SCHEDULES["vp"])
 
 
 def test_one_time_for_all_is_that_time_for_each():

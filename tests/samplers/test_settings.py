@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -116,3 +117,17 @@ def test_where_a_latent_prior_restores_a_picture_the_step_is_that_of_mmps(
     if step == "dps":
         assert found.fraction == given.get("fraction", 0.3 if latent else math.inf)
     assert found.settle(prior, seen) == found
+
+
+@pytest.mark.parametrize("given", [torch.tensor([400, 200]), np.array([400, 200]), range(400, 100, -200)])
+def test_timesteps_come_as_any_row_of_whole_numbers(given):
+    sampler = VIPaintSampler(timesteps=given)
+    assert sampler == VIPaintSampler(timesteps=(400, 200)) and {type(t) for t in sampler.timesteps} == {int}
+
+
+@pytest.mark.parametrize(
+    "given", [torch.tensor([400.0, 200.0]), torch.tensor([[400, 200]]), torch.tensor(400), np.array([4.0]), {400, 200}]
+)
+def test_of_other_kinds_they_are_refused(given):
+    with pytest.raises(ValueError, match="timesteps is a list of whole times, T_e > ... > T_s, but is"):
+        check_settings(VIPaintSampler(timesteps=given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,11 +13,23 @@ from vipaint_pyro.settings import number
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import shown
 
-__all__ = ["check", "check_levels", "check_problems", "own_generator", "uniform"]
+__all__ = ["Said", "check", "check_levels", "check_problems", "own_generator", "uniform"]
 
 # Unlike 0 no seed that the data are likely to come from: references drawn from the stream of the
 # truths would depend on them.
 _SEED = 180406788
+
+
+class Said(ABC):
+    """A result that says what came out in a line, in the place of its tensors."""
+
+    @property
+    @abstractmethod
+    def verdict(self) -> str:
+        """In words."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.verdict})"
 
 
 def check(name: str, x: Tensor, shape: str, infinite: float | None = None, bools: bool = False) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check, check_levels, check_problems
+from vipaint_pyro.calibration.checks import Said, check, check_levels, check_problems
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.calibration.ranks import random_ranks, ranks_inside
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["CoverageResult", "binomial_coverage", "coverage", "interval_coverage"]
 
 
-@dataclass(frozen=True, eq=False)
-class CoverageResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class CoverageResult(Said):
     """Observed coverage at A levels, for one region (no *) or one per quantity (* = Q).
 
     Attributes:

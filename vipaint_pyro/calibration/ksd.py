@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check
+from vipaint_pyro.calibration.checks import Said, check
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.settings import number
 from vipaint_pyro.wording import shown
@@ -26,8 +26,8 @@ __all__ = ["KSDResult", "ksd", "stein_kernel"]
 _ROWS = 1024
 
 
-@dataclass(frozen=True, eq=False)
-class KSDResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class KSDResult(Said):
     """A discrepancy of N samples in D dimensions from a density.
 
     Attributes:

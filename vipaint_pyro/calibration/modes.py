@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check
+from vipaint_pyro.calibration.checks import Said, check
 from vipaint_pyro.calibration.drawing import axes_or_new
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ __all__ = ["ModesResult", "mode_total_variation"]
 _NOTABLE, _SHARE = 0.01, 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class ModesResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModesResult(Said):
     """Exact and sampled weights of K modes, for each posterior (*).
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check
+from vipaint_pyro.calibration.checks import Said, check
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.wording import shown
 
@@ -25,8 +25,8 @@ __all__ = ["PSISResult", "psis"]
 _MIN_DRAWS, _MIN_TAIL = 25, 5
 
 
-@dataclass(frozen=True, eq=False)
-class PSISResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class PSISResult(Said):
     """Smoothed weights and their diagnostics, of each row (*) of S draws; all in float64.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check_problems, own_generator
+from vipaint_pyro.calibration.checks import Said, check_problems, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new, draw_ecdf, draw_histogram
 from vipaint_pyro.calibration.ranks import bias_and_dispersion, random_ranks, uniform_p_value
 from vipaint_pyro.wording import shown
@@ -26,8 +26,8 @@ __all__ = ["SBCResult", "sbc"]
 _LEVEL = 0.05
 
 
-@dataclass(frozen=True, eq=False)
-class SBCResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SBCResult(Said):
     """Ranks of the truth for P problems and Q quantities, with three tests of each quantity.
 
     Attributes:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check, own_generator
+from vipaint_pyro.calibration.checks import Said, check, own_generator
 from vipaint_pyro.calibration.drawing import axes_or_new
+from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +26,8 @@ __all__ = ["SlicedWasserstein", "sliced_wasserstein"]
 _CHUNK = 2**22  # projected numbers held at a time
 
 
-@dataclass(frozen=True, eq=False)
-class SlicedWasserstein:
+@dataclass(frozen=True, eq=False, repr=False)
+class SlicedWasserstein(Said):
     """A distance between two samples.
 
     Attributes:
@@ -41,6 +42,12 @@ class SlicedWasserstein:
     distance: float
     standard_error: float
     order: float
+
+    @property
+    def verdict(self) -> str:
+        """In words: the distance, and how sure it is."""
+        error = "" if math.isnan(self.standard_error) else f" ± {self.standard_error:.1g}"
+        return f"W{self.order:g} = {self.distance:.3g}{error} over {counted(len(self.slices), 'direction')}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the histogram of the slices' distances and the sliced distance; returns the Axes."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vipaint_pyro.calibration.checks import check, check_problems, own_generator, uniform
+from vipaint_pyro.calibration.checks import Said, check, check_problems, own_generator, uniform
 from vipaint_pyro.calibration.coverage import CoverageResult, binomial_coverage
 from vipaint_pyro.calibration.drawing import axes_or_new
 from vipaint_pyro.calibration.ranks import (
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["TARPResult", "tarp"]
 
 
-@dataclass(frozen=True, eq=False)
-class TARPResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TARPResult(Said):
     """Expected coverage over P problems.
 
     Attributes:

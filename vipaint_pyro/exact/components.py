@@ -66,6 +66,21 @@ def numbers(name: str, given: object, like: Tensor) -> Tensor:
     return array.to(like.device, like.dtype)
 
 
+def positive_weights(given: object, means: Tensor) -> Tensor:
+    """Weights (K,) or (N, K) of K means; a ValueError that names the first that is not positive."""
+    weights, k = numbers("weights", given, means), len(means)
+    if weights.ndim not in (1, 2) or weights.shape[-1] != k or not weights.numel():
+        raise ValueError(f"weights have shape ({k},) or (N, {k}), but came with {tuple(weights.shape)}")
+    wrong = ~(torch.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        at = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"weights are positive and finite, but weights{at} is {float(weights[tuple(at)]):g}: leave a component "
+            "without weight out"
+        )
+    return weights
+
+
 def _decompose(
     means: Tensor, variances: Tensor | float | Sequence | None, covariances: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:

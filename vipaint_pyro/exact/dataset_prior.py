@@ -12,6 +12,9 @@ from vipaint_pyro.wording import shown
 
 __all__ = ["DatasetPrior"]
 
+#: By how much pictures may be beyond their range.
+_ROUNDING = 1e-3
+
 
 class DatasetPrior(GaussianMixturePrior):
     r"""Every image of a data set as a narrow Gaussian: an exact prior over real pictures.
@@ -22,6 +25,9 @@ class DatasetPrior(GaussianMixturePrior):
         schedule: the noise levels.
         weights: of the images, by default all alike.
         kernel: see :class:`GaussianMixturePrior`.
+
+    Raises:
+        TypeError, ValueError: for images of another shape or range, and as :class:`GaussianMixturePrior`.
     """
 
     def __init__(
@@ -38,5 +44,11 @@ class DatasetPrior(GaussianMixturePrior):
             raise ValueError(f"std is the positive width of each image's Gaussian, but is {shown(std)}")
         if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(f"images have shape (K, C, H, W), but came with {tuple(images.shape)} of {images.dtype}")
+        largest = float(images.flatten()[images.abs().argmax()]) if images.numel() else 0.0
+        if abs(largest) > 1 + _ROUNDING:
+            raise ValueError(
+                f"images are in [-1, 1], but reach {largest:g}: of 0 ... 255 take images / 127.5 - 1, of 0 ... 1 take "
+                "2 * images - 1"
+            )
         weights = images.new_ones(len(images)) if weights is None else weights
         super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)

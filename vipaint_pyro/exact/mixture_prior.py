@@ -16,7 +16,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.distributions import FlatGaussian
-from vipaint_pyro.exact.components import Components, _decompose, numbers
+from vipaint_pyro.exact.components import Components, _decompose, positive_weights
 from vipaint_pyro.exact.evidence import GaussianEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.exact.posterior import ExactPosterior
@@ -82,7 +82,7 @@ class GaussianMixturePrior(DiffusionPrior):
             the prior differs from what it is a diffusion of, as a network's does.
 
     Raises:
-        ValueError: where the shapes do not fit, or a variance is not positive.
+        ValueError: where the shapes do not fit, or a weight or a variance is not positive.
     """
 
     def __init__(
@@ -106,13 +106,7 @@ class GaussianMixturePrior(DiffusionPrior):
             raise ValueError(f"kernel is one of {', '.join(KERNELS)}, not {shown(kernel)}")
         shape = means.shape[1:] if means.ndim == 4 else (1, 1, means.shape[1])
         flat = means.flatten(1)
-        weights = numbers("weights", weights, means)
-        positive = (weights > 0).all() and torch.isfinite(weights).all()
-        if weights.ndim not in (1, 2) or weights.shape[-1] != len(means) or not positive:
-            raise ValueError(
-                f"weights are positive, with shape ({len(means)},) or (N, {len(means)}), "
-                f"but have {tuple(weights.shape)}"
-            )
+        weights = positive_weights(weights, means)
         self.components = Components(flat, *_decompose(flat, variances, covariances))
         self.log_weights = weights.log().log_softmax(-1)
         self.kernel = kernel

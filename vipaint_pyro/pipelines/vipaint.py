@@ -118,7 +118,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             free_text_encoders: drop the encoders from memory once the prompt is encoded.
             guidance_scale: weight of classifier-free guidance, in the fit and in the refinement.
             num_samples: completions per image; of a method without chance (``"estimate"``, the classical fills) so
-                many copies of its one.
+                many copies of its one. From one seed, two are not the first two of three.
             num_inference_steps: steps of the refinement, or of another method.
             generator: one for all images, or a list with one per image, which makes each image's
                 result independent of its neighbours. None takes the global random state.

@@ -123,7 +123,7 @@ class Sampler(ABC):
         Args:
             prior: conditioned on labels or text as wanted.
             measurement: of N images.
-            num_samples: S per image.
+            num_samples: S per image. From one seed, those of another S are others, not the same and more.
             generator: one, or a list with one per image, which makes each image's result independent of its
                 neighbours; None takes the global state.
             on_step: called after each step with a :class:`~vipaint_pyro.samplers.run.Progress`; what it returns, if

@@ -65,10 +65,12 @@ def test_a_field_that_nobody_has_judged_is_refused_where_it_is_set(monkeypatch):
         ("UNet2DModel", {"block_out_channels": [1]}, {"block_out_channels": []}, "from 1 to 1000 entries, but has 0"),
         ("UNet2DModel", {"block_out_channels": [2**16]}, {"block_out_channels": [2**16 + 1]}, "to 65536, but is 65537"),
         ("UNet2DModel", {"sample_size": [8, 8]}, {"sample_size": [8, 8, 8]}, "sample_size is .*, but is .8, 8, 8."),
+        ("DDPMScheduler", {"prediction_type": "sample"}, {"prediction_type": "x"},
+         "prediction_type is one of 'epsilon', 'sample', 'v_prediction', but is 'x'"),
         ("UNet2DModel", {"dance": None}, {"dance": 1}, "dance = 1 is no field of UNet2DModel"),
         ("DDPMScheduler", {"snr": 0.1}, {"quantization_config": {}}, "quantised weights are not known here"),
     ],
-)
+)  # fmt: skip
 def test_a_field_is_of_its_type_and_within_its_bounds(name, good, bad, words):
     check_parts_config(good, kind_of(name), "config.json")
     with pytest.raises(ValueError, match=f"config.json: .*{words}"):

@@ -137,9 +137,15 @@ def _check_value(name: str, value: object, parameter: inspect.Parameter, where: 
     if _same(value, default) or (value is None and (nullable or default is None or hint is bool)):
         return
     if not _fits(value, hint):
-        wanted = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-        raise ValueError(f"{where}: {name} is {wanted}, but is {_short(value)}")
+        raise ValueError(f"{where}: {name} is {_wanted(hint)}, but is {_short(value)}")
     _check_bounds(name, value, where)
+
+
+def _wanted(hint: object) -> str:
+    """An annotation in words."""
+    if typing.get_origin(hint) is typing.Literal:
+        return f"one of {', '.join(map(repr, typing.get_args(hint)))}"
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
 def _check_bounds(name: str, value: object, where: str) -> None:

@@ -6,8 +6,10 @@ Imports nothing heavy, so that the command line can make its options of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import index
 
 from vipaint_pyro.samplers.chunk import chunk_setting
 from vipaint_pyro.settings import Kind, choice, mapping, number, path, setting, switch, times, whole
@@ -102,6 +104,12 @@ class Fit:
         None, switch(), "Call the network again in the backward pass, to save memory.",
         stands_for="for latent priors", option="--checkpointing",
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        given: object = self.timesteps
+        if isinstance(given, Iterable) and not isinstance(given, (tuple, list, str, Set, Mapping)):
+            with suppress(TypeError):  # a tensor or an array, of whole numbers; others are refused with all settings
+                object.__setattr__(self, "timesteps", tuple(index(t) for t in given))
 
 
 @dataclass(frozen=True)
