@@ -19,6 +19,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from vipaint_pyro.distributions import Unscored
 from vipaint_pyro.models.sites import bridge, site
 from vipaint_pyro.priors.kernels import forward_step, like
 from vipaint_pyro.priors.schedules import NoiseSchedule
@@ -76,7 +77,7 @@ def p_transitions(model: DiffusionModel, z_e: Tensor) -> None:
         s = e + torch.as_tensor(n, device="cpu")[:, None]
         a, v = forward_step(prior.schedule, e, s + 1)
         noised = dist.Normal(like(a, z_e) * z_e, like(v, z_e).sqrt())
-        z_t = pyro.sample("z_t", noised.to_event(3).mask(False), infer=bridge("p"))
+        z_t = pyro.sample("z_t", Unscored.given(noised.to_event(3), z_e), infer=bridge("p"))
         step = prior.transition(z_t, s + 1, s)
         with model.draws():
             pyro.sample("z_s", step, infer=bridge("p"))

@@ -12,6 +12,7 @@ from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from vipaint_pyro.distributions import Unscored
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import brought_to, check_fits, check_operator
@@ -225,7 +226,7 @@ class DiffusionModel(ImageModel):
             return pyro.sample(site(e), self._marginal(None))
         with Origins() as origins:
             z_T = pyro.sample(site(self.last), self._terminal(), infer=bridge("p"))
-            z = pyro.sample(site(e), self._marginal(z_T).mask(False), infer=bridge("p"))
+            z = pyro.sample(site(e), Unscored.given(self._marginal(z_T), z_T), infer=bridge("p"))
             p_transitions(self, z)
         origins.check(site(e), site(self.last))
         return z

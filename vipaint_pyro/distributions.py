@@ -12,13 +12,14 @@ import torch
 from pyro.distributions import constraints
 from pyro.distributions.score_parts import ScoreParts
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.ops.provenance import get_provenance, track_provenance
 from torch import Tensor
 
 from vipaint_pyro.wording import shown
 
 __all__ = [
     "Estimated", "Factored", "FlatGaussian", "FromNoise", "ImageDistribution", "NormalMixture", "Seen",
-    "check_distribution",
+    "Unscored", "check_distribution",
 ]  # fmt: skip
 
 
@@ -99,6 +100,33 @@ class Seen(dist.MaskedDistribution):
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.where(self._mask, super().rsample(sample_shape), 0)
+
+
+class Unscored(dist.MaskedDistribution):
+    """What a site is drawn from whose density stands elsewhere in a program, or in none: its own is 0.
+
+    Pyro's pictures of a program take its edges from densities, which would show no edge to such a site.
+
+    Attributes:
+        parents: the values that it is drawn from.
+    """
+
+    parents: tuple[Tensor, ...] = ()
+
+    @classmethod
+    def given(cls, base_dist: TorchDistributionMixin, *parents: Tensor) -> Unscored:
+        """The distribution, drawn from these values."""
+        made = cls(base_dist, False)
+        made.parents = parents
+        return made
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        wide = super().expand(batch_shape, _instance)
+        wide.parents = self.parents
+        return wide
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return track_provenance(super().log_prob(value), get_provenance(self.parents))
 
 
 class FlatGaussian(dist.MultivariateNormal):

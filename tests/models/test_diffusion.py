@@ -127,6 +127,17 @@ def test_relations_and_picture(gaussian):
     assert "z_700" in render_model(model, (y,)).source
 
 
+def test_what_is_drawn_above_t_e_has_its_edges(gaussian):
+    """Though its density is masked, by which Pyro finds edges."""
+    model = DiffusionModel(gaussian, half(), TIMES, Gaussian(0.3))
+    relations = get_model_relations(model)["sample_sample"]
+    assert {name: relations[name] for name in ("z_999", "z_700", "z_t", "z_s", "z_500")} == {
+        "z_999": [], "z_700": ["z_999"], "z_t": ["z_700"], "z_s": ["z_t"], "z_500": ["z_700"]
+    }  # fmt: skip
+    source = render_model(model).source
+    assert "z_999 -> z_700" in source and "z_700 -> z_t" in source
+
+
 @pytest.mark.parametrize("guide_type", [AutoNormal, AutoDelta])
 def test_autoguides_learn_in_the_same_loop(gaussian, guide_type):
     # Both find the posterior mean at the level they end on.
