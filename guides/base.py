@@ -110,6 +110,11 @@ class Guide(Levels, PyroModule):
         self._model = (model,)
         return self.to(model.prior.device)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """One run, as PyroModule's; it begins without what the model remembers of runs before."""
+        self.model.forget()
+        return super().__call__(*args, **kwargs)
+
     @property
     def model(self) -> ImageModel:
         """Raises RuntimeError where the guide was loaded and has none yet."""
