@@ -95,6 +95,8 @@ class Factored(dist.TorchDistribution):
 class Seen(dist.MaskedDistribution):
     """Of every entry of y, where it is observed: the others count for nothing, and are 0 in draws, as in any y."""
 
+    _mask: Any
+
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.where(self._mask, super().sample(sample_shape), 0)
 
