@@ -112,7 +112,7 @@ def check_config(config: Mapping, kind: type, fields: Fields, where: str) -> Non
             raise ValueError(f"{where}: quantization_config: quantised weights are not known here; give full ones")
         if name not in known:
             if scheduler:
-                check_foreign(name, config, known, where)
+                check_foreign(name, config, where)
             elif value not in (None, False):
                 raise ValueError(
                     f"{where}: {name} = {value!r} is no field of {kind.__name__} in the installed diffusers, which "

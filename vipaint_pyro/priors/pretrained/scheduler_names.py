@@ -26,7 +26,7 @@ def _of_diffusers() -> frozenset[str]:
     return frozenset(name for kind in own for name in inspect.signature(kind).parameters)
 
 
-def check_foreign(name: str, config: Mapping, mine: Mapping[str, object], where: str) -> None:
+def check_foreign(name: str, config: Mapping, where: str) -> None:
     """Raise ValueError where a field that a scheduler's class does not have would have said something of the prior.
 
     One scheduler's config is given to another by design, and the fields of others are not looked at. A name that none
@@ -35,7 +35,6 @@ def check_foreign(name: str, config: Mapping, mine: Mapping[str, object], where:
     Args:
         name: of the field.
         config: that has it.
-        mine: the fields of the class.
         where: the file, or the part, for the message.
     """
     value = config[name]
@@ -47,7 +46,7 @@ def check_foreign(name: str, config: Mapping, mine: Mapping[str, object], where:
     judged = {each for fields in SCHEDULERS.values() for each in fields.names}
     if name in _FORMER or name in judged or name in _of_diffusers():
         return
-    near = did_you_mean(name, mine) or did_you_mean(name, judged | _of_diffusers())
+    near = did_you_mean(name, sorted(judged | _of_diffusers()))
     raise ValueError(
         f"{where}: {name} = {value!r} is a field of no scheduler of the installed diffusers, which would leave it out. "
         f"{near}Correct it, or remove it"
