@@ -112,6 +112,8 @@ def extrema(channel: PIL.Image.Image) -> tuple[int, int]:
 def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     """A picture without its transparency, every colour as it is, and the mask that this leaves: white = transparent.
 
+    What can be seen through a little, like the soft edge of an eraser, is transparent, too.
+
     Args:
         image: a PIL image with an alpha channel or a transparent colour.
 
@@ -127,13 +129,10 @@ def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     turned = upright(image)
     alpha = alpha_of(turned)
     low, high = (255, 255) if alpha is None else extrema(alpha)
-    if alpha is None or low >= 128 or high < 128:
-        what = "has no alpha channel" if alpha is None else f"is {'' if low < 128 else 'nowhere '}transparent"
-        where = " everywhere" if low < 128 else ""
-        raise ValueError(
-            f"the mask was to be the picture's transparent part, but it {what}{where} (an opacity below one half): "
-            "give a mask"
-        )
+    if alpha is None or low == 255 or high < 255:
+        some = "is nowhere transparent" if low == 255 else "is transparent everywhere, a little at least"
+        what = "has no alpha channel" if alpha is None else some
+        raise ValueError(f"the mask was to be the picture's transparent part, but it {what}: give a mask")
     opaque = turned.convert("L") if turned.mode == "LA" else turned.convert("RGBA").convert("RGB")
     opaque.info.pop("transparency", None)
-    return opaque, PIL.ImageOps.invert(alpha)
+    return opaque, alpha.point(lambda opacity: 255 * (opacity < 255))

@@ -24,7 +24,7 @@ from vipaint_pyro.cli.lists import guides, methods, priors
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
-from vipaint_pyro.cli.pictures import pictures_of
+from vipaint_pyro.cli.pictures import FROM_ALPHA, pictures_of
 from vipaint_pyro.cli.ready import ready
 from vipaint_pyro.cli.region_options import check_together, region_options
 from vipaint_pyro.cli.report import report
@@ -56,7 +56,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("image", type=NamedPath())
 @click.argument("mask", type=NamedPath(), required=False)
-@click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
+@click.option("--mask-from-alpha", is_flag=True, help=FROM_ALPHA)
 @region_options
 @all_options(prior=WHEN)
 def inpaint(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-__all__ = ["pictures_of"]
+__all__ = ["FROM_ALPHA", "pictures_of"]
+
+#: What --mask-from-alpha says of itself.
+FROM_ALPHA = "In place of MASK: fill what is transparent in IMAGE, soft edges too: all that is not wholly opaque."
 
 
 def pictures_of(

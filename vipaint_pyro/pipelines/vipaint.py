@@ -102,7 +102,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                 super-resolution, a blurred one for deblurring, any numbers for a linear map that does not keep
                 constants; for a nonlinear operator y itself, in the units of its family.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each. ``"alpha"``: what
-                is transparent in the PIL images themselves (an opacity below one half).
+                is not wholly opaque in the PIL images themselves.
             operator: in place of a mask, how the image was measured
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
