@@ -12,7 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
-from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches, taken_line
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -77,12 +77,11 @@ def inpaint(
         if options["prior"] is None:
             options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
             region = region or (None if resize or expand else "tiles")
-            way = f" by --region {region}" if region == "tiles" else ""
-            click.echo(f"no --prior is given: {options['prior']}, a prior of photographs, fills it{way}", err=True)
+            click.echo(taken_line(options["prior"], options["method"], region), err=True)
         elif not (region or resize or expand):
             region = own_way(options["prior"], picture.size)
         ready(out, options, inputs)
-        if region == "tiles" and (text := no_patches(options["prior"])):
+        if region == "tiles" and (text := no_patches(options["prior"], options["method"])):
             click.echo(f"Warning: {text}", err=True)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized

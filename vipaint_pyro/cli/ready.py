@@ -31,6 +31,8 @@ def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
     check_name(options["prior"])
     check_guide(options, chosen.name)
     options["samples"] = _samples(chosen, options["samples"])
+    if chosen.slow and not options["quiet"] and not any(text.strip().startswith("fast") for text in options["more"]):
+        click.echo(f"{chosen.name} {chosen.slow}", err=True)
     loading_libraries(options["quiet"])
 
 

@@ -43,7 +43,7 @@ def run_in_regions(
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.turns import Turns
     from vipaint_pyro.cli.whole import Whole
-    from vipaint_pyro.cli.writing import finish
+    from vipaint_pyro.cli.writing import finish, said_of_end
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.regions import Filled, Region, regions_of, taken, tiles_of
 
@@ -86,6 +86,8 @@ def run_in_regions(
             break
         if not options["quiet"] and (line := ahead.after(perf_counter() - start)):
             click.echo(line, err=True)
+    if ended is not None:
+        whole.facts["ended_early"] = said_of_end(ended, options["samples"])
     if whole.unfilled:
         click.echo(f"Warning: {_left(whole.unfilled, len(squares), tiled)}", err=True)
     count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(squares)} regions"

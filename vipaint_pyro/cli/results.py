@@ -13,6 +13,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from vipaint_pyro.cli.page_lead import noun_of
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
 from vipaint_pyro.evaluation.versions import versions
@@ -103,11 +104,11 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, 
 
 def _shown(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Shown]:
     """File name -> figure, in the order in which they are looked at."""
-    hole = None if run.observed is None else ~run.observed
+    hole, noun = None if run.observed is None else ~run.observed, noun_of(run.facts)
     trace, levels = run.output.trace, {t: from_model(x[:, 0].cpu()) for t, x in run.output.samples.levels.items()}
     return {
-        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole),
-        **shown_levels(levels, samples, observed),
+        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole, noun),
+        **shown_levels(levels, samples, observed, noun),
         **({} if trace is None else shown_bound(trace.terms, timesteps_of(run.sampler))),
     }
 

@@ -88,6 +88,7 @@ def draw(
     from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.writing import said_of_end
     from vipaint_pyro.faults import Fault, Stopped, located
 
     if task is None:
@@ -146,6 +147,8 @@ def draw(
             ended, facts["to_the_truth"] = ended or error, None
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
+    if ended is not None:
+        facts["ended_early"] = said_of_end(ended, options["samples"])
     facts["kind"] = said_of_kind(output.kind, output.trace, settled, pipe.kind, seen.measurement)
     if facts["kind"].get("bound", {}).get("usual"):
         click.echo(facts["kind"]["bound"]["text"])

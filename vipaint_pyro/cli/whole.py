@@ -127,7 +127,7 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1][0].facts
-        own = ("region", "kind", *(("label", "label_name") if self.by_share else ()))
+        own = ("region", "kind", "ended_early", *(("label", "label_name") if self.by_share else ()))
         said = {key: value for key, value in first.items() if key not in own}
         ended = {"unfilled": [square.place() for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]

@@ -25,6 +25,7 @@ from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
 
@@ -130,7 +131,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
             check_kind: before a fit, look in a few calls whether what is seen is of the prior's own kind, where its
-                folder says what that is; warns (``KindWarning``), and never refuses.
+                folder says what that is; warns (``KindWarning``), and never refuses. Not of a method without a network.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -193,7 +194,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
             if free_text_encoders:
                 self.free_text_encoders()
-            kind = looked_at(conditioned, measurement, self.kind) if check_kind and guide is None else None
+            look = check_kind and guide is None and method not in FOR_SCALE  # by no network, nothing is of its kind
+            kind = looked_at(conditioned, measurement, self.kind) if look else None
 
             chunks = -(-num_samples // settled.at_once(num_samples))
             totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}
