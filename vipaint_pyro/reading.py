@@ -12,7 +12,7 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from vipaint_pyro.opening import GREY_FIRST, alpha_of, extrema, upright
+from vipaint_pyro.opening import GREY_FIRST, SEE_THROUGH, alpha_of, check_opaque, extrema, upright
 from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["InColour", "in_srgb", "one_to_unit"]
@@ -50,14 +50,10 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
 def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
     """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
     image = upright(image)
-    alpha = alpha_of(image)
-    if alpha is not None and extrema(alpha)[0] < 255:
-        if not colours:
-            raise ValueError("it has transparent pixels; flatten it onto black or white")
-        raise ValueError(
-            "the picture has transparent pixels, which no prior models; flatten it onto a colour, or to fill them take "
-            "them as the mask: mask_image='alpha'"
-        )
+    if colours:
+        check_opaque(image)
+    elif (alpha := alpha_of(image)) is not None and extrema(alpha)[0] < 255:
+        raise ValueError(SEE_THROUGH)
     colour = np.asarray((in_srgb(image) if colours else image).convert("RGB"))
     if channels == 3:
         array = colour

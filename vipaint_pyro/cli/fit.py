@@ -13,7 +13,7 @@ from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import options_but
 from vipaint_pyro.cli.output import NamedPath, check_output
 from vipaint_pyro.cli.pictures import FROM_ALPHA, pictures_of
-from vipaint_pyro.cli.ready import check_guide
+from vipaint_pyro.cli.ready import check_guide, check_words
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.priors.pretrained.folder import check_name
 from vipaint_pyro.settings import MOST
@@ -57,6 +57,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     out = options["out"]
     replaceable = _checked(out, options, {**inputs, "prior": Path(options["prior"])})
     check_name(options["prior"])
+    check_words(options)
     check_guide(options)
     loading_libraries(options["quiet"])
     from vipaint_pyro.cli.methods import sampler_of, settings_of

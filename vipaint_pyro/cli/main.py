@@ -26,7 +26,7 @@ from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
 from vipaint_pyro.cli.pictures import FROM_ALPHA, pictures_of
 from vipaint_pyro.cli.ready import ready
-from vipaint_pyro.cli.region_options import check_together, region_options
+from vipaint_pyro.cli.region_options import check_region, check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
@@ -74,6 +74,8 @@ def inpaint(
         check_together(region, resize, expand)
         (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
+        if isinstance(region, tuple) and not expand:  # else it is of the larger canvas
+            check_region(region, hole)
         if options["prior"] is None:
             options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
             region = region or (None if resize or expand else "tiles")
@@ -139,9 +141,11 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     colorization. Writes the same folder as inpaint.
     """
     with reporting():
-        from vipaint_pyro.opening import read_image
+        from vipaint_pyro.opening import check_depth, check_opaque, read_image
 
         picture, out = read_image(image), options["out"] or Path(f"vipaint-{image.stem}")
+        check_depth(picture)
+        check_opaque(picture)
         ready(out, options, {"image": image})
         from vipaint_pyro.measurements.tasks import TASKS
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vipaint_pyro.cli.output import check_output
+from vipaint_pyro.cli.region_options import check_region
 from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
 from vipaint_pyro.wording import counted
 
@@ -52,7 +53,8 @@ def run_in_regions(
     given = None
     if not isinstance(region, str):
         left, top, width, _ = region
-        given = _checked(Region(left, top, width, hidden), hidden)
+        check_region(region, mask)
+        given = Region(left, top, width, hidden)
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
     pipe = pipeline_of(options)
@@ -139,19 +141,6 @@ def _hidden(image: PIL.Image.Image, mask: PIL.Image.Image) -> np.ndarray:
     from vipaint_pyro.images import to_observed
 
     return ~to_observed(mask, 1, (image.height, image.width))[0, 0].numpy()
-
-
-def _checked(region: Region, hidden: np.ndarray) -> Region:
-    """A region of the user's; ValueError where it leaves the picture or the hole, or knows nothing."""
-    height, width = hidden.shape
-    said = f"--region {region.left},{region.top},{region.side},{region.side}"
-    if region.left + region.side > width or region.top + region.side > height:
-        raise ValueError(f"{said} leaves the picture, which is {width}x{height}")
-    if not region.holds(hidden):
-        raise ValueError(f"the hole leaves {said}: take a larger square, or --region auto")
-    if region.crop(hidden).all():
-        raise ValueError(f"{said} is all hole, so that nothing is known there: take a larger square")
-    return region
 
 
 def _side(prior: DiffusionPrior) -> int:
