@@ -10,7 +10,7 @@ import click
 from vipaint_pyro.cli.fit import CHECKPOINT
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import AFTER, SETTINGS, options_after
-from vipaint_pyro.cli.output import NamedPath, check_output
+from vipaint_pyro.cli.output import NamedPath, NameOrPath, check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ __all__ = ["draw"]
     help="Default: the draws go on where the fit's random numbers ended, as those of vipaint inpaint do.",
 )
 @click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
-@click.option("--prior", help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.")
+@click.option(
+    "--prior", type=NameOrPath(),
+    help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.",
+)  # fmt: skip
 @click.option("--variant", help="Of that prior's weights. Default: as it was.")
 @click.option("--revision", help="Of that prior, where it is a hub id. Default: as it was, of a hub id.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ...")

@@ -11,7 +11,7 @@ from dataclasses import Field, fields
 import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
-from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.output import NamedPath, NameOrPath
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
@@ -56,7 +56,8 @@ def _of(f: Field) -> Callable:
         return click.option(name, f.name, multiple=True, metavar="NAME=VALUE", help=text)
     if kind.type is bool:
         return click.option(f"{name}/--no-{name[2:]}", f.name, default=None, help=text)
-    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else kind.type
+    own = NameOrPath() if f.name == "perceptual_weights" else kind.type
+    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else own
     return click.option(name, f.name, type=type_, help=text, shell_complete=COMPLETERS.get(name))
 
 
@@ -99,6 +100,7 @@ def _options(prior: str | None) -> list[Callable]:
     return [
         click.option(
             "--prior",
+            type=NameOrPath(),
             required=prior is None,
             help="A built-in name, a diffusers folder or a hub id." + (f" Default: {prior}." if prior else ""),
             shell_complete=COMPLETERS["--prior"],
