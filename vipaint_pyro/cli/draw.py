@@ -25,7 +25,8 @@ __all__ = ["draw"]
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    help="Default: the draws go on where the fit's random numbers ended, as those of vipaint inpaint do.",
+    help="Where the chance of the draws comes from. Default: they go on where the fit's random numbers ended, as those of "
+    "vipaint inpaint do.",
 )
 @click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
 @click.option(
@@ -41,8 +42,11 @@ __all__ = ["draw"]
 def draw(folder: Path, out: Path | None, **options: Any) -> None:
     """Draw from the guide in DIR, which vipaint fit or vipaint inpaint has fitted, without a new fit.
 
-    The draws are refined as the settings say that the guide was fitted with, or as options say here; another --refine
-    or --correct begins with its own defaults. Writes the same folder as inpaint.
+    What the fit has settled stays: the picture, the label and the prompts, --guidance, --levels, --effort, and all
+    settings of vipaint fit that are no options here. Those of the refinement and the correction are the fit's unless
+    they are given; another --refine or --correct begins with its own defaults, which vipaint fit --help names.
+
+    Writes the same folder as inpaint, but for the bound, which is in DIR.
     """
     with reporting():
         _check_guide(folder)

@@ -68,7 +68,8 @@ def inpaint(
     around it. A photograph needs no --prior: it is filled by --region tiles.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
-    guide, the terms of the bound, the fitted guide and run.json to the output folder.
+    guide, the terms of the bound, the fitted guide and run.json to the output folder; a method without a network
+    writes its one completion.
     """
     with reporting():
         check_together(region, resize, expand)
@@ -138,7 +139,10 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
     IMAGE is what was measured: a small picture for super-resolution, a blurred one for deblurring, a grey one for
-    colorization. Writes the same folder as inpaint.
+    colorization. It is of the size that the prior gives, made smaller as the task says.
+
+    Writes the restorations, a grid, their mean and standard deviation, the levels of the guide, the terms of the bound
+    and run.json to the output folder, as inpaint does; but no guide that vipaint draw could take.
     """
     with reporting():
         from vipaint_pyro.opening import check_depth, check_opaque, read_image

@@ -54,7 +54,8 @@ def region_options(command: Callable) -> Callable:
             "and put back where the hole is. auto: a square twice as long as the hole, one for each of several holes "
             "far apart; tiles: squares along the hole, of the prior's own size where it is thin enough, each of which "
             "goes on from what those before it filled; X,Y,W,H: this one, W = H, in pixels from the left and top (of "
-            "the larger canvas).",
+            "the larger canvas). Default: tiles where no --prior is given, or a built-in one of patches; else none, "
+            "and IMAGE is of the prior's size.",
         ),
     ):
         command = option(command)
