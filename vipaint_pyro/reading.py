@@ -15,8 +15,7 @@ from torch import Tensor
 from vipaint_pyro.opening import GREY_FIRST, SEE_THROUGH, alpha_of, check_opaque, extrema, upright
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["InColour", "in_srgb", "one_to_unit"]
-
+__all__ = ["InColour", "in_srgb", "is_srgb", "one_to_unit"]
 
 
 class InColour(ValueError):
@@ -36,7 +35,7 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return image
     try:
         profile = PIL.ImageCms.ImageCmsProfile(BytesIO(embedded))
-        if "srgb" in PIL.ImageCms.getProfileDescription(profile).lower():  # a conversion would round for nothing
+        if is_srgb(profile):  # a conversion would round for nothing
             return image
         plain = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
         srgb = PIL.ImageCms.createProfile("sRGB")
@@ -45,6 +44,11 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         raise ValueError(
             f"the picture's colour profile cannot be used ({error}); save it in sRGB, or without a profile"
         ) from error
+
+
+def is_srgb(profile: PIL.ImageCms.ImageCmsProfile) -> bool:
+    """Whether a colour profile is sRGB's, by what it says of itself."""
+    return "srgb" in PIL.ImageCms.getProfileDescription(profile).lower()
 
 
 def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:

@@ -25,8 +25,8 @@ __all__ = ["draw"]
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    help="Where the chance of the draws comes from. Default: they go on where the fit's random numbers ended, as those of "
-    "vipaint inpaint do.",
+    help="Where the chance of the draws comes from. Default: they go on where the fit's random numbers ended, as those "
+    "of vipaint inpaint do.",
 )
 @click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
 @click.option(

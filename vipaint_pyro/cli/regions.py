@@ -111,6 +111,7 @@ def run_resized(
     """
     import torch
 
+    from vipaint_pyro.cli.metadata import metadata_of
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.results import write_run
     from vipaint_pyro.cli.turns import as_mask
@@ -133,6 +134,7 @@ def run_resized(
     images = torch.from_numpy(small), as_mask(seen)
     said = {**facts, "resized": {"how": how, **square.place()}}
     drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
+    drawn.metadata = metadata_of(opaque)
     finish(out, replaceable, lambda at, replaced: write_run(at, replaced, drawn), ended, count_of(drawn, options))
 
 

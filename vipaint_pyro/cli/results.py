@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from vipaint_pyro.cli.metadata import fitting
 from vipaint_pyro.cli.page_lead import noun_of
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
@@ -43,6 +44,7 @@ class Run:
         facts: anything else that run.json should say (paths, seed, label, metrics ...).
         is_truth: whether ``unit`` is the truth, hidden pixels included.
         keep: writes the guide to a folder so that it can be drawn from again, where that can be.
+        metadata: of the picture's file, as :func:`vipaint_pyro.cli.metadata.metadata_of` has it.
     """
 
     unit: Tensor | None
@@ -53,6 +55,7 @@ class Run:
     facts: dict
     is_truth: bool = False
     keep: Callable[[Path], None] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, named: Path | None = None) -> None:
@@ -84,7 +87,8 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, 
         observed.save(out / "observed.png")
         for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions, device="cpu"))):
             for i, picture in enumerate(to_output(batch, "pil")):
-                picture.save(out / f"{kind}-{i:02d}.png")
+                more = fitting(run.metadata, picture.mode) if kind == "sample" else {}
+                picture.save(out / f"{kind}-{i:02d}.png", **more)
         for name, x in (("mean", mean), ("std", std / white)):
             to_output(x[None], "pil")[0].save(out / f"{name}.png")
         shown = _shown(run, observed, samples)
