@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from pyro.distributions import constraints
@@ -100,6 +100,11 @@ class Guide(Levels, PyroModule):
             raise ValueError(f"the guide was made for {made_for}, but this model has {model.outline()}")
         self._model = (model,)
         return self.to(model.prior.device)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """One run, as PyroModule's; it begins without what the model remembers of runs before."""
+        self.model.forget()
+        return super().__call__(*args, **kwargs)
 
     @property
     def model(self) -> ImageModel:

@@ -44,6 +44,10 @@ class ImageModel(ABC):
     def fitting(self) -> AbstractContextManager:
         """Around a fit: what the program remembers from call to call begins and ends here."""
 
+    def forget(self) -> None:
+        """Forget what the last run of a guide and of the program remembers, but inside of :meth:`fitting`."""
+        return None
+
     @contextmanager
     def counted(self, calls: Calls) -> Iterator[None]:
         """A block in which what the model and its guides ask the prior is added to ``calls``, and to no other count."""

@@ -107,7 +107,7 @@ class DiffusionModel(ImageModel):
         self.num_levels, self.sampling_steps = num_levels, 50
         self.num_images = operator.observed.shape[0]
         prior.check_images(self.num_images)
-        self._memo = Predictions(len(self.timesteps))
+        self._memo = self._own = Predictions(len(self.timesteps))
 
     # -- what a guide needs to know -------------------------------------------------------------
 
@@ -168,15 +168,16 @@ class DiffusionModel(ImageModel):
 
     def denoise(self, z: Tensor, t: int) -> Tensor:
         """E[z_0 | z_t], computed once although guide and model both ask for it at the same z_t."""
-        z0 = self._memo.find(z, t)
-        if z0 is None:
-            z0 = self.prior.denoise(z, t)
-            self._memo.keep(z, t, z0)
+        if (z0 := self._memo.find(z, t)) is None:
+            self._memo.keep(z, t, z0 := self.prior.denoise(z, t))
         return z0
 
     def keep(self, z: Tensor, t: int, z0: Tensor) -> None:
         """Have a prediction that was made elsewhere found again by :meth:`denoise` at this very tensor z."""
         self._memo.keep(z, t, z0)
+
+    def forget(self) -> None:
+        self._own.clear()  # the next run may be at the same z, but of other weights, and its graph has to be its own
 
     def reverse(self, z_t: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of p(z_s | z_t)."""
@@ -202,14 +203,17 @@ class DiffusionModel(ImageModel):
                 (:data:`~vipaint_pyro.models.algorithms.ALGORITHMS`), or a guide that does not know q above T_e.
         """
         check_algorithms(f"the {self.form} form of a diffusion model", instead_of(self))
-        with self.images():
-            with self.weight():
-                z = self._top()
-                for t, s in zip(self.timesteps, self.timesteps[1:]):
-                    z = pyro.sample(site(s), self.transition(z, t, s))
-            seen = self.prediction(z)
-            pyro.deterministic("x", seen.x, event_dim=3)
-            self.observe(self.likelihood.at(self.operator, seen), y)
+        try:
+            with self.images():
+                with self.weight():
+                    z = self._top()
+                    for t, s in zip(self.timesteps, self.timesteps[1:]):
+                        z = pyro.sample(site(s), self.transition(z, t, s))
+                seen = self.prediction(z)
+                pyro.deterministic("x", seen.x, event_dim=3)
+                self.observe(self.likelihood.at(self.operator, seen), y)
+        finally:
+            self.forget()
         return seen.x
 
     def prediction(self, z: Tensor) -> Prediction:

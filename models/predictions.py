@@ -19,6 +19,14 @@ class Predictions:
         self._size = size
         self._known: list[tuple[Tensor, tuple, Tensor]] = []
 
+    def __reduce__(self) -> tuple:
+        """A copy has none of them: they hold graphs, which cannot be copied."""
+        return Predictions, (self._size,)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._known = []
+
     def find(self, z: Tensor, t: int) -> Tensor | None:
         """The prediction at this very tensor, unchanged since, or None."""
         key = self._key(z, t)

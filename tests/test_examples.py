@@ -52,8 +52,8 @@ MORE = [
         ["--out", "faces", "--prior", "cartoon-faces", "--data", "cartoon-faces", "--task", "deblur", "--images", "1"],
     ),
 ]
-#: Of half a minute.
-LONG = {"13_what_is_under_the_mask.py"}
+#: Of half a minute, by name or by what is given.
+LONG = {"13_what_is_under_the_mask.py", "faces"}
 # Imported by the scripts of priors; they have tests of their own.
 SHARED = {"priors/training.py", "priors/photographs.py", "priors/patch_models.py", "priors/foreign_pictures.py"}
 # Each needs what the first one makes: see test_the_cartoon_prior_is_trained_in_three_scripts.
@@ -92,7 +92,7 @@ def data(tmp_path):
 @pytest.mark.parametrize(
     "name, given",
     [
-        pytest.param(name, given, marks=pytest.mark.slow if name in LONG else ())
+        pytest.param(name, given, marks=[pytest.mark.slow, pytest.mark.long] if LONG & {name, *given} else ())
         for name, given in [*sorted(EXAMPLES.items()), *MORE]
     ],
 )

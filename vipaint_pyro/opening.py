@@ -15,7 +15,8 @@ __all__ = [
 ]  # fmt: skip
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-MAX_PIXELS = 2**24
+#: A picture of so many is filled in 4 GB of memory.
+MAX_PIXELS = 2**26
 
 #: In place of a mask: the picture's own transparency.
 ALPHA = "alpha"
@@ -42,7 +43,7 @@ def read_image(path: str | Path) -> PIL.Image.Image:
     Raises:
         FileNotFoundError: where there is no such file.
         ValueError: for a file that is no picture of a known format, is damaged, animated or has
-            more than 2^24 pixels.
+            more than 2^26 pixels (67 million).
     """
     path = Path(path)
     if path.is_dir():
@@ -59,7 +60,7 @@ def read_image(path: str | Path) -> PIL.Image.Image:
                 )
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
-                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}; make it smaller"
+                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}: crop it, or make it smaller"
                 )
             image.load()
             return PIL.ImageOps.exif_transpose(image)

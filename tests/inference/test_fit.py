@@ -1,5 +1,7 @@
 """fit(): guards, seeds, independence of neighbours, and the record of the bound."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -270,3 +272,16 @@ def test_a_parameter_of_two_names_moves_once_a_step(gaussian, local):
     assert guide.one is guide.two and gradients[-1].abs().min() > 0
     torch.testing.assert_close(guide.one.detach(), -1e-3 * gradients[-1], rtol=1e-12, atol=0)
     assert not local or not pyro.get_param_store()._param_to_name
+
+
+def test_fits_of_several_threads_are_as_if_alone(gaussian):
+    def fitted(seed):
+        model, guide, y = setup(gaussian)
+        fit(model, guide, y, num_steps=6, generator=torch.Generator().manual_seed(seed))
+        return params(guide)
+
+    alone = [fitted(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(fitted, range(3)))
+    for one, other in zip(alone, found):
+        assert one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())

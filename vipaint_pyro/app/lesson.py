@@ -18,6 +18,7 @@ from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import Guide, make_guide
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.inference import fit
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.operator import Operator
@@ -25,7 +26,6 @@ from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
 from vipaint_pyro.randomness import isolated
-from vipaint_pyro.samplers.alone import alone
 
 __all__ = ["GUIDES", "LAST", "Answer", "Question", "answer", "levels"]
 

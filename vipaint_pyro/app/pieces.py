@@ -13,13 +13,13 @@ from vipaint_pyro.app.asked import Asked
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, from_model
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import masked, measured
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.regions import Square
-from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.run import OnStep
 from vipaint_pyro.samplers.vipaint.fitting import fit_guide

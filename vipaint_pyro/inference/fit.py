@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.alone import in_turn
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.given import given_y
@@ -124,7 +125,9 @@ def fit(
 
     Beyond the bare loop: each image draws from its own generator, the noise levels are stratified,
     the terms of the bound are recorded from the traces the loss makes anyway, and the loss and
-    every gradient are checked before a parameter moves.
+    every gradient are checked before a parameter moves. Fits of several threads wait for each other. As after
+    ``SVI.step``, the guide's parameters stay in Pyro's store until ``pyro.clear_param_store()`` or the end of a
+    ``pyro.get_param_store().scope()`` around the call; the guide itself keeps them too.
 
     Args:
         model, guide: the programs; both take ``y``.
@@ -171,6 +174,7 @@ def fit(
     state = FitState(cast(Guide, guide), svi.optim, noise, resting, y.device, result.losses, history)
     first = 0 if keeping is None else keeping.begin(model, y, loss, state)
     with ExitStack() as around:
+        around.enter_context(in_turn())
         around.enter_context(_in_the_store(guide))
         if of_images is not None:
             around.enter_context(of_images.prior.frozen())

@@ -13,6 +13,7 @@ from torch import Tensor
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import check_output
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.kind.check import looked_at
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator
@@ -23,7 +24,6 @@ from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
 from vipaint_pyro.pipelines.output import VIPaintOutput, output_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
-from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.base import Samples
 from vipaint_pyro.samplers.for_scale import FOR_SCALE
 

@@ -23,7 +23,7 @@ def expanded(
         by: pixels on the left, top, right and bottom.
 
     Raises:
-        ValueError: for a mask of another size, or a canvas of more than 2^24 pixels.
+        ValueError: for a mask of another size, or a canvas of more than 2^26 pixels.
     """
     left, top, right, bottom = by
     size = image.width + left + right, image.height + top + bottom

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from vipaint_pyro.faults import Fault, Stopped, check_finite, located
 from vipaint_pyro.guides.base import Guide
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import check_settings, checked, whole
 from vipaint_pyro.wording import shown

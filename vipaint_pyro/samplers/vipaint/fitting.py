@@ -6,11 +6,11 @@ import torch
 
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.samplers.vipaint.sampler import FIT_MEMORY, VIPaintSampler
 

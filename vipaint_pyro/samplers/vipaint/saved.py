@@ -16,13 +16,13 @@ from vipaint_pyro.files import write_tensors, write_text
 from vipaint_pyro.files.reading_back import digest_of, read_tensors
 from vipaint_pyro.guides import Guide, make_guide
 from vipaint_pyro.guides.auto import PyroAutoGuide
+from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.fingerprints import fingerprint
-from vipaint_pyro.samplers.alone import alone
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 from vipaint_pyro.settings import settled
 

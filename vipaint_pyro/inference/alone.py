@@ -9,9 +9,16 @@ from contextlib import contextmanager
 import pyro
 import torch
 
-__all__ = ["alone"]
+__all__ = ["alone", "in_turn"]
 
 _LOCK = threading.RLock()
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """A block that waits for those of other threads: no handler of theirs is on Pyro's stack in it."""
+    with _LOCK:
+        yield
 
 
 @contextmanager
@@ -21,5 +28,5 @@ def alone() -> Iterator[None]:
     What is fitted inside keeps its parameters in its module; nothing is left behind in the store, so that a process may
     make any number of calls. ``torch.inference_mode`` around the block is left, since a fit needs gradients.
     """
-    with _LOCK, pyro.get_param_store().scope(), torch.inference_mode(False):
+    with in_turn(), pyro.get_param_store().scope(), torch.inference_mode(False):
         yield
