@@ -60,7 +60,8 @@ def read_image(path: str | Path) -> PIL.Image.Image:
                 )
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
-                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}: crop it, or make it smaller"
+                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}: crop it, or make it "
+                    "smaller"
                 )
             image.load()
             return PIL.ImageOps.exif_transpose(image)

@@ -78,9 +78,10 @@ def inpaint(
         if isinstance(region, tuple) and not expand:  # else it is of the larger canvas
             check_region(region, hole)
         if options["prior"] is None:
-            options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
+            options["prior"] = taken = automatic_prior(picture.size)
+            facts["automatic_prior"] = True
             region = region or (None if resize or expand else "tiles")
-            click.echo(taken_line(options["prior"], options["method"], region), err=True)
+            click.echo(taken_line(taken, options["method"], region), err=True)
         elif not (region or resize or expand):
             region = own_way(options["prior"], picture.size)
         ready(out, options, inputs)

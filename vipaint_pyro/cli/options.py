@@ -51,14 +51,14 @@ def _of(f: Field, default: str = "") -> Callable:
     """The option of a setting; it is None where it is not given: then it is as ``default`` says, else its own."""
     kind, said = f.metadata["kind"], f.metadata
     name = option_name(f.name)
-    default = default or said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
-    text = f"{said['text']} Default: {default}."
+    own = said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
+    text = f"{said['text']} Default: {default or own}."
     if kind.type is dict:
         return click.option(name, f.name, multiple=True, metavar="NAME=VALUE", help=text)
     if kind.type is bool:
         return click.option(f"{name}/--no-{name[2:]}", f.name, default=None, help=text)
-    own = NameOrPath() if f.name == "perceptual_weights" else kind.type
-    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else own
+    plain = NameOrPath() if f.name == "perceptual_weights" else kind.type
+    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else plain
     return click.option(name, f.name, type=type_, help=text, shell_complete=COMPLETERS.get(name))
 
 
