@@ -27,7 +27,7 @@ def patches(here, monkeypatch):
     table = {**BUILT_IN, "patches": replace(BUILT_IN["photo-patches"], size=(8, 8))}
     monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.AUTOMATIC", "patches")
     monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.BUILT_IN", table)
-    monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir())
+    monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir(parents=True))
 
 
 def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
@@ -46,12 +46,13 @@ def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
 
 def test_a_method_without_a_network_asks_the_prior_for_its_size_alone(patches):
     picture("L")
-    hide((9, 8, 13, 12))
+    hide((2, 8, 16, 10))
     done = vipaint("inpaint", "large.png", "hole.png", "--method", "estimate", "--quiet", "--out", "out")
     assert done.exit_code == 0, done.output
     said = "no --prior is given: estimate, which calls no network, fills it by --region tiles, at the size that patches"
     assert said in done.stderr and "a prior of photographs" not in done.stderr
-    assert "the prior's size\n" in done.stdout and "label" not in done.stdout
+    assert "the prior's size\n" in done.stdout and "label" not in done.stdout and " fit" not in done.stdout
+    assert "; sees what regions 1, 2 filled\n" in done.stdout
     assert not {"label", "label_name"} & json.loads(Path("out/run.json").read_text())["regions"][0].keys()
 
 

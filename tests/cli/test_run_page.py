@@ -177,10 +177,10 @@ def test_of_a_method_without_a_network_no_posterior_is_told(place, task, seen):
     facts = {"image": "photo.png", "prior": "photo-patches", "automatic_prior": True, "method": "telea",
              "guidance_scale": 1.0, "hidden_fraction": 0.25, "label": 1, "label_name": "scene",
              "task": task}  # fmt: skip
-    words = words_of(place, facts, 1)
+    words = words_of(place, facts, 1, regions=["region-1", "region-2/sample-00"])
     assert f"One picture was made of what {seen}, by telea: without a network and without chance" in words
     assert "What telea makes of it is the same every time." in words
-    for untrue in ("likely", "drawn", "draw from", "posterior", "photo-patches", "Asked for", "scene", "guidance"):
+    for untrue in ("likely", "drawn", "posterior", "photo-patches", "Asked for", "scene", "guid", "fitted"):
         assert untrue not in words
 
 

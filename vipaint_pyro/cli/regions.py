@@ -12,6 +12,7 @@ import click
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.region_options import check_region
 from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run_in_regions(
     for k, square in enumerate(squares):
         start, label = perf_counter(), turns.label(square, filled)
         said = f"; label {label}, by its share of the picture" if label else ""
-        said += _fits(filled.before(square), options["samples"])
+        said += _fits(filled.before(square), 0 if options["method"] in FOR_SCALE else options["samples"])
         click.echo(f"region {k + 1} of {len(squares)}: {_said(square, hidden, side)}{said}")
         try:
             runs, ended = turns.draw(square, filled)
@@ -170,11 +171,12 @@ def _left(squares: Sequence[Square], count: int, tiled: bool) -> str:
 
 
 def _fits(before: Sequence[int], samples: int) -> str:
-    """What a square goes on from, where it sees what others have filled."""
+    """What a square goes on from, where it sees what others have filled; without samples no fits are told of."""
     if not before:
         return ""
     others = f"region{'s' * (len(before) > 1)} {', '.join(str(k + 1) for k in before)}"
-    return f"; sees what {others} filled, so that each of {counted(samples, 'sample')} has a fit of its own"
+    own = f", so that each of {counted(samples, 'sample')} has a fit of its own" if samples else ""
+    return f"; sees what {others} filled{own}"
 
 
 def _said(region: Square, hidden: np.ndarray, side: int) -> str:

@@ -61,7 +61,7 @@ def run_page(
     if regions:
         links = "".join(f'<li><a href="{name}/{PAGE}">{_part(name)}</a></li>\n' for name in regions)
         text = "<p>Each part of the hole was filled on its own, in a square around it that has a page of its own.</p>\n"
-        if any("/" in name for name in regions):
+        if any("/" in name for name in regions) and not networkless(facts):
             text += (
                 "<p>Where a square sees what others have filled, which is not the same in any two samples, it was "
                 "fitted for each sample: sample 0 there goes on from sample 0 of the others, and so on.</p>\n"
