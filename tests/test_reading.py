@@ -152,7 +152,7 @@ def transparent(mode: str) -> tuple[PIL.Image.Image, np.ndarray]:
     """A picture with holes, and its colours (H, W, C)."""
     rng = np.random.default_rng(1)
     if mode == "P":
-        index = np.where(ALPHA < 128, 3, rng.integers(0, 3, ALPHA.shape)).astype(np.uint8)
+        index = np.where(ALPHA < 255, 3, rng.integers(0, 3, ALPHA.shape)).astype(np.uint8)
         image, palette = PIL.Image.fromarray(index, mode="P"), rng.integers(0, 256, (4, 3), dtype=np.uint8)
         image.putpalette(palette.ravel().tolist())
         image.info["transparency"] = 3
@@ -169,7 +169,7 @@ def test_transparency_is_the_mask_where_it_is_asked_for(mode):
     image, colours = transparent(mode)
     (opaque,), (mask,) = with_mask(image, "alpha")
     observed = to_observed([mask], 1, (3, 4))
-    np.testing.assert_array_equal(observed[0, 0].numpy(), ALPHA >= 128)
+    np.testing.assert_array_equal(observed[0, 0].numpy(), ALPHA == 255)
     unit = to_unit([opaque], (colours.shape[-1], 3, 4))
     np.testing.assert_array_equal((unit[0].permute(1, 2, 0) * 255).round().numpy(), colours)
     with pytest.raises(ValueError, match="transparent pixels.*mask_image='alpha'"):
@@ -182,15 +182,15 @@ def test_a_turned_picture_turns_its_mask():
     exif[0x0112] = 6
     (opaque,), (mask,) = with_mask(image, "alpha")
     assert opaque.size == mask.size == (3, 4)
-    np.testing.assert_array_equal(to_observed([mask], 1, (4, 3))[0, 0].numpy(), np.rot90(ALPHA >= 128, -1))
+    np.testing.assert_array_equal(to_observed([mask], 1, (4, 3))[0, 0].numpy(), np.rot90(ALPHA == 255, -1))
 
 
 @pytest.mark.parametrize(
     "image, mask, error, words",
     [
         (PIL.Image.new("L", (4, 3)), "alpha", ValueError, "has no alpha channel"),
-        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 200)), "alpha", ValueError, "nowhere transparent"),
-        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 9)), "alpha", ValueError, "transparent everywhere"),
+        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 255)), "alpha", ValueError, "nowhere transparent"),
+        (PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 254)), "alpha", ValueError, "transparent everywhere"),
         (np.zeros((3, 4, 4), np.uint8), "alpha", TypeError, "transparency of a PIL image, .* ndarray"),
         (PIL.Image.new("L", (4, 3)), "mask.png", ValueError, "a picture or 'alpha', .* not 'mask.png'"),
         (PIL.Image.new("I;16", (4, 3)), "alpha", ValueError, "16 or more bits"),

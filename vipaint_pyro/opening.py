@@ -10,8 +10,8 @@ import PIL.ImageChops
 import PIL.ImageOps
 
 __all__ = [
-    "ALL_BLACK", "ALL_WHITE", "ALPHA", "GREY_FIRST", "MAX_PIXELS", "alpha_of", "check_mask", "extrema",
-    "opaque_and_mask", "read_image", "unusable", "upright",
+    "ALL_BLACK", "ALL_WHITE", "ALPHA", "GREY_FIRST", "MAX_PIXELS", "SEE_THROUGH", "alpha_of", "check_depth",
+    "check_mask", "check_opaque", "extrema", "hidden_by", "opaque_and_mask", "read_image", "unusable", "upright",
 ]  # fmt: skip
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
@@ -22,6 +22,9 @@ MAX_PIXELS = 2**26
 ALPHA = "alpha"
 
 GREY_FIRST = "convert it to grey first, e.g. with PIL's image.convert('L')"
+
+#: What is said of a mask with transparent pixels.
+SEE_THROUGH = "it has transparent pixels; flatten it onto black or white"
 
 #: What is said of masks that hide everything or nothing.
 ALL_WHITE = (
@@ -57,7 +60,8 @@ def read_image(path: str | Path) -> PIL.Image.Image:
                 )
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
-                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}: crop it, or make it smaller"
+                    f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS}: crop it, or make it "
+                    "smaller"
                 )
             image.load()
             return PIL.ImageOps.exif_transpose(image)
@@ -67,18 +71,38 @@ def read_image(path: str | Path) -> PIL.Image.Image:
         raise ValueError(f"{path} cannot be read as a picture, it may be damaged: {error}") from error
 
 
-def check_mask(mask: PIL.Image.Image) -> None:
-    """Raise ValueError for a mask of 8 bits in colour, or black or white all over; others are looked at as tensors."""
-    if mask.mode not in ("1", "L", "RGB"):
-        return
+def check_mask(mask: PIL.Image.Image, may_be_empty: bool = False) -> None:
+    """Raise ValueError for a mask that cannot be one.
+
+    Args:
+        mask: white = to be filled.
+        may_be_empty: whether it may be black or white all over, since something else is filled besides.
+
+    Raises:
+        ValueError: for 16 or more bits, pixels that can be seen through, colour, or one that is black or white all
+            over.
+    """
+    try:
+        check_depth(mask)
+        if (alpha := alpha_of(mask)) is not None and extrema(alpha)[0] < 255:
+            raise ValueError(SEE_THROUGH)
+    except ValueError as error:
+        raise ValueError(unusable(str(error))) from None
     red, green, blue = mask.convert("RGB").split()
     if any(PIL.ImageChops.difference(red, other).getbbox() for other in (green, blue)):
         raise ValueError(unusable(f"it is in colour; {GREY_FIRST}", colour=True))
     low, high = extrema(red)
+    if may_be_empty:
+        return
     if low >= 128:
         raise ValueError(ALL_WHITE)
     if high < 128:
         raise ValueError(ALL_BLACK)
+
+
+def hidden_by(mask: PIL.Image.Image) -> PIL.Image.Image:
+    """What a mask hides: 255 where it is to be filled, else 0."""
+    return mask.convert("RGB").getchannel(0).point(lambda value: 255 * (value >= 128))
 
 
 def unusable(why: str, colour: bool = False) -> str:
@@ -89,13 +113,28 @@ def unusable(why: str, colour: bool = False) -> str:
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
     """A picture turned as its EXIF data say; ValueError where it has more than 8 bits per channel."""
+    check_depth(image)
     image = PIL.ImageOps.exif_transpose(image)
+    return image
+
+
+def check_depth(image: PIL.Image.Image) -> None:
+    """Raise ValueError for a picture of more than 8 bits per channel."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         raise ValueError(
             f"a picture of mode {image.mode} (16 or more bits per pixel) has no fixed range here; "
             "convert it to 8 bits first"
         )
-    return image
+
+
+def check_opaque(image: PIL.Image.Image) -> None:
+    """Raise ValueError for a picture that can be seen through somewhere."""
+    alpha = alpha_of(image)
+    if alpha is not None and extrema(alpha)[0] < 255:
+        raise ValueError(
+            "the picture has transparent pixels, which no prior models; flatten it onto a colour, or to fill them take "
+            "them as the mask: mask_image='alpha'"
+        )
 
 
 def alpha_of(image: PIL.Image.Image) -> PIL.Image.Image | None:
@@ -113,6 +152,8 @@ def extrema(channel: PIL.Image.Image) -> tuple[int, int]:
 def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     """A picture without its transparency, every colour as it is, and the mask that this leaves: white = transparent.
 
+    What can be seen through a little, like the soft edge of an eraser, is transparent, too.
+
     Args:
         image: a PIL image with an alpha channel or a transparent colour.
 
@@ -128,13 +169,10 @@ def opaque_and_mask(image: object) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     turned = upright(image)
     alpha = alpha_of(turned)
     low, high = (255, 255) if alpha is None else extrema(alpha)
-    if alpha is None or low >= 128 or high < 128:
-        what = "has no alpha channel" if alpha is None else f"is {'' if low < 128 else 'nowhere '}transparent"
-        where = " everywhere" if low < 128 else ""
-        raise ValueError(
-            f"the mask was to be the picture's transparent part, but it {what}{where} (an opacity below one half): "
-            "give a mask"
-        )
+    if alpha is None or low == 255 or high < 255:
+        some = "is nowhere transparent" if low == 255 else "is transparent everywhere, a little at least"
+        what = "has no alpha channel" if alpha is None else some
+        raise ValueError(f"the mask was to be the picture's transparent part, but it {what}: give a mask")
     opaque = turned.convert("L") if turned.mode == "LA" else turned.convert("RGBA").convert("RGB")
     opaque.info.pop("transparency", None)
-    return opaque, PIL.ImageOps.invert(alpha)
+    return opaque, alpha.point(lambda opacity: 255 * (opacity < 255))

@@ -12,11 +12,10 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from vipaint_pyro.opening import GREY_FIRST, alpha_of, extrema, upright
+from vipaint_pyro.opening import GREY_FIRST, SEE_THROUGH, alpha_of, check_opaque, extrema, upright
 from vipaint_pyro.tensors import check_tensor
 
-__all__ = ["InColour", "in_srgb", "one_to_unit"]
-
+__all__ = ["InColour", "in_srgb", "is_srgb", "one_to_unit"]
 
 
 class InColour(ValueError):
@@ -36,7 +35,7 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return image
     try:
         profile = PIL.ImageCms.ImageCmsProfile(BytesIO(embedded))
-        if "srgb" in PIL.ImageCms.getProfileDescription(profile).lower():  # a conversion would round for nothing
+        if is_srgb(profile):  # a conversion would round for nothing
             return image
         plain = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
         srgb = PIL.ImageCms.createProfile("sRGB")
@@ -47,17 +46,18 @@ def in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         ) from error
 
 
+def is_srgb(profile: PIL.ImageCms.ImageCmsProfile) -> bool:
+    """Whether a colour profile is sRGB's, by what it says of itself."""
+    return "srgb" in PIL.ImageCms.getProfileDescription(profile).lower()
+
+
 def _pil_to_unit(image: PIL.Image.Image, channels: int, colours: bool) -> Tensor:
     """A picture as (C, H, W) in [0, 1], without dropping colour or transparency that it has."""
     image = upright(image)
-    alpha = alpha_of(image)
-    if alpha is not None and extrema(alpha)[0] < 255:
-        if not colours:
-            raise ValueError("it has transparent pixels; flatten it onto black or white")
-        raise ValueError(
-            "the picture has transparent pixels, which no prior models; flatten it onto a colour, or to fill them take "
-            "them as the mask: mask_image='alpha'"
-        )
+    if colours:
+        check_opaque(image)
+    elif (alpha := alpha_of(image)) is not None and extrema(alpha)[0] < 255:
+        raise ValueError(SEE_THROUGH)
     colour = np.asarray((in_srgb(image) if colours else image).convert("RGB"))
     if channels == 3:
         array = colour

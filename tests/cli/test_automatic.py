@@ -27,7 +27,7 @@ def patches(here, monkeypatch):
     table = {**BUILT_IN, "patches": replace(BUILT_IN["photo-patches"], size=(8, 8))}
     monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.AUTOMATIC", "patches")
     monkeypatch.setattr("vipaint_pyro.priors.pretrained.automatic.BUILT_IN", table)
-    monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir())
+    monkeypatch.setattr("vipaint_pyro.cli.whole.write_run", lambda out, *_: out.mkdir(parents=True))
 
 
 def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
@@ -42,6 +42,18 @@ def test_a_picture_of_another_size_is_filled_in_tiles_and_it_is_said(patches):
     assert facts["regions"] == [
         {"left": 7, "top": 6, "side": 8, "filled": 16, "sees": [], "fits": 1, "label": 3}
     ]  # fmt: skip
+
+
+def test_a_method_without_a_network_asks_the_prior_for_its_size_alone(patches):
+    picture("L")
+    hide((2, 8, 16, 10))
+    done = vipaint("inpaint", "large.png", "hole.png", "--method", "estimate", "--quiet", "--out", "out")
+    assert done.exit_code == 0, done.output
+    said = "no --prior is given: estimate, which calls no network, fills it by --region tiles, at the size that patches"
+    assert said in done.stderr and "a prior of photographs" not in done.stderr
+    assert "the prior's size\n" in done.stdout and "label" not in done.stdout and " fit" not in done.stdout
+    assert "; sees what regions 1, 2 filled\n" in done.stdout
+    assert not {"label", "label_name"} & json.loads(Path("out/run.json").read_text())["regions"][0].keys()
 
 
 def test_its_name_does_the_same(patches):
@@ -66,6 +78,20 @@ def test_tiles_of_a_prior_that_knows_whole_pictures_are_warned_of(here, monkeypa
     text = "Warning: cartoon-faces knows whole cartoon faces alone, and --region tiles shows it pieces of a picture: "
     assert done.exit_code == 0 and (f"{text}--prior photo-patches is the one for pieces\n" in done.stderr) == warned
     assert "Warning" not in asked("--prior", name, "--region", "auto").stderr
+    plain = vipaint("inpaint", "large.png", "hole.png", "--prior", name, "--region", "tiles", "--method", "estimate")
+    assert plain.exit_code == 0 and "Warning" not in plain.stderr
+
+
+@pytest.mark.parametrize(
+    "method, more, said", [("fsr", [], True), ("fsr", ["--set", "fast=yes"], False), ("telea", [], False)]
+)
+def test_a_slow_fill_says_so_first(here, monkeypatch, method, more, said):
+    picture("L")
+    hide((9, 8, 13, 12))
+    monkeypatch.setattr("vipaint_pyro.cli.regions.run_in_regions", lambda *_, **__: None)
+    done = vipaint("inpaint", "large.png", "hole.png", "--method", method, *more, "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert ("fsr may take minutes where holes are large: --set fast=true is ten times" in done.stderr) == said
 
 
 def test_what_is_asked_for_is_done(patches):

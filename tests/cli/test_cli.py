@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from tests.cli.calls import FEW, vipaint
 from vipaint_pyro.cli.main import main
+from vipaint_pyro.samplers.vipaint.levels import LATENT_RATIOS, RATIOS
 
 
 def test_priors_lists_what_is_built_in():
@@ -42,6 +43,26 @@ def test_help_states_the_true_defaults():
         else:
             said = str(true).lower() if isinstance(true, bool) else str(true)
             assert stated == f"{said}.", name
+
+
+def test_what_is_no_setting_states_its_default_too():
+    options = {o.name: o for o in main.commands["inpaint"].params}
+    for name in ("top", "bottom", "more", "region"):
+        assert "Default: " in options[name].help, name
+    assert RATIOS[4][0] == 3.1 and LATENT_RATIOS[4][-1] == 1.2
+    assert "Default: with 4 levels 3.1, of latent priors 20." in options["top"].help
+    assert "Default: with 4 levels 1, of latent priors 1.2." in options["bottom"].help
+    assert all(o.help for command in main.commands.values() for o in command.params
+               if o.name == "seed" and not o.hidden)  # fmt: skip
+
+
+def test_draw_names_no_default_but_the_fits():
+    """Which it is, of the refinement, says the guide's folder."""
+    from vipaint_pyro.cli.options import AFTER
+
+    options = {o.name: o for o in main.commands["draw"].params}
+    for name in AFTER:
+        assert options[name].help.endswith("Default: the fit's."), name
 
 
 def test_errors_speak_of_options():

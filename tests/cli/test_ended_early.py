@@ -54,6 +54,10 @@ def test_finished_samples_are_written(here, monkeypatch, trouble, said, code):
     assert not (here / "out" / "sample-01.png").exists()
     facts = json.loads((here / "out" / "run.json").read_text())
     assert facts["num_samples"] == 1 and facts["settings"]["chunk"] == 1
+    by = "Ctrl-C" if isinstance(trouble, KeyboardInterrupt) else "an error ("
+    assert facts["ended_early"]["by"].startswith(by) and facts["ended_early"]["samples"] == 2
+    assert f"This run was ended early, by {by}" in (here / "out" / "report.html").read_text()
+    assert "ended_early" not in json.loads((here / "full" / "run.json").read_text())
 
 
 @pytest.mark.parametrize("n, phase", [(1, "fit step 0"), (4, "fit step"), (9, "refinement step")])

@@ -26,7 +26,7 @@ def test_writes_everything_it_promises(here):
     }  # fmt: skip
     assert result.output.splitlines()[-1] == "wrote result/: open result/report.html to look at it"
     page = (here / "result" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 1 + 2 + 4 and "vipaint draw result --samples 16" in page
+    assert page.count("data:image/png;base64,") == 1 + 2 + 3 and "vipaint draw result --samples 16" in page
     assert "vipaint inpaint image.png mask.png --prior prior --fit-steps 2" in page  # how to repeat it
     facts = json.loads((here / "result" / "run.json").read_text())
     assert (facts["label"], facts["label_name"], facts["seed"]) == (1, "dog", 3)
@@ -284,3 +284,16 @@ def test_the_mask_may_be_the_pictures_transparency(here):
     assert unasked.exit_code == 1 and "vipaint inpaint --mask-from-alpha" in unasked.output
     opaque = vipaint("inpaint", "image.png", "--mask-from-alpha", *ask, "--out", "none")
     assert opaque.exit_code == 1 and "has no alpha channel" in opaque.output
+
+
+@pytest.mark.parametrize("hidden, asked", [(6, False), (7, True)])
+def test_a_mask_that_hides_most_may_be_the_other_way_round(here, monkeypatch, hidden, asked):
+    monkeypatch.setattr("vipaint_pyro.cli.main.run", lambda *_, **__: None)
+    monkeypatch.setattr("vipaint_pyro.cli.regions.run_in_regions", lambda *_, **__: None)
+    mask = PIL.Image.new("L", (8, 8))
+    mask.paste(128, (0, 0, 8, hidden))  # of 64 pixels 48, 75 %, or 56
+    mask.save("most.png")
+    said = "Warning: the mask hides 88 % of the picture. White is what is filled: if it is the other way round, invert"
+    done = inpaint(mask="most.png")
+    assert done.exit_code == 0 and (said in done.stderr) == asked == bool(done.stderr), done.output
+    assert "the mask hides" not in inpaint("--expand", "9,9,9,9", mask="most.png").stderr

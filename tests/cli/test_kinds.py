@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 import torch
 
-from tests.cli.calls import inpaint, vipaint
+from tests.cli.calls import inpaint, plain, vipaint
 from vipaint_pyro.cli.kinds import fit_settings
 from vipaint_pyro.kind.bounds import range_of_bounds
 from vipaint_pyro.kind.measuring import measured_range
@@ -49,6 +49,13 @@ def test_one_sentence_of_warning_and_run_json(kind):
     assert Path("a/sample-00.png").read_bytes() == Path("c/sample-00.png").read_bytes()
     fitted = vipaint("fit", "image.png", "mask.png", "--prior", "prior", "--fit-steps", 2, "--quiet", "--out", "f")
     assert fitted.exit_code == 0 and "does not look like" in fitted.stderr and said("f")["verdict"].startswith("not")
+
+
+def test_a_method_without_a_network_has_no_kind(kind):
+    done = plain("--method", "estimate", "--samples", 1, "--quiet")
+    assert done.exit_code == 0 and not done.stderr and said("out")["text"] == "it was not looked at"
+    assert not json.loads(Path("out/run.json").read_text())["denoiser_calls"].get("kind")
+    assert "without a network" in Path("out/report.html").read_text()
 
 
 def test_a_prior_without_the_file_says_that_it_is_unknown(here):

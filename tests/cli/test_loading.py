@@ -33,6 +33,21 @@ WRONG = {
     ("inpaint", "image.png", "white.png", "--prior", "x"): "the mask is white everywhere",
     ("inpaint", "image.png", "colour.png", "--prior", "x"): "it is in colour; convert it to grey first",
     ("fit", "image.png", "black.png", "--prior", "x", "--out", "y"): "the mask is black everywhere",
+    ("inpaint", "image.png", "deep.png", "--prior", "x"): "cannot be used (white = to be filled, black = keep): a pic",
+    ("inpaint", "image.png", "clear.png", "--prior", "x"): "keep): it has transparent pixels; flatten it onto black",
+    ("inpaint", "deep.png", "mask.png", "--prior", "x"): "a picture of mode I;16 (16 or more bits per pixel) has no",
+    ("inpaint", "clear.png", "mask.png", "--prior", "x"): "the mask: vipaint inpaint --mask-from-alpha",
+    ("restore", "deep.png", "--prior", "x", "--task", "deblur"): "a picture of mode I;16 (16 or more bits per pixel)",
+    ("restore", "clear.png", "--prior", "x", "--task", "deblur"): "the picture has transparent pixels",
+    (*FILLED, "--region", "0,0,2,2"): "the hole leaves --region 0,0,2,2: take a larger square, or --region auto",
+    (*FILLED, "--region", "3,0,2,2"): "--region 3,0,2,2 leaves the picture, which is 4x2",
+    (*FILLED, "--region", "3,1,1,1"): "--region 3,1,1,1 is all hole, so that nothing is known there: take a larger",
+    (*FILLED, "--effort", "drft"): "effort is one of draft, standard, best, but is 'drft'. Did you mean 'draft'?",
+    (*FILLED, "--effort", "draft", "--method", "dps"): "is of the method 'vipaint', and 'dps' has none: leave",
+    (*FILLED, "--prompt", "a hat"): "the built-in prior cartoon-faces takes no text: leave --prompt out",
+    (*FILLED, "--negative-prompt", "a hat"): "takes no text: leave --negative-prompt out",
+    ("fit", *FILLED[1:], "--out", "y", "--effort", "drft"): "effort is one of draft, standard, best",
+    ("fit", *FILLED[1:], "--out", "y", "--prompt", "a hat"): "takes no text: leave --prompt out",
     ("inpaint", "image.png", "--mask-from-alpha", "--prior", "x"): "it has no alpha channel",
     ("inpaint", "image.png", "mask.png", "--prior", "x", "--out", "study"): "study has other content",
     ("inpaint", "image.png", "mask.png", "--prior", "cartoon-face"): "unknown prior 'cartoon-face'. Did you mean",
@@ -78,6 +93,8 @@ def said(tmp_path_factory):
         PIL.Image.new("L", size).save(folder / name)
     PIL.Image.new("RGB", (4, 2), (128, 128, 128)).save(folder / "white.png")
     PIL.Image.new("RGB", (4, 2), (128, 128, 129)).save(folder / "colour.png")
+    PIL.Image.new("I;16", (4, 2)).save(folder / "deep.png")
+    PIL.Image.new("LA", (4, 2), (0, 99)).save(folder / "clear.png")
     mask = PIL.Image.new("1", (4, 2))
     mask.putpixel((3, 1), 1)
     mask.save(folder / "mask.png")

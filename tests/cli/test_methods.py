@@ -167,6 +167,7 @@ def test_no_default_is_said_to_be_none():
         (["--zeta", -1], "--zeta is a finite"),
         (["--set", "chunk=0"], "chunk is"),
         (["--T_e", 0.5, "--T_s", 1], "has to lie"),
+        (["--correct", "smc", "--refine", "ddnm"], "steps of its own below T_s: leave --refine out"),
     ],
 )
 def test_what_no_prior_could_take_is_refused_before_one_is_loaded(here, monkeypatch, line, said):

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from tests.files.common import names
 from vipaint_pyro.cli.main import main
-from vipaint_pyro.cli.output import check_output, other_names
+from vipaint_pyro.cli.output import NamedPath, NameOrPath, check_output, other_names
 from vipaint_pyro.files import is_scratch, replacing
 
 
@@ -195,3 +197,57 @@ def test_two_runs_into_one_new_folder_are_both_kept(here, monkeypatch):
             for path in folder.iterdir():
                 path.unlink()
             folder.rmdir()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "a home"))
+    monkeypatch.chdir(tmp_path)
+    return str(tmp_path / "a home")
+
+
+@pytest.mark.parametrize(
+    "kind, given, taken",
+    [
+        (NamedPath(), "~/x y", "{}/x y"),
+        (NamedPath(), "~", "{}"),
+        (NamedPath(), "a/~/x", "a/~/x"),
+        (NameOrPath(), "~/x", "{}/x"),
+        (NameOrPath(), "vgg:~/x", "vgg:{}/x"),
+        (NameOrPath(), "owner/name", "owner/name"),
+        (NameOrPath(), "~nobody-of-this-name/x", "~nobody-of-this-name/x"),
+    ],
+)
+def test_a_tilde_that_the_shell_left_is_ones_home(home, kind, given, taken):
+    assert str(kind.convert(given, None, None)) == taken.format(home)
+
+
+def paths():
+    """Options and arguments of all commands that take a path, or a name in its place."""
+    words = re.compile(r"[Ff]older|\bfile\b|FILE|Output|Where|hub id|JSON of|The picture,")
+    for name, command in main.commands.items():
+        for p in command.params:
+            if isinstance(p, click.Argument) and isinstance(p.type, click.Path):
+                yield name, p
+            if isinstance(p, click.Option) and p.name not in NO_PATHS and not p.hidden and words.search(p.help or ""):
+                yield name, p
+
+
+#: That speak of a file, or of a hub id, and are none.
+NO_PATHS = {"revision"}
+
+
+def test_every_path_of_every_command_takes_a_tilde(home):
+    texts = (click.types.StringParamType, click.Path, NameOrPath)  # numbers and choices are no paths
+    found = [(name, p) for name, p in paths() if isinstance(p.type, texts)]
+    assert len(found) > 30
+    for name, p in found:
+        assert isinstance(p.type, (NamedPath, NameOrPath)), (name, p.name, p.help)
+
+
+def test_an_output_folder_behind_an_equals_sign_lies_at_home(home, monkeypatch):
+    seen = []
+    monkeypatch.setattr("vipaint_pyro.cli.main.pictures_of", lambda *given: seen.extend(given))
+    monkeypatch.setattr("vipaint_pyro.cli.main.ready", lambda *_: None)
+    CliRunner().invoke(main, ["inpaint", "~/a b.png", "~/m.png", "--prior", "x", "--out=~/out"])
+    assert seen[:2] == [Path(home) / "a b.png", Path(home) / "m.png"]

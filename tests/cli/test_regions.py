@@ -16,12 +16,12 @@ from vipaint_pyro.faults import NonFiniteError
 
 
 def picture(mode, size=(24, 20), seed=1):
-    """Noise in grey, as the tiny prior is of one channel, half transparent in places."""
+    """Noise in grey, as the tiny prior is of one channel, its hole with a soft edge."""
     grey = PIL.Image.fromarray(np.random.default_rng(seed).integers(0, 256, size[::-1], dtype=np.uint8))
     result = grey.convert(mode)
     if mode == "RGBA":
         alpha = np.full(size[::-1], 255, np.uint8)
-        alpha[:4], alpha[8:14, 9:15] = 200, 0
+        alpha[8:14, 9:15], alpha[9:13, 10:14] = 200, 0  # as an eraser leaves it
         result.putalpha(PIL.Image.fromarray(alpha))
     result.save("large.png")
     return np.asarray(result)

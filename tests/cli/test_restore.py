@@ -34,6 +34,9 @@ def test_restores_a_small_picture(colour):
     assert result.exit_code == 0, result.output
     files = {p.name for p in (colour / "restored").iterdir()}
     assert {"observed.png", "sample-01.png", "grid.png", "levels.png", "run.json"} <= files
+    assert "guide.safetensors" in files and "guide.json" not in files  # which vipaint draw would need
+    page = (colour / "restored" / "report.html").read_text()
+    assert "2 restorations of 4.png" in page and "ompletion" not in page and "vipaint draw" not in page
     assert read_image("restored/observed.png").size == (4, 4)
     assert read_image("restored/sample-00.png").size == (16, 16)
     facts = json.loads((colour / "restored" / "run.json").read_text())

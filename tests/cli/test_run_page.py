@@ -133,3 +133,65 @@ def test_one_sample_has_no_spread_on_the_page_and_equal_ones_no_directions():
     observed = PIL.Image.new("L", (2, 2))
     assert not any(s.head for s in shown_samples(torch.zeros(1, 1, 2, 2), observed, None, None).values())
     assert "directions" not in shown_samples(torch.zeros(2, 1, 2, 2), observed, None, None)
+
+
+def words_of(place, facts, count, **more):
+    """What a page says, in one line."""
+    return " ".join(Read(run_page(place, place, facts, order=[*range(count)], **more)).words.split())
+
+
+@pytest.mark.parametrize(
+    "count, head, said",
+    [
+        (1, "The completion", "It is one draw from the posterior: another one"),
+        (2, "The completions", "Each is a draw from one and the same posterior"),
+        (3, "The most different first", "The first two are those that differ most; each one after them"),
+    ],
+)
+def test_of_few_samples_no_order_is_told(place, count, head, said):
+    words = words_of(place, FACTS, count)
+    assert head in words and said in words and ("first two" in words) == (count > 2) == ("most different" in words)
+
+
+def test_the_directions_of_two_are_no_news_on_the_page():
+    x = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    observed = PIL.Image.new("L", (4, 4))
+    two, three = (shown_samples(x[:n], observed, None, None)["directions"] for n in (2, 3))
+    assert not two.head and not two.words and "2 directions" in three.alt
+
+
+def test_a_restoration_is_called_one(place):
+    x = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    observed = PIL.Image.new("L", (4, 4))
+    shown = shown_samples(x, observed, None, None, "restoration") | shown_levels({9: x}, x, observed, "restoration")
+    for name, one in shown.items():
+        one.figure.savefig(place / f"{name}.png", dpi=20)
+    facts = {**FACTS, "task": {"name": "deblur"}, "hidden_fraction": None}
+    words = words_of(place, facts, 3, shown=shown)
+    assert "3 restorations of photo.png" in words and "how the restorations differ" in words
+    assert "completion" not in words.lower() and "A restoration is drawn from the most noise" in words
+
+
+@pytest.mark.parametrize("task, seen", [(None, "is seen"), ({"name": "deblur"}, "was measured")])
+def test_of_a_method_without_a_network_no_posterior_is_told(place, task, seen):
+    facts = {"image": "photo.png", "prior": "photo-patches", "automatic_prior": True, "method": "telea",
+             "guidance_scale": 1.0, "hidden_fraction": 0.25, "label": 1, "label_name": "scene",
+             "task": task}  # fmt: skip
+    words = words_of(place, facts, 1, regions=["region-1", "region-2/sample-00"])
+    assert f"One picture was made of what {seen}, by telea: without a network and without chance" in words
+    assert "What telea makes of it is the same every time." in words
+    for untrue in ("likely", "drawn", "posterior", "photo-patches", "Asked for", "scene", "guid", "fitted"):
+        assert untrue not in words
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        ({"ended_early": {"by": "Ctrl-C", "samples": 8}}, "This run was ended early, by Ctrl-C: 2 of 8 samples are"),
+        ({"unfilled": [{}], "regions": [{}, {}]}, "1 square of the hole stays unfilled, of 3: there the pictures are"),
+        ({"unfilled": [{}, {}], "regions": [{}]}, "2 squares of the hole stay unfilled, of 3: there"),
+    ],
+)
+def test_what_is_missing_is_said_first(place, more, said):
+    page = run_page(place, place, {**FACTS, **more}, order=[0, 1])
+    assert f"</h1>\n<p>{said}" in page and "25.0 % of photo.png was hidden." in page

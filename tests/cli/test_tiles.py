@@ -79,12 +79,14 @@ def test_what_was_finished_before_a_square_failed_is_kept(here, monkeypatch, tro
     after = read("out", "sample-00.png")
     np.testing.assert_array_equal(after[~hidden], before[~hidden])
     facts = json.loads(Path("out/run.json").read_text())
+    assert facts["ended_early"]["samples"] == 2
     assert len(facts["regions"]) == regions and facts["num_samples"] == int(kept[0])
     assert Path("out/sample-01.png").exists() == (regions == 2)
     stays = "Warning: 1 part of the hole of 3 stays as in the picture, in the region 8x8 at 7,5"
     assert (stays in done.stderr) == (regions == 2)
     if regions == 2:
         assert facts["unfilled"] == [{"left": 7, "top": 5, "side": 8}]
+        assert "1 square of the hole stays unfilled, of 3" in Path("out/report.html").read_text()
         np.testing.assert_array_equal(after[9, 8:14], before[9, 8:14])
     else:
         assert Path("out/region-3/sample-00").is_dir() and not Path("out/region-3/sample-01").exists()

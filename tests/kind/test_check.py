@@ -10,6 +10,8 @@ from tests.kind.conftest import drawn
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.kind.bounds import final_bound, range_of_bounds, said_of_bound
 from vipaint_pyro.kind.check import CALLS, KindWarning, checked_kind, looked_at
+from vipaint_pyro.kind.range import range_of
+from vipaint_pyro.kind.statistic import local, names_of
 from vipaint_pyro.measurements import Inpainting, Measurement
 from vipaint_pyro.measurements.super_resolution import SuperResolution
 
@@ -32,6 +34,26 @@ def test_of_the_kind_or_not(pixels, known, half):
         own, other = looked_at(pixels, seen_of(x, half), known)
     assert len(found) == 1 and own.of_kind is True and other.of_kind is False
     assert own.strangeness < own.limit == known.limit < other.strangeness and own.calls == CALLS
+
+
+def test_labels_and_guidance_are_left_out(network_prior, half):
+    """Of a guided prior, too: the range was measured without either."""
+    plain = network_prior.conditioned(None)
+    x = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 2 - 1
+    names = names_of(plain)
+    known = range_of(names, *(local(plain, *seen(12 * len(names), s)) for s in (0, 1)), {})
+    expected = checked_kind(plain, seen_of(x, half), known)
+    assert expected[0].strangeness is not None
+    for scale in (1.0, 3.0):
+        assert checked_kind(network_prior.conditioned([2, 1], scale), seen_of(x, half), known) == expected
+
+
+def seen(count, seed):
+    """Noise, its left three quarters seen."""
+    x = torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    observed = torch.ones(count, 1, 8, 8, dtype=torch.bool)
+    observed[..., 4 if seed else 6 :] = False
+    return torch.where(observed, x, 0), observed
 
 
 def test_what_is_not_known_warns_of_nothing(pixels, known, half, monkeypatch):

@@ -134,6 +134,15 @@ def test_guidance_is_the_formula(network_prior):
     assert isinstance(network_prior.conditioned(labels, 2.0).denoiser, GuidedDenoiser)
 
 
+def test_a_guided_prior_can_be_given_other_labels(network_prior):
+    """Its guidance is that of the first labels: others come without, or with their own."""
+    guided = network_prior.conditioned([2, 1], guidance_scale=3.0)
+    plain = network_prior.conditioned(None).denoise(Z, 500)
+    torch.testing.assert_close(guided.conditioned(None).denoise(Z, 500), plain, rtol=0, atol=0)
+    other = network_prior.conditioned([0, 1], guidance_scale=2.0).denoise(Z, 500)
+    torch.testing.assert_close(guided.conditioned([0, 1], 2.0).denoise(Z, 500), other, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("weight, asked", [(0.0, 2), (0.5, 4), (1.0, 2), (3.0, 4)])
 def test_guidance_asks_twice_only_where_it_has_to(network_prior, weight, asked):
     seen = []

@@ -67,8 +67,9 @@ def test_settings_of_a_dps_step_are_refused_with_another(gaussian):
             VIPaintSampler(refine="mmps", **setting).settle(gaussian, seen())
     with pytest.raises(ValueError, match="perceptual_refinement pulls beside a DPS step, and refine is 'tmpd'"):
         VIPaintSampler(refine="tmpd", perceptual_refinement=1.0).settle(gaussian, seen())
-    with pytest.raises(ValueError, match="twisted steps of its own below T_s: leave refine out"):
-        VIPaintSampler(refine="mmps", correct="smc").settle(gaussian, seen())
+    for name in ("mmps", "ddnm"):  # which has no measurement_scale that it could weigh by
+        with pytest.raises(ValueError, match="twisted steps of its own below T_s: leave refine out"):
+            VIPaintSampler(refine=name, correct="smc").settle(gaussian, seen())
     with pytest.raises(ValueError, match="mmps is for Gaussian noise, or none"):
         VIPaintSampler(refine="mmps").settle(gaussian, seen(Laplace(0.2)))
     with pytest.raises(ValueError, match="zeta is a finite number, at least 0, but is inf"):

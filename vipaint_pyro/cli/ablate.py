@@ -9,7 +9,7 @@ import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.loading import loading_libraries
-from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.output import NamedPath, NameOrPath
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _options() -> list[Callable]:
 
     whole = click.IntRange(1)
     return [
-        click.option("--on", multiple=True, required=True, metavar="D,D_Y|PRIOR",
+        click.option("--on", type=NameOrPath(), multiple=True, required=True, metavar="D,D_Y|PRIOR",
                      help="A cell of exact problems, like 8,1, may be repeated; or a prior, to be measured on "
                           "pictures: a built-in name, a diffusers folder or a hub id."),
         values("--guide", "guide", "Guides, of exact problems also NAME+psis, NAME+smc and NAME+tds."),
@@ -50,11 +50,12 @@ def _options() -> list[Callable]:
         click.option("--samples", type=whole, help="Of each problem, 100 at least, or picture.  [default: 2000; 5]"),
         click.option("--masks", help="Of pictures, by commas: rotated, random, small, box."),
         click.option("--task", help="Of pictures, by commas: super-resolution, deblur, motion-deblur, colorization."),
-        click.option("--data", help="Of pictures: as vipaint evaluate takes them.  [default: the prior's own]"),
+        click.option("--data", type=NameOrPath(),
+                     help="Of pictures: as vipaint evaluate takes them.  [default: the prior's own]"),
         click.option("--split", help="Of the data.  [default: test]"),
         click.option("--images", type=whole, help="How many.  [default: 20]"),
         click.option("--first", type=click.IntRange(0), help="The number of the first image.  [default: 0]"),
-        click.option("--labels", help="true, none, or a file of prompts.  [default: true]"),
+        click.option("--labels", type=NameOrPath(), help="true, none, or a file of prompts.  [default: true]"),
         click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of pictures.  [default: 0]"),
         click.option("--device", help="Of pictures: cpu, cuda ...; auto: the accelerator.  [default: cpu]"),
         click.option("--workers", default=1, show_default=True, type=whole, help="Of pictures: how many at once."),

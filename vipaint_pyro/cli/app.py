@@ -9,6 +9,7 @@ import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.loading import loading_libraries
+from vipaint_pyro.cli.output import NameOrPath
 from vipaint_pyro.cli.reporting import reporting
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["app", "write_filling"]
 @click.option(
     "--prior",
     "priors",
+    type=NameOrPath(),
     multiple=True,
     metavar="NAME",
     help="A built-in name, a diffusers folder or a hub id; may be repeated. Default: those that are built in.",

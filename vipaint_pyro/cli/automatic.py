@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from vipaint_pyro.priors.pretrained.automatic import AUTOMATIC, meant_for, prior_for
 from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 from vipaint_pyro.wording import counted
 
-__all__ = ["WHEN", "automatic_prior", "no_patches"]
+__all__ = ["WHEN", "automatic_prior", "no_patches", "taken_line"]
 
 _SIZES = sorted({"{}x{}".format(*prior.size) for prior in BUILT_IN.values()})
 WHEN = f"{AUTOMATIC}, but for pictures of {' and '.join(_SIZES)}"
@@ -32,9 +33,20 @@ def automatic_prior(size: tuple[int, int]) -> str:
     return name
 
 
-def no_patches(prior: str) -> str | None:
-    """What is to be warned of where tiles are filled by this prior; None of one of patches, or that is not built in."""
-    if prior not in BUILT_IN or BUILT_IN[prior].patches:
+def taken_line(prior: str, method: str, region: object) -> str:
+    """That a prior was chosen, and for what."""
+    way = f" by --region {region}" if region == "tiles" else ""
+    if method in FOR_SCALE:  # of the prior nothing is taken but the size of its pictures
+        return f"no --prior is given: {method}, which calls no network, fills it{way}, at the size that {prior} has"
+    return f"no --prior is given: {prior}, a prior of photographs, fills it{way}"
+
+
+def no_patches(prior: str, method: str) -> str | None:
+    """What is to be warned of where tiles are filled by this prior; None of one of patches, or that is not built in.
+
+    Nor is anything of a method that calls no network.
+    """
+    if method in FOR_SCALE or prior not in BUILT_IN or BUILT_IN[prior].patches:
         return None
     return (
         f"{prior} knows whole {BUILT_IN[prior].shows} alone, and --region tiles shows it pieces of a picture: "

@@ -10,7 +10,7 @@ import click
 from vipaint_pyro.cli.fit import CHECKPOINT
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import AFTER, SETTINGS, options_after
-from vipaint_pyro.cli.output import NamedPath, check_output
+from vipaint_pyro.cli.output import NamedPath, NameOrPath, check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 
 if TYPE_CHECKING:
@@ -25,10 +25,14 @@ __all__ = ["draw"]
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    help="Default: the draws go on where the fit's random numbers ended, as those of vipaint inpaint do.",
+    help="Where the chance of the draws comes from. Default: they go on where the fit's random numbers ended, as those "
+    "of vipaint inpaint do.",
 )
 @click.option("--out", type=NamedPath(), help="Output folder. Default: DIR's name and -draws.")
-@click.option("--prior", help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.")
+@click.option(
+    "--prior", type=NameOrPath(),
+    help="Where the prior lies by now; its weights are those of the fit. Default: where it lay.",
+)  # fmt: skip
 @click.option("--variant", help="Of that prior's weights. Default: as it was.")
 @click.option("--revision", help="Of that prior, where it is a hub id. Default: as it was, of a hub id.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ...")
@@ -38,8 +42,11 @@ __all__ = ["draw"]
 def draw(folder: Path, out: Path | None, **options: Any) -> None:
     """Draw from the guide in DIR, which vipaint fit or vipaint inpaint has fitted, without a new fit.
 
-    The draws are refined as the settings say that the guide was fitted with, or as options say here; another --refine
-    or --correct begins with its own defaults. Writes the same folder as inpaint.
+    What the fit has settled stays: the picture, the label and the prompts, --guidance, --levels, --effort, and all
+    settings of vipaint fit that are no options here. Those of the refinement and the correction are the fit's unless
+    they are given; another --refine or --correct begins with its own defaults, which vipaint fit --help names.
+
+    Writes the same folder as inpaint, but for the bound, which is in DIR.
     """
     with reporting():
         _check_guide(folder)

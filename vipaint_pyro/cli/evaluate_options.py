@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
-from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.output import NamedPath, NameOrPath
 
 __all__ = ["PRESETS", "evaluate_options", "with_preset"]
 
@@ -48,12 +48,13 @@ def _options() -> list[Callable]:
     return [
         option("--preset", f"Values of options by name; what is given besides replaces them. {_presets()}",
                type=click.Choice(list(PRESETS))),
-        option("--prior", "A built-in name, a diffusers folder or a hub id. No default: it is given, or a preset's."),
+        option("--prior", "A built-in name, a diffusers folder or a hub id. No default: it is given, or a preset's.",
+               type=NameOrPath()),
         option("--variant", "Of the prior's weights, like fp16."),
         option("--revision", "Of a hub id: a branch, tag or commit."),
         option("--data", "fashion-mnist, cartoon-faces, photos (patches of photographs, 64x64 in colour), a folder (of "
                          "pictures, or of Fashion-MNIST's files) or hf:NAME. Default: the prior's own, where it is "
-                         "built in."),
+                         "built in.", type=NameOrPath()),
         option("--split", "Of the data."),
         click.option("--resize", is_flag=True, help="Crop and resize pictures that the prior does not take."),
         option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels."),
@@ -69,12 +70,12 @@ def _options() -> list[Callable]:
         option("--first", "The number of the first.", type=click.IntRange(0)),
         option("--samples", "Per image, condition and method.", type=whole),
         option("--labels", "What a sampler is told: true (the data's classes), none, or a file of prompts, one per "
-                           "line, the first for image 0."),
+                           "line, the first for image 0.", type=NameOrPath()),
         option("--guidance", "Classifier-free guidance weight.", type=float),
         option("--seed", "Of everything random.", type=click.IntRange(0, 2**63 - 1)),
-        option("--lpips", "alex, vgg, or vgg:FILE of its weights."),
+        option("--lpips", "alex, vgg, or vgg:FILE of its weights.", type=NameOrPath()),
         option("--features", "That KID and FID are on: lpips-alex, faces-classifier, inception:FILE of its weights, or "
-                             "none."),
+                             "none.", type=NameOrPath()),
         click.option("--settings", type=NamedPath(), help="JSON of chosen settings: {\"methods\": {name: {setting: "
                      "value}}, \"conditions\": {condition: {name: {...}}}}."),
         option("--keep", "Whose samples are kept: of the first 8 images, of all, of none.",

@@ -12,8 +12,8 @@ import click
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import options_but
 from vipaint_pyro.cli.output import NamedPath, check_output
-from vipaint_pyro.cli.pictures import pictures_of
-from vipaint_pyro.cli.ready import check_guide
+from vipaint_pyro.cli.pictures import FROM_ALPHA, pictures_of
+from vipaint_pyro.cli.ready import check_guide, check_words
 from vipaint_pyro.cli.reporting import one_line_warnings, reporting
 from vipaint_pyro.priors.pretrained.folder import check_name
 from vipaint_pyro.settings import MOST
@@ -33,7 +33,7 @@ CHECKPOINT = "checkpoint.safetensors"
 @click.command()
 @click.argument("image", type=NamedPath())
 @click.argument("mask", type=NamedPath(), required=False)
-@click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
+@click.option("--mask-from-alpha", is_flag=True, help=FROM_ALPHA)
 @click.option("--out", type=NamedPath(), required=True, help="The folder that the guide is kept in.")
 @click.option("--resume", is_flag=True, help="Go on with the fit in --out that was ended; all else as it was given.")
 @click.option(
@@ -57,6 +57,7 @@ def _fit(pictures: tuple, facts: dict, inputs: Mapping[str, Path], options: dict
     out = options["out"]
     replaceable = _checked(out, options, {**inputs, "prior": Path(options["prior"])})
     check_name(options["prior"])
+    check_words(options)
     check_guide(options)
     loading_libraries(options["quiet"])
     from vipaint_pyro.cli.methods import sampler_of, settings_of

@@ -8,7 +8,7 @@ import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
 from vipaint_pyro.cli.loading import loading_libraries
-from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.output import NamedPath, NameOrPath
 from vipaint_pyro.cli.reporting import reporting
 
 __all__ = ["guides", "methods", "priors"]
@@ -19,7 +19,10 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 @click.command()
 @click.option("--for", "picture", type=NamedPath(), help="Rank them, and those of --prior, by how this picture suits.")
 @click.option("--mask", type=NamedPath(), help="With --for: white where the picture is to be filled.")
-@click.option("--prior", "more", multiple=True, help="With --for: a folder or hub id to rank too; may be repeated.")
+@click.option(
+    "--prior", "more", type=NameOrPath(), multiple=True,
+    help="With --for: a folder or hub id to rank too; may be repeated.",
+)  # fmt: skip
 @_as_json
 def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_json: bool) -> None:
     """List the built-in priors, and what else can be loaded; with --for, which of them a picture suits."""

@@ -12,7 +12,7 @@ import click
 
 from vipaint_pyro.cli.ablate import ablate
 from vipaint_pyro.cli.app import app
-from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches
+from vipaint_pyro.cli.automatic import WHEN, automatic_prior, no_patches, taken_line
 from vipaint_pyro.cli.completion import completion
 from vipaint_pyro.cli.draw import draw
 from vipaint_pyro.cli.evaluate import evaluate
@@ -24,9 +24,9 @@ from vipaint_pyro.cli.lists import guides, methods, priors
 from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import all_options, options_but
 from vipaint_pyro.cli.output import NamedPath
-from vipaint_pyro.cli.pictures import pictures_of
+from vipaint_pyro.cli.pictures import FROM_ALPHA, pictures_of
 from vipaint_pyro.cli.ready import ready
-from vipaint_pyro.cli.region_options import check_together, region_options
+from vipaint_pyro.cli.region_options import check_region, check_together, region_options
 from vipaint_pyro.cli.report import report
 from vipaint_pyro.cli.reporting import reporting
 from vipaint_pyro.cli.run import run
@@ -56,7 +56,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("image", type=NamedPath())
 @click.argument("mask", type=NamedPath(), required=False)
-@click.option("--mask-from-alpha", is_flag=True, help="In place of MASK: fill what is transparent in IMAGE.")
+@click.option("--mask-from-alpha", is_flag=True, help=FROM_ALPHA)
 @region_options
 @all_options(prior=WHEN)
 def inpaint(
@@ -68,21 +68,24 @@ def inpaint(
     around it. A photograph needs no --prior: it is filled by --region tiles.
 
     Writes the completions, a grid, the posterior mean and standard deviation, the levels of the
-    guide, the terms of the bound, the fitted guide and run.json to the output folder.
+    guide, the terms of the bound, the fitted guide and run.json to the output folder; a method without a network
+    writes its one completion.
     """
     with reporting():
         check_together(region, resize, expand)
         (picture, opaque, hole), facts, inputs = pictures_of(image, mask, mask_from_alpha, bool(expand))
         out = options["out"] or Path(f"vipaint-{image.stem}")
+        if isinstance(region, tuple) and not expand:  # else it is of the larger canvas
+            check_region(region, hole)
         if options["prior"] is None:
-            options["prior"], facts["automatic_prior"] = automatic_prior(picture.size), True
+            options["prior"] = taken = automatic_prior(picture.size)
+            facts["automatic_prior"] = True
             region = region or (None if resize or expand else "tiles")
-            way = f" by --region {region}" if region == "tiles" else ""
-            click.echo(f"no --prior is given: {options['prior']}, a prior of photographs, fills it{way}", err=True)
+            click.echo(taken_line(taken, options["method"], region), err=True)
         elif not (region or resize or expand):
             region = own_way(options["prior"], picture.size)
         ready(out, options, inputs)
-        if region == "tiles" and (text := no_patches(options["prior"])):
+        if region == "tiles" and (text := no_patches(options["prior"], options["method"])):
             click.echo(f"Warning: {text}", err=True)
         if region or resize or expand:
             from vipaint_pyro.cli.regions import run_in_regions, run_resized
@@ -137,12 +140,17 @@ def restore(image: Path, name: str, sigma: float | None, simulate: bool, **optio
     """Restore IMAGE: enlarge it, deblur it or give it colours, as TASK says.
 
     IMAGE is what was measured: a small picture for super-resolution, a blurred one for deblurring, a grey one for
-    colorization. Writes the same folder as inpaint.
+    colorization. It is of the size that the prior gives, made smaller as the task says.
+
+    Writes the restorations, a grid, their mean and standard deviation, the levels of the guide, the terms of the bound
+    and run.json to the output folder, as inpaint does; but no guide that vipaint draw could take.
     """
     with reporting():
-        from vipaint_pyro.opening import read_image
+        from vipaint_pyro.opening import check_depth, check_opaque, read_image
 
         picture, out = read_image(image), options["out"] or Path(f"vipaint-{image.stem}")
+        check_depth(picture)
+        check_opaque(picture)
         ready(out, options, {"image": image})
         from vipaint_pyro.measurements.tasks import TASKS
 

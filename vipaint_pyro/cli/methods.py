@@ -62,6 +62,10 @@ def settings_of(options: dict) -> dict[str, object]:
     step = settings.get("refine", "dps")
     if settings.get("limit") is not None and step != "dps":  # --no-limit, too, which another step is settled on
         raise ValueError(f"--limit and --no-limit are of a DPS step, and --refine is {step}: leave them out")
+    if settings.get("correct") == "smc" and step not in ("dps", "tds"):  # tds has another reason
+        from vipaint_pyro.samplers.vipaint.refinement import TWISTED
+
+        raise ValueError(TWISTED)
     if levels and settings.get("timesteps"):
         raise ValueError(f"--timesteps say which levels there are: leave {' and '.join(levels)} out")
     for name in settings.keys() & SETTINGS.keys():

@@ -11,9 +11,10 @@ from dataclasses import Field, fields
 import click
 
 from vipaint_pyro.cli.completion import COMPLETERS
-from vipaint_pyro.cli.output import NamedPath
+from vipaint_pyro.cli.output import NamedPath, NameOrPath
 from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
+from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, LATENT_RATIOS, RATIOS
 from vipaint_pyro.samplers.vipaint.settings import Correct, Fit, Refine
 
 __all__ = ["AFTER", "SAMPLES", "SETTINGS", "all_options", "as_options", "option_name", "options_after", "options_but"]
@@ -46,17 +47,18 @@ class _Times(click.ParamType):
             self.fail(f"{value!r} is no comma-separated list of whole times, like 550,500,450,400")
 
 
-def _of(f: Field) -> Callable:
-    """The option of a setting; it is None where it is not given, so that the default is the setting's own."""
+def _of(f: Field, default: str = "") -> Callable:
+    """The option of a setting; it is None where it is not given: then it is as ``default`` says, else its own."""
     kind, said = f.metadata["kind"], f.metadata
     name = option_name(f.name)
-    default = said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
-    text = f"{said['text']} Default: {default}."
+    own = said["stands_for"] or (str(f.default).lower() if kind.type is bool else f.default)
+    text = f"{said['text']} Default: {default or own}."
     if kind.type is dict:
         return click.option(name, f.name, multiple=True, metavar="NAME=VALUE", help=text)
     if kind.type is bool:
         return click.option(f"{name}/--no-{name[2:]}", f.name, default=None, help=text)
-    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else kind.type
+    plain = NameOrPath() if f.name == "perceptual_weights" else kind.type
+    type_ = click.Choice(kind.choices) if kind.choices else _Times() if kind.type is tuple else plain
     return click.option(name, f.name, type=type_, help=text, shell_complete=COMPLETERS.get(name))
 
 
@@ -71,7 +73,7 @@ def options_after(command: Callable) -> Callable:
     for name in sorted(fitting | others):
         command = _refused(name, f"{name} is of the fit, which is done here: vipaint fit makes another")(command)
     for name in reversed(AFTER):
-        command = _of(SETTINGS[name])(command)
+        command = _of(SETTINGS[name], "the fit's")(command)
     return command
 
 
@@ -91,6 +93,12 @@ def _refused(option: str, text: str) -> Callable:
     return click.option(option, name, hidden=True, expose_value=False, callback=refuse)
 
 
+def _ratio(k: int) -> str:
+    """The first or the last noise-to-signal ratio of the usual number of levels."""
+    pixel, latent = RATIOS[DEFAULT_LEVELS][k], LATENT_RATIOS[DEFAULT_LEVELS][k]
+    return f"with {DEFAULT_LEVELS} levels {pixel:g}, of latent priors {latent:g}"
+
+
 def _options(prior: str | None) -> list[Callable]:
     """All of them; prior is what is taken where none is given, in words, None where one has to be given."""
     dtypes = click.Choice(["float32", "float16", "bfloat16"])
@@ -99,6 +107,7 @@ def _options(prior: str | None) -> list[Callable]:
     return [
         click.option(
             "--prior",
+            type=NameOrPath(),
             required=prior is None,
             help="A built-in name, a diffusers folder or a hub id." + (f" Default: {prior}." if prior else ""),
             shell_complete=COMPLETERS["--prior"],
@@ -131,7 +140,7 @@ def _options(prior: str | None) -> list[Callable]:
             "more",
             multiple=True,
             metavar="NAME=VALUE",
-            help="A setting of the method; vipaint methods NAME lists them.",
+            help="A setting of the method; vipaint methods NAME lists them, with their defaults. Default: none.",
         ),
         click.option("--effort", help=f"What a sample may cost: settings of VIPaint where not given. {efforts}"),
         click.option(
@@ -139,8 +148,18 @@ def _options(prior: str | None) -> list[Callable]:
             type=click.IntRange(1),
             help="1, 2 or 4, where --timesteps are not given; any number with --T_e or --T_s. Default: 4.",
         ),
-        click.option("--T_e", "top", type=float, help="Highest level, by its noise-to-signal ratio."),
-        click.option("--T_s", "bottom", type=float, help="Lowest level, likewise; others lie between, geometrically."),
+        click.option(
+            "--T_e",
+            "top",
+            type=float,
+            help=f"Highest level, by its noise-to-signal ratio. Default: {_ratio(0)}.",
+        ),
+        click.option(
+            "--T_s",
+            "bottom",
+            type=float,
+            help=f"Lowest level, likewise; others lie between, geometrically. Default: {_ratio(-1)}.",
+        ),
         *map(_of, SETTINGS.values()),
         _renamed("--num-levels", "--transitions, and how many levels the guide has is --levels"),
         click.option(
@@ -156,7 +175,13 @@ def _options(prior: str | None) -> list[Callable]:
             show_default=True,
             help="cpu, cuda, cuda:1, mps ...; auto: the accelerator, where there is one.",
         ),
-        click.option("--seed", default=0, show_default=True, type=seeds),
+        click.option(
+            "--seed",
+            default=0,
+            show_default=True,
+            type=seeds,
+            help="Where all chance comes from: the same one gives the same pictures, another one others.",
+        ),
         click.option(
             "--check-kind/--no-check-kind",
             default=True,

@@ -14,7 +14,7 @@ import click
 
 from vipaint_pyro.files import check_replaceable, is_scratch
 
-__all__ = ["NamedPath", "check_output", "other_names"]
+__all__ = ["NameOrPath", "NamedPath", "check_output", "other_names"]
 
 #: What a run writes; and what file managers leave in any folder.
 _RUN = re.compile(
@@ -25,8 +25,21 @@ _RUN = re.compile(
 )
 
 
+class NameOrPath(click.ParamType):
+    """A text that may be a path: a ~ that the shell left there, behind ``=`` or in quotes, is one's home.
+
+    So is that of a FILE that follows a word and a colon.
+    """
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        word, colon, path = str(value).rpartition(":")
+        return word + colon + os.path.expanduser(path)
+
+
 class NamedPath(click.Path):
-    """A path that is not the empty text, which would be the folder one is in."""
+    """A path that is not the empty text, which would be the folder one is in; a ~ before it is one's home."""
 
     def __init__(self):
         super().__init__(path_type=Path)
@@ -36,7 +49,7 @@ class NamedPath(click.Path):
             self.fail("the name is empty: name a file or a folder", param, ctx)
         if "\0" in str(value):
             self.fail("a name holds no null character", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def check_output(folder: Path, overwrite: bool, inputs: Mapping[str, Path]) -> Callable[[Path], bool]:

@@ -11,12 +11,14 @@ from vipaint_pyro.cli.loading import loading_libraries
 from vipaint_pyro.cli.options import SAMPLES, option_name
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.guides.registry import check_name as check_guide_name
+from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
 from vipaint_pyro.priors.pretrained.folder import check_name
 from vipaint_pyro.samplers.method import Method
 from vipaint_pyro.samplers.registry import method
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.written import pairs
 
-__all__ = ["check_guide", "ready"]
+__all__ = ["check_guide", "check_words", "ready"]
 
 
 def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
@@ -29,9 +31,22 @@ def ready(out: Path, options: dict, inputs: Mapping[str, Path]) -> None:
     check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     chosen = method(options["method"])
     check_name(options["prior"])
+    check_words(options, chosen.name)
     check_guide(options, chosen.name)
     options["samples"] = _samples(chosen, options["samples"])
+    if chosen.slow and not options["quiet"] and not any(text.strip().startswith("fast") for text in options["more"]):
+        click.echo(f"{chosen.name} {chosen.slow}", err=True)
     loading_libraries(options["quiet"])
+
+
+def check_words(options: dict, method: str = "vipaint") -> None:
+    """Raise ValueError for an effort that there is none of, or a text for a built-in prior, of which none takes any."""
+    if options["effort"] is not None:
+        at_effort(method, {"effort": options["effort"]})
+    if options["prior"] in BUILT_IN:
+        for name in ("prompt", "negative_prompt"):
+            if options[name] is not None:
+                raise ValueError(f"the built-in prior {options['prior']} takes no text: leave {name} out")
 
 
 def check_guide(options: dict, method: str = "vipaint") -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["check_together", "region_options"]
+if TYPE_CHECKING:
+    import PIL.Image
+
+__all__ = ["check_region", "check_together", "region_options"]
 
 
 class _Numbers(click.ParamType):
@@ -51,7 +54,8 @@ def region_options(command: Callable) -> Callable:
             "and put back where the hole is. auto: a square twice as long as the hole, one for each of several holes "
             "far apart; tiles: squares along the hole, of the prior's own size where it is thin enough, each of which "
             "goes on from what those before it filled; X,Y,W,H: this one, W = H, in pixels from the left and top (of "
-            "the larger canvas).",
+            "the larger canvas). Default: tiles where no --prior is given, or a built-in one of patches; else none, "
+            "and IMAGE is of the prior's size.",
         ),
     ):
         command = option(command)
@@ -72,3 +76,19 @@ def check_together(region: Any, resize: str | None, expand: tuple | None) -> Non
             raise ValueError(
                 f"--region X,Y,W,H is a square, as the prior's pictures are, but is {width}x{height}: give W = H"
             )
+
+
+def check_region(region: tuple[int, int, int, int], mask: PIL.Image.Image) -> None:
+    """Raise ValueError for a square (x, y, w, w) that leaves the picture or the mask's hole, or is all hole."""
+    from vipaint_pyro.opening import extrema, hidden_by
+
+    left, top, side, _ = region
+    said = f"--region {left},{top},{side},{side}"
+    if left + side > mask.width or top + side > mask.height:
+        raise ValueError(f"{said} leaves the picture, which is {mask.width}x{mask.height}")
+    hidden = hidden_by(mask)
+    inside = hidden.crop((left, top, left + side, top + side))
+    if inside.histogram()[255] < hidden.histogram()[255]:
+        raise ValueError(f"the hole leaves {said}: take a larger square, or --region auto")
+    if extrema(inside)[0]:
+        raise ValueError(f"{said} is all hole, so that nothing is known there: take a larger square")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from vipaint_pyro.cli.output import check_output
+from vipaint_pyro.cli.region_options import check_region
 from vipaint_pyro.cli.run import draw, generator_of, pipeline_of
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 from vipaint_pyro.wording import counted
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def run_in_regions(
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.turns import Turns
     from vipaint_pyro.cli.whole import Whole
-    from vipaint_pyro.cli.writing import finish
+    from vipaint_pyro.cli.writing import finish, said_of_end
     from vipaint_pyro.faults import Fault, Stopped
     from vipaint_pyro.regions import Filled, Region, regions_of, taken, tiles_of
 
@@ -52,7 +54,8 @@ def run_in_regions(
     given = None
     if not isinstance(region, str):
         left, top, width, _ = region
-        given = _checked(Region(left, top, width, hidden), hidden)
+        check_region(region, mask)
+        given = Region(left, top, width, hidden)
     replaceable = check_output(out, options["overwrite"], {**inputs, "prior": Path(options["prior"])})
     settings = settings_of(options)
     pipe = pipeline_of(options)
@@ -70,7 +73,7 @@ def run_in_regions(
     for k, square in enumerate(squares):
         start, label = perf_counter(), turns.label(square, filled)
         said = f"; label {label}, by its share of the picture" if label else ""
-        said += _fits(filled.before(square), options["samples"])
+        said += _fits(filled.before(square), 0 if options["method"] in FOR_SCALE else options["samples"])
         click.echo(f"region {k + 1} of {len(squares)}: {_said(square, hidden, side)}{said}")
         try:
             runs, ended = turns.draw(square, filled)
@@ -86,6 +89,8 @@ def run_in_regions(
             break
         if not options["quiet"] and (line := ahead.after(perf_counter() - start)):
             click.echo(line, err=True)
+    if ended is not None:
+        whole.facts["ended_early"] = said_of_end(ended, options["samples"])
     if whole.unfilled:
         click.echo(f"Warning: {_left(whole.unfilled, len(squares), tiled)}", err=True)
     count = f"{whole.count} of {options['samples']} samples in {len(whole.runs)} of {len(squares)} regions"
@@ -107,6 +112,7 @@ def run_resized(
     """
     import torch
 
+    from vipaint_pyro.cli.metadata import metadata_of
     from vipaint_pyro.cli.methods import settings_of
     from vipaint_pyro.cli.results import write_run
     from vipaint_pyro.cli.turns import as_mask
@@ -129,6 +135,7 @@ def run_resized(
     images = torch.from_numpy(small), as_mask(seen)
     said = {**facts, "resized": {"how": how, **square.place()}}
     drawn, ended = draw(pipe, images, settings, options, said, seeded=generator_of(options))
+    drawn.metadata = metadata_of(opaque)
     finish(out, replaceable, lambda at, replaced: write_run(at, replaced, drawn), ended, count_of(drawn, options))
 
 
@@ -137,19 +144,6 @@ def _hidden(image: PIL.Image.Image, mask: PIL.Image.Image) -> np.ndarray:
     from vipaint_pyro.images import to_observed
 
     return ~to_observed(mask, 1, (image.height, image.width))[0, 0].numpy()
-
-
-def _checked(region: Region, hidden: np.ndarray) -> Region:
-    """A region of the user's; ValueError where it leaves the picture or the hole, or knows nothing."""
-    height, width = hidden.shape
-    said = f"--region {region.left},{region.top},{region.side},{region.side}"
-    if region.left + region.side > width or region.top + region.side > height:
-        raise ValueError(f"{said} leaves the picture, which is {width}x{height}")
-    if not region.holds(hidden):
-        raise ValueError(f"the hole leaves {said}: take a larger square, or --region auto")
-    if region.crop(hidden).all():
-        raise ValueError(f"{said} is all hole, so that nothing is known there: take a larger square")
-    return region
 
 
 def _side(prior: DiffusionPrior) -> int:
@@ -177,11 +171,12 @@ def _left(squares: Sequence[Square], count: int, tiled: bool) -> str:
 
 
 def _fits(before: Sequence[int], samples: int) -> str:
-    """What a square goes on from, where it sees what others have filled."""
+    """What a square goes on from, where it sees what others have filled; without samples no fits are told of."""
     if not before:
         return ""
     others = f"region{'s' * (len(before) > 1)} {', '.join(str(k + 1) for k in before)}"
-    return f"; sees what {others} filled, so that each of {counted(samples, 'sample')} has a fit of its own"
+    own = f", so that each of {counted(samples, 'sample')} has a fit of its own" if samples else ""
+    return f"; sees what {others} filled{own}"
 
 
 def _said(region: Square, hidden: np.ndarray, side: int) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,8 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from vipaint_pyro.cli.metadata import fitting
+from vipaint_pyro.cli.page_lead import noun_of
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
 from vipaint_pyro.evaluation.versions import versions
@@ -42,6 +44,7 @@ class Run:
         facts: anything else that run.json should say (paths, seed, label, metrics ...).
         is_truth: whether ``unit`` is the truth, hidden pixels included.
         keep: writes the guide to a folder so that it can be drawn from again, where that can be.
+        metadata: of the picture's file, as :func:`vipaint_pyro.cli.metadata.metadata_of` has it.
     """
 
     unit: Tensor | None
@@ -52,6 +55,7 @@ class Run:
     facts: dict
     is_truth: bool = False
     keep: Callable[[Path], None] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, named: Path | None = None) -> None:
@@ -83,7 +87,8 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, 
         observed.save(out / "observed.png")
         for kind, batch in (("sample", samples), ("prediction", torch.as_tensor(run.output.predictions, device="cpu"))):
             for i, picture in enumerate(to_output(batch, "pil")):
-                picture.save(out / f"{kind}-{i:02d}.png")
+                more = fitting(run.metadata, picture.mode) if kind == "sample" else {}
+                picture.save(out / f"{kind}-{i:02d}.png", **more)
         for name, x in (("mean", mean), ("std", std / white)):
             to_output(x[None], "pil")[0].save(out / f"{name}.png")
         shown = _shown(run, observed, samples)
@@ -103,11 +108,11 @@ def write_run(folder: Path, overwrite: bool | Callable[[Path], bool], run: Run, 
 
 def _shown(run: Run, observed: PIL.Image.Image, samples: Tensor) -> dict[str, Shown]:
     """File name -> figure, in the order in which they are looked at."""
-    hole = None if run.observed is None else ~run.observed
+    hole, noun = None if run.observed is None else ~run.observed, noun_of(run.facts)
     trace, levels = run.output.trace, {t: from_model(x[:, 0].cpu()) for t, x in run.output.samples.levels.items()}
     return {
-        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole),
-        **shown_levels(levels, samples, observed),
+        **shown_samples(samples, observed, run.unit if run.is_truth else None, hole, noun),
+        **shown_levels(levels, samples, observed, noun),
         **({} if trace is None else shown_bound(trace.terms, timesteps_of(run.sampler))),
     }
 

@@ -83,11 +83,15 @@ def draw(
         ValueError, TypeError: for what does not go together, before anything is computed.
         Fault, Stopped: where nothing came of it.
     """
+    import PIL.Image
+
     from vipaint_pyro.cli.expected import Expected
     from vipaint_pyro.cli.kept import keeper
     from vipaint_pyro.cli.kinds import said_of_kind
+    from vipaint_pyro.cli.metadata import metadata_of
     from vipaint_pyro.cli.methods import sampler_of
     from vipaint_pyro.cli.results import Run
+    from vipaint_pyro.cli.writing import said_of_end
     from vipaint_pyro.faults import Fault, Stopped, located
 
     if task is None:
@@ -146,12 +150,15 @@ def draw(
             ended, facts["to_the_truth"] = ended or error, None
         except KeyboardInterrupt:
             ended, facts["to_the_truth"] = Stopped(), None
+    if ended is not None:
+        facts["ended_early"] = said_of_end(ended, options["samples"])
     facts["kind"] = said_of_kind(output.kind, output.trace, settled, pipe.kind, seen.measurement)
     if facts["kind"].get("bound", {}).get("usual"):
         click.echo(facts["kind"]["bound"]["text"])
     unit, observed, sight = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
-    return Run(unit, observed, sight, output, settled, facts, truth, keep), ended
+    metadata = metadata_of(images[0]) if isinstance(images[0], PIL.Image.Image) else {}
+    return Run(unit, observed, sight, output, settled, facts, truth, keep, metadata), ended
 
 
 def pipeline_of(options: dict) -> Any:

@@ -11,10 +11,10 @@ from pathlib import Path
 import PIL.Image
 
 from vipaint_pyro.cli.command import the_command
+from vipaint_pyro.cli.page_lead import lead, networkless, noun_of, title
 from vipaint_pyro.cli.shown import Shown
 from vipaint_pyro.pages import as_text, code, details, document, fact_list, figure
 from vipaint_pyro.regions.near import LARGE, reduced
-from vipaint_pyro.wording import counted
 
 __all__ = ["PAGE", "run_page"]
 
@@ -22,7 +22,10 @@ PAGE = "report.html"
 _FEW = 128  # pixels: pictures up to so many are enlarged without smoothing
 #: Facts that stand elsewhere on the page, change from run to run, or are nothing but numbers.
 _ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "versions", "seconds", "correction",
-              "label_name", "shown")  # fmt: skip
+              "label_name", "shown", "ended_early")  # fmt: skip
+#: Of the prior, which a method without a network asks for nothing but the size of its pictures.
+_OF_THE_PRIOR = ("prior", "variant", "revision", "automatic_prior", "label", "prompt", "negative_prompt",
+                 "guidance_scale")  # fmt: skip
 
 
 def run_page(
@@ -50,7 +53,7 @@ def run_page(
     """
     sections = {"observed": ("What was given", _observed(place, facts, small or {}))}
     if order:
-        sections["samples"] = ("The most different first", _samples(place, facts, order, small or {}))
+        sections["samples"] = (_head(facts, len(order)), _samples(place, facts, order, small or {}))
     for name, one in (shown or {}).items():
         if one.head:
             picture = figure((place / f"{name}.png").read_bytes(), one.alt)
@@ -58,15 +61,15 @@ def run_page(
     if regions:
         links = "".join(f'<li><a href="{name}/{PAGE}">{_part(name)}</a></li>\n' for name in regions)
         text = "<p>Each part of the hole was filled on its own, in a square around it that has a page of its own.</p>\n"
-        if any("/" in name for name in regions):
+        if any("/" in name for name in regions) and not networkless(facts):
             text += (
                 "<p>Where a square sees what others have filled, which is not the same in any two samples, it was "
                 "fitted for each sample: sample 0 there goes on from sample 0 of the others, and so on.</p>\n"
             )
         sections["regions"] = ("Region by region", f"{text}<ul>\n{links}</ul>\n")
-    sections["again"] = ("Again, and more of it", _again(named, drawn_from, bool(order)))
+    sections["again"] = ("Again, and more of it", _again(named, drawn_from, len(order)))
     sections["settings"] = ("Settings", _settings(facts))
-    return document("vipaint", _title(facts, len(order)), _lead(facts, len(order)), sections)
+    return document("vipaint", title(facts, len(order)), lead(facts, len(order)), sections)
 
 
 def _part(name: str) -> str:
@@ -74,56 +77,6 @@ def _part(name: str) -> str:
     region, _, sample = name.partition("/")
     words = f"region {int(region.split('-')[1])}"
     return f"{words}, sample {int(sample.split('-')[1])}" if sample else words
-
-
-def _image(facts: Mapping) -> str:
-    image = str(facts.get("image", "the picture"))
-    return image if " " in image else Path(image).name
-
-
-def _whose(facts: Mapping) -> str:
-    """The picture, or the square of it that was looked at alone."""
-    return f"a square of {_image(facts)}" if facts.get("region") else _image(facts)
-
-
-def _title(facts: Mapping, count: int) -> str:
-    if not count:
-        return f"A guide fitted to {_whose(facts)}"
-    return f"{counted(count, 'restoration' if facts.get('task') else 'completion')} of {_whose(facts)}"
-
-
-def _lead(facts: Mapping, count: int) -> str:
-    hidden, task = facts.get("hidden_fraction"), facts.get("task")
-    said = []
-    if task:
-        said.append(
-            f"{_image(facts)} was {'measured, and is ' if facts.get('simulated') else ''}restored: {task['name']}."
-        )
-    elif isinstance(hidden, float):
-        share = f"{100 * hidden:.1f}" if hidden >= 0.001 else f"{100 * hidden:.2g}"
-        said.append(f"{share} % of {_whose(facts)} was hidden.")
-    fit = facts.get("fit")
-    if isinstance(fit, Mapping):
-        said.append(f"A guide was fitted to what was seen, in {counted(fit['steps'], 'step')}.")
-    if count:
-        by = f" by {facts['method']}" if facts.get("method") else ""
-        drawn = f"{'was' if count == 1 else 'were'} drawn{by}"
-        pictures = f"{counted(count, 'picture')} that the model finds likely, given that, {drawn}"
-        said.append(f"{pictures} under the prior {facts.get('prior')}.")
-    asked = facts.get("prompt") or facts.get("label_name")
-    if asked is None and facts.get("label") is not None:
-        asked = f"class {facts['label']}"
-    if asked is not None:
-        said.append(f"Asked for was: {asked}.")
-    return " ".join([*said, *_of_kind(facts.get("kind"))])
-
-
-def _of_kind(kind: object) -> list[str]:
-    """What is known of the picture's kind, and of the bound, a sentence each."""
-    if not isinstance(kind, Mapping):
-        return []
-    known = [one for one in (kind, kind.get("bound", {})) if one.get("verdict", "unknown") != "unknown"]
-    return [f"{one['text'][:1].upper()}{one['text'][1:]}." for one in known]
 
 
 def _observed(place: Path, facts: Mapping, small: Mapping[str, PIL.Image.Image]) -> str:
@@ -143,17 +96,35 @@ def _gallery(pictures: str, facts: Mapping) -> str:
     return f'<div class="pictures{wide}">\n{pictures}</div>\n'
 
 
-def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[str, PIL.Image.Image]) -> str:
-    words = (
-        "Each is a draw from one and the same posterior: together they show what may be there. The first two are those "
-        "that differ most; each one after them is as unlike those before it as possible."
+def _head(facts: Mapping, count: int) -> str:
+    """Of the samples: one picture has no order, and of two either may come first."""
+    if count > 2:
+        return "The most different first"
+    return f"The {noun_of(facts)}{'s' if count > 1 else ''}"
+
+
+def _words(facts: Mapping, count: int) -> str:
+    """How the samples are looked at."""
+    if networkless(facts):
+        return f"What {facts['method']} makes of it is the same every time."
+    if count == 1:
+        return "It is one draw from the posterior: another one (more --samples, another --seed) may differ from it."
+    words = "Each is a draw from one and the same posterior: together they show what may be there."
+    if count == 2:
+        return words
+    return (
+        f"{words} The first two are those that differ most; each one after them is as unlike those before it as "
+        "possible."
     )
+
+
+def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[str, PIL.Image.Image]) -> str:
     scores, pictures = facts.get("to_the_truth") or {}, ""
     for k in order:
         near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
         caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
         pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption, small)
-    text = f"<p>{escape(words)}</p>\n{_gallery(pictures, facts)}"
+    text = f"<p>{escape(_words(facts, len(order)))}</p>\n{_gallery(pictures, facts)}"
     note = (
         "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
     )
@@ -180,21 +151,24 @@ def _picture(path: Path, alt: str, caption: str, instead: Mapping[str, PIL.Image
     return figure(file.getvalue(), alt, caption, "few" if min(small.size) <= _FEW else "")
 
 
-def _again(named: Path, drawn_from: bool, drew: bool) -> str:
+def _again(named: Path, drawn_from: bool, count: int) -> str:
     text, command = "", the_command()
     if drawn_from:
-        what = "More of them, from the same fit" if drew else "Completions, drawn from this fit"
+        what = "More of them, from the same fit" if count else "Completions, drawn from this fit"
         text += f"<p>{what}:</p>\n" + code(f"vipaint draw {shlex.quote(str(named))} --samples 16")
     if command is not None:
         text += "<p>The same once more (into another --out, or with --overwrite):</p>\n" + code(command)
     files = "<code>run.json</code> says all of this to a program. "
-    if drew:
+    if count == 1:
+        files += "<code>sample-00.png</code> is the picture."
+    elif count:
         files += "<code>sample-00.png</code> and so on are the pictures, <code>grid.png</code> shows all of them."
     return text + f"<p>{files}</p>\n"
 
 
 def _settings(facts: Mapping) -> str:
-    said = {k: v for k, v in facts.items() if k not in _ELSEWHERE and v not in (None, {}, "")}
+    left = (*_ELSEWHERE, *(_OF_THE_PRIOR if networkless(facts) else ()))
+    said = {k: v for k, v in facts.items() if k not in left and v not in (None, {}, "")}
     text = fact_list((k.replace("_", " "), as_text(v)) for k, v in said.items())
     for head in ("settings", "versions"):
         if isinstance(facts.get(head), Mapping):

@@ -47,36 +47,43 @@ class Shown:
 
 
 def shown_samples(
-    samples: Tensor, observed: PIL.Image.Image, truth: Tensor | None, hole: Tensor | None
+    samples: Tensor, observed: PIL.Image.Image, truth: Tensor | None, hole: Tensor | None, noun: str = "completion"
 ) -> dict[str, Shown]:
     """File name -> figure: the grid, mean and standard deviation, and of two or more samples the directions.
+
+    The page does without the directions of two: they differ in one way, whatever they are.
 
     Args:
         samples: (S, C, H, W) in [0, 1].
         observed: what was given.
         truth: (C, H, W) in [0, 1], or None.
         hole: bool (1, H, W), True where hidden; None where everything was measured in some way.
+        noun: what a sample is.
     """
     grid = Shown(samples_figure(samples, observed=observed, truth=truth))
-    found = {"grid": grid, "spread": shown_spread(samples, observed, truth)}
+    found = {"grid": grid, "spread": shown_spread(samples, observed, truth, noun)}
     if len(samples) == 1:
         return found
     ways = principal_directions(samples, 3, hole)
-    if len(ways.sds):
+    if len(ways.sds) and len(samples) == 2:
+        found["directions"] = Shown(directions_figure(samples, hole=hole))
+    elif len(ways.sds):
         shares = ", ".join(f"{100 * share:.0f} %" for share in ways.shares.tolist())
         found["directions"] = Shown(
             directions_figure(samples, hole=hole),
             "The ways in which they differ",
-            "Most of how the completions differ can be said in a few directions. Each row is one of them: in the "
+            f"Most of how the {noun}s differ can be said in a few directions. Each row is one of them: in the "
             "middle is the mean, to the left and right it is changed by one and two standard deviations. The "
             "percentage says how much of all the variance the direction explains. Such a picture need not be a likely "
-            "one: a direction is a straight line, and completions seldom lie on one.",
+            f"one: a direction is a straight line, and {noun}s seldom lie on one.",
             f"The mean changed along {counted(len(ways.sds), 'direction')}, which explain {shares} of the variance.",
         )
     return found
 
 
-def shown_spread(samples: Tensor, observed: Picture, truth: Tensor | None = None) -> Shown:
+def shown_spread(
+    samples: Tensor, observed: Picture, truth: Tensor | None = None, noun: str = "completion"
+) -> Shown:
     """Mean and standard deviation of samples (S, C, H, W) in [0, 1]; of a single one nothing for the page."""
     figure = mean_spread_figure(samples, observed=observed, truth=truth)
     if len(samples) == 1:
@@ -85,14 +92,16 @@ def shown_spread(samples: Tensor, observed: Picture, truth: Tensor | None = None
     return Shown(
         figure,
         "What they agree on, and where they differ",
-        "The mean of the completions is sharp where all of them agree, and blurred where they do not: it is no "
-        "completion itself. The map beside it is their standard deviation, pixel by pixel: black where all are the "
+        f"The mean of the {noun}s is sharp where all of them agree, and blurred where they do not: it is no "
+        f"{noun} itself. The map beside it is their standard deviation, pixel by pixel: black where all are the "
         "same, bright where the model is unsure. Its scale is that of the colours, where 0 is black and 1 is white.",
-        f"The mean of {len(samples)} completions, and their standard deviation per pixel, which is {most:.2f} at most.",
+        f"The mean of {len(samples)} {noun}s, and their standard deviation per pixel, which is {most:.2f} at most.",
     )
 
 
-def shown_levels(levels: Mapping[int, Tensor], samples: Tensor, observed: PIL.Image.Image) -> dict[str, Shown]:
+def shown_levels(
+    levels: Mapping[int, Tensor], samples: Tensor, observed: PIL.Image.Image, noun: str = "completion"
+) -> dict[str, Shown]:
     """The levels of the guide, t -> (S, C, H, W) in [0, 1]; nothing for a method without."""
     if not levels:
         return {}
@@ -100,10 +109,10 @@ def shown_levels(levels: Mapping[int, Tensor], samples: Tensor, observed: PIL.Im
         "levels": Shown(
             levels_figure(levels, samples, observed=observed),
             "From coarse to fine",
-            "A completion is drawn from the most noise to the least. Each column is the clean picture that is expected "
-            "at one noise level, which is what has been decided by then; the last one is the completion, after its "
+            f"A {noun} is drawn from the most noise to the least. Each column is the clean picture that is expected "
+            f"at one noise level, which is what has been decided by then; the last one is the {noun}, after its "
             "details were refined.",
-            f"The expected pictures at the noise levels {', '.join(map(str, levels))}, and the completions.",
+            f"The expected pictures at the noise levels {', '.join(map(str, levels))}, and the {noun}s.",
         )
     }
 
@@ -118,8 +127,8 @@ def shown_bound(terms: Mapping[str, Tensor], timesteps: Sequence[int]) -> dict[s
         "bound": Shown(
             bound_figure(terms, timesteps),
             "How the fit went",
-            "The fit makes minus the bound small, which is the sum of the other panels: how badly the known pixels "
-            "are explained, and how far the guide is from what the prior expects at each noise level. Each panel has "
+            "The fit makes minus the bound small, which is the sum of the other panels: how badly what was seen is "
+            "explained, and how far the guide is from what the prior expects at each noise level. Each panel has "
             "its own scale, and the last steps are what counts: where they are flat, the fit has settled; where minus "
             "the bound still falls, more steps (--fit-steps) would do it good.",
             f"The terms of minus the bound over the steps of the fit; at its end, in nats per dimension: {last}.",

@@ -13,6 +13,7 @@ import torch
 from vipaint_pyro.cli.run import draw
 from vipaint_pyro.datasets.shares import are_shares, share_name
 from vipaint_pyro.faults import Fault, Stopped
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 
 if TYPE_CHECKING:
     from vipaint_pyro.cli.results import Run
@@ -44,8 +45,8 @@ class Turns:
 
     @property
     def by_share(self) -> bool:
-        """Whether a square's class is how much of the picture it spans."""
-        return are_shares(self.pipe.prior.class_names)
+        """Whether a square's class is how much of the picture it spans; a method without a network asks for none."""
+        return self.options["method"] not in FOR_SCALE and are_shares(self.pipe.prior.class_names)
 
     def label(self, square: Square, filled: Filled) -> str | None:
         """The class that is taken for a square because none is given: its share of the picture."""

@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 import torch
 
+from vipaint_pyro.cli.metadata import fitting, metadata_of
 from vipaint_pyro.cli.results import Run, write_run
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.cli.shown import shown_spread
@@ -47,6 +48,7 @@ class Whole:
         self.runs: list[tuple[Square, list[Run]]] = []
         self.unfilled: Sequence[Square] = []
         self._before: list[list[int]] = []
+        self._metadata = metadata_of(base)
 
     def add(self, square: Square, runs: list[Run]) -> None:
         """What was drawn of a square: a run of all samples, or where it sees what was filled before one of each."""
@@ -101,7 +103,7 @@ class Whole:
             return dict(zip(made, writers.map(write, made)))
 
     def _save(self, picture: PIL.Image.Image, path: Path) -> None:
-        picture.save(path, icc_profile=self.base.info.get("icc_profile"), compress_level=_LEVEL)
+        picture.save(path, **fitting(self._metadata, picture.mode), compress_level=_LEVEL)
 
     def _observed(self) -> PIL.Image.Image:
         """The picture with its holes in lilac, made strip by strip: whole, its copies in floats would take much."""
@@ -127,7 +129,7 @@ class Whole:
 
     def _facts(self) -> dict:
         first = self.runs[0][1][0].facts
-        own = ("region", "kind", *(("label", "label_name") if self.by_share else ()))
+        own = ("region", "kind", "ended_early", *(("label", "label_name") if self.by_share else ()))
         said = {key: value for key, value in first.items() if key not in own}
         ended = {"unfilled": [square.place() for square in self.unfilled]} if self.unfilled else {}
         ended["kind"] = [runs[0].facts["kind"] for _, runs in self.runs]

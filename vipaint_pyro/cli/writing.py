@@ -13,12 +13,17 @@ from vipaint_pyro.cli.output import other_names
 if TYPE_CHECKING:
     from vipaint_pyro.cli.results import Run
 
-__all__ = ["count_of", "finish"]
+__all__ = ["count_of", "finish", "said_of_end"]
 
 
 def count_of(drawn: Run, options: dict) -> str:
     """How many samples there are, of those that were asked for."""
     return f"{len(drawn.output.images)} of {options['samples']} samples"
+
+
+def said_of_end(ended: Any, samples: int) -> dict[str, object]:
+    """What run.json says of a run that was ended early: by what, and how many samples were asked for."""
+    return {"by": "Ctrl-C" if isinstance(ended, KeyboardInterrupt) else f"an error ({ended})", "samples": samples}
 
 
 def finish(out: Path, replaceable: Callable[[Path], bool], write: Callable, ended: Any, kept: str) -> None:

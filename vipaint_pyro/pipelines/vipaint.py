@@ -25,6 +25,7 @@ from vipaint_pyro.pipelines.output import VIPaintOutput, output_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.for_scale import FOR_SCALE
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
 
@@ -102,7 +103,7 @@ class VIPaintPipeline(priors.PriorPipeline):
                 super-resolution, a blurred one for deblurring, any numbers for a linear map that does not keep
                 constants; for a nonlinear operator y itself, in the units of its family.
             mask_image: of the same kinds; white (>= 0.5) = to be filled. One for all, or one each. ``"alpha"``: what
-                is transparent in the PIL images themselves (an opacity below one half).
+                is not wholly opaque in the PIL images themselves.
             operator: in place of a mask, how the image was measured
                 (:func:`vipaint_pyro.make_operator`, :class:`~vipaint_pyro.measurements.linear_map.LinearMap`,
                 :class:`~vipaint_pyro.measurements.nonlinear.Nonlinear`, or any
@@ -130,7 +131,7 @@ class VIPaintPipeline(priors.PriorPipeline):
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
             check_kind: before a fit, look in a few calls whether what is seen is of the prior's own kind, where its
-                folder says what that is; warns (``KindWarning``), and never refuses.
+                folder says what that is; warns (``KindWarning``), and never refuses. Not of a method without a network.
             fit_callback: ``(step, loss, terms)`` after each step of the fit.
             callback_on_step_end: ``(pipe, step, timestep, callback_kwargs) -> dict`` after each
                 refinement step, as in diffusers, whose ``PipelineCallback`` objects are taken too; ``latents``
@@ -193,7 +194,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             steps = Steps(self, conditioned, guidance_scale, phases, fit_callback, callback_on_step_end, inputs)
             if free_text_encoders:
                 self.free_text_encoders()
-            kind = looked_at(conditioned, measurement, self.kind) if check_kind and guide is None else None
+            look = check_kind and guide is None and method not in FOR_SCALE  # by no network, nothing is of its kind
+            kind = looked_at(conditioned, measurement, self.kind) if look else None
 
             chunks = -(-num_samples // settled.at_once(num_samples))
             totals = {phase: n * (1 if phase == "fit" else chunks) for phase, n in phases.items()}

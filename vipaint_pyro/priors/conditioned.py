@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from vipaint_pyro.priors.conditioning import Conditioning, check_scale
-from vipaint_pyro.priors.guidance import GuidedDenoiser
+from vipaint_pyro.priors.guidance import GuidedDenoiser, unguided
 from vipaint_pyro.settings import settled
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
@@ -218,12 +218,12 @@ class Conditionable:
 
     def _given(self, condition: dict, null: dict | None, weight: float, labels: Tensor | None = None) -> DiffusionPrior:
         new = cast("DiffusionPrior", copy(self))
-        new._labels, new._condition = labels, condition
+        new._labels, new._condition, new.denoiser = labels, condition, unguided(self.denoiser)
         if weight != 1:
             count = len(tree_leaves(condition)[0])
             wide = {k: v.expand(count, *v.shape[1:]) for k, v in (null or {}).items()}
             new._condition = {"given": condition, "null": wide}
-            new.denoiser = GuidedDenoiser(self.denoiser, weight)
+            new.denoiser = GuidedDenoiser(new.denoiser, weight)
         return new
 
     def check_images(self, num_images: int) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from vipaint_pyro.networks.calls import Condition
 from vipaint_pyro.priors.denoisers import Denoiser
 
-__all__ = ["GuidedDenoiser"]
+__all__ = ["GuidedDenoiser", "unguided"]
 
 
 class GuidedDenoiser(Denoiser):
@@ -57,3 +57,8 @@ class GuidedDenoiser(Denoiser):
 
     def clipped(self, z0: Tensor) -> Tensor:
         return self.denoiser.clipped(z0)
+
+
+def unguided(denoiser: Denoiser) -> Denoiser:
+    """The denoiser that guidance was put around; one without guidance itself."""
+    return denoiser.denoiser if isinstance(denoiser, GuidedDenoiser) else denoiser

@@ -36,6 +36,7 @@ def keepable(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
     if colours is not image:
         if clear:
             result.putalpha(image.convert("RGBA").getchannel("A"))
+        result.info |= {key: image.info[key] for key in ("exif", "dpi") if key in image.info}
         name = _name(image)
         return result, f"its colours are brought from the profile {name!r} to sRGB, in which known pixels are kept"
     result.info.pop("transparency", None)

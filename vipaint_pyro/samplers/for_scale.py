@@ -64,6 +64,7 @@ FOR_SCALE: dict[str, Method] = {
             needs=("mask",),
             cost="0 F",
             chance=False,
+            slow="may take minutes where holes are large: --set fast=true is ten times as fast (vipaint methods fsr)",
         ),
     )
 }

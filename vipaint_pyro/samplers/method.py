@@ -36,6 +36,7 @@ class Method:
         needs: words of :data:`NEEDS`; without them the method refuses before it computes.
         cost: of a sample with the default settings, forward (F) and backward (B) calls of the network.
         chance: whether samples differ; without it all samples of an image are the same.
+        slow: what is said before one that may take minutes begins, unless its setting ``fast`` is given.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Method:
     needs: tuple[str, ...] = ()
     cost: str = ""
     chance: bool = True
+    slow: str = ""
 
     @property
     def kind(self) -> Any:

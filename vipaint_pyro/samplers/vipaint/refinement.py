@@ -23,8 +23,10 @@ from vipaint_pyro.samplers.vipaint.settings import Settings
 from vipaint_pyro.settings import settled
 from vipaint_pyro.wording import counted
 
-__all__ = ["check_refinement", "settled_refine", "settled_step", "settled_sweeps", "walk"]
+__all__ = ["TWISTED", "check_refinement", "settled_refine", "settled_step", "settled_sweeps", "walk"]
 
+#: What is said of any steps but DPS's beside sequential Monte Carlo.
+TWISTED = "correct='smc' has twisted steps of its own below T_s: leave refine out"
 #: Gibbs sweeps need steps that draw from p(z_s | z_t, y) as nearly as may be. MMPS's are exact for a Gaussian prior;
 #: those of DPS go down the residual by a step size, and have no posterior that they would keep. Those of "tds" are
 #: MMPS's, with weights. What MMPS refuses, both refuse.
@@ -116,7 +118,7 @@ def check_refinement(given: Settings, prior: DiffusionPrior, measurement: Measur
         if given.refine == "tds":
             _check_weighed(given, measurement)
         if given.correct == "smc":
-            raise ValueError("correct='smc' has twisted steps of its own below T_s: leave refine out")
+            raise ValueError(TWISTED)
         levels = len(settled(given.timesteps))
         if settled(given.sweep_levels) > levels:
             there = counted(levels, "level")

@@ -138,7 +138,7 @@ class VIPaintSampler(Settings, Sampler):
                 f"from T_s = {last} there are at most {last + 1} refinement steps, not {steps} (this "
                 f"prior's schedule has {prior.schedule.num_timesteps} times): give fewer refinement_steps"
             )
-        if self.correct == "smc" and self.measurement_scale == 0:
+        if self.correct == "smc" and self.refine == "dps" and self.measurement_scale == 0:
             raise ValueError("measurement_scale is a finite number, above 0, for correct='smc', but is 0.0")
         if self.own_cloud and not in_clouds(self):
             raise ValueError(
