@@ -91,7 +91,7 @@ def test_a_field_is_of_its_type_and_within_its_bounds(name, good, bad, words):
     ],
 )
 def test_a_misspelt_field_is_refused_and_the_nearest_named(name, config, near):
-    words = f"is a field of no scheduler of the installed diffusers, .*Did you mean '{near}'. Correct it, or remove it"
+    words = f"is a field of no scheduler of the installed diffusers, .*Did you mean '{near}'. Correct it, remove it, or"
     with pytest.raises(ValueError, match=f"config.json: {next(iter(config))} = .* {words}"):
         check_parts_config(config, kind_of(name), "config.json")
 

@@ -49,5 +49,5 @@ def check_foreign(name: str, config: Mapping, where: str) -> None:
     near = did_you_mean(name, sorted(judged | _of_diffusers()))
     raise ValueError(
         f"{where}: {name} = {value!r} is a field of no scheduler of the installed diffusers, which would leave it out. "
-        f"{near}Correct it, or remove it"
+        f"{near}Correct it, remove it, or install the diffusers that it was written with"
     )
