@@ -47,8 +47,8 @@ class DatasetPrior(GaussianMixturePrior):
         largest = float(images.flatten()[images.abs().argmax()]) if images.numel() else 0.0
         if abs(largest) > 1 + _ROUNDING:
             raise ValueError(
-                f"images are in [-1, 1], but reach {largest:g}: of 0 ... 255 take images / 127.5 - 1, of 0 ... 1 take "
-                "2 * images - 1"
+                f"images are in [-1, 1], but reach {largest:g}: vipaint_pyro.images.from_bytes brings 0 ... 255 there, "
+                "to_model 0 ... 1"
             )
         weights = images.new_ones(len(images)) if weights is None else weights
         super().__init__(weights, images, schedule, variances=std**2, kernel=kernel)
