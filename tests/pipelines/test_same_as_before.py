@@ -27,7 +27,7 @@ CASES = {
     "guided": {"guidance_scale": 2.0},
     "super-resolution": {"measurement_scale": 0.05, "class_labels": None},
 }
-QUICK = {"fashion-mnist/default", "cartoon-faces/default"}
+QUICK = {"fashion-mnist/default"}
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def filled(pipe, i, **more):
     return pipe(picture(i), mask_image=MASK, generator=torch.Generator().manual_seed(i), **FEW, **more).images
 
 
-@pytest.mark.parametrize("calls", [24, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.long])])
+@pytest.mark.parametrize("calls", [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_calls_of_several_threads_are_as_if_alone(calls):
     pipes = [pipeline(), pipeline()]
     alone = [filled(pipes[0], i) for i in range(8)]
@@ -59,7 +59,7 @@ def test_calls_of_several_threads_are_as_if_alone(calls):
     assert not wrong
 
 
-@pytest.mark.parametrize("calls", [5, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("calls", [5, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_calls_leave_nothing_behind(calls):
     pipe, kept = pipeline(), torch.tensor(1.0)
     pyro.param("of_the_users_own", kept)
