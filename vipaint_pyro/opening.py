@@ -91,9 +91,9 @@ def check_mask(mask: PIL.Image.Image, may_be_empty: bool = False) -> None:
     red, green, blue = mask.convert("RGB").split()
     if any(PIL.ImageChops.difference(red, other).getbbox() for other in (green, blue)):
         raise ValueError(unusable(f"it is in colour; {GREY_FIRST}", colour=True))
-    low, high = extrema(red)
     if may_be_empty:
         return
+    low, high = extrema(red)
     if low >= 128:
         raise ValueError(ALL_WHITE)
     if high < 128:
@@ -114,8 +114,7 @@ def unusable(why: str, colour: bool = False) -> str:
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
     """A picture turned as its EXIF data say; ValueError where it has more than 8 bits per channel."""
     check_depth(image)
-    image = PIL.ImageOps.exif_transpose(image)
-    return image
+    return PIL.ImageOps.exif_transpose(image)
 
 
 def check_depth(image: PIL.Image.Image) -> None:

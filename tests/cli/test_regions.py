@@ -125,6 +125,7 @@ def test_resizing_is_said_and_recorded(here, how, place, said):
         (["--region", "0,0,12,12"], "the hole leaves --region 0,0,12,12"),
         (["--region", "9,8,6,6"], "is all hole"),
         (["--region", "9,8,16,16"], "leaves the picture, which is 24x20"),
+        (["--region", "0,8,16,16"], "leaves the picture, which is 24x20"),
         (["--expand", "0,0,0,0"], "leaves the picture as it is"),
         (["--expand", "1,2,3"], "four whole numbers LEFT,TOP,RIGHT,BOTTOM"),
         (["--region", "square"], "is not auto or tiles or four whole numbers X,Y,W,H"),

@@ -14,7 +14,6 @@ from vipaint_pyro.reading import is_srgb
 
 __all__ = ["fitting", "metadata_of"]
 
-_ORIENTATION = 0x0112
 #: The colour spaces of profiles, by the modes that they are for.
 _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB", "RGBA": "RGB"}
 
@@ -22,7 +21,8 @@ _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB", "RGBA": "RGB"}
 def metadata_of(image: PIL.Image.Image) -> dict[str, Any]:
     """What is known of a picture besides its pixels, by the keywords of PIL's ``save``.
 
-    - ``exif``: without the orientation, which has been applied, and without the thumbnail, which shows what is hidden;
+    - ``exif``: its orientation is gone, since pictures are turned by it as they are read; and without the thumbnail,
+      which shows what is hidden;
     - ``dpi``;
     - ``icc_profile``: where it is sRGB's. Colours of others are brought to sRGB before they are looked at.
 
@@ -44,7 +44,6 @@ def fitting(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:
 def _exif(image: PIL.Image.Image) -> dict[str, Any]:
     try:
         exif = image.getexif()
-        exif.pop(_ORIENTATION, None)
         return {"exif": exif.tobytes()} if len(exif) else {}  # the first directory; the thumbnail is in the second
     except (ValueError, TypeError, KeyError, OSError, SyntaxError, struct.error):
         return {}

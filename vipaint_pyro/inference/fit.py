@@ -181,10 +181,11 @@ def fit(
             around.enter_context(of_images.fitting())
         for step in range(num_steps if resting.every else first, num_steps):
             with located("fit", step, broken=_BROKEN, memory=_MEMORY), _gradients() as params:
-                with params, recording(loss, guide if of_images else None) as pairs, noise, warnings.catch_warnings():
+                matched = guide if of_images is not None and step == first else None  # once is enough
+                with params, recording(loss, matched) as pairs, noise, warnings.catch_warnings():
                     # Pyro warns of a NaN and goes on; it is checked here instead.
                     warnings.filterwarnings("ignore", "Encountered", UserWarning)
-                    if of_images is not None:  # an error that says more
+                    if matched is not None:  # an error that says more
                         warnings.filterwarnings("ignore", "Found vars in model but not guide", UserWarning)
                     value = svi.loss_and_grads(model, guide, y)
                 terms = terms_of(pairs, num_images, loss.num_particles * dims)
