@@ -565,6 +565,12 @@ def test_what_only_the_weights_can_tell(network_prior, tmp_path):
         VIPaintSampler(timesteps=(800, 400)).settle(prior, numbers)
 
 
+def test_a_file_of_weights_may_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name}/none.safetensors"):
+        LPIPS("alex", "~/none.safetensors")
+
+
 def test_the_published_weight(network_prior, gaussian):
     assert published_weight(network_prior) == 64 and published_weight(gaussian) == 6
 

@@ -28,7 +28,7 @@ class LPIPS(nn.Module):
 
     Args:
         net: ``"alex"`` or ``"vgg"``.
-        weights: a safetensors file with the backbone's convolutions under torchvision's names
+        weights: a safetensors file (~ is one's home) with the backbone's convolutions under torchvision's names
             (``features.0.weight`` ...). By default the file named by the environment variable
             ``VIPAINT_LPIPS_ALEX`` or ``VIPAINT_LPIPS_VGG``, then AlexNet's that ship with this
             package (half precision), then torchvision's own download.
@@ -59,7 +59,7 @@ class LPIPS(nn.Module):
                     f"VIPAINT_LPIPS_{net.upper()}"
                 ) from error
         if weights is not None:
-            self._load(Path(str(weights)))
+            self._load(Path(str(weights)).expanduser())
         self.requires_grad_(False).eval()
 
     def _load(self, path: Path) -> None:
