@@ -135,6 +135,24 @@ def gaussian(schedule) -> GaussianPrior:
 
 
 @pytest.fixture
+def smooth(schedule) -> GaussianPrior:
+    """A Gaussian prior over 1x8x8 images in float64, no two pixels alike, with a network's kernel."""
+    import torch
+
+    from vipaint_pyro.exact import GaussianPrior
+
+    mean = torch.linspace(-0.6, 0.7, 64, dtype=torch.float64).reshape(1, 8, 8)
+    return GaussianPrior(mean, mean.flip(-1).abs() / 2 + 0.3, schedule, kernel="gaussian")
+
+
+@pytest.fixture(scope="session")
+def lpips():
+    from vipaint_pyro.measurements.lpips import LPIPS
+
+    return LPIPS()
+
+
+@pytest.fixture
 def network_prior() -> DiffusionPrior:
     """A class-conditional pixel prior with a tiny random network (4 classes, 4 = null)."""
     from diffusers import DDPMScheduler
