@@ -13,6 +13,7 @@ from vipaint_pyro.evaluation.exact_methods import Draws, Lab, check_name, draw_n
 from vipaint_pyro.evaluation.exact_table import CELLS, PUBLISHED, plot_table, rows, run_table, score, write_table
 from vipaint_pyro.exact import mixture_problems
 from vipaint_pyro.measurements import Gaussian, Measurement
+from vipaint_pyro.samplers import DDNMSampler, DPSSampler, PiGDMSampler, REDDiffSampler
 from vipaint_pyro.samplers.registry import METHODS
 
 SMALL = Lab(fit_steps=3, fit_chains=5, steps=6, samples=200, dps_steps=5, red_diff_steps=5)
@@ -113,7 +114,11 @@ def test_published_rows_belong_to_their_cells():
 @pytest.mark.parametrize(
     "arguments, words",
     [(["hierarchic"], "unknown method 'hierarchic'. Did you mean 'hierarchical'? "),
-     (["dps@20"], "unknown method 'dps@20'. Here a method has settings of its own: give dps\n"),
+     (["dps@20"], "'dps@20': here no number of calls is given, but dps may have settings behind a colon\n"),
+     (["exact:x=1"], "'exact:x=1': exact has neither calls nor settings\n"),
+     (["dps:num-step=9"], "dps has no setting 'num-step'. Did you mean 'num-steps'?"),
+     (["exact", "dps:"], "a setting is NAME=VALUE, not ''"),
+     (["pigdm:num-steps=0"], "num_steps is a whole number of at least 1, but is 0"),
      (["vipaint-4"], "unknown method 'vipaint-4'. Did you mean 'vipaint'? There are the rows exact, "),
      (["hierarchical+mcmc"], "a correction is one of"),
      (["red-diff+smc"], "has no weights to correct it by"), (["exact", "--cell", "7,1"], "d is even"),
@@ -164,6 +169,24 @@ def test_refinements_of_vipaint_are_rows(problems, name, sweeps):
     assert settled.refine == name.removeprefix("vipaint-") and settled.sweeps == sweeps
     drawn = settled(problems.prior, seen, 3, torch.Generator().manual_seed(0))
     assert torch.isfinite(drawn.images).all() and drawn.calls["refinement"] == 3 * (3 + (1 + sweeps) * 3)
+
+
+@pytest.mark.parametrize(
+    "row, by_hand",
+    [("dps:num-steps=7;zeta=0.3", DPSSampler(7, zeta=0.3)), ("dps:zeta=0.3", DPSSampler(5, zeta=0.3)),
+     ("pigdm:num-steps=4", PiGDMSampler(4)), ("red-diff-v:lr=0.2", REDDiffSampler(5, 0.2, random_times=True)),
+     ("ddnm:num-steps=3", DDNMSampler(3))],
+)  # fmt: skip
+def test_a_row_has_the_tables_settings_but_those_that_are_written(problems, row, by_hand):
+    assert baseline(row, SMALL) == by_hand
+    drawn = draw_named(row, problems, SMALL, seed=3)
+    expected = by_hand(problems.prior, seen_by(row.partition(":")[0], problems), 200, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(drawn.x, expected.images, rtol=0, atol=0)
+
+
+def test_the_refinements_of_vipaint_take_settings_too():
+    assert baseline("vipaint-gibbs:sweeps=2", SMALL) == replace(baseline("vipaint-gibbs", SMALL), sweeps=2)
+    assert baseline("vipaint-mmps:effort=draft", SMALL).fit_steps == 20
 
 
 def test_samplers_are_told_of_the_noise(problems):

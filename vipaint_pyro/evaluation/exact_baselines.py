@@ -1,8 +1,9 @@
-"""Samplers as rows of the laboratory's table: with which settings, and what each is told of y."""
+"""Samplers as rows of the laboratory's table, ``dps`` or ``dps:num-steps=500``: with which settings, told what of y."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.evaluation.described import described
@@ -16,7 +17,9 @@ from vipaint_pyro.samplers.mgps import MGPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
+from vipaint_pyro.samplers.written import written
 
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.exact_methods import Lab
@@ -64,18 +67,24 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
 NOISELESS = ("ddnm",)
 
 
-def is_baseline(name: str) -> bool:
-    """Whether a row is a sampler."""
+def is_baseline(row: str) -> bool:
+    """Whether a row is a sampler, with settings behind a colon or without."""
+    name = _name(row)
     return name in BASELINES or name in METHODS
 
 
-def baseline(name: str, lab: Lab) -> Sampler:
-    """The sampler of a row.
+def baseline(row: str, lab: Lab) -> Sampler:
+    """The sampler of a row: with the table's settings, or the method's own, and those that are written behind it.
 
     Raises:
-        ValueError: for a name there is none of.
+        ValueError: for a name there is none of, or settings that the method does not have.
     """
-    return BASELINES[name](lab) if name in BASELINES else make_sampler(name)
+    name, colon, settings = row.partition(":")
+    sampler = BASELINES[name](lab) if name in BASELINES else make_sampler(name)
+    if not colon:
+        return sampler
+    chosen = METHODS[name if name in METHODS else "vipaint"]  # whose refinements are rows of their own
+    return replace(sampler, **at_effort(chosen.name, written(chosen, settings.split(";"))))
 
 
 def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
@@ -89,6 +98,10 @@ def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
 
 def seen_by(name: str, problems: Problems) -> Measurement:
     """y and its true noise, which a sampler of :data:`NOISELESS` is not told of; not every other one asks for it."""
-    if name in NOISELESS:
+    if _name(name) in NOISELESS:
         return Measurement.of(problems.operator, problems.y)
     return Measurement(problems.operator, Gaussian(problems.sigma), problems.y)
+
+
+def _name(row: str) -> str:
+    return row.partition(":")[0]

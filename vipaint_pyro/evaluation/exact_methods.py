@@ -144,7 +144,9 @@ def check_name(name: str, lab: Lab) -> None:
         raise ValueError(f"{row.name} has no weights to correct it by: leave +{row.correction} out")
     alone = re.split("[@:]", name)[0]
     if alone in (*CALIBRATION, *BASELINES, *METHODS):
-        raise ValueError(f"unknown method {name!r}. Here a method has settings of its own: give {alone}")
+        own = f"{alone} has neither calls nor settings"
+        other = f"here no number of calls is given, but {alone} may have settings behind a colon"
+        raise ValueError(f"unknown method {name!r}: {own if alone in CALIBRATION else other}")
     if ":" not in row.name and row.name not in (*GUIDES, *entry_points_by_name()):
         known = (*CALIBRATION, *BASELINES, *METHODS, *GUIDES)
         raise ValueError(
