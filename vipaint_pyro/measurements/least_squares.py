@@ -44,8 +44,9 @@ def least_squares(
     Entries that are not observed do not count.
 
     Conjugate gradients on the normal equations, each image by itself (CGLS; Bjorck, Numerical Methods for Least
-    Squares Problems, 1996, section 7.4.1), begun at 0, until the gradient is at the precision of y. With d > 0 it is
-    :math:`A^T (A A^T + d I)^{-1} y`.
+    Squares Problems, 1996, section 7.4.1), begun at 0, until the gradient is what rounding leaves,
+    :math:`\epsilon \lVert A \rVert \lVert y \rVert`, with the largest :math:`\lVert A p \rVert / \lVert p \rVert`
+    met for the norm of A. With d > 0 it is :math:`A^T (A A^T + d I)^{-1} y`.
 
     Args:
         operator: of N images.
@@ -60,17 +61,20 @@ def least_squares(
     r = torch.where(operator.observed, y, 0)
     s = operator.adjoint(r)
     x, p, gamma = torch.zeros_like(s), s, _dot(s, s)
-    enough = torch.finfo(y.dtype).eps ** 2 * gamma
+    rounding = torch.finfo(y.dtype).eps ** 2 * _dot(r, r)
+    steepest = enough = torch.zeros_like(gamma)
     for _ in range(num_steps):
         if (gamma <= enough).all():
             break
         q = torch.where(operator.observed, operator(p), 0)
-        curvature = _dot(q, q) + damping * _dot(p, p)
-        # <s, p> is gamma until s is rounding alone: gamma in its place may go uphill then, further every step.
-        slope = _dot(s, p)
-        step = torch.where(gamma > enough, slope / curvature.clamp_min(torch.finfo(y.dtype).tiny), 0)
+        length = _dot(p, p)
+        curvature = _dot(q, q) + damping * length
+        # Past rounding a step may go uphill, further every time: an image that is done stays.
+        step = torch.where(gamma > enough, gamma / curvature.clamp_min(torch.finfo(y.dtype).tiny), 0)
         x, r = x + step * p, r - step * q
         s = operator.adjoint(r) - damping * x
+        steepest = torch.maximum(steepest, curvature / length.clamp_min(torch.finfo(y.dtype).tiny))
+        enough = steepest * rounding
         before, gamma = gamma, _dot(s, s)
         p = s + gamma / before.clamp_min(torch.finfo(y.dtype).tiny) * p
     return x
