@@ -18,6 +18,8 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel, check_model
 from vipaint_pyro.priors.codecs import latent_mask
+from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["Guide"]
 
@@ -157,17 +159,30 @@ class Guide(Levels, PyroModule):
         return torch.ones(self.model.num_images, 1, 1, 1, dtype=torch.bool, device=prior.device)
 
     def real(self, name: str, start: Tensor) -> None:
-        """A real parameter with an event shape (C, H, W)."""
+        """A real parameter with an event shape (C, H, W); a TypeError where it does not start as a tensor."""
+        check_tensor(f"the start of {name}", start, "(*, C, H, W)", bools=False)
         setattr(self, name, PyroParam(start.clone(), constraints.real, event_dim=3))
 
     def positive(self, name: str, like: Tensor, value: Tensor | float) -> None:
-        """A positive parameter of this tensor's shape; one value everywhere at the start, or a tensor of them."""
+        """A positive parameter of this tensor's shape; one value everywhere at the start, or a tensor of them.
+
+        Raises:
+            ValueError: where they are not positive.
+        """
         full = torch.zeros_like(like) + torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        if not (full > 0).all():
+            raise ValueError(f"{name} is positive, but would start at {shown(value)}")
         setattr(self, name, PyroParam(full, constraints.positive, event_dim=3))
 
     def unit(self, name: str, like: Tensor, value: Tensor | float) -> None:
-        """A parameter between 0 and 1 of this tensor's shape; one value at the start, or a tensor of them."""
+        """A parameter between 0 and 1 of this tensor's shape; one value at the start, or a tensor of them.
+
+        Raises:
+            ValueError: where they are not.
+        """
         full = torch.zeros_like(like) + torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        if not ((full > 0) & (full < 1)).all():
+            raise ValueError(f"{name} lies between 0 and 1, but would start at {shown(value)}")
         setattr(self, name, PyroParam(full, constraints.unit_interval, event_dim=3))
 
     @staticmethod

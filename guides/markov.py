@@ -63,8 +63,8 @@ class MarkovGuide(Guide):
 
         Raises:
             TypeError: where :meth:`top` or :meth:`kernel` gives no distribution of Pyro.
-            ValueError: where it gives one of another event shape; for a model in bridge form where q(z_{T_e}) is not
-                Gaussian.
+            ValueError: where it gives one of another event shape or precision; for a model in bridge form where
+                q(z_{T_e}) is not Gaussian.
         """
         model = self.model
         top = model.timesteps[0]
@@ -78,12 +78,12 @@ class MarkovGuide(Guide):
                         "not known in closed form: give it a model with form='marginal'"
                     )
                 q_terminal(model, normal.loc, normal.scale)
-                z = pyro.sample(site(top), q_top.mask(False))
+                z = self._sampled(site(top), q_top.mask(False))
                 q_transitions(model, normal.loc, normal.scale)
             else:
-                z = pyro.sample(site(top), q_top)
+                z = self._sampled(site(top), q_top)
             for t, s in zip(model.timesteps, model.timesteps[1:]):
-                z = pyro.sample(site(s), self._law(f"kernel(z, {t}, {s})", site(s), self.kernel(z, t, s)))
+                z = self._sampled(site(s), self._law(f"kernel(z, {t}, {s})", site(s), self.kernel(z, t, s)))
         return z
 
     def _law(self, call: str, name: str, given: TorchDistributionMixin) -> TorchDistributionMixin:
@@ -97,3 +97,13 @@ class MarkovGuide(Guide):
                 f"event shape {event}: pixels are event dimensions, so write .to_event(3) behind independent entries"
             )
         return given
+
+    def _sampled(self, name: str, law: TorchDistributionMixin) -> Tensor:
+        """A draw of a site; one error where the prior's network could not take it."""
+        z, dtype = pyro.sample(name, law), self.model.prior.dtype
+        if z.dtype != dtype:
+            raise ValueError(
+                f"{type(self).__name__} draws the site {name} in {z.dtype}, but the prior computes in {dtype}: make "
+                "its numbers like those of the prior, by torch.zeros_like and such"
+            )
+        return z

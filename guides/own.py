@@ -17,6 +17,7 @@ from inspect import Parameter, signature
 from types import FunctionType, ModuleType
 from typing import Any
 
+from vipaint_pyro.guides.auto_names import AUTO_GUIDES
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.settings import Kind, checked, choice, switch, whole
 from vipaint_pyro.wording import did_you_mean, shown
@@ -99,7 +100,12 @@ def _of_class(kind: type) -> Recipe:
 
     place = _place_of(kind)
     if not issubclass(kind, Guide):
-        raise ValueError(f"{place} is no guide: {_WANTED}")
+        pyros = kind.__name__ in AUTO_GUIDES and kind.__module__.startswith("pyro.")
+        raise ValueError(
+            f"{kind.__name__} of Pyro is asked for by its name, {kind.__name__!r}, and made for the model then"
+            if pyros
+            else f"{place} is no guide: {_WANTED}"
+        )
     if issubclass(kind, REDDiffGuide):
         raise ValueError(f"{place} is a guide of the clean image, without levels: ask for method='red-diff'")
     own = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}

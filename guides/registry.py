@@ -130,7 +130,8 @@ def make_guide(name: str | type, model: DiffusionModel, y: Tensor | Measurement,
         **settings: of the guide's constructor.
 
     Raises:
-        ValueError: for an unknown name, a model that the guide is not for, or a class whose constructor makes no guide.
+        ValueError: for an unknown name, a model that the guide is not for, a setting that is none of its kind, or a
+            class whose constructor makes no guide.
         TypeError: for a setting that the guide does not have.
     """
     from vipaint_pyro.guides.base import Guide
@@ -149,6 +150,9 @@ def make_guide(name: str | type, model: DiffusionModel, y: Tensor | Measurement,
     if unknown and not _takes_any(r):
         takes = f"its settings are {', '.join(known)}" if known else "it has none"
         raise TypeError(f"the guide {r.name!r} has no setting {unknown[0]!r}: {takes}")
+    for given, value in settings.items():
+        if given in known and not known[given].takes(value):
+            raise ValueError(f"{given} of the guide {r.name!r} {known[given].expected}, but is {shown(value)}")
     guide = r.build(model, y, **settings)
     if not isinstance(guide, Guide):
         raise ValueError(f"the recipe of {r.name!r} makes no vipaint_pyro.guides.Guide, but {shown(guide)}")

@@ -58,6 +58,10 @@ class GuideSetting:
         """What it is, for errors and lists: "is a whole number or none"."""
         return "is " + " or ".join(kind.text.removeprefix("is ") for kind in self.kinds)
 
+    def takes(self, value: object) -> bool:
+        """Whether Python may give it so."""
+        return not self.kinds or any(kind.check(value) for kind in self.kinds)
+
     def value(self, given: Any) -> Any:
         """A value as JSON has it, of a text what it says.
 

@@ -62,7 +62,8 @@ class Origins(Messenger):
             raise TypeError(
                 f"the bridge form of a model takes a guide that knows q above T_e: {', '.join(strays)} do not come "
                 f"with {top} from q_terminal and q_transitions of vipaint_pyro.models.bridge. Subclass MarkovGuide, "
-                "which sees to that, or give the model form='marginal'"
+                "which sees to that, or give the model form='marginal'; a guide that was made for a model of other "
+                "timesteps is made anew for this one"
             )
 
 

@@ -152,3 +152,9 @@ def test_the_tail_is_replaced_by_quantiles_of_the_fitted_pareto():
         assert r.k_hat.item() == pytest.approx(k)
         torch.testing.assert_close(r.smoothed, expected.log_softmax(0), rtol=1e-9, atol=1e-9)
     assert clamped
+
+
+def test_rows_of_one_draw_are_asked_about():
+    log_w = torch.randn(1000, 1, generator=torch.Generator().manual_seed(0)).double()
+    assert psis(log_w).verdict == "unknown (a row is one draw: is dim the axis of the draws?)"
+    assert psis(log_w, dim=0).verdict.startswith("good")

@@ -148,3 +148,11 @@ def test_bad_options():
         sbc(x, samples, names="abc")
     with pytest.raises(ValueError, match="'ecdf' or 'histogram', not 'pie'"):
         sbc(x, samples).plot(kind="pie")
+
+
+def test_of_few_problems_nothing_is_said():
+    generator = torch.Generator().manual_seed(0)
+    few, more = (
+        sbc(torch.randn(n, 3, generator=generator), torch.randn(n, 99, 3, generator=generator)).verdict for n in (4, 50)
+    )
+    assert few == "unknown (too few problems: 4, and 200 or more are advisable)" and more.startswith("calibrated")

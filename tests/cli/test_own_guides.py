@@ -53,9 +53,10 @@ def test_its_needs_and_settings_are_listed(mine):
     ]
     assert "  num-components           a whole number. Default: 8." in lines
     assert "  starts                   given in Python alone. Default: none." in lines
+    assert " " * 27 + "M, at least 1" in lines
     said = json.loads(vipaint("guides", mine, "--json").stdout)["guides"]
     assert [s["settings"] for s in said] == [
-        [{"name": "width", "default": 0.5, "needed": False, "text": "a finite number"}]
+        [{"name": "width", "default": 0.5, "needed": False, "text": "a finite number", "meaning": ""}]
     ]
 
 

@@ -11,7 +11,7 @@ from vipaint_pyro.exact import DatasetPrior, GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import make_guide
 from vipaint_pyro.inference import draw, draw_path
-from vipaint_pyro.measurements import Gaussian, Measurement
+from vipaint_pyro.measurements import Gaussian, Measurement, Noiseless
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.models import DiffusionModel
 
@@ -114,7 +114,7 @@ def test_priors_and_matrices_say_what_they_take():
         Matrix(torch.tensor([[1, 0]]))
     with pytest.raises(ValueError, match=r"mean has shape \(C, H, W\), but came with \(1, 1, 2\) of torch.int64"):
         GaussianPrior(torch.zeros(1, 1, 2).long(), torch.ones(1, 1, 2), SCHEDULE)
-    with pytest.raises(ValueError, match=r"images have shape \(K, C, H, W\), but came with .* of torch.uint8"):
+    with pytest.raises(ValueError, match=r"not torch.uint8: vipaint_pyro.images.from_bytes brings 0 ... 255 there"):
         DatasetPrior(torch.zeros(4, 1, 2, 2).byte(), 0.1, SCHEDULE)
     # Everything beside the means may be of any precision, or a list, or an array: it becomes theirs.
     prior = GaussianMixturePrior(np.ones(3, "f4"), MEANS, SCHEDULE, covariances=np.eye(2, dtype="f4"))
@@ -153,3 +153,11 @@ def test_a_guide_that_starts_at_y_may_go_on_with_another():
     model = model_of()
     for name in ("hierarchical", "AutoNormal"):
         assert len(fit(model, make_guide(name, model, Y), Y + 1, num_steps=1).losses) == 1
+
+
+def test_the_noise_may_be_given_as_its_likelihood():
+    by_number, by_likelihood = (exact_posterior(PRIOR, FIRST, Y, noise) for noise in (0.2, Gaussian(0.2)))
+    torch.testing.assert_close(by_likelihood.mean, by_number.mean, rtol=0, atol=0)
+    for wrong in (Noiseless(), "0.2", 0.0):
+        with pytest.raises(ValueError, match="^scale is sigma of the Gaussian noise, positive and finite, but is "):
+            exact_posterior(PRIOR, FIRST, Y, wrong)

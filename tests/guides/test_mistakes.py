@@ -3,10 +3,11 @@
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro.infer.autoguide import AutoNormal
 from pyro.nn import PyroParam
 
 from tests.guides.oracle import OBSERVED, Y
-from vipaint_pyro.guides import Guide, MarkovGuide
+from vipaint_pyro.guides import Guide, MarkovGuide, make_guide, recipe
 from vipaint_pyro.inference import draw, fit
 from vipaint_pyro.measurements import Gaussian, Inpainting
 from vipaint_pyro.models import DiffusionModel
@@ -73,3 +74,47 @@ def test_a_class_that_does_not_call_its_base(gaussian, kind, use):
     words = rf"{kind.__name__}.__init__ does not begin with super\(\).__init__\(model\), without .*: call it first"
     with pytest.raises(AttributeError, match=words):
         use(model, kind(model, Y))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_sites_are_drawn_in_the_priors_precision(gaussian, place):
+    model = program(gaussian)
+    guide = Chain(model, Y, **{place: lambda z: dist.Normal(z.float(), 1.0).to_event(3)})
+    with pytest.raises(ValueError, match=r"Chain draws the site z_\d+ in torch.float32, but the prior"):
+        fit(model, guide, Y, num_steps=1)
+
+
+class Starts(Guide):
+    def __init__(self, model, y, **starts):
+        super().__init__(model)
+        for kind, value in starts.items():
+            getattr(self, kind)(*(("own", value) if kind == "real" else ("own", y, value)))
+
+
+@pytest.mark.parametrize(
+    "starts, error, words",
+    [
+        ({"real": Y.numpy()}, TypeError, r"the start of own is a tensor of shape \(\*, C, H, W\), not ndarray"),
+        ({"positive": -1.0}, ValueError, "own is positive, but would start at -1.0"),
+        ({"positive": float("nan")}, ValueError, "own is positive, but would start at nan"),
+        ({"unit": 1.0}, ValueError, "own lies between 0 and 1, but would start at 1.0"),
+    ],
+)
+def test_parameters_start_where_they_can(gaussian, starts, error, words):
+    with pytest.raises(error, match=words):
+        Starts(program(gaussian), Y, **starts)
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [({"num_components": 2.5}, "num_components of the guide 'mixture' is a whole number, but is 2.5"),
+     ({"spread": "wide"}, "spread of the guide 'mixture' is a finite number, but is 'wide'")],
+)  # fmt: skip
+def test_settings_are_of_their_kind(gaussian, settings, words):
+    with pytest.raises(ValueError, match=words):
+        make_guide("mixture", program(gaussian, form="marginal"), Y, **settings)
+
+
+def test_a_class_of_pyros_is_asked_for_by_its_name():
+    with pytest.raises(ValueError, match="AutoNormal of Pyro is asked for by its name, 'AutoNormal'"):
+        recipe(AutoNormal)

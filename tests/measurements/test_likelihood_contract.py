@@ -10,6 +10,7 @@ from vipaint_pyro.measurements.blurs import Blur
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import Likelihood, Noise, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace, Noiseless
+from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.moment_matched import MomentMatched
 from vipaint_pyro.measurements.nonlinear import Nonlinear
 from vipaint_pyro.measurements.perceptual import Perceptual
@@ -167,6 +168,8 @@ def test_a_draw_of_y_is_0_where_nothing_is_observed(likelihood, gaussian):
         (lambda loc: dist.Normal(loc, 0.1).to_event(3), ValueError,
          r"batch shape \(5, 3, 1, 4, 6\) .*, but gave batch shape \(5, 3\) and event shape \(1, 4, 6\): leave"),
         (lambda loc: dist.Normal(loc[..., :2], 0.1), ValueError, r"but gave batch shape \(5, 3, 1, 4, 2\) and event"),
+        (lambda loc: dist.Normal(loc.mean(-1), 0.1), ValueError, r"but gave batch shape \(5, 3, 1, 4\)"),
+        (lambda loc: dist.Normal(loc[:1], 0.1), ValueError, r"but gave batch shape \(1, 3, 1, 4, 6\)"),
         (lambda loc: dist.Normal(loc[None], 0.1), ValueError, r"but gave batch shape \(1, 5, 3, 1, 4, 6\)"),
     ],
 )  # fmt: skip
@@ -187,6 +190,31 @@ def test_a_likelihood_is_taken_as_it_is_and_a_function_as_noise():
     assert as_likelihood(NORMAL) is NORMAL
     own = as_likelihood(lambda loc: dist.Laplace(loc, 0.3))
     assert isinstance(own, Noise) and own(SIGMA).mean is SIGMA
+    operator, x, y = problem()
+    seen = Measurement(operator, lambda loc: dist.Laplace(loc, 0.3), y)
+    torch.testing.assert_close(seen.log_prob(x), Measurement(operator, Laplace(0.3), y).log_prob(x))
+    with pytest.raises(TypeError, match=r"a likelihood is made of its class: Laplace\(\), not Laplace"):
+        Measurement(operator, Laplace, y)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (lambda residual: residual.norm(), r"that is \(5, 3\), but it gave \(\)"),
+        (lambda residual: residual, r"but it gave \(5, 3, 1, 4, 6\)"),
+        (lambda residual: residual.square().sum(IMAGE).detach(), r"but it gave \(5, 3\) without a gradient"),
+        (lambda residual: residual.square().sum(IMAGE).detach().numpy(), r"but it gave \(?array"),
+    ],
+)
+def test_a_distance_is_one_number_for_each_image_of_each_sample(given, words):
+    class Own(Laplace):
+        def distance(self, operator, y, x):
+            return given(torch.where(operator.observed, y - operator(x), 0))
+
+    operator, x, y = problem()
+    measurement = Measurement(operator, Own(0.3), y)
+    with pytest.raises(ValueError, match=rf"Own.distance gives a tensor \(\*, N\), .*{words}"):
+        measurement.distance(x.clone().requires_grad_())
 
 
 @pytest.mark.parametrize("kind", [Gaussian, Laplace, MomentMatched, ExactGaussian])

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.fingerprints import fingerprint
+from vipaint_pyro.priors.schedules import NoiseSchedule
 
 
 def changed(network: nn.Module) -> None:
@@ -41,3 +43,18 @@ def test_a_changed_text_encoder_is_a_changed_prior(network_prior):
     assert before != fingerprint(network_prior) == fingerprint(network_prior, None)
     changed(encoder)
     assert fingerprint(network_prior, None, encoder) != before
+
+
+def test_an_exact_prior_is_its_numbers_and_its_schedule(gaussian, schedule):
+    mean, std = gaussian.mean, gaussian.std
+    others = [
+        GaussianPrior(mean + 1e-3, std, schedule),
+        GaussianPrior(mean, 1.01 * std, schedule),
+        GaussianPrior(mean, std, NoiseSchedule.variance_preserving()),
+        GaussianMixturePrior([0.4, 0.6], torch.stack([mean, mean]), schedule, variances=std**2),
+        GaussianMixturePrior([0.6, 0.4], torch.stack([mean, mean]), schedule, variances=std**2),
+        GaussianPrior(mean, None, schedule, covariance=torch.eye(6).double() + 0.1),
+        GaussianPrior(mean, None, schedule, covariance=torch.eye(6).double() + 0.2),
+    ]
+    names = [fingerprint(prior) for prior in (gaussian, *others)]
+    assert len(set(names)) == len(names) and fingerprint(GaussianPrior(mean, std, schedule)) == names[0]

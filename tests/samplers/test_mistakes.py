@@ -57,3 +57,30 @@ def test_what_is_given_is_looked_at(gaussian, sampler, words):
         sampler(gaussian, seen, 2)
     right = Steps(gives=lambda z: (z, z))
     assert right(gaussian, seen, 2).images.shape == (2, 1, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Unsettled(Draws):
+    def settle(self, prior, measurement):
+        super().settle(prior, measurement)
+
+
+@pytest.mark.parametrize(
+    "sampler, words",
+    [
+        (Steps(gives=lambda z: (z[..., :2], z)), r"gives z_s and .*, but gave \(2, 1, 1, 2, 2\) of"),
+        (Steps(gives=lambda z: (z, z[0])), r"but gave \(2, 1, 1, 2, 3\) of torch.float64 and \(1, 1, 2, 3\) of"),
+        (Steps(gives=lambda z: (z.float(), z)), r"but gave \(2, 1, 1, 2, 3\) of torch.float32 and"),
+        (Draws(gives=Samples(torch.zeros(1, 1, 1, 2, 3))), r"here \(2, 1, 1, 2, 3\), but gave \(1, 1, 1, 2, 3\)"),
+        (Draws(gives=Samples(torch.zeros(2, 1, 2, 3))), r"Draws.draw gives .*, but gave \(2, 1, 2, 3\)"),
+        (Draws(gives=Samples(torch.zeros(2, 1, 1, 3, 2))), r"Draws.draw gives .*, but gave \(2, 1, 1, 3, 2\)"),
+    ],
+)
+def test_images_and_steps_have_the_shape_of_what_is_drawn(gaussian, sampler, words):
+    with pytest.raises(ValueError, match=words):
+        sampler(gaussian, Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y), 2)
+
+
+def test_settle_gives_the_method(gaussian):
+    with pytest.raises(TypeError, match=r"Unsettled.settle gives the settled method, .*, but gave None"):
+        Unsettled()(gaussian, Measurement(Inpainting(OBSERVED), Gaussian(0.3), Y), 2)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PSISResult", "psis"]
 
 _MIN_DRAWS, _MIN_TAIL = 25, 5
+_TOO_FEW = "unknown (too few draws in the tail)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +56,8 @@ class PSISResult(Said):
 
     def _word(self, k: float) -> str:
         if math.isnan(k):
-            return "unknown (too few draws in the tail)"
+            alone = self.log_mean_standard_error.isnan().all()  # which it is of one draw
+            return "unknown (a row is one draw: is dim the axis of the draws?)" if alone else _TOO_FEW
         return "good" if k < self.threshold else "unreliable" if k <= 1 else "no mean"
 
     @property

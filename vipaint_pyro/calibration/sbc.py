@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["SBCResult", "sbc"]
 
 _LEVEL = 0.05
+#: Problems with which even the farthest ranks could not be told from chance.
+_FEWEST = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +81,8 @@ class SBCResult(Said):
     @property
     def verdict(self) -> str:
         """In words: calibrated or not, the p value, and what is wrong with which quantity."""
+        if len(self.ranks) < _FEWEST:
+            return f"unknown (too few problems: {len(self.ranks)}, and 200 or more are advisable)"
         wrong = [(n, self.words(i)) for i, n in enumerate(self.names) if self.words(i) != "calibrated"]
         head = f"{'not calibrated' if wrong else 'calibrated'} (p = {self.p_value:.2g})"
         return head + "".join(f"; {name} {words}" for name, words in wrong)

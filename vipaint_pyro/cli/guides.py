@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vipaint_pyro.guides.own import entry_points_by_name, recipe_of_entry_point
@@ -50,6 +51,7 @@ def described_guide(name: str) -> list[str]:
     Raises:
         ValueError: for one that there is not.
     """
+    from vipaint_pyro.guides.meanings import meanings
     from vipaint_pyro.guides.settings import settings_of
     from vipaint_pyro.samplers.written import written_name
 
@@ -57,15 +59,17 @@ def described_guide(name: str) -> list[str]:
     levels = "any number of levels" if known.levels is None else counted(known.levels, "level")
     images = "one image at a time" if known.joint else "any number of images"
     lines = [f"{known.name}: {known.summary}", f"  for the {known.form} form of the model, {levels}, {images}"]
+    said = meanings(known)
     for s in settings_of(known).values():
-        takes = _takes(s)
         default = "" if s.needed else f" Default: {_written(s.default)}."
-        lines.append(f"  {written_name(s.name):24s} {takes}.{default}")
+        lines.append(f"  {written_name(s.name):24s} {_takes(s)}.{default}")
+        lines += wrap(said.get(s.name, ""), 110, initial_indent=" " * 27, subsequent_indent=" " * 27)
     return lines if len(lines) > 2 else [*lines, "  no settings"]
 
 
 def facts_of_guide(name: str) -> dict[str, object]:
     """A guide as JSON has it, with its settings; see :func:`vipaint_pyro.cli.documents.guides_json`."""
+    from vipaint_pyro.guides.meanings import meanings
     from vipaint_pyro.guides.settings import settings_of
     from vipaint_pyro.samplers.written import written_name
 
@@ -76,6 +80,7 @@ def facts_of_guide(name: str) -> dict[str, object]:
             "default": None if s.needed else s.default if s.kinds else _written(s.default),
             "needed": s.needed,
             "text": _takes(s),
+            "meaning": meanings(known).get(s.name, ""),
         }
         for s in settings_of(known).values()
     ]

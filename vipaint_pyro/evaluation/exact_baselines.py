@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.evaluation.described import described
@@ -20,6 +19,7 @@ from vipaint_pyro.samplers.registry import METHODS, make_sampler
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 from vipaint_pyro.samplers.written import written
+from vipaint_pyro.settings import remade
 
 if TYPE_CHECKING:
     from vipaint_pyro.evaluation.exact_methods import Lab
@@ -84,7 +84,7 @@ def baseline(row: str, lab: Lab) -> Sampler:
     if not colon:
         return sampler
     chosen = METHODS[name if name in METHODS else "vipaint"]  # whose refinements are rows of their own
-    return replace(sampler, **at_effort(chosen.name, written(chosen, settings.split(";"))))
+    return remade(sampler, **at_effort(chosen.name, written(chosen, settings.split(";"))))
 
 
 def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:

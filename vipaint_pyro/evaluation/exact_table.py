@@ -142,7 +142,8 @@ def _result(record: dict) -> str:
     if record["error"] is not None:
         return one_line(record["error"])
     w, tv = (record["scores"][c] for c in ("sliced_w1", "mode_tv"))
-    return f"sliced W1 {_mean(w)}, mode TV {_mean(tv)}, {record['seconds'] + record['fit_seconds']:.0f} s"
+    seconds = record["seconds"] + record["fit_seconds"]
+    return f"sliced W1 {_mean(w)}, mode TV {_mean(tv)} (± 1.96 standard errors), {seconds:.0f} s"
 
 
 def rows(folder: Path) -> list[dict]:

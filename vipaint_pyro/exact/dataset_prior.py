@@ -42,8 +42,13 @@ class DatasetPrior(GaussianMixturePrior):
         check_tensor("images", images, "(K, C, H, W)")
         if not number(above=0).check(std):
             raise ValueError(f"std is the positive width of each image's Gaussian, but is {shown(std)}")
-        if images.ndim != 4 or not images.is_floating_point():
-            raise ValueError(f"images have shape (K, C, H, W), but came with {tuple(images.shape)} of {images.dtype}")
+        if images.ndim != 4:
+            raise ValueError(f"images have shape (K, C, H, W), but came with {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise ValueError(
+                f"images are floating-point numbers in [-1, 1], not {images.dtype}: vipaint_pyro.images.from_bytes "
+                "brings 0 ... 255 there"
+            )
         largest = float(images.flatten()[images.abs().argmax()]) if images.numel() else 0.0
         if abs(largest) > 1 + _ROUNDING:
             raise ValueError(

@@ -11,6 +11,8 @@ Formulas, for component k with mean :math:`\mu_k` and covariance :math:`\Sigma_k
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -58,6 +60,15 @@ class MixtureDenoiser(Denoiser):
         # One time for all has one |mu_k|^2 / V for all: of a time each it would be another product (B, D) x (D, K).
         alike = t.ndim == 1 and len(t) > 1 and bool((t == t[0]).all())
         return self._prior.posterior(z, t[0] if alike else t).mean
+
+    def numbers(self) -> Mapping[str, Tensor]:
+        parts, schedule = self._prior.components, self._prior.schedule
+        times = torch.arange(schedule.num_timesteps, device="cpu")
+        rotated = {} if parts.basis is None else {"basis": parts.basis}
+        return {
+            "means": parts.original, "eigenvalues": parts.eigenvalues, **rotated, "weights": self._prior.log_weights,
+            "alpha": schedule.alpha(times), "sigma": schedule.sigma(times),
+        }  # fmt: skip
 
     def variance(self, t: Tensor, z: Tensor) -> Tensor:
         """Var[x | z_t] of every entry."""

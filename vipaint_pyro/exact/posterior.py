@@ -10,14 +10,15 @@ from torch import Tensor
 from vipaint_pyro.exact.evidence import GaussianEvidence, MixtureEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
 from vipaint_pyro.measurements.checks import check_shape
-from vipaint_pyro.measurements.likelihoods import check_noise, check_scale
+from vipaint_pyro.measurements.likelihoods import Gaussian, check_noise, check_scale
 from vipaint_pyro.measurements.measurement import check_fits, check_operator, check_shape_of_y
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
-from vipaint_pyro.settings import checked, whole
+from vipaint_pyro.settings import checked, number, whole
 from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.wording import shown
 
 __all__ = ["ExactPosterior", "exact_posterior"]
 
@@ -159,7 +160,7 @@ class ExactPosterior:
 
 
 def exact_posterior(
-    prior: DiffusionPrior, operator: Operator, y: Tensor, scale: Tensor | float
+    prior: DiffusionPrior, operator: Operator, y: Tensor, scale: Tensor | float | Gaussian
 ) -> ExactPosterior:
     """p(x | y) under a prior of :mod:`vipaint_pyro.exact` and a linear measurement.
 
@@ -167,7 +168,7 @@ def exact_posterior(
         prior: a Gaussian, Gaussian mixture or data set prior.
         operator: any linear operator of N images.
         y: (N, C', H', W'), in any precision: brought to the prior's; what is not observed is not looked at.
-        scale: sigma of the Gaussian noise, one number or a tensor that broadcasts against y.
+        scale: sigma of the Gaussian noise, one number or a tensor that broadcasts against y; or that likelihood.
 
     Raises:
         TypeError: for a prior that is not a Gaussian mixture.
@@ -179,6 +180,12 @@ def exact_posterior(
         raise TypeError(f"the posterior is known under Gaussian mixtures, not under {type(prior).__name__}")
     check_operator(operator)
     check_fits(operator, prior)
+    scale = scale.scale if isinstance(scale, Gaussian) else scale
+    if not isinstance(scale, Tensor) and not number(above=0).check(scale):
+        raise ValueError(
+            f"scale is sigma of the Gaussian noise, positive and finite, but is {shown(scale)}; y without noise has a "
+            "posterior here by a small one"
+        )
     check_noise("the Gaussian noise", scale)
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed

@@ -97,8 +97,7 @@ class Noise(Likelihood):
         """What was given for A x; one error where it is no distribution of every entry."""
         check_distribution(self._called, law, "dist.Normal(loc, 0.1)")
         batch, shape = tuple(law.batch_shape), tuple(loc.shape)
-        sides = zip(batch[::-1], shape[::-1])
-        if law.event_shape or len(batch) > len(shape) or any(b not in (1, n) for b, n in sides):
+        if law.event_shape or batch not in ((), shape):
             raise ValueError(
                 f"{self._called} gives a distribution of each entry of A x by itself, of batch shape {shape} and event "
                 f"shape (), but gave batch shape {batch} and event shape {tuple(law.event_shape)}: leave to_event out, "
@@ -125,4 +124,6 @@ def as_likelihood(given: Likelihood | Callable[[Tensor], TorchDistributionMixin]
     """A likelihood as it is, or a function of A x as a plug-in one."""
     if not isinstance(given, Likelihood) and not callable(given):
         raise TypeError(f"a likelihood is one of vipaint_pyro.measurements, or a function of A x, not {shown(given)}")
+    if isinstance(given, type):
+        raise TypeError(f"a likelihood is made of its class: {given.__name__}(), not {given.__name__}")
     return given if isinstance(given, Likelihood) else PlugIn(given)

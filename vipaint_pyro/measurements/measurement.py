@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
-from vipaint_pyro.measurements.likelihood import Likelihood
+from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.trial import try_operator
@@ -111,7 +112,7 @@ class Measurement:
 
     Args:
         operator: A, of N images.
-        likelihood: of y given A x: what is believed of the noise.
+        likelihood: of y given A x: what is believed of the noise. A function of A x is one, too.
         y: (N, C', H', W'), in units of images in [-1, 1] (of a nonlinear operator, in those of its family), 0 where
             not observed.
 
@@ -126,9 +127,7 @@ class Measurement:
 
     def __post_init__(self) -> None:
         check_operator(self.operator)
-        if not isinstance(self.likelihood, Likelihood):
-            given = shown(self.likelihood)
-            raise TypeError(f"likelihood is one of vipaint_pyro.measurements.Likelihood's, not {given}")
+        object.__setattr__(self, "likelihood", as_likelihood(self.likelihood))
         check_y(self.operator, self.y, self.likelihood)
 
     @classmethod
@@ -174,7 +173,20 @@ class Measurement:
 
         A refinement goes down it.
         """
-        return self.likelihood.distance(self.operator, self.y, x)
+        given: object = self.likelihood.distance(self.operator, self.y, x)
+        followed = x.requires_grad and torch.is_grad_enabled()
+        if not isinstance(given, Tensor) or given.shape != x.shape[:-3] or (followed and not given.requires_grad):
+            self._refuse(given, x)
+        return given
+
+    def _refuse(self, given: object, x: Tensor) -> NoReturn:
+        """A distance that is none: of another shape it would couple samples, without a gradient pull at nothing."""
+        shape, came = tuple(x.shape[:-3]), tuple(given.shape) if isinstance(given, Tensor) else shown(given)
+        raise ValueError(
+            f"{type(self.likelihood).__name__}.distance gives a tensor (*, N), one distance for each image of each "
+            f"sample, summed over (C', H', W') alone and with x's gradient; of x {tuple(x.shape)} that is {shape}, but "
+            f"it gave {came}{' without a gradient' if came == shape else ''}"
+        )
 
     def floor(self, x: Tensor, noise: NoiseStreams) -> Tensor | float:
         """What the noise leaves of the distance where x is the truth; further down noise is fitted."""

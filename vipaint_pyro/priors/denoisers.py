@@ -7,7 +7,7 @@ library branches on it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,6 +67,10 @@ class Denoiser(ABC):
 
     @abstractmethod
     def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor: ...
+
+    def numbers(self) -> Mapping[str, Tensor]:
+        """What decides its predictions beside the weights of a network, by name: of an exact one, the prior's own."""
+        return {}
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         """The same before any clipping of the network's own sampler."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -14,7 +16,7 @@ __all__ = ["fingerprint", "fingerprint_of"]
 
 
 def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
-    """A short name of a prior's weights: of its network, its codec and what embeds its classes.
+    """A short name of a prior's weights: of its network, its codec and what embeds its classes, or of its numbers.
 
     Args:
         prior: which.
@@ -22,14 +24,15 @@ def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
     """
     embedder = prior.conditioning.class_embedder  # perhaps a mere function
     embedders = [embedder] if isinstance(embedder, nn.Module) else []
-    return fingerprint_of(prior.denoiser.network, prior.codec.network, *embedders, *encoders)
+    numbers = prior.denoiser.numbers()
+    return fingerprint_of(prior.denoiser.network, prior.codec.network, *embedders, *encoders, numbers=numbers)
 
 
-def fingerprint_of(*networks: nn.Module | None) -> str:
-    """A short name of the weights of networks."""
+def fingerprint_of(*networks: nn.Module | None, numbers: Mapping[str, Tensor] | None = None) -> str:
+    """A short name of the weights of networks, and of other numbers by name."""
     digest = hashlib.sha256()
-    for network in networks:
-        for name, value in unwrapped(network).state_dict().items() if network is not None else ():
-            flat = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
+    weights = [unwrapped(network).state_dict() for network in networks if network is not None]
+    for name, value in chain.from_iterable(held.items() for held in (*weights, numbers or {})):
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        digest.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
     return digest.hexdigest()[:12]

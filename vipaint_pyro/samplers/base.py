@@ -71,13 +71,17 @@ class Sampler(ABC):
     clock, counts and checks are seen to here, once.
     """
 
-    def _check_drawn(self, given: object) -> None:
-        """Raise TypeError where a subclass's :meth:`draw` gives no images."""
+    def _check_drawn(self, given: object, run: Run) -> None:
+        """Raise TypeError where a subclass's :meth:`draw` gives no images, ValueError for those of another shape."""
         name = type(self).__name__
         if not isinstance(given, Samples):
             raise TypeError(f"{name}.draw gives its images in a vipaint_pyro.samplers.Samples, but gave {shown(given)}")
         if not isinstance(given.images, Tensor):
             raise TypeError(f"{name} gives images (S, N, C, H, W), a tensor, but gave {shown(given.images)}")
+        shape = (run.num_samples, run.measurement.num_images, *run.prior.image_shape)
+        came = tuple(given.images.shape)
+        if came[1:] != shape[1:] or (came[0] != shape[0] and run.ended is None):  # fewer, where it was ended early
+            raise ValueError(f"{name}.draw gives images (S, N, C, H, W), here {shape}, but gave {came}")
 
     @abstractmethod
     def draw(self, run: Run) -> Samples:
@@ -141,6 +145,11 @@ class Sampler(ABC):
         if on_step is not None and not callable(on_step):
             raise TypeError(f"on_step is a function that is called after each step, not {shown(on_step)}")
         settled = self.settle(prior, measurement)
+        if not isinstance(settled, Sampler):
+            raise TypeError(
+                f"{type(self).__name__}.settle gives the settled method, as super().settle(prior, measurement), "
+                f"but gave {shown(settled)}"
+            )
         settled.check_samples(num_samples)
         NoiseStreams(generator, measurement.num_images)  # checks the generators
         return settled.sample(prior, measurement, num_samples, generator, on_step)
@@ -158,7 +167,7 @@ class Sampler(ABC):
         with alone(), prior.frozen(), located("drawing"):
             run = Run(prior, measurement, num_samples, generator, on_step)
             samples = self.draw(run)
-            self._check_drawn(samples)
+            self._check_drawn(samples, run)
             check_finite(samples.images, "an image")
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
         if run.ended is not None:

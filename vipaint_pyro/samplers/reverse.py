@@ -124,6 +124,12 @@ class ReverseSampler(ChunkedSampler):
                 f"{type(self).__name__}.step gives two tensors, z_s and E[z_0 | z_t], (S, N, C, H, W) each, but gave "
                 f"{shown(given)}"
             )
+        if any(v.shape != z.shape or v.dtype != z.dtype for v in pair):
+            came = " and ".join(f"{tuple(v.shape)} of {v.dtype}" for v in pair)
+            raise ValueError(
+                f"{type(self).__name__}.step gives z_s and E[z_0 | z_t] as z came, {tuple(z.shape)} of {z.dtype}, but "
+                f"gave {came}"
+            )
         return pair
 
     def _back(self, run: Run, z: Tensor, s: int, t: int) -> tuple[Tensor, Tensor]:

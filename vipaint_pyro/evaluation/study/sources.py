@@ -218,7 +218,8 @@ def make_source(data: str, split: str, prior: DiffusionPrior, resize: bool = Fal
 
         return HubPictures(data.removeprefix(_HUB), split, shape, resize)
     if data not in NAMED and not folder.is_dir():
-        raise ValueError(f"the data are {', '.join(NAMED)}, a folder of pictures or hf:NAME, not {data!r}")
+        came = f"there is no folder {folder.resolve()}" if "/" in data else f"not {data!r}"
+        raise ValueError(f"the data are {', '.join(NAMED)}, a folder of pictures or hf:NAME, {came}")
     if data not in NAMED and not garments.is_file():
         if split != "test":
             raise ValueError(f"a folder of pictures has no split {split!r}: leave --split out")

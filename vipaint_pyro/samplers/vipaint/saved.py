@@ -187,7 +187,10 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
 def _measurement(folder: Path, kept: Mapping[str, Tensor], given: Measurement | None) -> Measurement:
     """The one that was kept, or the given one where its operator was not."""
     if given is None and "observed" not in kept:
-        raise ValueError(f"the guide in {folder} was fitted to another measurement than a plain mask: give it that")
+        raise ValueError(
+            f"the guide in {folder} was fitted to another measurement than a mask and y without noise, which "
+            "is not kept: load_guide(folder, prior, measurement=...)"
+        )
     if given is None:
         return Measurement.of(Inpainting(kept["observed"]), kept["y"])
     check_measurement(given)
