@@ -11,8 +11,6 @@ Formulas, for component k with mean :math:`\mu_k` and covariance :math:`\Sigma_k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -21,11 +19,10 @@ from vipaint_pyro.distributions import FlatGaussian
 from vipaint_pyro.exact.components import Components, _decompose, positive_weights
 from vipaint_pyro.exact.evidence import GaussianEvidence
 from vipaint_pyro.exact.mixture import GaussianMixture
+from vipaint_pyro.exact.mixture_denoiser import MixtureDenoiser
 from vipaint_pyro.exact.posterior import ExactPosterior
 from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.networks.calls import Condition
-from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
@@ -37,42 +34,6 @@ __all__ = ["GaussianMixturePrior", "KERNELS"]
 
 #: The reverse kernels: the true one, or the Gaussian step that a network's sampler would take.
 KERNELS = ("exact", "gaussian")
-
-
-class MixtureDenoiser(Denoiser):
-    r"""The exact denoiser of a Gaussian mixture: E[x | z_t] = :math:`\sum_k r_k m_k`.
-
-    .. math:: m_k = \mu_k + \alpha_t \Sigma_k V_k(t)^{-1} (z_t - \alpha_t \mu_k)
-    """
-
-    def __init__(self, prior: GaussianMixturePrior) -> None:
-        self._prior = prior
-
-    @property
-    def device(self) -> torch.device:
-        return self._prior.components.means.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self._prior.components.means.dtype
-
-    def __call__(self, z: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
-        # One time for all has one |mu_k|^2 / V for all: of a time each it would be another product (B, D) x (D, K).
-        alike = t.ndim == 1 and len(t) > 1 and bool((t == t[0]).all())
-        return self._prior.posterior(z, t[0] if alike else t).mean
-
-    def numbers(self) -> Mapping[str, Tensor]:
-        parts, schedule = self._prior.components, self._prior.schedule
-        times = torch.arange(schedule.num_timesteps, device="cpu")
-        rotated = {} if parts.basis is None else {"basis": parts.basis}
-        return {
-            "means": parts.original, "eigenvalues": parts.eigenvalues, **rotated, "weights": self._prior.log_weights,
-            "alpha": schedule.alpha(times), "sigma": schedule.sigma(times),
-        }  # fmt: skip
-
-    def variance(self, t: Tensor, z: Tensor) -> Tensor:
-        """Var[x | z_t] of every entry."""
-        return self._prior.posterior(z, t).variance
 
 
 class GaussianMixturePrior(DiffusionPrior):
