@@ -1,7 +1,8 @@
 """Fits and samples are those of before the code was moved into folders: numbers kept from then, in float64.
 
 Those of a mixture (psis) are from when its draws came to be each image's own; a step under a mask pulled hidden latents
-as much as known ones then, the paper's guide was that of pixels, too, and guides began with holes in mid-grey.
+as much as known ones then, the paper's guide was that of pixels, too, guides began with holes in mid-grey, and
+restorations were refined by DPS.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ CASES = {
     "smc": {"correct": "smc", "num_particles": 8, "measurement_scale": 0.1},
     "mean-field": {"guide": "mean-field", "loss": "mean-field", "class_labels": None},
     "guided": {"guidance_scale": 2.0},
-    "super-resolution": {"measurement_scale": 0.05, "class_labels": None},
+    "super-resolution": {"measurement_scale": 0.05, "class_labels": None, "refine": "dps"},
 }
 QUICK = {"fashion-mnist/default"}
 
