@@ -28,7 +28,8 @@ def main() -> None:
         distances.append(total_variation(exact, log_q))
         for log_p, colour, fill in ((exact, "Blues", axes.contourf), (log_q, "Reds", axes.contour)):
             fill(lab.SIDE, lab.SIDE, log_p.exp().reshape(len(lab.SIDE), -1), 5, cmap=colour)
-        axes.set(title=f"{name}: total variation {distances[-1]:.2f}", xticks=[], yticks=[], aspect="equal")
+        axes.set(title=f"{name}: total variation {distances[-1]:.2f}", xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    figure.suptitle("filled, blue: p(x | y); lines, red: q(x) of the guide")
     write_picture("lesson-6.png", figure)
     lost = min(lab.PLANE_POSTERIOR.weights.flatten().tolist(), key=lambda weight: abs(weight - distances[0]))
     lab.check("total variation of one Gaussian, the weight of the mode that it has lost", distances[0], lost, 0.05)
