@@ -120,9 +120,9 @@ def test_refuses_what_is_no_operator(operator):
             make(operator)
 
 
-@pytest.mark.parametrize("likelihood", [lambda loc: dist.Normal(loc, 1), "gaussian", 0.1, Gaussian, None])
+@pytest.mark.parametrize("likelihood", ["gaussian", 0.1, Gaussian, None])  # a function of A x is one
 def test_refuses_what_is_no_likelihood(likelihood):
-    with pytest.raises(TypeError, match="likelihood is one of .*, not "):
+    with pytest.raises(TypeError, match="likelihood is (one of .*, not|made of its class: Gaussian)"):
         Measurement(mask(), likelihood, random(N, *SHAPE))
 
 
