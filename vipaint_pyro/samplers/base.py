@@ -80,7 +80,7 @@ class Sampler(ABC):
             raise TypeError(f"{name} gives images (S, N, C, H, W), a tensor, but gave {shown(given.images)}")
         shape = (run.num_samples, run.measurement.num_images, *run.prior.image_shape)
         came = tuple(given.images.shape)
-        if came[1:] != shape[1:] or (came[0] != shape[0] and run.ended is None):  # fewer, where it was ended early
+        if came[1:] != shape[1:] or (came[0] != shape[0] and not (run.stopped or run.ended)):  # of one ended fewer
             raise ValueError(f"{name}.draw gives images (S, N, C, H, W), here {shape}, but gave {came}")
 
     @abstractmethod
