@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from inspect import cleandoc
 
 from vipaint_pyro.guides.recipes import Recipe
-from vipaint_pyro.lazily import Later
 
 __all__ = ["meanings"]
 
@@ -18,7 +16,7 @@ _ROLE = re.compile(r":(?:class|meth|func|data|mod):`~?(?:[\w.]*\.)?(\w+)`|:math:
 
 def meanings(recipe: Recipe) -> dict[str, str]:
     """Setting -> what it means, the first sentence of it; of a class the settings of its bases too."""
-    build = recipe.build.func if isinstance(recipe.build, (partial, Later)) else recipe.build
+    build = recipe.maker
     found: dict[str, str] = {}
     for maker in build.__mro__ if isinstance(build, type) else [build]:
         _, _, arguments = cleandoc(maker.__doc__ or "").partition("Args:\n")

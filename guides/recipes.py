@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from inspect import Parameter
 from typing import TYPE_CHECKING
+
+from vipaint_pyro.lazily import Later
 
 if TYPE_CHECKING:
     from vipaint_pyro.guides.base import Guide
@@ -42,3 +45,8 @@ class Recipe:
     joint: bool = False
     point: bool = False
     options: Callable[[], Iterable[Parameter]] = _none
+
+    @property
+    def maker(self) -> Callable[..., Guide]:
+        """The class or function that lies behind ``build``, which may be late or have some keywords given."""
+        return self.build.func if isinstance(self.build, (partial, Later)) else self.build

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SBCResult", "sbc"]
 
 _LEVEL = 0.05
-#: Problems with which even the farthest ranks could not be told from chance.
+#: Of fewer problems nothing is said: "calibrated" would mean that no test could have failed.
 _FEWEST = 5
 
 

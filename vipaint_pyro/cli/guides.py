@@ -74,13 +74,14 @@ def facts_of_guide(name: str) -> dict[str, object]:
     from vipaint_pyro.samplers.written import written_name
 
     known = recipe(name)
+    said = meanings(known)
     settings = [
         {
             "name": written_name(s.name),
             "default": None if s.needed else s.default if s.kinds else _written(s.default),
             "needed": s.needed,
             "text": _takes(s),
-            "meaning": meanings(known).get(s.name, ""),
+            "meaning": said.get(s.name, ""),
         }
         for s in settings_of(known).values()
     ]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from vipaint_pyro.guides.registry import recipe
-from vipaint_pyro.lazily import Later
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
@@ -108,8 +106,7 @@ def settled_sweeps(given: Settings, timesteps: Sequence[int]) -> dict[str, int]:
 
 def _made(given: Settings) -> object:
     """What makes the guide: its class, or a function that does not say which it will be."""
-    build = recipe(settled(given.guide_name)).build
-    return build.func if isinstance(build, (partial, Later)) else build
+    return recipe(settled(given.guide_name)).maker
 
 
 def check_refinement(given: Settings, prior: DiffusionPrior, measurement: Measurement) -> None:
