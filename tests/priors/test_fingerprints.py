@@ -47,6 +47,7 @@ def test_a_changed_text_encoder_is_a_changed_prior(network_prior):
 
 def test_an_exact_prior_is_its_numbers_and_its_schedule(gaussian, schedule):
     mean, std = gaussian.mean, gaussian.std
+    signs = torch.tensor([1, 1, 1, -1, -1, -1]).double()  # other directions, the same eigenvalues
     others = [
         GaussianPrior(mean + 1e-3, std, schedule),
         GaussianPrior(mean, 1.01 * std, schedule),
@@ -55,6 +56,7 @@ def test_an_exact_prior_is_its_numbers_and_its_schedule(gaussian, schedule):
         GaussianMixturePrior([0.6, 0.4], torch.stack([mean, mean]), schedule, variances=std**2),
         GaussianPrior(mean, None, schedule, covariance=torch.eye(6).double() + 0.1),
         GaussianPrior(mean, None, schedule, covariance=torch.eye(6).double() + 0.2),
+        GaussianPrior(mean, None, schedule, covariance=(torch.eye(6).double() + 0.2) * torch.outer(signs, signs)),
     ]
     names = [fingerprint(prior) for prior in (gaussian, *others)]
     assert len(set(names)) == len(names) and fingerprint(GaussianPrior(mean, std, schedule)) == names[0]
