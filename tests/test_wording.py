@@ -21,7 +21,7 @@ def test_one_of_them_and_more(number, noun, said):
      ("num-step", "Did you mean 'num_steps'? "), ("zzz", ""), ("", "")],
 )  # fmt: skip
 def test_the_nearest_name_as_it_is_written(name, said):
-    assert did_you_mean(name, ("dps", "red-diff", "AutoNormal", "num_steps")) == said
+    assert did_you_mean(name, ("tds", "dps", "red-diff", "AutoNormal", "num_steps")) == said  # dsp is no nearer to tds
 
 
 def test_what_differs_is_said_old_and_new():

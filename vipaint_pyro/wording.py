@@ -27,7 +27,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Capitals, and _ for -, do not matter.
     """
     names = {_plain(each): each for each in known}
-    near = difflib.get_close_matches(_plain(name), names, n=1)
+    plain = _plain(name)
+    # Of those alike one with the same letters, for they were swapped.
+    near = sorted(difflib.get_close_matches(plain, names), key=lambda each: sorted(each) != sorted(plain))
     return f"Did you mean {names[near[0]]!r}? " if near else ""
 
 

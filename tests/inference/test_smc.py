@@ -335,8 +335,11 @@ def test_particles_that_are_there_already():
     away = particles.images - posterior.mean
     for v in (away, away**2 - posterior.variance):
         assert (v.mean(0).abs() < 4.5 * standard_error(v)).all()
-    with pytest.raises(ValueError, match="come without weights: give weigh=False"):
+    with pytest.raises(ValueError, match="come without weights: give weigh=False, or from_prior=True"):
         smc(model, None, y, 4000, num_steps=1, start=begin)
+    seen = Measurement(model.operator, Gaussian(0.3), y)
+    with pytest.raises(ValueError, match="from_prior says what start is, and there is none: give start"):
+        run_smc(model, None, seen, SMC(4), from_prior=True)
 
 
 def test_a_networks_prior_ends_in_its_prediction(network_prior):

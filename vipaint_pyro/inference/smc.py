@@ -83,6 +83,7 @@ def run_smc(
     settings: SMC,
     *,
     start: Tensor | None = None,
+    from_prior: bool = False,
     generator: torch.Generator | Sequence[torch.Generator] | None = None,
     callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | tuple[Tensor, bool] | None] | None = None,
 ) -> Particles:
@@ -97,6 +98,7 @@ def run_smc(
         measurement: y, and its likelihood at every level; on the clean image, of y given A x.
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
+        from_prior: whether ``start`` is draws of the prior's p(z_{T_s}), which alone can be weighed.
         generator: one, or a list with one per image; None takes the global state.
         callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
             the particles, which keep their weights, and after True itself no further move is made. A pair
@@ -104,8 +106,8 @@ def run_smc(
 
     Raises:
         TypeError: for a callback that returns anything else.
-        ValueError: for too many steps, weights asked for particles that come with none, or a measurement of other
-            images than the model's.
+        ValueError: for too many steps, weights asked for particles that come with none, draws of the prior that are
+            not given, or a measurement of other images than the model's.
         NonFiniteError: where a particle is not finite, or none has a finite weight; names the step and the time.
         OutOfMemory: where the memory does not suffice; names the step.
     """
@@ -113,6 +115,9 @@ def run_smc(
     check_measurement(measurement)
     if not isinstance(settings, SMC):
         raise TypeError(f"settings is an SMC(num_particles), not {shown(settings)}")
+    checked("from_prior", from_prior, switch())
+    if start is None and from_prior:
+        raise ValueError("from_prior says what start is, and there is none: give start")
     if start is None:
         check_guide(guide, model)
     if callback is not None and not callable(callback):
@@ -126,8 +131,11 @@ def run_smc(
         raise ValueError(
             f"from T_s = {times[-1]} there are 1 to {times[-1] + 1} steps to the clean image, not {num_steps}"
         )
-    if start is not None and settings.weigh:
-        raise ValueError("particles that start at T_s come without weights: give weigh=False")
+    if start is not None and settings.weigh and not from_prior:
+        raise ValueError(
+            "particles that start at T_s come without weights: give weigh=False, or from_prior=True where they are "
+            "draws of the prior"
+        )
     if start is not None:
         shape = (settings.num_particles, model.num_images, *prior.latent_shape)
         check_tensor("start", start, str(shape), bools=False)

@@ -21,6 +21,7 @@ _EXPORTS = {
     "ReSampleSampler": "vipaint_pyro.samplers.resample",
     "Sampler": "vipaint_pyro.samplers.base",
     "Samples": "vipaint_pyro.samplers.base",
+    "TDSSampler": "vipaint_pyro.samplers.tds",
     "TMPDSampler": "vipaint_pyro.samplers.tmpd",
     "VIPaintSampler": "vipaint_pyro.samplers.vipaint.sampler",
     "fit_guide": "vipaint_pyro.samplers.vipaint.fitting",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.samplers.registry import make_sampler as make_sampler
     from vipaint_pyro.samplers.repaint import RePaintSampler as RePaintSampler
     from vipaint_pyro.samplers.resample import ReSampleSampler as ReSampleSampler
+    from vipaint_pyro.samplers.tds import TDSSampler as TDSSampler
     from vipaint_pyro.samplers.tmpd import TMPDSampler as TMPDSampler
     from vipaint_pyro.samplers.vipaint.fitting import fit_guide as fit_guide
     from vipaint_pyro.samplers.vipaint.levels import timesteps_for as timesteps_for

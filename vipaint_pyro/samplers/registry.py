@@ -86,6 +86,14 @@ METHODS: dict[str, Method] = {
             cost="100 F + 200 B",
         ),
         Method(
+            "tds",
+            "mmps in particles, weighed and resampled at every noise level: for few measured entries",
+            "arXiv:2306.17775",
+            f"{_SAMPLERS}.tds:TDSSampler",
+            needs=("linear", "gaussian"),
+            cost="250 F + 750 B",
+        ),
+        Method(
             "copaint",
             "z moved at every noise level until its prediction agrees with y",
             "arXiv:2304.03322",

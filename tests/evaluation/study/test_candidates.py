@@ -16,7 +16,7 @@ from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.samplers import METHODS
 
 #: What None stands for, or is published.
-_SCALES = {"mgps": 0.05, "mgdm": 0.05, "daps": 0.01, "mmps": 0.03, "tmpd": 0.03}
+_SCALES = {"mgps": 0.05, "mgdm": 0.05, "daps": 0.01, "mmps": 0.03, "tmpd": 0.03, "tds": 0.03}
 DEFAULTS = {"measurement_scale": _SCALES, "lambda_": 0.25, "step_size": 1e-4, "zeta": 2.0}
 
 

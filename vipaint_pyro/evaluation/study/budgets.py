@@ -78,6 +78,7 @@ BUDGETS: dict[str, Budget] = {
         "As copaint, with jumps over the same share of the way down (10 of 250 steps).",
         inner=_JUMP, factors=_GROWTH, beyond="jump_length",
     ),
+    "tds": Budget("Steps and particles stay in proportion (25 and 10).", inner={"particles": 1}, least=2),
     "daps": Budget(
         "Levels and the Euler steps at each stay in proportion (200 and 5, on latents 50 and 2), so that both grow by "
         "the square root of the calls; the chain calls no network and is left alone.",
@@ -94,8 +95,7 @@ BUDGETS: dict[str, Budget] = {
     ),
     "psld": _PLAIN,
     "resample": Budget(
-        "Every tenth step resamples, with five steps to refresh the prediction, which is the method; fewer calls are "
-        "fewer steps, and fewer resamplings."
+        "Every tenth step resamples, with five steps to refresh the prediction, which is the method."
     ),
     "red-diff-v": Budget("One call a step, of any number: its times are drawn at random.", unbounded=True),
 }  # fmt: skip

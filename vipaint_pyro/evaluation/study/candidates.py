@@ -69,6 +69,11 @@ GRIDS: dict[str, Grid] = {
     "pigdm": Grid(_ETA, {"eta": (0.0, 0.25, 0.5, 0.75, 1.0)}),
     "mmps": _MATCHED,
     "tmpd": _MATCHED,
+    "tds": Grid(
+        "The noise taken for that of y decides how far weights tell particles apart, and eta how much noise is drawn "
+        "anew in a step.",
+        {"measurement_scale": (0.01, 0.03, 0.1), "eta": (0.25, 0.5, 1.0)},
+    ),
     "copaint": _COPAINT,
     "copaint-tt": _COPAINT,
     "daps": Grid(

@@ -30,6 +30,7 @@ from vipaint_pyro.samplers.psld import PSLDSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.repaint import RePaintSampler
 from vipaint_pyro.samplers.resample import ReSampleSampler
+from vipaint_pyro.samplers.tds import TDSSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.travel import TravellingSampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -123,6 +124,15 @@ def _guided(settled: PosteriorMeanSampler, prior: DiffusionPrior, backward: int)
     """At every step but one where z_t says nothing of z_0."""
     nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0
     return Claim(settled.num_steps, backward * (settled.num_steps - nothing))
+
+
+@claimed.register(TDSSampler)
+def _tds(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
+    """Of every particle, as of :func:`_guided`, and one backward call more where the moments of y are not known."""
+    nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0 and settled.num_steps > 1
+    known = prior.marginal(prior.schedule.last) is not None and not prior.is_latent
+    backward = settled.iterations + (not known)
+    return Claim(*(settled.particles * n for n in (settled.num_steps, backward * (settled.num_steps - nothing))))
 
 
 @claimed.register(RePaintSampler)

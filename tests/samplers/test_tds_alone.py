@@ -1,0 +1,160 @@
+"""TDS as a method of its own: from noise, its weights against exact posteriors."""
+
+import math
+
+import pytest
+import torch
+
+from tests.conftest import standard_error
+from tests.exact.brute_force import SCHEDULES
+from tests.inference.test_smc import unbiased
+from tests.samplers.half_seen import seeded
+from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_posterior
+from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, Nonlinear
+from vipaint_pyro.measurements.likelihoods import Laplace
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.samplers import MMPSSampler, TDSSampler
+from vipaint_pyro.samplers.run import Stop
+
+#: Of six pixels three are seen.
+HOLES = torch.tensor([[True, False, True], [False, True, False]]).reshape(1, 1, 2, 3)
+Y = torch.linspace(-0.5, 0.6, 6).double().reshape(1, 1, 2, 3) * HOLES
+
+
+def holed(n=1, sigma=0.3):
+    return Measurement(Inpainting(HOLES.expand(n, 1, 2, 3)), Gaussian(sigma), Y.expand(n, 1, 2, 3))
+
+
+def two_modes(schedule="vp"):
+    means = torch.tensor([[1.5, -1.0], [-1.5, 1.0]]).double()
+    return GaussianMixturePrior(torch.tensor([0.5, 0.5]).double(), means, SCHEDULES[schedule], variances=0.1)
+
+
+def as_a_network(prior):
+    """No more is known of it than its denoiser: moments are the Jacobian's, the last step is the ancestral one."""
+    return DiffusionPrior(prior.schedule, prior.denoiser, prior.latent_shape)
+
+
+def test_behind_a_mask_it_is_the_posterior():
+    """A cloud an image: means of p(y)^ x / p(y) are those of x given y, of what is seen and of correlated holes."""
+    root = torch.eye(6).double() + 0.5 * torch.linspace(-1, 1, 36).double().reshape(6, 6).sin()
+    mean, n = torch.linspace(-0.3, 0.4, 6).double()[None], 1500
+    prior = GaussianMixturePrior(torch.ones(1).double(), mean, SCHEDULES["vp"], covariances=0.3 * root @ root.T)
+    observed, y = HOLES.reshape(1, 1, 1, 6).expand(n, 1, 1, 6), Y.reshape(1, 1, 1, 6).expand(n, 1, 1, 6)
+    seen = Measurement(Inpainting(observed), Gaussian(0.3), y)
+    drawn = TDSSampler(num_steps=8, particles=6)(prior, seen, 1, seeded(1))
+    exact = exact_posterior(prior, seen.operator, seen.y, 0.3)
+    z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - exact.log_evidence).exp()
+    x, mean = drawn.images[0].flatten(1), exact.mean[0].flatten()
+    assert unbiased(z) and unbiased(z[:, None] * x, mean)
+    assert unbiased(z[:, None] * (x - mean) ** 2, exact.variance[0].flatten())
+
+
+@pytest.mark.parametrize("own_cloud, particles", [(False, 60), (True, 60)])
+def test_modes_come_at_their_weights(own_cloud, particles):
+    prior, n = two_modes(), 60
+    observed = torch.tensor([True, False]).expand(n, 1, 1, 2)
+    seen = Measurement(Inpainting(observed), Gaussian(1.2), torch.tensor([0.6, 0.0]).double().expand(n, 1, 1, 2))
+    s = TDSSampler(num_steps=30, particles=particles, own_cloud=own_cloud)
+    images = s(prior, seen, 4, seeded(3)).images
+    exact = exact_posterior(prior, seen.operator, seen.y, 1.2)
+    share, right = exact.log_responsibilities(images).exp()[..., 0].mean(0), exact.weights[0, 0]
+    assert right > 0.75 and (share.mean() - right).abs() < 3 * standard_error(share)
+    assert standard_error(share) < 0.03
+
+
+def test_of_a_network_its_weights_mend_what_its_steps_do():
+    """Of a denoiser alone: modes at their weights, where MMPS, the same steps without weights, has them elsewhere."""
+    exact_prior = two_modes()
+    prior, n = as_a_network(exact_prior), 150
+    observed = torch.tensor([True, False]).expand(n, 1, 1, 2)
+    seen = Measurement(Inpainting(observed), Gaussian(1.2), torch.tensor([0.6, 0.0]).double().expand(n, 1, 1, 2))
+    exact = exact_posterior(exact_prior, seen.operator, seen.y, 1.2)
+    right = exact.weights[0, 0]
+
+    def share(sampler):
+        images = sampler(prior, seen, 5, seeded(3)).images
+        return exact.log_responsibilities(images).exp()[..., 0].mean(0)
+
+    weighed, unweighed = share(TDSSampler(num_steps=40, particles=30)), share(MMPSSampler(num_steps=40, iterations=2))
+    assert (weighed.mean() - right).abs() < 3 * standard_error(weighed) and standard_error(weighed) < 0.03
+    assert unweighed.mean() < right - 4 * standard_error(unweighed)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "latent"])
+@pytest.mark.parametrize("own_cloud", [False, True])
+def test_three_images_are_the_three_alone(request, kind, own_cloud):
+    prior = request.getfixturevalue(kind)
+    observed = torch.ones(3, 1, *prior.image_shape[1:], dtype=torch.bool)
+    y = torch.full((3, *prior.image_shape), 0.2).double()
+    seen = Measurement(Inpainting(observed), Gaussian(0.3), y)
+    s = TDSSampler(num_steps=5, particles=4, own_cloud=own_cloud)
+    samples = s(prior, seen, 2, [seeded(i) for i in range(3)])
+    assert set(samples.diagnostics) == {"likelihood", "log_evidence", "ess", "ancestors", "collapsed"}
+    assert samples.diagnostics["likelihood"] == "Gaussian(scale=0.3)"
+    for i in range(3):
+        alone = s(prior, seen.part(i, i + 1), 2, [seeded(i)]).images
+        torch.testing.assert_close(samples.images[:, i : i + 1], alone, rtol=0, atol=1e-9)
+
+
+def test_where_noise_says_nothing_of_the_image_the_first_step_is_the_priors():
+    """At alpha_T = 0 Cov[z_0 | z_T] = sigma^2 / alpha J^T has no value."""
+    schedule = SCHEDULES["flow"]
+    n = 1200
+    exact_prior = GaussianPrior(torch.zeros(1, 2, 3).double(), torch.full((1, 2, 3), 0.5).double(), schedule)
+    seen = holed(n)
+    drawn = TDSSampler(num_steps=6, particles=6)(exact_prior, seen, 1, seeded(1))
+    law = torch.distributions.Normal(0.0, math.hypot(0.5, 0.3))
+    z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - (law.log_prob(Y) * HOLES).sum()).exp()
+    assert float(schedule.alpha(schedule.last)) == 0 and unbiased(z)
+    assert unbiased(z[:, None] * drawn.images[0].flatten(1)[:, ~HOLES.flatten()], torch.zeros(3).double())
+
+
+def test_steps_are_reported_and_a_stop_is_the_last(gaussian):
+    steps = []
+
+    def on_step(progress):
+        steps.append((progress.phase, progress.step, progress.t, progress.z.shape[0]))
+        return Stop() if len(steps) == 3 else None
+
+    s = TDSSampler(num_steps=5, particles=4)
+    samples = s(gaussian, holed(), 2, seeded(0), on_step)
+    times = gaussian.times(gaussian.schedule.last, -1, 5)
+    assert steps == [("refinement", i, times[i], 8) for i in range(3)]
+    assert samples.images.shape == (2, 1, 1, 2, 3) and not samples.diagnostics
+    steps.clear()
+    s(gaussian, holed(), 2, seeded(0), lambda progress: steps.append(progress.step))
+    assert steps == list(range(5)) and s.phases() == {"refinement": 5}
+
+
+def test_one_draw_that_is_left_is_said(gaussian):
+    sharp = Measurement(Inpainting(torch.ones_like(HOLES)), Gaussian(1e-3), torch.full((1, 1, 2, 3), 2.0).double())
+    said = r"all 6 particles go back to one draw of noise; .* take more particles, or method mmps"
+    with pytest.warns(RuntimeWarning, match=said):
+        TDSSampler(num_steps=2, particles=3, iterations=1)(as_a_network(gaussian), sharp, 2, seeded(0))
+
+
+@pytest.mark.parametrize(
+    "settings, samples, message",
+    [
+        ({"particles": 1}, 1, "1 particle cannot be weighed: raise particles"),
+        ({"particles": 1, "own_cloud": True}, 5, "1 particle cannot be weighed: raise particles"),
+        ({"num_steps": 2000}, 2, "from noise there are at most 1000 steps to the clean image, not 2000: give fewer"),
+        ({"measurement_scale": 0.0}, 2, "measurement_scale is .*above 0, but is 0"),
+        ({"eta": 0.0}, 2, "eta is .*above 0"),
+    ],
+)
+def test_what_cannot_be(gaussian, monkeypatch, settings, samples, message):
+    monkeypatch.setattr(gaussian, "denoise", None)
+    with pytest.raises(ValueError, match=message):
+        TDSSampler(**settings)(gaussian, holed(), samples)
+
+
+def test_what_is_not_linear_or_not_gaussian_is_refused_before_anything_is_computed(gaussian, monkeypatch):
+    operator = Nonlinear(lambda x: x**3, lambda m: torch.distributions.Normal(m, 0.1), (1, 2, 3), 1)
+    cubes = Measurement(operator, Gaussian(0.1), torch.zeros(1, 1, 2, 3).double())
+    monkeypatch.setattr(gaussian, "denoise", None)
+    with pytest.raises(ValueError, match="tds is for linear measurements: take 'dps' or 'mmps'"):
+        TDSSampler()(gaussian, cubes, 2)
+    with pytest.raises(ValueError, match="tds is for Gaussian noise, or none"):
+        TDSSampler()(gaussian, Measurement(Inpainting(HOLES), Laplace(0.3), Y), 2)

@@ -1,0 +1,136 @@
+r"""TDS: particles stepped to the prediction given y, weighed by the prior and resampled at every noise level.
+
+Wu, Trippe, Naesseth, Blei, Cunningham, "Practical and Asymptotically Exact Conditional Sampling in Diffusion Models",
+arXiv:2306.17775.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+from vipaint_pyro.inference.particles import Particles
+from vipaint_pyro.inference.proposals import PosteriorMean
+from vipaint_pyro.inference.smc import SMC, run_smc
+from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.measurements.moment_matched import MomentMatched
+from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.schedules import CLEAN
+from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.run import Progress, Run
+from vipaint_pyro.samplers.weighed import Weighed
+from vipaint_pyro.settings import filled, number, setting, settled, switch, whole
+from vipaint_pyro.wording import counted
+
+__all__ = ["TDSSampler"]
+
+
+@dataclass(frozen=True)
+class TDSSampler(Sampler):
+    r"""Twisted diffusion sampling (its algorithm 1), with the moments of MMPS.
+
+    .. math:: z_s \sim q = N\big(\mu(z_t, E[z_0 | z_t, y]),\; \varsigma^2\big), \quad
+              \log w \mathrel{+}= \log \frac{\tilde p(y | z_s)}{\tilde p(y | z_t)}
+              + \log \frac{p(z_s | z_t)}{q(z_s | z_t)}
+
+    with :math:`\tilde p` Gaussian of the moments of
+    :class:`~vipaint_pyro.measurements.moment_matched.MomentMatched`, and E[z_0 | z_t, y] that of
+    :class:`~vipaint_pyro.samplers.mmps.MMPSSampler`. Weights mend what those moments get wrong: with more particles the
+    images become draws of the posterior itself, however rough the twist is, and log p(y) comes besides. For the same
+    calls many particles of few steps are worth more than few of many. How many are needed grows with what y says, fast:
+    of a few measured entries some hundred are enough, of half a picture all of them go back to one, which a warning
+    says, and the samples are copies of each other; then :class:`~vipaint_pyro.samplers.mmps.MMPSSampler` or VIPaint is
+    the better choice.
+
+    A particle's step costs one forward and 1 + ``iterations`` backward calls of the network. At alpha_T = 0, where z_T
+    says nothing of z_0, the first step is the prior's own.
+
+    (The paper steps by the gradient of the plug-in likelihood; azula resamples at every step, multinomially.)
+
+    Args:
+        num_steps: evenly spaced steps from T to the clean image.
+        particles: for each sample; those of all samples are one cloud.
+        iterations: of conjugate gradients for E[z_0 | z_t, y].
+        eta: of the DDIM kernel, above 0; 1 is ancestral.
+        own_cloud: whether each sample is one of a cloud of its own, of ``particles`` particles: samples are then
+            independent, and weighed less well.
+        measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for .03.
+    """
+
+    num_steps: int = setting(25, whole(1), "Steps from noise to the image.")
+    particles: int = setting(10, whole(1), "Particles for each sample.")
+    iterations: int = setting(2, whole(1), "Of conjugate gradients, a backward call each.")
+    eta: float = setting(1.0, number(above=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
+    own_cloud: bool = setting(False, switch(), "Each sample from its own particles.")
+    measurement_scale: float | None = setting(
+        None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.03"
+    )
+
+    def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
+        if not isinstance(measurement.operator, LinearOperator):
+            raise ValueError("tds is for linear measurements: take 'dps' or 'mmps'")
+        if measurement.likelihood.sigma is None:
+            raise ValueError("tds is for Gaussian noise, or none")
+        given = super().settle(prior, measurement)
+        most = prior.schedule.num_timesteps
+        if self.num_steps > most:
+            raise ValueError(
+                f"from noise there are at most {most} steps to the clean image, not {self.num_steps}: give fewer "
+                "num_steps"
+            )
+        return filled(given, measurement_scale=0.03)
+
+    def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
+        return prior, measurement.noisy(settled(self.measurement_scale))
+
+    def check_samples(self, num_samples: int) -> None:
+        super().check_samples(num_samples)
+        if self.particles * (1 if self.own_cloud else num_samples) < 2:
+            raise ValueError(f"{counted(self.particles, 'particle')} cannot be weighed: raise particles")
+
+    def phases(self) -> dict[str, int]:
+        return {"refinement": self.num_steps}
+
+    def draw(self, run: Run) -> Samples:
+        sigma = settled(run.measurement.likelihood.sigma)
+        advice = "take more particles, or method mmps"
+        particles = Weighed(self._cloud, self.particles * run.num_samples, "noise", sigma, advice)
+        with run.phase("refinement"):
+            return particles.apart(run) if self.own_cloud else particles.together(run)
+
+    def _cloud(self, run: Run, size: int) -> Particles:
+        """So many particles, from noise to the image."""
+        prior, seen = run.prior, run.measurement
+        times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
+        z = NoiseStreams(run.generator, seen.num_images).normal((size, seen.num_images, *prior.latent_shape), 1, seen.y)
+        z = prior.schedule.terminal_std * z
+        if float(prior.schedule.alpha(times[0])) == 0 and len(times) > 2:
+            with torch.no_grad():
+                mean, std = prior.reverse(z, times[0], times[1], self.eta)
+            z, times = mean + std * run.normal(z), times[1:]
+
+        def moved(step, t, z, z0):
+            if step == 0:  # where they begin
+                return run.stopped
+            answer = run.report(Progress("refinement", self.num_steps - len(times) + step, times[step - 1], z, z0))
+            return answer, run.stopped
+
+        return run_smc(
+            DiffusionModel(prior, seen.operator, times[:1], eta=self.eta),
+            _no_guide,
+            Measurement(seen.operator, MomentMatched(settled(seen.likelihood.sigma)), seen.y),
+            SMC(size, len(times) - 1, proposal=PosteriorMean(self.iterations)),
+            start=z,
+            from_prior=True,
+            generator=run.generator,
+            callback=moved,
+        )
+
+
+def _no_guide() -> None:
+    """What is not looked at where particles begin as the prior does."""
