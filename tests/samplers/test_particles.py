@@ -1,5 +1,7 @@
 """Which of the weighed particles VIPaint's sampler gives, and what it hands to the run."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def drawn(gaussian, monkeypatch, measurement, num_particles, num_samples, size=N
         images = torch.arange(size or num_particles).double()[:, None, None, None, None].expand(-1, 1, 1, 2, 3)
         ones = torch.ones(1, 1)
         left = ancestors.pop(0) if isinstance(ancestors, list) else ancestors
-        return Particles(images, torch.zeros(1), 1.5 * ones, ones.bool(), torch.tensor([left]))
+        return Particles(images, torch.zeros(1), 1.5 * left * ones, ones.bool(), torch.tensor([left]))
 
     monkeypatch.setattr("vipaint_pyro.samplers.vipaint.weighed.run_smc", numbered)
     num_particles = num_particles if size is None else size * num_samples
@@ -54,9 +56,12 @@ def test_so_it_is_in_most_clouds_of_their_own(gaussian, monkeypatch):
     with pytest.warns(RuntimeWarning, match="in 3 of 4 clouds all particles go back to one draw"):
         _, asked = drawn(gaussian, monkeypatch, seen, 20, 4, size=5, ancestors=[1, 2, 1, 1], own_cloud=True)
     assert asked["diagnostics"]["collapsed"] == [3] and asked["diagnostics"]["ancestors"] == [4]
+    assert asked["diagnostics"]["ess"] == [1.5]  # of the poorest cloud
     assert asked["diagnostics"]["likelihood"] == "Gaussian(scale=0.05)"
-    _, asked = drawn(gaussian, monkeypatch, seen, 20, 4, size=5, ancestors=[1, 2, 1, 2], own_cloud=True)
-    assert asked["diagnostics"]["collapsed"] == [2]  # half of them are no most
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # half of them are no most
+        _, asked = drawn(gaussian, monkeypatch, seen, 20, 4, size=5, ancestors=[1, 2, 1, 2], own_cloud=True)
+    assert asked["diagnostics"]["collapsed"] == [2]
 
 
 def test_samples_are_spread_evenly_over_the_particles(gaussian, monkeypatch):

@@ -95,19 +95,25 @@ def test_three_images_are_the_three_alone(request, kind, own_cloud):
     for i in range(3):
         alone = s(prior, seen.part(i, i + 1), 2, [seeded(i)]).images
         torch.testing.assert_close(samples.images[:, i : i + 1], alone, rtol=0, atol=1e-9)
+    if own_cloud:
+        assert samples.diagnostics["ancestors"] == [2, 2, 2]  # one draw for each sample
 
 
-def test_where_noise_says_nothing_of_the_image_the_first_step_is_the_priors():
-    """At alpha_T = 0 Cov[z_0 | z_T] = sigma^2 / alpha J^T has no value."""
-    schedule = SCHEDULES["flow"]
-    n = 1200
+@pytest.mark.parametrize("name, steps", [("flow", 3), ("flow", 2), ("vp", 2)])
+def test_where_they_begin(name, steps):
+    """At alpha_T = 0 Cov[z_0 | z_T] = sigma^2 / alpha J^T has no value: the first step is the prior's own."""
+    schedule, n = SCHEDULES[name], 3000
     exact_prior = GaussianPrior(torch.zeros(1, 2, 3).double(), torch.full((1, 2, 3), 0.5).double(), schedule)
     seen = holed(n)
-    drawn = TDSSampler(num_steps=6, particles=6)(exact_prior, seen, 1, seeded(1))
+    drawn = TDSSampler(num_steps=steps, particles=6)(exact_prior, seen, 1, seeded(1))
     law = torch.distributions.Normal(0.0, math.hypot(0.5, 0.3))
     z = (torch.tensor(drawn.diagnostics["log_evidence"]).double() - (law.log_prob(Y) * HOLES).sum()).exp()
-    assert float(schedule.alpha(schedule.last)) == 0 and unbiased(z)
-    assert unbiased(z[:, None] * drawn.images[0].flatten(1)[:, ~HOLES.flatten()], torch.zeros(3).double())
+    assert (float(schedule.alpha(schedule.last)) == 0) == (name == "flow") and unbiased(z)
+    x = drawn.images[0].flatten(1)
+    hidden, shown = x[:, ~HOLES.flatten()], x[:, HOLES.flatten()]
+    assert unbiased(z[:, None] * hidden, torch.zeros(3).double())
+    assert unbiased(z[:, None] * hidden**2, torch.full((3,), 0.25).double())
+    assert unbiased(z[:, None] * shown, Y[HOLES] * 0.25 / (0.25 + 0.09))
 
 
 def test_steps_are_reported_and_a_stop_is_the_last(gaussian):
@@ -125,6 +131,15 @@ def test_steps_are_reported_and_a_stop_is_the_last(gaussian):
     steps.clear()
     s(gaussian, holed(), 2, seeded(0), lambda progress: steps.append(progress.step))
     assert steps == list(range(5)) and s.phases() == {"refinement": 5}
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_what_it_costs(gaussian, iterations):
+    s = TDSSampler(num_steps=5, particles=4, iterations=iterations)
+    for prior, moments in ((gaussian, 0), (as_a_network(gaussian), 1)):  # whose moments are known, or the Jacobian's
+        drawn = s(prior, holed(), 2, seeded(0))
+        assert drawn.calls == {"refinement": 8 * 5}
+        assert drawn.backward == {"refinement": 8 * 5 * (iterations + moments)}
 
 
 def test_one_draw_that_is_left_is_said(gaussian):
@@ -148,6 +163,12 @@ def test_what_cannot_be(gaussian, monkeypatch, settings, samples, message):
     monkeypatch.setattr(gaussian, "denoise", None)
     with pytest.raises(ValueError, match=message):
         TDSSampler(**settings)(gaussian, holed(), samples)
+
+
+def test_one_step_from_nothing(gaussian, monkeypatch):
+    monkeypatch.setattr(gaussian, "schedule", SCHEDULES["flow"])
+    with pytest.raises(ValueError, match="noise says nothing of the image on this .* give num_steps of at least 2"):
+        TDSSampler(num_steps=1)(gaussian, holed(), 2)
 
 
 def test_what_is_not_linear_or_not_gaussian_is_refused_before_anything_is_computed(gaussian, monkeypatch):

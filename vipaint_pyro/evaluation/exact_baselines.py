@@ -16,6 +16,7 @@ from vipaint_pyro.samplers.mgps import MGPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
 from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.samplers.tds import TDSSampler
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 from vipaint_pyro.samplers.written import written
@@ -49,13 +50,15 @@ def _guided(lab: Lab, refine: str, **more: Any) -> Sampler:
 #: Samplers with the settings of the table; the others of the registry have their defaults. Modes lie 8 apart here, and
 #: not about [-1, 1]: steps that are lengths in x are longer. Chosen on the problems that are not reported. The chain of
 #: DAPS may take no longer ones, for the noise of some is a thirtieth of what is measured: it is stable on all of them,
-#: and gets further by its momentum. MMPS may solve exactly what is measured in at most four numbers.
+#: and gets further by its momentum. MMPS may solve exactly what is measured in at most four numbers, and so may TDS, of
+#: which every sample is a particle of one cloud.
 #: At the lowest of the guides' ratios modes have merged: sweeps go up to there alone.
 BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "dps": lambda lab: DPSSampler(lab.dps_steps, zeta=lab.dps_zeta),
     "daps": lambda lab: DAPSSampler(step_size=1e-3, momentum=0.98),
     "mgps": lambda lab: MGPSSampler(lr=1.0),
     "mmps": lambda lab: MMPSSampler(iterations=4),
+    "tds": lambda lab: TDSSampler(lab.dps_steps, particles=1, iterations=4),
     "vipaint": _vipaint,
     "vipaint-mmps": lambda lab: _guided(lab, "mmps"),
     "vipaint-gibbs": lambda lab: _guided(lab, "gibbs", sweep_levels=1),

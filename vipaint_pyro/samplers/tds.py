@@ -44,7 +44,7 @@ class TDSSampler(Sampler):
     images become draws of the posterior itself, however rough the twist is, and log p(y) comes besides. For the same
     calls many particles of few steps are worth more than few of many. How many are needed grows with what y says, fast:
     of a few measured entries some hundred are enough, of half a picture all of them go back to one, which a warning
-    says, and the samples are copies of each other; then :class:`~vipaint_pyro.samplers.mmps.MMPSSampler` or VIPaint is
+    says; then :class:`~vipaint_pyro.samplers.mmps.MMPSSampler` or VIPaint is
     the better choice.
 
     A particle's step costs one forward and 1 + ``iterations`` backward calls of the network. At alpha_T = 0, where z_T
@@ -83,6 +83,8 @@ class TDSSampler(Sampler):
                 f"from noise there are at most {most} steps to the clean image, not {self.num_steps}: give fewer "
                 "num_steps"
             )
+        if self.num_steps == 1 and float(prior.schedule.alpha(prior.schedule.last)) == 0:
+            raise ValueError("noise says nothing of the image on this prior's schedule: give num_steps of at least 2")
         return filled(given, measurement_scale=0.03)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
@@ -109,7 +111,7 @@ class TDSSampler(Sampler):
         times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
         z = NoiseStreams(run.generator, seen.num_images).normal((size, seen.num_images, *prior.latent_shape), 1, seen.y)
         z = prior.schedule.terminal_std * z
-        if float(prior.schedule.alpha(times[0])) == 0 and len(times) > 2:
+        if float(prior.schedule.alpha(times[0])) == 0:
             with torch.no_grad():
                 mean, std = prior.reverse(z, times[0], times[1], self.eta)
             z, times = mean + std * run.normal(z), times[1:]

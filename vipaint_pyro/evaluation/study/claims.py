@@ -129,7 +129,7 @@ def _guided(settled: PosteriorMeanSampler, prior: DiffusionPrior, backward: int)
 @claimed.register(TDSSampler)
 def _tds(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
     """Of every particle, as of :func:`_guided`, and one backward call more where the moments of y are not known."""
-    nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0 and settled.num_steps > 1
+    nothing = float(prior.schedule.alpha(prior.schedule.last)) == 0
     known = prior.marginal(prior.schedule.last) is not None and not prior.is_latent
     backward = settled.iterations + (not known)
     return Claim(*(settled.particles * n for n in (settled.num_steps, backward * (settled.num_steps - nothing))))
