@@ -76,7 +76,7 @@ def test_of_a_network_its_weights_mend_what_its_steps_do():
         images = sampler(prior, seen, 5, seeded(3)).images
         return exact.log_responsibilities(images).exp()[..., 0].mean(0)
 
-    weighed, unweighed = share(TDSSampler(num_steps=40, particles=30)), share(MMPSSampler(num_steps=40, iterations=2))
+    weighed, unweighed = share(TDSSampler(num_steps=40, particles=30, own_cloud=False)), share(MMPSSampler(num_steps=40, iterations=2))
     assert (weighed.mean() - right).abs() < 3 * standard_error(weighed) and standard_error(weighed) < 0.03
     assert unweighed.mean() < right - 4 * standard_error(unweighed)
 
@@ -123,7 +123,7 @@ def test_steps_are_reported_and_a_stop_is_the_last(gaussian):
         steps.append((progress.phase, progress.step, progress.t, progress.z.shape[0]))
         return Stop() if len(steps) == 3 else None
 
-    s = TDSSampler(num_steps=5, particles=4)
+    s = TDSSampler(num_steps=5, particles=4, own_cloud=False)
     samples = s(gaussian, holed(), 2, seeded(0), on_step)
     times = gaussian.times(gaussian.schedule.last, -1, 5)
     assert steps == [("refinement", i, times[i], 8) for i in range(3)]
@@ -146,14 +146,14 @@ def test_one_draw_that_is_left_is_said(gaussian):
     sharp = Measurement(Inpainting(torch.ones_like(HOLES)), Gaussian(1e-3), torch.full((1, 1, 2, 3), 2.0).double())
     said = r"all 6 particles go back to one draw of noise; .* take more particles, or method mmps"
     with pytest.warns(RuntimeWarning, match=said):
-        TDSSampler(num_steps=2, particles=3, iterations=1)(as_a_network(gaussian), sharp, 2, seeded(0))
+        TDSSampler(num_steps=2, particles=3, iterations=1, own_cloud=False)(as_a_network(gaussian), sharp, 2, seeded(0))
 
 
 @pytest.mark.parametrize(
     "settings, samples, message",
     [
-        ({"particles": 1}, 1, "1 particle cannot be weighed: raise particles"),
-        ({"particles": 1, "own_cloud": True}, 5, "1 particle cannot be weighed: raise particles"),
+        ({"particles": 1, "own_cloud": False}, 1, "1 particle cannot be weighed: raise particles"),
+        ({"particles": 1}, 5, "1 particle cannot be weighed: raise particles"),
         ({"num_steps": 2000}, 2, "from noise there are at most 1000 steps to the clean image, not 2000: give fewer"),
         ({"measurement_scale": 0.0}, 2, "measurement_scale is .*above 0, but is 0"),
         ({"eta": 0.0}, 2, "eta is .*above 0"),

@@ -58,7 +58,7 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "daps": lambda lab: DAPSSampler(step_size=1e-3, momentum=0.98),
     "mgps": lambda lab: MGPSSampler(lr=1.0),
     "mmps": lambda lab: MMPSSampler(iterations=4),
-    "tds": lambda lab: TDSSampler(lab.dps_steps, particles=1, iterations=4),
+    "tds": lambda lab: TDSSampler(lab.dps_steps, particles=1, iterations=4, own_cloud=False),
     "vipaint": _vipaint,
     "vipaint-mmps": lambda lab: _guided(lab, "mmps"),
     "vipaint-gibbs": lambda lab: _guided(lab, "gibbs", sweep_levels=1),

@@ -54,11 +54,13 @@ class TDSSampler(Sampler):
 
     Args:
         num_steps: evenly spaced steps from T to the clean image.
-        particles: for each sample; those of all samples are one cloud.
+        particles: for each sample.
         iterations: of conjugate gradients for E[z_0 | z_t, y].
         eta: of the DDIM kernel, above 0; 1 is ancestral.
-        own_cloud: whether each sample is one of a cloud of its own, of ``particles`` particles: samples are then
-            independent, and weighed less well.
+        own_cloud: whether each sample is one, at random, of a cloud of its own of ``particles`` particles: samples are
+            then independent of each other, and where a particle takes all the weight of its cloud, they are still
+            different. False weighs the particles of all samples in one cloud, which has the least error in the mean
+            and may leave copies.
         measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for .03.
     """
 
@@ -66,7 +68,7 @@ class TDSSampler(Sampler):
     particles: int = setting(10, whole(1), "Particles for each sample.")
     iterations: int = setting(2, whole(1), "Of conjugate gradients, a backward call each.")
     eta: float = setting(1.0, number(above=0, most=1), "Of the DDIM kernel; 1 is ancestral.")
-    own_cloud: bool = setting(False, switch(), "Each sample from its own particles.")
+    own_cloud: bool = setting(True, switch(), "Each sample from its own particles, or all from one cloud.")
     measurement_scale: float | None = setting(
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.03"
     )

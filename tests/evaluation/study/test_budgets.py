@@ -130,7 +130,7 @@ VARIED = {
     "mgdm": [{"num_steps": 13, "sweeps": 2, "denoising_steps": 3}],
     "mmps": [{"iterations": 3}],
     "tmpd": [{}],
-    "tds": [{}, {"particles": 3, "iterations": 1}, {"own_cloud": True, "particles": 4}],
+    "tds": [{}, {"particles": 3, "iterations": 1}, {"own_cloud": False, "particles": 1}],
     "mgps": [{"num_steps": 43, "first_intense": 2, "every_intense": 7}],
     "resample": [{"num_steps": 31, "every": 3, "unroll": 4}, {"num_steps": 9, "every": 1, "unroll": 0}],
     "daps": [{"num_steps": 9, "ode_steps": 40}],
