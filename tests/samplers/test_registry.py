@@ -22,7 +22,7 @@ CHEAP = {
     "pigdm": {"num_steps": 4},
     "mmps": {"num_steps": 4, "iterations": 2},
     "tmpd": {"num_steps": 4},
-    "tds": {"num_steps": 4, "particles": 3},
+    "tds": {"num_steps": 4, "particles": 3, "own_cloud": False},
     "copaint": {"num_steps": 4},
     "copaint-tt": {"num_steps": 4, "jump_length": 2},
     "daps": {"num_steps": 3, "ode_steps": 2, "mcmc_steps": 3},

@@ -13,7 +13,7 @@ from vipaint_pyro.exact import GaussianMixturePrior, GaussianPrior, exact_poster
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement, Nonlinear
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.samplers import MMPSSampler, TDSSampler
+from vipaint_pyro.samplers import MMPSSampler, TDSSampler, VIPaintSampler
 from vipaint_pyro.samplers.run import Stop
 
 #: Of six pixels three are seen.
@@ -76,7 +76,8 @@ def test_of_a_network_its_weights_mend_what_its_steps_do():
         images = sampler(prior, seen, 5, seeded(3)).images
         return exact.log_responsibilities(images).exp()[..., 0].mean(0)
 
-    weighed, unweighed = share(TDSSampler(num_steps=40, particles=30, own_cloud=False)), share(MMPSSampler(num_steps=40, iterations=2))
+    weighed = share(TDSSampler(num_steps=40, particles=30, own_cloud=False))
+    unweighed = share(MMPSSampler(num_steps=40, iterations=2))
     assert (weighed.mean() - right).abs() < 3 * standard_error(weighed) and standard_error(weighed) < 0.03
     assert unweighed.mean() < right - 4 * standard_error(unweighed)
 
@@ -179,3 +180,17 @@ def test_what_is_not_linear_or_not_gaussian_is_refused_before_anything_is_comput
         TDSSampler()(gaussian, cubes, 2)
     with pytest.raises(ValueError, match="tds is for Gaussian noise, or none"):
         TDSSampler()(gaussian, Measurement(Inpainting(HOLES), Laplace(0.3), Y), 2)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [TDSSampler(num_steps=4, particles=3), TDSSampler(num_steps=4, particles=3, own_cloud=False),
+     VIPaintSampler((500, 100), fit_steps=1, refinement_steps=4, refine="tds"),
+     VIPaintSampler((500, 100), fit_steps=1, refinement_steps=4, refine="tds", own_cloud=False)],
+)  # fmt: skip
+def test_as_many_steps_are_reported_as_are_told_ahead(gaussian, sampler):
+    """Of clouds one after the other each reports its own; a bar of VIPaint's once ran over its end."""
+    steps, settled = [], sampler.settle(gaussian, holed())
+    sampler(gaussian, holed(), 3, seeded(0), steps.append)
+    told = settled.phases()["refinement"] * -(-3 // settled.at_once(3))
+    assert len([p for p in steps if p.phase == "refinement"]) == told

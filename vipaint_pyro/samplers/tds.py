@@ -97,6 +97,9 @@ class TDSSampler(Sampler):
         if self.particles * (1 if self.own_cloud else num_samples) < 2:
             raise ValueError(f"{counted(self.particles, 'particle')} cannot be weighed: raise particles")
 
+    def at_once(self, num_samples: int) -> int:
+        return 1 if self.own_cloud else num_samples
+
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps}
 

@@ -179,7 +179,8 @@ class VIPaintSampler(Settings, Sampler):
         return walk(self)
 
     def at_once(self, num_samples: int) -> int:
-        return num_samples if in_clouds(self) else min(self.chunk or num_samples, num_samples)
+        of_cloud = 1 if self.own_cloud else num_samples
+        return of_cloud if in_clouds(self) else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)
