@@ -40,6 +40,7 @@ EXAMPLES = {
     "16_gaussian_errors.py": ["--out", "errors.md"],
     "17_choose_settings.py": ["--out", "settings.json"],
     "18_two_dimensions.py": [],
+    "19_calibration_of_pictures.py": ["--out", "calibrated"],
     "priors/judge_cartoon_faces.py": ["cartoon-faces", "--out", "judged"],
     "priors/judge_fashion_mnist.py": ["fashion-mnist", "--out", "judged"],
     "priors/measure_kind.py": ["fashion-mnist", "--out", "kind/kind.json", "--judge", "kind/kind.md"],
