@@ -16,7 +16,7 @@ def test_one_of_them_and_more(number, noun, said):
 
 @pytest.mark.parametrize(
     "name, said",
-    [("dsp", "Did you mean 'dps'? "), ("RED_Dif", "Did you mean 'red-diff'? "),
+    [("dsp", "Did you mean 'dps'? "), ("dbs", "Did you mean 'dps'? "), ("RED_Dif", "Did you mean 'red-diff'? "),
      ("AUTONORMAL", "Did you mean 'AutoNormal'? "),
      ("num-step", "Did you mean 'num_steps'? "), ("zzz", ""), ("", "")],
 )  # fmt: skip

@@ -28,8 +28,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = {_plain(each): each for each in known}
     plain = _plain(name)
-    # Of those alike one with the same letters, for they were swapped.
-    near = sorted(difflib.get_close_matches(plain, names), key=lambda each: sorted(each) != sorted(plain))
+
+    def far(each: str) -> tuple:
+        """Of those that are as near, letters that were swapped come first, then the same beginning."""
+        alike = difflib.SequenceMatcher(a=each, b=plain).ratio()
+        return -alike, sorted(each) != sorted(plain), each[:1] != plain[:1]
+
+    near = sorted(difflib.get_close_matches(plain, names), key=far)
     return f"Did you mean {names[near[0]]!r}? " if near else ""
 
 
