@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.inference.proposals import PosteriorMean
@@ -104,7 +105,7 @@ class TDSSampler(Sampler):
         return {"refinement": self.num_steps}
 
     def draw(self, run: Run) -> Samples:
-        sigma = settled(run.measurement.likelihood.sigma)
+        sigma = _noise(run.measurement)
         advice = "take more particles, or method mmps"
         particles = Weighed(self._cloud, self.particles * run.num_samples, "noise", sigma, advice)
         with run.phase("refinement"):
@@ -130,13 +131,18 @@ class TDSSampler(Sampler):
         return run_smc(
             DiffusionModel(prior, seen.operator, times[:1], eta=self.eta),
             _no_guide,
-            Measurement(seen.operator, MomentMatched(settled(seen.likelihood.sigma)), seen.y),
+            Measurement(seen.operator, MomentMatched(_noise(seen)), seen.y),
             SMC(size, len(times) - 1, proposal=PosteriorMean(self.iterations)),
             start=z,
             from_prior=True,
             generator=run.generator,
             callback=moved,
         )
+
+
+def _noise(measurement: Measurement) -> float | Tensor:
+    """sigma_y, which a settled measurement has."""
+    return settled(measurement.likelihood.sigma)
 
 
 def _no_guide() -> None:
