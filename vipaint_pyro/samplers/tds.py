@@ -142,7 +142,9 @@ class TDSSampler(Sampler):
 
 def _noise(measurement: Measurement) -> float | Tensor:
     """sigma_y, which a settled measurement has."""
-    return settled(measurement.likelihood.sigma)
+    sigma: float | Tensor | None = measurement.likelihood.sigma
+    assert sigma is not None
+    return sigma
 
 
 def _no_guide() -> None:
