@@ -45,8 +45,7 @@ class TDSSampler(Sampler):
     images become draws of the posterior itself, however rough the twist is, and log p(y) comes besides. For the same
     calls many particles of few steps are worth more than few of many. How many are needed grows with what y says, fast:
     of a few measured entries some hundred are enough, of half a picture all of them go back to one, which a warning
-    says; then :class:`~vipaint_pyro.samplers.mmps.MMPSSampler` or VIPaint is
-    the better choice.
+    says; then :class:`~vipaint_pyro.samplers.mmps.MMPSSampler` or VIPaint is the better choice.
 
     A particle's step costs one forward and 1 + ``iterations`` backward calls of the network. At alpha_T = 0, where z_T
     says nothing of z_0, the first step is the prior's own.
