@@ -78,7 +78,7 @@ class SMC:
 @torch.no_grad()
 def run_smc(
     model: DiffusionModel,
-    guide: Callable,
+    guide: Callable | None,
     measurement: Measurement,
     settings: SMC,
     *,
@@ -94,7 +94,7 @@ def run_smc(
 
     Args:
         model: of the guide: its prior, timesteps and eta.
-        guide: fitted.
+        guide: fitted; None where there is a ``start``.
         measurement: y, and its likelihood at every level; on the clean image, of y given A x.
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
@@ -145,12 +145,12 @@ def run_smc(
     measurement, streams = measurement.to(prior.device, prior.dtype), NoiseStreams(generator, model.num_images)
     cloud = Cloud(model, measurement, streams, settings.threshold, settings.weigh, settings.proposal)
     below = prior.times(times[-1], CLEAN, num_steps)
-    guided = _guided(cloud, guide, settings, generator)
-    if start is not None:
-        guided = iter([(start, times[-1], 0.0)])
+    begin: Iterator[tuple[Tensor, int, Tensor | float]] = (
+        _guided(cloud, cast(Callable, guide), settings, generator) if start is None else iter([(start, times[-1], 0.0)])
+    )
     twisted = (_twisted(cloud, t, s) for t, s in zip(below, below[1:]))
     with model.predictions():
-        moves, step = chain(guided, twisted), 0
+        moves, step = chain(begin, twisted), 0
         while True:
             with located("smc", step, memory="lower num_particles: they are one population, moved at once"):
                 move = next(moves, None)

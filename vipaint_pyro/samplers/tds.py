@@ -114,12 +114,13 @@ class TDSSampler(Sampler):
         """So many particles, from noise to the image."""
         prior, seen = run.prior, run.measurement
         times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
-        z = NoiseStreams(run.generator, seen.num_images).normal((size, seen.num_images, *prior.latent_shape), 1, seen.y)
-        z = prior.schedule.terminal_std * z
+        # Not those of the run, which has as much noise as there are samples.
+        noise, shape = NoiseStreams(run.generator, seen.num_images), (size, seen.num_images, *prior.latent_shape)
+        z = prior.schedule.terminal_std * noise.normal(shape, 1, seen.y)
         if float(prior.schedule.alpha(times[0])) == 0:
             with torch.no_grad():
                 mean, std = prior.reverse(z, times[0], times[1], self.eta)
-            z, times = mean + std * run.normal(z), times[1:]
+            z, times = mean + std * noise.normal(shape, 1, z), times[1:]
 
         def moved(step, t, z, z0):
             if step == 0:  # where they begin
@@ -129,7 +130,7 @@ class TDSSampler(Sampler):
 
         return run_smc(
             DiffusionModel(prior, seen.operator, times[:1], eta=self.eta),
-            _no_guide,
+            None,
             Measurement(seen.operator, MomentMatched(_noise(seen)), seen.y),
             SMC(size, len(times) - 1, proposal=PosteriorMean(self.iterations)),
             start=z,
@@ -144,7 +145,3 @@ def _noise(measurement: Measurement) -> float | Tensor:
     sigma: float | Tensor | None = measurement.likelihood.sigma
     assert sigma is not None
     return sigma
-
-
-def _no_guide() -> None:
-    """What is not looked at where particles begin as the prior does."""
