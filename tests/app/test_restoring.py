@@ -1,11 +1,15 @@
 """Tasks: measured now, or measured before; the sampler gets what the library's own operator says."""
 
+import json
+
 import pytest
 import torch
 
 from tests.app.conftest import Until, asked, picture_of
+from tests.cli.calls import noise_heard
 from vipaint_pyro.app.filling import Filling
 from vipaint_pyro.app.restoring import restored
+from vipaint_pyro.cli.app import write_filling
 from vipaint_pyro.images import from_model, to_model, to_unit
 from vipaint_pyro.measurements.tasks import make_operator, measure
 
@@ -27,6 +31,24 @@ def test_what_was_measured_is_taken_and_restored(pipe):
     filling = Filling(pipe, [known], asked(samples=2), facts)
     filling.run(Until())
     assert filling.count == 2 and filling.picture(0).size == (8, 8) and filling.observed().size == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "truth, more, sigma, believed",
+    [(True, "", 0.05, 0.05), (True, "measurement-scale=0.2", 0.0, 0.2), (False, "", 0.0, 0.03)],
+)
+def test_the_method_is_told_of_noise_that_is_known(pipe, tmp_path, monkeypatch, truth, more, sigma, believed):
+    known, _, facts = restored(picture_of(*((8, 8) if truth else (4, 4))), pipe.prior, "super-resolution", NONE, truth,
+                               None, 0)  # fmt: skip
+    few = asked(samples=1, method="mmps", more=f"num-steps=2 {more}")
+    filling = Filling(pipe, [known], few, facts)
+    assert filling.pieces[0].measurement.likelihood.sigma == sigma
+    heard = noise_heard(monkeypatch)
+    filling.run(Until())
+    assert heard == [believed]
+    write_filling(tmp_path / "out", filling)
+    said = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert said["settings"]["measurement_scale"] == believed
 
 
 @pytest.mark.parametrize("how", ["crop", "stretch"])

@@ -18,3 +18,17 @@ def inpaint(*args, image="image.png", mask="mask.png", prior="prior"):
 def plain(*args):
     """Without VIPaint's own options, into ``out``."""
     return vipaint("inpaint", "image.png", "mask.png", "--prior", "prior", "--samples", 2, "--out", "out", *args)
+
+
+def noise_heard(monkeypatch):
+    """A list that will hold what each sampler takes for the noise in y when it draws."""
+    from vipaint_pyro.samplers.base import Sampler
+
+    heard, sample = [], Sampler.sample
+
+    def listening(self, prior, measurement, *args, **more):
+        heard.append(self.prepared(prior, measurement)[1].likelihood.sigma)
+        return sample(self, prior, measurement, *args, **more)
+
+    monkeypatch.setattr(Sampler, "sample", listening)
+    return heard

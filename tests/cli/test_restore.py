@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.cli.calls import FEW, vipaint
+from tests.cli.calls import FEW, noise_heard, vipaint
 from vipaint_pyro.cli.main import main
 from vipaint_pyro.images import read_image
 
@@ -85,7 +85,13 @@ def test_smc_weighs_by_sigma(here):
             "--task super-resolution has no --std: it has --scale, --reduction",
         ),
         ("16.png", "deblur", ["--sigma", 0, "--simulate"], "in (0, 1]"),
-        ("16.png", "deblur", ["--sigma", 0.1], "noise that --simulate adds"),
+        ("16.png", "deblur", ["--sigma", 2], "in (0, 1], but is 2.0"),
+        (
+            "16.png",
+            "deblur",
+            ["--sigma", 0.1, "--measurement-scale", 0.1],
+            "--sigma and --measurement-scale both say how much noise is in the image: give one",
+        ),
         ("16.png", "deblur", ["--kernel-size", 4], "odd"),
         ("16.png", "deblur", ["--label", 1], "unconditional"),
         ("16.png", "deblur", ["--prompt", "a cat"], "takes no text"),
@@ -105,6 +111,30 @@ def test_the_tasks_are_those_of_the_library():
     assert list(TASKS) == TASK_NAMES
     known = {name for task in TASKS.values() for name in task.options}
     assert known <= {o.name for o in main.commands["restore"].params}
+
+
+STEPS = ("--method", "mmps", "--set", "num-steps=3", "--samples", 2)
+
+
+@pytest.mark.parametrize(
+    "options, sigma, believed",
+    [
+        (["--simulate", "--sigma", 0.3], 0.3, 0.3),
+        (["--simulate"], 0.05, 0.05),
+        (["--simulate", "--sigma", 0.3, "--set", "measurement-scale=0.2"], 0.3, 0.2),
+        (["--simulate", "--set", "measurement-scale=0.2"], 0.05, 0.2),
+        (["--sigma", 0.3], 0.3, 0.3),
+        ([], None, 0.03),
+    ],
+)
+def test_every_method_is_told_of_the_noise(colour, monkeypatch, options, sigma, believed):
+    heard = noise_heard(monkeypatch)
+    known = ["--task", "deblur", "--kernel-size", 5, "--std", 1.0, "--prior", "latent", "--out", "restored"]
+    result = vipaint("restore", "16.png", *known, *STEPS, *options)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((colour / "restored" / "run.json").read_text())
+    assert facts["task"]["sigma"] == sigma and facts["settings"]["measurement_scale"] == believed
+    assert heard == [believed]
 
 
 def test_the_noise_of_a_task_is_what_set_correct_weighs_by_too(here):

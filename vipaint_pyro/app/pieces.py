@@ -15,8 +15,9 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, from_model
 from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.fit import FitResult
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.measurements.taken import masked, measured
+from vipaint_pyro.measurements.taken import masked, measured, under
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.regions import Square
@@ -37,6 +38,7 @@ class Known:
             measurement is all there is.
         observed: bool (1, H, W), of an inpainting.
         operator: of a restoration.
+        sigma: of a restoration, the noise in what was measured, in units of [-1, 1]; None where it is not known.
         measured: of a restoration, the picture that was measured (C', H', W') in [0, 1].
         truth: whether ``unit`` is the truth.
         region: where it lies in a larger picture.
@@ -45,6 +47,7 @@ class Known:
     unit: Tensor | None
     observed: Tensor | None = None
     operator: Operator | None = None
+    sigma: float | None = None
     measured: Tensor | None = None
     truth: bool = False
     region: Square | None = None
@@ -70,7 +73,7 @@ class Piece:
 
     Attributes:
         sampler: the settings, settled.
-        measurement: of one image.
+        measurement, likelihood: of one image, and what is told of its noise, None where nothing is known.
         guide, record: fitted, where the method fits one.
         output: all that was drawn so far, or None.
         label: the number of the class, or None.
@@ -86,7 +89,12 @@ class Piece:
             self.measurement, _, _ = masked(*known.hole(), prior)
         else:
             self.measurement = measured(known.restored(), known.operator, prior)
-        self.sampler = asked.sampler(prior.device.type == "cpu").settle(prior, self.measurement)
+        sampler = asked.sampler(prior.device.type == "cpu")
+        believed = asdict(cast(Any, sampler)).get("measurement_scale")  # what a visitor says of the noise stands
+        self.likelihood = None if known.sigma is None or believed is not None else Gaussian(known.sigma)
+        if self.likelihood is not None:
+            self.measurement = under(self.likelihood, self.measurement)
+        self.sampler = sampler.settle(prior, self.measurement)
         self.sampler.check_samples(asked.samples)
         given = asked.condition()["class_labels"]
         self.label = None if given is None else int(cast(Tensor, prior.conditioned(given).class_labels)[0])
@@ -140,7 +148,8 @@ class Piece:
         given = self._settings() if self.guide is None else {**asdict(self.fitter), "guide": self.guide}
         try:
             output = self.pipe(
-                seen, mask, operator=known.operator, **self.asked.condition(), guidance_scale=self.asked.guidance,
+                seen, mask, operator=known.operator, likelihood=self.likelihood, **self.asked.condition(),
+                guidance_scale=self.asked.guidance,
                 num_samples=count, generator=generator, output_type="pt", method=self.asked.method,
                 fit_callback=lambda *_: after(), callback_on_step_end=on_step_end, **given,
             )  # fmt: skip

@@ -45,7 +45,7 @@ def restored(
         return Known(None, operator=operator, measured=unit[0]), said, facts
     sigma = said_of_task["sigma"] = TASKS[task].sigma
     y = measure(operator, to_model(unit).to(prior.device), sigma, torch.Generator().manual_seed(seed))
-    known = Known(unit[0], operator=operator, measured=from_model(y.cpu())[0], truth=True)
+    known = Known(unit[0], operator=operator, sigma=sigma, measured=from_model(y.cpu())[0], truth=True)
     return known, f"{said} It was then measured: {TASKS[task].text}, with noise of {sigma:g}.", facts
 
 

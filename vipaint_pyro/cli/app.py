@@ -103,6 +103,7 @@ def _run(filling: Filling, piece: Piece, more: dict | None = None) -> Run:
     from vipaint_pyro.cli.kinds import said_of_kind
     from vipaint_pyro.cli.results import Run
     from vipaint_pyro.cli.run import class_name
+    from vipaint_pyro.cli.seen import told
 
     asked, known, output = piece.asked, piece.known, piece.output
     assert output is not None  # a run is written once there are samples
@@ -118,4 +119,4 @@ def _run(filling: Filling, piece: Piece, more: dict | None = None) -> Run:
     unit = None if known.unit is None else known.unit[None]
     keep = keeper(output, piece.sampler, piece.measurement, unit, facts, piece.pipe)
     seen = known.unit, known.observed, known.measured
-    return Run(*seen, output, piece.sampler, facts, known.truth, keep)
+    return Run(*seen, output, told(piece.sampler, piece.likelihood), facts, known.truth, keep)

@@ -13,7 +13,7 @@ from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
-from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen
+from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen, told
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def draw(
                 seen.image,
                 seen.mask,
                 operator=seen.operator,
+                likelihood=seen.likelihood,
                 **given,
                 guidance_scale=options["guidance_scale"],
                 num_samples=options["samples"],
@@ -158,7 +159,8 @@ def draw(
     unit, observed, sight = (None if v is None else v[0] for v in (seen.unit, seen.observed, seen.measured))
     keep = keeper(output, settled, seen.measurement, seen.unit, facts, pipe)
     metadata = metadata_of(images[0]) if isinstance(images[0], PIL.Image.Image) else {}
-    return Run(unit, observed, sight, output, settled, facts, truth, keep, metadata), ended
+    sampler = told(settled, seen.likelihood)
+    return Run(unit, observed, sight, output, sampler, facts, truth, keep, metadata), ended
 
 
 def pipeline_of(options: dict) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from vipaint_pyro.wording import counted
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vipaint_pyro.priors.diffusion import DiffusionPrior
+    from vipaint_pyro.samplers.base import Sampler
 
-__all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen"]
+__all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen", "told"]
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Seen:
 
     Attributes:
         measurement: for checks.
-        image, mask, operator: of the pipeline's call.
+        image, mask, operator, likelihood: of the pipeline's call.
         unit, observed, measured: of :class:`vipaint_pyro.cli.results.Run`, with a leading axis of one image.
     """
 
@@ -29,6 +30,7 @@ class Seen:
     image: Any
     mask: Any = None
     operator: Any = None
+    likelihood: Any = None
     unit: Any = None
     observed: Any = None
     measured: Any = None
@@ -52,18 +54,19 @@ def masked_seen(image: Any, mask: Any, prior: DiffusionPrior) -> Seen:
 
 
 def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool, task: dict, seeded: Any) -> Seen:
-    """What a task measured, or measures now; ValueError for what it cannot be."""
+    """What a task measured, or measures now, under the noise that is told of it; ValueError for what it cannot be."""
     from vipaint_pyro.images import from_model, to_model, to_unit
-    from vipaint_pyro.measurements.taken import measured
+    from vipaint_pyro.measurements.likelihoods import Gaussian
+    from vipaint_pyro.measurements.taken import measured, under
     from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
-    weighed = settings.get("correct") == "smc"
-    if task["sigma"] is not None and not (truth or weighed):
-        raise ValueError("--sigma is the noise that --simulate adds, and that --correct smc weighs by: leave it out")
-    if truth or weighed:
-        task["sigma"] = check_sigma(TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"])
-    if weighed:
-        settings.setdefault("measurement_scale", task["sigma"])
+    believed = settings.get("measurement_scale")
+    if task["sigma"] is not None and believed is not None and not truth:
+        raise ValueError("--sigma and --measurement-scale both say how much noise is in the image: give one")
+    if truth or (settings.get("correct") == "smc" and believed is None):
+        task["sigma"] = TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"]
+    if task["sigma"] is not None:
+        check_sigma(task["sigma"])
     operator, unit = make_operator(task["name"], prior.image_shape, device=prior.device, **task["options"]), None
     # What was not given, as the operator has settled it, for run.json.
     task["options"] = {k: vars(operator)[k] for k in TASKS[task["name"]].options}
@@ -74,7 +77,18 @@ def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool
     else:
         texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
         picture = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
-    return Seen(measured(picture, operator, prior), picture, None, operator, unit=unit, measured=picture)
+    measurement = measured(picture, operator, prior)
+    likelihood = None if task["sigma"] is None or believed is not None else Gaussian(task["sigma"])
+    if likelihood is not None:
+        measurement = under(likelihood, measurement)
+    return Seen(measurement, picture, None, operator, likelihood, unit=unit, measured=picture)
+
+
+def told(sampler: Sampler, likelihood: Any) -> Sampler:
+    """The settings that run.json has: of noise that a measurement told, not what stands for noise that is unknown."""
+    chosen = cast(Any, sampler)
+    known = likelihood is not None and "measurement_scale" in {setting.name for setting in fields(chosen)}
+    return replace(chosen, measurement_scale=likelihood.scale) if known else sampler
 
 
 def hidden_line(mask: Any, observed: Tensor, square: bool = False) -> str:
