@@ -57,3 +57,19 @@ def test_another_size_is_made_to_fit_as_chosen(pipe, how):
         restored(picture_of(24, 16), pipe.prior, "deblur", NONE, True, None, 0)
     known, said, _ = restored(picture_of(24, 16), pipe.prior, "deblur", NONE, True, how, 0)
     assert known.unit.shape == (1, 8, 8) and "8x8" in said
+
+
+@pytest.mark.parametrize(
+    "method, more, seen",
+    [
+        ("mmps", "num-steps=2", {0, 1, 2}),
+        ("tds", "num-steps=2 particles=3", {0, 2}),
+        ("tds", "num-steps=2 particles=3 own-cloud=false", {0, 2}),
+        ("vipaint", "fit-steps=1 refinement-steps=2 refine=tds", {0, 2}),
+    ],
+)
+def test_particles_are_not_shown_as_samples(pipe, method, more, seen):
+    known, _, facts = restored(picture_of(4, 4), pipe.prior, "super-resolution", NONE, False, None, 0)
+    filling, shown = Filling(pipe, [known], asked(samples=2, method=method, more=more), facts), set()
+    filling.run(Until(lambda view: shown.add(len(view.samples)) is not None))
+    assert shown | {0} == seen and filling.count == 2

@@ -18,6 +18,7 @@ from vipaint_pyro.samplers.run import Stop
 
 CHUNKED = {
     **{name: CHEAP[name] for name in METHODS if name != "vipaint" and "chunk" in METHODS[name].open()},
+    "tds": {"num_steps": 4, "particles": 2},
     "vipaint": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3},
     "vipaint+psis": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "psis", "num_particles": 9},
     "vipaint+smc": {"fit_steps": 2, "num_chains": 1, "refinement_steps": 3, "correct": "smc", "num_particles": 9},
@@ -55,7 +56,7 @@ def seen(double):
 
 FAST = {
     ("dps", "one"), ("dps", "global"), ("blended", "each"), ("vipaint", "each"), ("vipaint gibbs", "each"),
-    ("vipaint+psis", "one"),
+    ("vipaint+psis", "one"), ("tds", "one"), ("tds", "each"),
 }  # fmt: skip
 
 

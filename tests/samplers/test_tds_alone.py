@@ -204,3 +204,35 @@ def test_as_many_steps_are_reported_as_are_told_ahead(gaussian, sampler):
     sampler(gaussian, holed(), 3, seeded(0), steps.append)
     told = settled.phases()["refinement"] * -(-3 // settled.at_once(3))
     assert len([p for p in steps if p.phase == "refinement"]) == told
+
+
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("as_network", [False, True])
+def test_clouds_side_by_side_are_those_one_after_the_other(size, as_network):
+    """Particles, weights and what is said of them: no cloud has anything of another's."""
+    prior = GaussianMixturePrior(
+        torch.ones(2).double(), torch.linspace(-1, 1, 12).double().reshape(2, 6).sin(), SCHEDULES["vp"], variances=0.2
+    )
+    y = Y.reshape(1, 1, 1, 6) * torch.tensor([1.0, 2.0, -1.0]).double().reshape(3, 1, 1, 1)
+    seen = Measurement(Inpainting(HOLES.reshape(1, 1, 1, 6).expand(3, 1, 1, 6)), Gaussian(0.3), y)
+    prior = as_a_network(prior) if as_network else prior
+    drawn = [
+        TDSSampler(num_steps=6, particles=size, chunk=chunk)(prior, seen, 5, [seeded(i) for i in range(3)])
+        for chunk in (1, 2 * size, 5 * size)
+    ]
+    for part in drawn[1:]:
+        torch.testing.assert_close(part.images, drawn[0].images, rtol=1e-9, atol=1e-9)
+        assert part.calls == drawn[0].calls and part.backward == drawn[0].backward
+        assert part.diagnostics.keys() == drawn[0].diagnostics.keys()
+        for name in ("log_evidence", "ess", "ancestors", "collapsed"):
+            assert part.diagnostics[name] == pytest.approx(drawn[0].diagnostics[name], rel=1e-9)
+    assert drawn[0].images.unique(dim=0).shape[0] == 5
+
+
+@pytest.mark.parametrize(
+    "settings, at_once", [({"chunk": 25}, 2), ({"chunk": 3}, 1), ({}, 7), ({"own_cloud": False}, 7)]
+)
+def test_how_many_clouds_are_drawn_at_once(gaussian, settings, at_once):
+    assert TDSSampler(num_steps=2, **settings).settle(gaussian, holed()).at_once(7) == at_once
+    with pytest.raises(ValueError, match="chunk is of clouds of their own, and own_cloud is False: leave chunk out"):
+        TDSSampler(chunk=5, own_cloud=False)(gaussian, holed(), 2)

@@ -90,7 +90,7 @@ class Asked:
         for name, value in own.items():
             if value is not None:
                 settings.setdefault(name, value)
-        if one_by_one and "chunk" in chosen.open():
+        if one_by_one and "chunk" in chosen.open() and settings.get("own_cloud", True):  # one cloud is drawn at once
             settings.setdefault("chunk", 1)
         return make_sampler(self.method, **settings)
 

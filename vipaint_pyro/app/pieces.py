@@ -141,9 +141,11 @@ class Piece:
 
         def on_step_end(pipe: VIPaintPipeline, step: int, timestep: int, given: dict) -> None:
             after()
-            if step == pipe.num_timesteps - 1:
+            z = given["latents"]
+            # Particles are no samples yet: which of them are kept is seen when all are weighed.
+            if step == pipe.num_timesteps - 1 and len(z) <= self.sampler.at_once(count):
                 with torch.no_grad():
-                    arrived(self._shown(pipe.prior.decode(given["latents"])))
+                    arrived(self._shown(pipe.prior.decode(z)))
 
         given = self._settings() if self.guide is None else {**asdict(self.fitter), "guide": self.guide}
         try:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vipaint_pyro.distributions import FromNoise
 from vipaint_pyro.faults import NonFiniteError
+from vipaint_pyro.inference.clouds import apart, joined
 from vipaint_pyro.inference.proposals import Proposal, Pulled
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
@@ -25,12 +26,12 @@ __all__ = ["Cloud", "Particles", "effective_sample_size", "systematic"]
 
 @dataclass
 class Particles:
-    """What a run leaves behind.
+    """What a run leaves behind. Of K clouds, where it says (N,), every cloud's own: (K, N).
 
     Attributes:
-        images: (S, N, C, H, W), equally weighted, about [-1, 1].
+        images: (S, N, C, H, W), equally weighted (of several clouds in each of them), about [-1, 1].
         log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
-        ess: effective sample size, of S particles, after each step and before resampling, (steps, N).
+        ess: effective sample size, of a cloud's particles, after each step and before resampling, (steps, N).
         resampled: which steps resampled, (steps, N); the last one where weights were left.
         ancestors: how many different draws of z_{T_e} the images go back to, (N,).
     """
@@ -66,6 +67,7 @@ class Cloud:
         threshold: resample where the effective sample size falls below this fraction of S.
         weigh: whether there are weights at all.
         proposal: of the steps below T_s.
+        clouds: K, of S / K particles each, side by side in S: each is weighed and resampled by itself.
     """
 
     def __init__(
@@ -76,9 +78,10 @@ class Cloud:
         threshold: float,
         weigh: bool,
         proposal: Proposal = Pulled(),
+        clouds: int = 1,
     ) -> None:
         self.model, self.measurement, self.streams = model, measurement, streams
-        self.proposal = proposal
+        self.proposal, self.clouds = proposal, clouds
         self.threshold, self.weigh = threshold, weigh
         self.ess: list[Tensor] = []
         self.resampled: list[Tensor] = []
@@ -99,7 +102,7 @@ class Cloud:
             return
         if self.log_weights is None:
             self.log_weights = torch.zeros_like(self.log_likelihood)
-            self.log_evidence = torch.zeros_like(self.log_likelihood[0])
+            self.log_evidence = torch.zeros_like(apart(self.log_likelihood, self.clouds)[0])
             self.origin = torch.arange(len(z), device=z.device)[:, None].expand(z.shape[:2])
         self.log_weights = self.log_weights + increment + self.log_likelihood - before
         self._resample()
@@ -143,41 +146,48 @@ class Cloud:
         if not all(torch.isfinite(v).all() for v in known):
             advice = "a plug-in likelihood pulls too hard where y has little noise: take MomentMatched, or more steps"
             raise NonFiniteError("a particle", time=t, advice=advice)
-        if self.weigh and not torch.isfinite(self.log_weights.logsumexp(0)).all():
+        if self.weigh and not torch.isfinite(apart(self.log_weights, self.clouds).logsumexp(0)).all():
             advice = "the guide does not reach the posterior there; fit it longer, or use more particles"
             raise NonFiniteError("the weight of every particle", time=t, advice=advice)
 
     def _resample(self) -> None:
-        """Resample the images whose effective sample size is low."""
-        size = len(self.z)
-        ess = effective_sample_size(self.log_weights)
+        """Resample the clouds whose effective sample size is low."""
+        size = len(self.z) // self.clouds
+        ess = effective_sample_size(apart(self.log_weights, self.clouds))
         self.ess.append(ess)
         self.resampled.append(ess < self.threshold * size)
         self._replace(self.resampled[-1])
 
     def _replace(self, chosen: Tensor) -> None:
-        """Put the mean of the chosen images' weights into the evidence, and draw their particles anew."""
-        u, size = self.streams.uniform(self.log_weights), len(self.z)
+        """Put the mean of the chosen clouds' weights into the evidence, and draw their particles anew."""
+        u, clouds = self.streams.uniform(self.log_weights), self.clouds
         if not chosen.any():  # u is drawn all the same: no stream may depend on the neighbours
             return
-        index = systematic(self.log_weights, u)
-        index = torch.where(chosen, index, torch.arange(size, device=index.device)[:, None])
-        mean = self.log_weights.logsumexp(0) - math.log(size)
+        weights = apart(self.log_weights, clouds)
+        index = systematic(weights, u)
+        index = torch.where(chosen, index, torch.arange(len(index), device=index.device)[:, None])
+        mean = weights.logsumexp(0) - math.log(len(weights))
         self.log_evidence = self.log_evidence + torch.where(chosen, mean, 0)
-        self.log_weights = torch.where(chosen, 0, self.log_weights)
+        self.log_weights = joined(torch.where(chosen, 0, weights), clouds)
         columns = torch.arange(index.shape[1], device=index.device)
         for name in ("z", "z0", "log_likelihood", "pull", "origin"):
             value = vars(self)[name]
             if value is not None:
-                setattr(self, name, value[index, columns])
+                setattr(self, name, joined(apart(value, clouds)[index, columns], clouds))
 
     def finish(self) -> Particles:
-        n = self.z.shape[1]
+        n, size = self.z.shape[1] * self.clouds, len(self.z) // self.clouds
         if not self.weigh:
-            none = torch.zeros(0, n, dtype=self.z.dtype, device="cpu")
-            return Particles(self.z, None, none, none.bool(), torch.full((n,), len(self.z), device="cpu"))
-        left = (self.log_weights != 0).any(0)
+            none = self._each(torch.zeros(0, n, dtype=self.z.dtype, device="cpu"))
+            return Particles(self.z, None, none, none.bool(), self._each(torch.full((n,), size, device="cpu")))
+        left = apart(self.log_weights != 0, self.clouds).any(0)
         self._replace(left)
         self.resampled[-1] = self.resampled[-1] | left
-        ancestors = torch.tensor([len(column.unique()) for column in self.origin.T], device="cpu")
-        return Particles(self.z, self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors)
+        origins = apart(self.origin, self.clouds).T
+        ancestors = torch.tensor([len(column.unique()) for column in origins], device="cpu")
+        figures = self.log_evidence, torch.stack(self.ess), torch.stack(self.resampled), ancestors
+        return Particles(self.z, *map(self._each, figures))
+
+    def _each(self, figures: Tensor) -> Tensor:
+        """Figures (*, K N) as (*, K, N), of one cloud as (*, N)."""
+        return figures if self.clouds == 1 else figures.unflatten(-1, (self.clouds, -1))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import MarkovGuide
+from vipaint_pyro.inference.clouds import NoiseOfClouds
 from vipaint_pyro.inference.given import check_guide
 from vipaint_pyro.inference.particles import Cloud, Particles
 from vipaint_pyro.inference.proposals import Proposal, Pulled
@@ -50,9 +51,10 @@ class SMC:
             below this fraction of S.
         weigh: False draws the same proposals without weights or resampling.
         proposal: of the steps below T_s.
+        clouds: K, of S / K particles each, which are weighed and resampled by themselves.
 
     Raises:
-        ValueError: for fewer than two particles, or a threshold outside [0, 1].
+        ValueError: for fewer than two particles, a threshold outside [0, 1], or clouds of unequal size.
     """
 
     num_particles: int
@@ -61,6 +63,7 @@ class SMC:
     threshold: float = 0.5
     weigh: bool = True
     proposal: Proposal = field(default_factory=Pulled)
+    clouds: int = 1
 
     def __post_init__(self) -> None:
         if not whole(2).check(self.num_particles) or not number(least=0, most=1).check(self.threshold):
@@ -71,6 +74,9 @@ class SMC:
         checked("num_steps", self.num_steps, whole())
         checked("marginal_steps", self.marginal_steps, whole())
         checked("weigh", self.weigh, switch())
+        checked("clouds", self.clouds, whole(1))
+        if self.num_particles % self.clouds:
+            raise ValueError(f"{self.num_particles} particles are not {self.clouds} clouds of equal size")
         if not isinstance(self.proposal, Proposal):
             raise TypeError(f"proposal is a Proposal, as PosteriorMean(), not {shown(self.proposal)}")
 
@@ -84,7 +90,7 @@ def run_smc(
     *,
     start: Tensor | None = None,
     from_prior: bool = False,
-    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    generator: torch.Generator | Sequence[torch.Generator] | NoiseStreams | None = None,
     callback: Callable[[int, int, Tensor, Tensor], Tensor | bool | tuple[Tensor, bool] | None] | None = None,
 ) -> Particles:
     """Draw images given y, the fitted guide proposing and the model weighing.
@@ -99,7 +105,8 @@ def run_smc(
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
         from_prior: whether ``start`` is draws of the prior's p(z_{T_s}), which alone can be weighed.
-        generator: one, or a list with one per image; None takes the global state.
+        generator: one, or a list with one per image; None takes the global state. Of particles that have a ``start``
+            also the noise of a run of as many samples as there are clouds.
         callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
             the particles, which keep their weights, and after True itself no further move is made. A pair
             ``(latents, True)`` is both.
@@ -107,7 +114,7 @@ def run_smc(
     Raises:
         TypeError: for a callback that returns anything else.
         ValueError: for too many steps, weights asked for particles that come with none, draws of the prior that are
-            not given, or a measurement of other images than the model's.
+            not given, noise of particles that have no start, or a measurement of other images than the model's.
         NonFiniteError: where a particle is not finite, or none has a finite weight; names the step and the time.
         OutOfMemory: where the memory does not suffice; names the step.
     """
@@ -118,6 +125,8 @@ def run_smc(
     checked("from_prior", from_prior, switch())
     if start is None and from_prior:
         raise ValueError("from_prior says what start is, and there is none: give start")
+    if start is None and isinstance(generator, NoiseStreams):
+        raise ValueError("noise of clouds is for particles that have a start: give start, or a torch.Generator")
     if start is None:
         check_guide(guide, model)
     if callback is not None and not callable(callback):
@@ -142,11 +151,18 @@ def run_smc(
         if tuple(start.shape) != shape or not torch.isfinite(start).all():
             raise ValueError(f"start is finite, with shape {shape}, but came with {tuple(start.shape)}")
     settings.proposal.check(measurement)
-    measurement, streams = measurement.to(prior.device, prior.dtype), NoiseStreams(generator, model.num_images)
-    cloud = Cloud(model, measurement, streams, settings.threshold, settings.weigh, settings.proposal)
+    measurement, clouds = measurement.to(prior.device, prior.dtype), settings.clouds
+    if isinstance(generator, NoiseStreams):
+        streams: NoiseStreams = NoiseOfClouds(generator, clouds)
+    else:
+        streams = NoiseStreams(generator, model.num_images)
+        streams = NoiseOfClouds(streams, clouds) if clouds > 1 else streams
+    cloud = Cloud(model, measurement, streams, settings.threshold, settings.weigh, settings.proposal, clouds)
     below = prior.times(times[-1], CLEAN, num_steps)
     begin: Iterator[tuple[Tensor, int, Tensor | float]] = (
-        _guided(cloud, cast(Callable, guide), settings, generator) if start is None else iter([(start, times[-1], 0.0)])
+        _guided(cloud, cast(Callable, guide), settings, cast(Any, generator))
+        if start is None
+        else iter([(start, times[-1], 0.0)])
     )
     twisted = (_twisted(cloud, t, s) for t, s in zip(below, below[1:]))
     with model.predictions():

@@ -12,6 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from vipaint_pyro.inference.clouds import NoiseOfClouds
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.inference.proposals import PosteriorMean
 from vipaint_pyro.inference.smc import SMC, run_smc
@@ -23,6 +24,7 @@ from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.base import Sampler, Samples
+from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.run import Progress, Run
 from vipaint_pyro.samplers.weighed import Weighed
 from vipaint_pyro.settings import filled, number, setting, settled, switch, whole
@@ -62,6 +64,8 @@ class TDSSampler(Sampler):
             different. False weighs the particles of all samples in one cloud, which has the least error in the mean
             and may leave copies.
         measurement_scale: sigma_y, of a measurement that says nothing of its noise; None for .03.
+        chunk: how many particles per image are moved at once, where samples have clouds of their own: as many whole
+            clouds as that is, one at least. Memory grows with it; results do not change.
     """
 
     num_steps: int = setting(25, whole(1), "Steps from noise to the image.")
@@ -72,6 +76,10 @@ class TDSSampler(Sampler):
     measurement_scale: float | None = setting(
         None, number(above=0), "Noise in y, in units of [-1, 1].", stands_for="0.03"
     )
+    chunk: int | None = setting(
+        None, whole(1), "Particles at once, of clouds of their own: memory grows with it, results do not change.",
+        stands_for="25, of small images more",
+    )  # fmt: skip
 
     def settle(self, prior: DiffusionPrior, measurement: Measurement) -> Self:
         if not isinstance(measurement.operator, LinearOperator):
@@ -87,7 +95,9 @@ class TDSSampler(Sampler):
             )
         if self.num_steps == 1 and float(prior.schedule.alpha(prior.schedule.last)) == 0:
             raise ValueError("noise says nothing of the image on this prior's schedule: give num_steps of at least 2")
-        return filled(given, measurement_scale=0.03)
+        if self.chunk and not self.own_cloud:
+            raise ValueError("chunk is of clouds of their own, and own_cloud is False: leave chunk out")
+        return filled(given, measurement_scale=0.03, chunk=chunk_for(prior.image_shape) if self.own_cloud else None)
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
         return prior, measurement.noisy(settled(self.measurement_scale))
@@ -98,7 +108,8 @@ class TDSSampler(Sampler):
             raise ValueError(f"{counted(self.particles, 'particle')} cannot be weighed: raise particles")
 
     def at_once(self, num_samples: int) -> int:
-        return 1 if self.own_cloud else num_samples
+        clouds = (self.chunk or num_samples * self.particles) // self.particles
+        return max(1, min(clouds, num_samples)) if self.own_cloud else num_samples
 
     def phases(self) -> dict[str, int]:
         return {"refinement": self.num_steps}
@@ -106,16 +117,19 @@ class TDSSampler(Sampler):
     def draw(self, run: Run) -> Samples:
         sigma = _noise(run.measurement)
         advice = "take more particles, or method mmps"
-        particles = Weighed(self._cloud, self.particles * run.num_samples, "noise", sigma, advice)
+        at_once = self.at_once(run.num_samples)
+        particles = Weighed(self._cloud, self.particles * run.num_samples, "noise", sigma, advice, at_once)
         with run.phase("refinement"):
             return particles.apart(run) if self.own_cloud else particles.together(run)
 
-    def _cloud(self, run: Run, size: int) -> Particles:
-        """So many particles, from noise to the image."""
+    def _cloud(self, run: Run, size: int, clouds: int) -> Particles:
+        """So many particles in so many clouds, from noise to the image."""
         prior, seen = run.prior, run.measurement
         times = prior.times(prior.schedule.last, CLEAN, self.num_steps)
-        # Not those of the run, which has as much noise as there are samples.
-        noise, shape = NoiseStreams(run.generator, seen.num_images), (size, seen.num_images, *prior.latent_shape)
+        shape = (size, seen.num_images, *prior.latent_shape)
+        # The run's own has as much as there are samples: that is for one cloud each.
+        given = run.noise if self.own_cloud else run.generator
+        noise = NoiseOfClouds(run.noise, clouds) if self.own_cloud else NoiseStreams(run.generator, seen.num_images)
         z = prior.schedule.terminal_std * noise.normal(shape, 1, seen.y)
         if float(prior.schedule.alpha(times[0])) == 0:
             with torch.no_grad():
@@ -132,10 +146,10 @@ class TDSSampler(Sampler):
             DiffusionModel(prior, seen.operator, times[:1], eta=self.eta),
             None,
             Measurement(seen.operator, MomentMatched(_noise(seen)), seen.y),
-            SMC(size, len(times) - 1, proposal=PosteriorMean(self.iterations)),
+            SMC(size, len(times) - 1, proposal=PosteriorMean(self.iterations), clouds=clouds),
             start=z,
             from_prior=True,
-            generator=run.generator,
+            generator=given,
             callback=moved,
         )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vipaint_pyro.inference.clouds import NoiseOfClouds, apart
 from vipaint_pyro.inference.particles import Particles
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.randomness import NoiseStreams
@@ -26,22 +27,25 @@ class Weighed:
     """How particles become samples.
 
     Args:
-        cloud: so many particles per image of a run, weighed down to the image.
+        cloud: so many particles per image of a run, in so many clouds, weighed down to the image.
         size: particles per image, of all clouds together.
         source: what each particle goes back to a draw of, in words.
         sigma: of the Gaussian noise in y.
         advice: what else may help where weights leave one draw of all.
+        at_once: clouds of their own that are drawn at once, of the run's noise; None for one after the other, each of
+            whose noise is the generator's, as a guide's draws have it.
     """
 
-    cloud: Callable[[Run, int], Particles]
+    cloud: Callable[[Run, int, int], Particles]
     size: int
     source: str
     sigma: float | Tensor
     advice: str
+    at_once: int | None = None
 
     def together(self, run: Run) -> Samples:
         """Of one cloud's final particles, equally weighted, as many as are asked for."""
-        particles = self.cloud(run, self.size)
+        particles = self.cloud(run, self.size, 1)
         # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
         chosen = torch.linspace(0, self.size - 1, run.num_samples, dtype=torch.float32, device="cpu").round().long()
         if run.stopped:  # particles on their way weigh no image
@@ -57,15 +61,16 @@ class Weighed:
         """One particle at random of each of as many independent clouds as there are samples."""
         size, more = divmod(self.size, run.num_samples)
 
-        def one(part: Run) -> tuple[Tensor, ...]:
-            particles = self.cloud(part, size + (part.first < more))
-            images = particles.images
+        def some(part: Run) -> tuple[Tensor, ...]:
+            count = part.num_samples
+            particles = self.cloud(part, (size + (part.first < more)) * count, count)
+            images = apart(particles.images, count)
             # At random: the first of those resampled in their order would be the first of all, whatever it weighs.
-            k = (NoiseStreams(run.generator, images.shape[1]).uniform(images) * len(images)).long()
-            kept = images[k.clamp_max(len(images) - 1), torch.arange(images.shape[1], device=images.device)]
-            return kept[None], *(f[None] for f in _figures(particles))
+            k = (self._uniform(part, images) * len(images)).long().clamp_max(len(images) - 1)
+            kept = images[k, torch.arange(len(k), device=images.device)].unflatten(0, (count, -1))
+            return kept, *(f.reshape(count, -1) for f in _figures(particles))
 
-        images, evidence, ess, ancestors = run.in_chunks(1, one)
+        images, evidence, ess, ancestors = run.in_chunks(self.at_once or 1, some)
         if run.stopped:
             return Samples(images)
         mean = evidence.logsumexp(0) - math.log(len(evidence))  # of unbiased estimates of p(y)
@@ -79,6 +84,13 @@ class Weighed:
         return Samples(images, diagnostics=self._said(
             log_evidence=mean, ess=smallest, ancestors=own, collapsed=collapsed
         ))  # fmt: skip
+
+    def _uniform(self, part: Run, like: Tensor) -> Tensor:
+        """A number for each cloud and image of a part, (K N,), uniform on [0, 1)."""
+        n = part.measurement.num_images
+        if self.at_once is None:
+            return NoiseStreams(part.generator, n).uniform(like)
+        return NoiseOfClouds(part.noise, part.num_samples).uniform(like)
 
     def _warn(self, which: str, ess: Tensor, advice: str) -> None:
         """Say that weights have left one draw of all."""
@@ -102,4 +114,4 @@ def _of_images(which: Tensor) -> str:
 
 def _figures(particles: Particles) -> tuple[Tensor, Tensor, Tensor]:
     """Of each image: the estimate of log p(y), the smallest effective sample size, the ancestors."""
-    return settled(particles.log_evidence), particles.ess.min(0).values, particles.ancestors
+    return settled(particles.log_evidence), particles.ess.amin(0), particles.ancestors

@@ -34,7 +34,8 @@ def weighed(settings: Settings, run: Run, model: DiffusionModel, guide: Guide) -
         model, guide: fitted.
     """
 
-    def cloud(part: Run, size: int) -> Particles:
+    def cloud(part: Run, size: int, clouds: int) -> Particles:
+        assert clouds == 1  # a guide's draws come one cloud after the other
         return _cloud(settings, part, model, guide, size)
 
     size = settings.num_particles or PER_SAMPLE * run.num_samples
