@@ -102,7 +102,7 @@ def picture(fits, num_draws=1000):
 @click.option("--out", default="vipaint-two-dimensions.png", show_default=True)
 @click.option("--smoke", is_flag=True, help="Fewer steps and draws; the picture still shows the point.")
 def main(out, smoke):
-    fits = {name: fit_guide(*how, 100 if smoke else 400) for name, how in GUIDES.items()}
+    fits = {name: fit_guide(*how, 40 if smoke else 400) for name, how in GUIDES.items()}
     for name, (_, _, gap) in fits.items():
         click.echo(f"{name:20} gap {gap:.3f} nats")
     write_picture(out, picture(fits, 200 if smoke else 1000))

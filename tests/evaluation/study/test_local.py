@@ -15,7 +15,7 @@ from vipaint_pyro.evaluation.study.study import Study
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
-@pytest.fixture(params=["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.fixture(params=["fork", pytest.param("spawn", marks=[pytest.mark.slow, pytest.mark.long])])
 def start(request, monkeypatch):
     """How workers are started: as they are, which takes seconds, or forked."""
     monkeypatch.setattr(workers, "START", request.param)
