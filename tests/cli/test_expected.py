@@ -61,6 +61,13 @@ def test_what_is_known_ahead_is_said(here, more, text):
     assert found[0].startswith(text)
 
 
+@pytest.mark.parametrize("method", ["red-diff", "red-diff-v"])
+def test_a_fit_that_is_the_whole_method_is_left_to_its_bar(here, method):
+    """Its calls are no step's of VIPaint: the time that is left was once divided by none."""
+    found, _ = said("--method", method, "--set", "num-steps=9", "--samples", 2)
+    assert found == ["to do: 2 samples of 9 calls of the network each"]
+
+
 def test_nothing_is_said_where_there_is_nothing_to_say(here):
     assert said("--method", "estimate")[0] == []
     assert said("--method", "dps", "--set", "num-steps=4", "--quiet", "--overwrite")[0] == []

@@ -268,7 +268,7 @@ def rewritten(path, **changed):
         ("no folder", "none is no folder"),
         ("another folder", "prior holds no fitted guide"),
         ("squares", "photo was filled square by square, and has no guide of the whole"),
-        ("a restoration's", "holds no fitted guide"),
+        ("a restoration's", "as vipaint restore leaves it, from which nothing can be drawn: restore once more"),
         ("no json", "guide.json is damaged"),
         ("a list", "guide.json is damaged"),
         ("format", "guide.json has the format 2, and this version of vipaint-pyro reads 1: fit again"),

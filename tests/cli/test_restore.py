@@ -92,6 +92,7 @@ def test_smc_weighs_by_sigma(here):
             ["--sigma", 0.1, "--measurement-scale", 0.1],
             "--sigma and --measurement-scale both say how much noise is in the image: give one",
         ),
+        ("16.png", "deblur", ["--sigma", 0], "0 is none: leave it out"),
         ("16.png", "deblur", ["--kernel-size", 4], "odd"),
         ("16.png", "deblur", ["--label", 1], "unconditional"),
         ("16.png", "deblur", ["--prompt", "a cat"], "takes no text"),
@@ -135,6 +136,29 @@ def test_every_method_is_told_of_the_noise(colour, monkeypatch, options, sigma, 
     facts = json.loads((colour / "restored" / "run.json").read_text())
     assert facts["task"]["sigma"] == sigma and facts["settings"]["measurement_scale"] == believed
     assert heard == [believed]
+
+
+@pytest.mark.parametrize(
+    "method, more, hears",
+    [
+        ("dps", [], False), ("dps", ["--set", "limit=true"], True), ("dps", ["--set", "fraction=0.5"], True),
+        ("copaint", [], False), ("red-diff", [], False), ("tds", [], True), ("pigdm", [], True),
+        ("vipaint", ["--no-limit"], False), ("vipaint", [], True), ("vipaint", ["--refine", "mmps"], True),
+    ],
+)  # fmt: skip
+def test_who_makes_nothing_of_noise_says_so(here, method, more, hears):
+    few = FEW if method == "vipaint" else ["--set", "num-steps=3", "--samples", 2]
+    steps = [*few, "--prior", "prior", "--method", method, *more, "--overwrite"]
+    known = ["restore", "image.png", "--task", "deblur", "--kernel-size", 3, "--std", 1.0, *steps, "--out", "out"]
+    result = vipaint(*known, "--sigma", 0.2)
+    assert (result.exit_code == 0) == hears, result.output
+    if not hears:
+        assert f"the method '{method}' makes nothing of the noise in y: leave --sigma out, or" in result.output
+        assert ("limit" in result.output) == (method in ("dps", "vipaint")) and not (here / "out").exists()
+    assert vipaint(*known, "--sigma", 0.2, "--simulate").exit_code == 0  # it is what is added
+    facts = json.loads((here / "out" / "run.json").read_text())
+    assert facts["task"]["sigma"] == 0.2
+    assert (facts["settings"].get("measurement_scale") == 0.2) == hears
 
 
 def test_the_noise_of_a_task_is_what_set_correct_weighs_by_too(here):

@@ -76,6 +76,34 @@ def test_a_page_says_what_was_asked_and_shows_every_picture_with_words(place):
     assert not read.all("script") and not read.all("link") and not re.search(r"https?://|file:", page)
 
 
+@pytest.mark.parametrize(
+    "correction, said, unsaid",
+    [
+        ({}, ["The first two are those that differ most"], "Weights"),
+        (
+            {"log_evidence": [-3.25], "ess": [5.5], "ancestors": [4], "collapsed": [0]},
+            ["differ most", "log p(y) -3.25; particles that count, where they are fewest 5.5; draws that the samples"],
+            "not to be relied on",
+        ),
+        (
+            {"ancestors": [1], "collapsed": [1], "ess": [1.0]},
+            ["All go back to one weighed draw", "take more."],
+            "that differ",
+        ),
+        ({"ancestors": [3], "collapsed": [2], "ess": [1.0]}, ["differ most", "not to be relied on"], "All go"),
+        ({"k_hat": [0.8125]}, ["Weights: Pareto k 0.812."], "relied"),
+    ],
+)
+def test_what_weights_say_is_on_the_page(place, correction, said, unsaid):
+    words = Read(run_page(place, place, {**FACTS, "correction": correction}, order=[0, 1, 2])).words
+    assert all(text in words for text in said) and unsaid not in words
+
+
+def test_a_method_without_settings_has_none(place):
+    page = run_page(place, place, {**FACTS, "settings": {}, "method": "estimate"}, order=[0])
+    assert "There are none." in page and "Not known" not in page
+
+
 def test_a_fit_has_no_samples_and_is_drawn_from(place):
     page = run_page(place, place / "fit", {**FACTS, "to_the_truth": None}, drawn_from=True)
     assert "A guide fitted to photo.png" in page and "Completions, drawn from this fit" in page

@@ -75,6 +75,8 @@ class Expected:
         """Says how much longer it takes, as soon as a few steps of a fit are timed; to be called after each."""
         if step == 0:
             self._start = perf_counter()
+        if not self._steps:  # no fit of VIPaint's: of other methods the bar says it
+            return
         if step == _TIMED and self._start and self._step is not None and self._rest is not None:
             each = (perf_counter() - self._start) / _TIMED
             steps = self._steps - step - 1 + self._samples * _cost(self._rest) / _cost(self._step)

@@ -130,8 +130,8 @@ def inpaint(
 @click.option(
     "--sigma",
     type=float,
-    help="Noise in IMAGE, that every method is told of and --simulate adds, in units of [-1, 1]. "
-    "Default: 0.05 with --simulate and --correct smc, otherwise not known.",
+    help="Noise in IMAGE, of which the method is told, in units of [-1, 1]; --simulate adds as much. "
+    "Default: 0.05 with --simulate, otherwise not known.",
 )
 @click.option(
     "--simulate", is_flag=True, help="IMAGE is the truth: measure it first, and show it beside what is restored."

@@ -13,7 +13,7 @@ from vipaint_pyro.cli.loading import loading_prior
 from vipaint_pyro.cli.options import as_options
 from vipaint_pyro.cli.output import check_output
 from vipaint_pyro.cli.reporting import one_line_warnings, only_errors
-from vipaint_pyro.cli.seen import hidden_line, masked_seen, restored_seen, told
+from vipaint_pyro.cli.seen import hears, hidden_line, masked_seen, restored_seen, told
 from vipaint_pyro.samplers.vipaint.effort import EFFORTS
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ def draw(
     sampler, settings = sampler_of(pipe.prior, options, settings)
     settled = sampler.settle(pipe.prior, seen.measurement)  # before a prompt is encoded
     settled.check_samples(options["samples"])
+    if seen.likelihood is not None and not truth and not hears(settled):
+        bound = ", or give it limit=True" if "limit" in vars(settled) else ""
+        raise ValueError(
+            f"the method {options['method']!r} makes nothing of the noise in y: leave --sigma out, or take mmps{bound}"
+        )
     given = {"class_labels": number, "prompt": options["prompt"], "negative_prompt": options["negative_prompt"]}
     conditioned = pipe.conditioned(1, **given, guidance_scale=options["guidance_scale"])
     if number is not None:

@@ -27,6 +27,12 @@ _ELSEWHERE = ("settings", "kind", "to_the_truth", "bound_terms_nats_per_dim", "v
 _OF_THE_PRIOR = ("prior", "variant", "revision", "automatic_prior", "label", "prompt", "negative_prompt",
                  "guidance_scale")  # fmt: skip
 
+#: Of a run with weights, in words.
+_FIGURES = {
+    "log_evidence": "log p(y)", "ess": "particles that count, where they are fewest", "k_hat": "Pareto k",
+    "ancestors": "draws that the samples go back to", "collapsed": "clouds that go back to one draw",
+}  # fmt: skip
+
 
 def run_page(
     place: Path,
@@ -109,6 +115,8 @@ def _words(facts: Mapping, count: int) -> str:
         return f"What {facts['method']} makes of it is the same every time."
     if count == 1:
         return "It is one draw from the posterior: another one (more --samples, another --seed) may differ from it."
+    if _one_ancestor(facts):
+        return "All go back to one weighed draw: they are copies of it, or near, and show nothing else that may be."
     words = "Each is a draw from one and the same posterior: together they show what may be there."
     if count == 2:
         return words
@@ -124,11 +132,26 @@ def _samples(place: Path, facts: Mapping, order: Sequence[int], small: Mapping[s
         near = [f"{name.split('_')[0].upper()} {scores[name][k]:.3g}" for name in _scored(scores)]
         caption = f"Sample {k}" + (f": {', '.join(near)}" if near else "")
         pictures += _picture(place / f"sample-{k:02d}.png", f"Sample {k}", caption, small)
-    text = f"<p>{escape(_words(facts, len(order)))}</p>\n{_gallery(pictures, facts)}"
+    text = f"<p>{escape(_words(facts, len(order)))}</p>\n{_gallery(pictures, facts)}{_weights(facts)}"
     note = (
         "<p>Beside it: how near to the truth (LPIPS, 0 for the same picture; PSNR in dB, the higher the nearer).</p>\n"
     )
     return text + (note if scores else "")
+
+
+def _one_ancestor(facts: Mapping) -> bool:
+    """Whether weights have left one draw for all samples."""
+    return (facts.get("correction") or {}).get("ancestors") == [1]
+
+
+def _weights(facts: Mapping) -> str:
+    """What the weights of particles say, of a run that has some."""
+    said = facts.get("correction") or {}
+    found = [f"{text} {said[name][0]:.3g}" for name, text in _FIGURES.items() if said.get(name)]
+    text = f"Weights: {'; '.join(found)}." if found else ""
+    if (said.get("collapsed") or [0])[0]:
+        text += " Where all particles go back to one draw, modes weighed by them are not to be relied on: take more."
+    return f"<p>{escape(text)}</p>\n" if text else ""
 
 
 def _scored(scores: Mapping) -> list[str]:
@@ -173,5 +196,6 @@ def _settings(facts: Mapping) -> str:
     for head in ("settings", "versions"):
         if isinstance(facts.get(head), Mapping):
             name = "Settings of the method" if head == "settings" else "Versions"
-            text += details(name, fact_list((k, as_text(v)) for k, v in facts[head].items()))
+            listed = fact_list((k, as_text(v)) for k, v in facts[head].items())
+            text += details(name, listed if facts[head] else "<p>There are none.</p>\n")
     return text

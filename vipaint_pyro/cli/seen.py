@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from vipaint_pyro.wording import counted
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from vipaint_pyro.priors.diffusion import DiffusionPrior
     from vipaint_pyro.samplers.base import Sampler
 
-__all__ = ["Seen", "hidden_line", "masked_seen", "restored_seen", "told"]
+__all__ = ["Seen", "hidden_line", "hears", "masked_seen", "restored_seen", "told"]
 
 
 @dataclass
@@ -63,7 +64,9 @@ def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool
     believed = settings.get("measurement_scale")
     if task["sigma"] is not None and believed is not None and not truth:
         raise ValueError("--sigma and --measurement-scale both say how much noise is in the image: give one")
-    if truth or (settings.get("correct") == "smc" and believed is None):
+    if task["sigma"] == 0 and not truth:
+        raise ValueError("--sigma is the noise in the image, and 0 is none: leave it out")
+    if truth:
         task["sigma"] = TASKS[task["name"]].sigma if task["sigma"] is None else task["sigma"]
     if task["sigma"] is not None:
         check_sigma(task["sigma"])
@@ -84,11 +87,20 @@ def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool
     return Seen(measurement, picture, None, operator, likelihood, unit=unit, measured=picture)
 
 
+def hears(sampler: Sampler) -> bool:
+    """Whether a settled method makes anything of the noise in y; a DPS step does where it is bounded."""
+    settings = asdict(cast(Any, sampler))
+    if "measurement_scale" not in settings:
+        return False
+    if settings.get("refine", "dps") != "dps" or settings.get("correct") == "smc" or "limit" not in settings:
+        return True
+    return settings["limit"] or settings["fraction"] not in (None, math.inf)
+
+
 def told(sampler: Sampler, likelihood: Any) -> Sampler:
     """The settings that run.json has: of noise that a measurement told, not what stands for noise that is unknown."""
-    chosen = cast(Any, sampler)
-    known = likelihood is not None and "measurement_scale" in {setting.name for setting in fields(chosen)}
-    return replace(chosen, measurement_scale=likelihood.scale) if known else sampler
+    known = likelihood is not None and hears(sampler)
+    return replace(cast(Any, sampler), measurement_scale=likelihood.scale) if known else sampler
 
 
 def hidden_line(mask: Any, observed: Tensor, square: bool = False) -> str:

@@ -126,7 +126,7 @@ def check_cell(d: int, d_y: int) -> None:
 def _seeds(seeds: Iterable[int]) -> list[int]:
     listed = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else []
     if not listed or not all(whole(0).check(s) for s in listed):
-        raise ValueError(f"give one or more seeds, each at least 0, not {shown(seeds)}")
+        raise ValueError(f"seeds are a list or range of one or more whole numbers from 0 on, not {shown(seeds)}")
     return listed
 
 

@@ -76,8 +76,8 @@ class DDNMSampler(TravellingSampler):
         )
         if sigma is None or ((torch.as_tensor(sigma, device="cpu") > 0).any() and not plain):
             raise ValueError(
-                "ddnm takes Gaussian noise where A^+ leaves it as it is, of masks and of averages over pixels: "
-                "take pigdm or dps, or a measurement without noise"
+                "ddnm takes Gaussian noise of masks, and of super-resolution whose method is 'average' (--reduction "
+                "average): take pigdm or mmps, or a measurement without noise"
             )
         return settled
 

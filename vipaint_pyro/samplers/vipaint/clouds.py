@@ -42,7 +42,8 @@ def check_particles(settled: Settings, num_samples: int) -> None:
         asked, there = counted(num_samples, "sample"), counted(particles, "particle")
         raise ValueError(f"{asked} cannot be drawn from {there}: raise num_particles")
     if settled.own_cloud and particles < 2 * num_samples:
+        one = "give own_cloud=False" if settled.refine == "tds" else "leave own_cloud out"
         raise ValueError(
             f"{counted(num_samples, 'cloud')} of two particles or more cannot be made of {particles}: "
-            f"raise num_particles to {2 * num_samples}, or leave own_cloud out"
+            f"raise num_particles to {2 * num_samples}, or {one}"
         )

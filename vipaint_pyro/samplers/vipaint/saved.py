@@ -127,6 +127,11 @@ def guide_facts(folder: str | Path) -> dict:
     """
     path = Path(folder) / "guide.json"
     if not path.is_file():
+        if (Path(folder) / "guide.safetensors").is_file():
+            raise ValueError(
+                f"{folder} holds parameters of a guide and no guide.json, as vipaint restore leaves it, from which "
+                "nothing can be drawn: restore once more, with another --seed"
+            )
         no = "holds no fitted guide" if Path(folder).is_dir() else "is no folder, and so holds no fitted guide"
         raise ValueError(f"{folder} {no}: vipaint fit and vipaint inpaint write one, or vipaint_pyro.save_guide")
     try:
