@@ -94,7 +94,7 @@ def test_what_it_cannot_do(gaussian):
             DDNMSampler(4).settle(gaussian, seen)
     seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 2, 3))
     DDNMSampler(4, jump_length=4).settle(gaussian, seen)
-    with pytest.raises(ValueError, match="jump_length goes up by fewer steps than num_steps = 4, but is 4"):
+    with pytest.raises(ValueError, match="jump_length goes up by fewer steps than num_steps = 4, but is 4: give more num_steps"):
         DDNMSampler(4, jump_length=4, jump_n_sample=2).settle(gaussian, seen)
     pipe = latent_kl()
     prior = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
