@@ -86,5 +86,5 @@ def test_what_it_cannot_do(network_prior):
     with pytest.raises(ValueError, match="for inpainting alone"):
         RePaintSampler(4)(network_prior, Measurement.of(half, torch.zeros(1, 1, 8, 4).double()), 1)
     seen = Measurement.of(Inpainting(OBSERVED), torch.zeros(1, 1, 8, 8))
-    with pytest.raises(ValueError, match="jump_length goes up by fewer steps than num_steps = 4, but is 4: give more num_steps"):
+    with pytest.raises(ValueError, match="steps than num_steps = 4, but is 4: give more num_steps"):
         RePaintSampler(4, jump_length=4)(network_prior.conditioned([1]), seen, 1)

@@ -32,8 +32,8 @@ class TravellingSampler(ReverseSampler):
         settled = super().settle(prior, measurement)
         if self.jump_n_sample > 1 and self.jump_length >= self.num_steps:
             raise ValueError(
-                f"jump_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.jump_length}: give "
-                "more num_steps, or a smaller jump_length"
+                f"jump_length goes up by fewer steps than num_steps = {self.num_steps}, but is {self.jump_length}: "
+                "give more num_steps, or a smaller jump_length"
             )
         return settled
 
