@@ -92,6 +92,7 @@ def test_a_page_says_what_was_asked_and_shows_every_picture_with_words(place):
         ),
         ({"ancestors": [3], "collapsed": [2], "ess": [1.0]}, ["differ most", "not to be relied on"], "All go"),
         ({"k_hat": [0.8125]}, ["Weights: Pareto k 0.812."], "relied"),
+        ({"k_hat": [None], "ess": [2.0]}, ["where they are fewest 2; Pareto k not known."], "relied"),
     ],
 )
 def test_what_weights_say_is_on_the_page(place, correction, said, unsaid):

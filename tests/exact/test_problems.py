@@ -82,7 +82,7 @@ def test_refuses_other_sizes(d, d_y, seeds):
 
 @pytest.mark.parametrize("seeds", [[], [-1]])
 def test_refuses_no_seeds(seeds):
-    with pytest.raises(ValueError, match="one or more seeds, each at least 0"):
+    with pytest.raises(ValueError, match="list or range of one or more whole numbers from 0 on"):
         mixture_problems(8, 1, seeds)
 
 

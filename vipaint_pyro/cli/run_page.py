@@ -147,7 +147,8 @@ def _one_ancestor(facts: Mapping) -> bool:
 def _weights(facts: Mapping) -> str:
     """What the weights of particles say, of a run that has some."""
     said = facts.get("correction") or {}
-    found = [f"{text} {said[name][0]:.3g}" for name, text in _FIGURES.items() if said.get(name)]
+    known = {text: said[name][0] for name, text in _FIGURES.items() if said.get(name)}
+    found = [f"{text} {'not known' if value is None else f'{value:.3g}'}" for text, value in known.items()]
     text = f"Weights: {'; '.join(found)}." if found else ""
     if (said.get("collapsed") or [0])[0]:
         text += " Where all particles go back to one draw, modes weighed by them are not to be relied on: take more."
