@@ -209,7 +209,8 @@ def test_the_bridge_of_a_prior_with_closed_marginals_points_to_the_marginal_form
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long if n == "NUTS" else ()) for n in CHAINS])
+@pytest.mark.long
+@pytest.mark.parametrize("name", CHAINS)
 def test_chains_have_the_posterior_where_log_p_is_closed(gaussian, name):
     model, guide, _ = problem(gaussian, "closed")
     draws = chain(model, CHAINS[name], 400 if name != "RandomWalkKernel" else 20_000, 200)
