@@ -15,12 +15,12 @@ class Item:
         return mark if mark in self.marks else None
 
 
-def chosen(slow, seed=0):
+def chosen(slow, seed=0, slow_ones=70):
     """Node ids that are left of a plain test, two batteries, slow tests and one of minutes."""
     options = {"--slow": slow, "--slow-seed": seed}
     items = [Item("a::plain"), Item("a::long", "slow", "long"), Item("a::few[0]", "battery")]
     items += [Item(f"a::many[{k}]", *(["battery", "slow"] if k == 0 else ["battery"])) for k in range(11)]
-    items += [Item(f"a::slow[{k}]", "slow") for k in range(70)]
+    items += [Item(f"a::slow[{k}]", "slow") for k in range(slow_ones)]
     every, left = [i.nodeid for i in items], []
     hook = SimpleNamespace(pytest_deselected=lambda items: left.extend(i.nodeid for i in items))
     pytest_collection_modifyitems(SimpleNamespace(getoption=options.get, hook=hook), items)
@@ -41,6 +41,11 @@ def test_a_sample_has_a_share_of_each(seed):
     many = [name for name in found if "many" in name and name != "a::many[0]"]
     slow = [name for name in found if "slow" in name or name == "a::many[0]"]
     assert len(many) == -(-10 // ONE_IN["battery"]) and len(slow) == -(-71 // ONE_IN["slow"])
+
+
+def test_a_test_that_comes_leaves_the_others_in_the_sample():
+    before, after = (set(chosen("sample", slow_ones=n)) for n in (70, 75))
+    assert len(after - before) <= 1 and len(before - after) <= 1
 
 
 def test_other_seeds_come_to_every_case():
