@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Of what takes seconds to import nothing is at the top: with -n the process that hands the tests out reads this, too.
 
 #: One in how many of the tests of a mark CI runs: of all slow ones, and of each battery's cases by themselves.
-ONE_IN = {"slow": 48, "battery": 6}
+ONE_IN = {"slow": 72, "battery": 10}
 
 
 def pytest_addoption(parser):
