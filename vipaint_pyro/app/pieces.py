@@ -15,9 +15,8 @@ from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, from_model
 from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.fit import FitResult
-from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.measurements.taken import masked, measured, under
+from vipaint_pyro.measurements.taken import believed_noise, masked, measured, under
 from vipaint_pyro.pipelines.vipaint import VIPaintOutput, VIPaintPipeline
 from vipaint_pyro.randomness import isolated
 from vipaint_pyro.regions import Square
@@ -90,8 +89,7 @@ class Piece:
         else:
             self.measurement = measured(known.restored(), known.operator, prior)
         sampler = asked.sampler(prior.device.type == "cpu")
-        believed = asdict(cast(Any, sampler)).get("measurement_scale")  # what a visitor says of the noise stands
-        self.likelihood = None if known.sigma is None or believed is not None else Gaussian(known.sigma)
+        self.likelihood = believed_noise(known.sigma, asdict(cast(Any, sampler)).get("measurement_scale"))
         if self.likelihood is not None:
             self.measurement = under(self.likelihood, self.measurement)
         self.sampler = sampler.settle(prior, self.measurement)

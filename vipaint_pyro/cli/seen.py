@@ -57,8 +57,7 @@ def masked_seen(image: Any, mask: Any, prior: DiffusionPrior) -> Seen:
 def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool, task: dict, seeded: Any) -> Seen:
     """What a task measured, or measures now, under the noise that is told of it; ValueError for what it cannot be."""
     from vipaint_pyro.images import from_model, to_model, to_unit
-    from vipaint_pyro.measurements.likelihoods import Gaussian
-    from vipaint_pyro.measurements.taken import measured, under
+    from vipaint_pyro.measurements.taken import believed_noise, measured, under
     from vipaint_pyro.measurements.tasks import TASKS, check_sigma, make_operator, measure
 
     believed = settings.get("measurement_scale")
@@ -81,7 +80,7 @@ def restored_seen(image: Any, prior: DiffusionPrior, settings: dict, truth: bool
         texts = f"what {task['name']} restores here is", "if it is a true picture, --simulate measures it first"
         picture = to_unit(image, tuple(operator.observed.shape[1:]), *texts)
     measurement = measured(picture, operator, prior)
-    likelihood = None if task["sigma"] is None or believed is not None else Gaussian(task["sigma"])
+    likelihood = believed_noise(task["sigma"], believed)
     if likelihood is not None:
         measurement = under(likelihood, measurement)
     return Seen(measurement, picture, None, operator, likelihood, unit=unit, measured=picture)

@@ -11,12 +11,13 @@ from torch import Tensor
 from vipaint_pyro.images import to_model, to_numbers, to_observed, to_unit, with_mask
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
+from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_operator
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.wording import counted
 
-__all__ = ["masked", "measured", "to_y", "under"]
+__all__ = ["believed_noise", "masked", "measured", "to_y", "under"]
 
 #: By how much noise may take what was measured out of [0, 1]: 4.5 standard deviations of 0.22 in units of [-1, 1].
 NOISE = 0.5
@@ -46,6 +47,11 @@ def measured(image: object, operator: Operator, prior: DiffusionPrior) -> Measur
     """The measurement that an operator made; the arguments and errors of :func:`to_y`."""
     y = to_y(image, operator, prior)
     return Measurement.of(operator.to(prior.device), y)
+
+
+def believed_noise(sigma: float | None, scale: float | None) -> Gaussian | None:
+    """What a method is told of the noise in y: sigma, where known and its own ``measurement_scale`` says no other."""
+    return None if sigma is None or scale is not None else Gaussian(sigma)
 
 
 def under(likelihood: Likelihood | Callable, measurement: Measurement) -> Measurement:
