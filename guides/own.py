@@ -6,21 +6,16 @@ A class says what it needs by its attribute ``recipe``, some of the fields of a
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
-from types import FunctionType, ModuleType
 from typing import Any
 
 from vipaint_pyro.guides.auto_names import AUTO_GUIDES
 from vipaint_pyro.guides.recipes import Recipe
-from vipaint_pyro.settings import Kind, checked, choice, switch, whole
-from vipaint_pyro.wording import did_you_mean, shown
+from vipaint_pyro.places import Places, check_written, facts_of, first_line, place_of
+from vipaint_pyro.settings import Kind, choice, switch, whole
+from vipaint_pyro.wording import shown
 
 __all__ = ["GROUP", "entry_points_by_name", "recipe_at", "recipe_of", "recipe_of_entry_point"]
 
@@ -36,8 +31,15 @@ _FACTS = {
     "joint": switch(),
     "point": switch(),
 }
-#: Classes of this process that cannot be imported from where they say they lie, like those of a notebook's cell.
-_HERE: dict[str, type] = {}
+
+
+def _guide() -> type:
+    from vipaint_pyro.guides.base import Guide
+
+    return Guide
+
+
+_PLACES = Places("guide", _guide)
 
 
 def recipe_of(kind: type) -> Recipe:
@@ -46,15 +48,8 @@ def recipe_of(kind: type) -> Recipe:
     Raises:
         ValueError: for a class that is no guide, cannot be made by (model, y), or says what cannot be.
     """
-    found, place = _of_class(kind), _place_of(kind)
-    try:
-        importable = _at(place) is kind
-    except ValueError:
-        importable = False
-    if importable:
-        _HERE.pop(place, None)
-    else:
-        _HERE[place] = kind
+    found = _of_class(kind)
+    _PLACES.remembered(kind)
     return found
 
 
@@ -66,7 +61,7 @@ def recipe_at(place: str) -> Recipe:
     Raises:
         ValueError: where nothing lies there, or no guide; as :func:`recipe_of`.
     """
-    return _recipe(_HERE[place] if place in _HERE else _at(place), place, place)
+    return _recipe(_PLACES.at(place), place, place)
 
 
 def entry_points_by_name() -> dict[str, EntryPoint]:
@@ -76,7 +71,7 @@ def entry_points_by_name() -> dict[str, EntryPoint]:
 
 def recipe_of_entry_point(point: EntryPoint) -> Recipe:
     """The recipe of a guide that a package brings, by the name that it has there; raises as :func:`recipe_at`."""
-    return _recipe(_at(point.value), point.name, point.value)
+    return _recipe(_PLACES.at(point.value), point.name, point.value)
 
 
 def _recipe(found: object, name: str, place: str) -> Recipe:
@@ -90,15 +85,11 @@ def _recipe(found: object, name: str, place: str) -> Recipe:
 _WANTED = "give a subclass of vipaint_pyro.guides.Guide, as MarkovGuide is one, or a vipaint_pyro.guides.Recipe"
 
 
-def _place_of(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
 def _of_class(kind: type) -> Recipe:
     from vipaint_pyro.guides.base import Guide
     from vipaint_pyro.guides.red_diff import REDDiffGuide
 
-    place = _place_of(kind)
+    place = place_of(kind)
     if not issubclass(kind, Guide):
         pyros = kind.__name__ in AUTO_GUIDES and kind.__module__.startswith("pyro.")
         raise ValueError(
@@ -108,95 +99,11 @@ def _of_class(kind: type) -> Recipe:
         )
     if issubclass(kind, REDDiffGuide):
         raise ValueError(f"{place} is a guide of the clean image, without levels: ask for method='red-diff'")
-    own = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
-    missing = [n for n, f in own.items() if isinstance(f, FunctionType) and vars(f).get("__isabstractmethod__")]
-    if missing:
-        raise ValueError(f"{place} does not say what its {' and '.join(missing)} are: write them")
+    check_written(kind)
     taken = signature(kind)
     places = [p for p in taken.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     many = any(p.kind is p.VAR_POSITIONAL for p in taken.parameters.values())
     if (len(places) < 2 and not many) or any(p.default is Parameter.empty for p in places[2:]):
         raise ValueError(f"{place} is made by {taken}, but a guide is made by (model, y), its settings by keywords")
-    facts: dict[str, Any] = {"point": kind.point is not Guide.point, "summary": _first_line(kind)}
-    for base in reversed(kind.__mro__):
-        facts |= _facts_of(base)
-    return Recipe(place, build=kind, **facts)
-
-
-def _first_line(kind: type) -> str:
-    lines = (kind.__doc__ or "").strip().splitlines()
-    return lines[0].strip().rstrip(".") if lines else f"the class {kind.__name__}"
-
-
-def _facts_of(base: type) -> Mapping[str, object]:
-    """What a class itself says in its ``recipe``."""
-    facts, where = vars(base).get("recipe", {}), f"the recipe of {_place_of(base)}"
-    if not isinstance(facts, Mapping):
-        raise ValueError(f"{where} is a dict of {', '.join(_FACTS)}, not {shown(facts)}")
-    for name, value in facts.items():
-        if name not in _FACTS:
-            hint = did_you_mean(str(name), _FACTS)
-            raise ValueError(f"{where} has no {name!r}. {hint}It may say {', '.join(_FACTS)}")
-        checked(f"{name} in {where}", value, _FACTS[name])
-    return facts
-
-
-def _at(place: str) -> object:
-    """What lies at ``"module:name"``; ValueError where nothing does."""
-    name, _, inside = place.partition(":")
-    parts = inside.split(".")
-    if name.endswith(".py") or "/" in name:
-        stem = os.path.basename(name).removesuffix(".py")
-        raise ValueError(f"{place} is a file: write {stem}:{inside or 'Class'}, in the folder that it lies in")
-    if not all(part.isidentifier() for part in name.split(".")) or not inside:
-        raise ValueError(f"a guide of your own is written package.module:Class, not {place!r}")
-    module = _module(name, place)
-    try:
-        return reduce(getattr, parts, module)
-    except AttributeError:
-        there = _guides_in(module)
-        has = f"Its guides are {', '.join(there)}" if there else "It defines no guide"
-        raise ValueError(f"{name} has no {inside!r}. {did_you_mean(inside, there)}{has}") from None
-
-
-def _guides_in(module: ModuleType) -> list[str]:
-    from vipaint_pyro.guides.base import Guide
-
-    found = vars(module).items()
-    return [n for n, v in found if isinstance(v, type) and issubclass(v, Guide) and v.__module__ == module.__name__]
-
-
-def _module(name: str, place: str) -> ModuleType:
-    try:
-        return _imported(name)
-    except Exception as error:  # whatever the module does when it is imported
-        if _is_missing(name, error):
-            raise ValueError(
-                f"the guide {place} is not found: there is no module {name}, neither installed, nor on PYTHONPATH, nor "
-                f"in {os.getcwd()}"
-            ) from error
-        said = " ".join(str(error).split())
-        raise ValueError(f"the guide {place} cannot be imported: {type(error).__name__}: {said}") from error
-
-
-def _imported(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        here = os.getcwd()
-        if not _is_missing(name, error) or here in sys.path or "" in sys.path:
-            raise
-        # The command line knows the folder that it was installed in, not the one that it is called in.
-        sys.path.append(here)
-        importlib.invalidate_caches()
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            sys.path.remove(here)
-            raise
-
-
-def _is_missing(name: str, error: Exception) -> bool:
-    """Whether the module itself is not there, and not one that it imports."""
-    lacking = error.name if isinstance(error, ModuleNotFoundError) else None
-    return lacking is not None and f"{name}.".startswith(f"{lacking}.")
+    facts: dict[str, Any] = {"point": kind.point is not Guide.point, "summary": first_line(kind)}
+    return Recipe(place, build=kind, **(facts | facts_of(kind, "recipe", _FACTS)))

@@ -17,7 +17,7 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 CHAIN = [
     {"wording"},
     {"settings", "tensors", "opening"},
-    {"lazily", "faults", "files", "reading", "distributions", "calibration"},
+    {"lazily", "faults", "places", "files", "reading", "distributions", "calibration"},
     {"pages"},
     {"randomness"},
     {"images", "per_image_noise"},
