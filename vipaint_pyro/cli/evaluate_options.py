@@ -57,7 +57,8 @@ def _options() -> list[Callable]:
                          "built in.", type=NameOrPath()),
         option("--split", "Of the data."),
         click.option("--resize", is_flag=True, help="Crop and resize pictures that the prior does not take."),
-        option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels."),
+        option("--methods", "By commas: NAME, NAME@CALLS, NAME:setting=value;setting=value; vipaint-K has K levels, "
+               "a sampler of your own is NAME package.module:Class."),
         option("--masks", "By commas: rotated (one side of a line through the middle, turned at random, is hidden), "
                           "random (rectangles that hide 40 to 80 %), small (the same with 5 to 20 %), box (a rectangle "
                           "of half the height and width, at a random place), square-8 (8x8 pixels at a random place), "

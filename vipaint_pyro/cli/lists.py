@@ -64,7 +64,10 @@ def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_js
 @click.argument("names", nargs=-1, shell_complete=COMPLETERS["--method"])
 @_as_json
 def methods(names: tuple[str, ...], as_json: bool) -> None:
-    """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning."""
+    """List the methods that --method takes, or the settings of NAMES; of a spec like dps@20 its meaning.
+
+    A sampler of your own is NAME package.module:Class, looked for in the current folder too.
+    """
     from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, NEEDS
 
     if as_json:
@@ -84,7 +87,8 @@ def methods(names: tuple[str, ...], as_json: bool) -> None:
         for name, known in FOR_SCALE.items():
             needs = f"; needs {', '.join(NEEDS[need] for need in known.needs)}" if known.needs else ""
             click.echo(f"  {name:{width}s} {known.summary}{needs}")
-        click.echo("What one needs, what it costs, and its settings: vipaint methods NAME")
+        click.echo("One of your own is written package.module:Class. What one needs, what it costs, and its settings: "
+                   "vipaint methods NAME")  # fmt: skip
         return
     with reporting():
         loading_libraries()

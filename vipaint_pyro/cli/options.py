@@ -132,7 +132,7 @@ def _options(prior: str | None) -> list[Callable]:
             "--method",
             default="vipaint",
             show_default=True,
-            help=f"How: {', '.join(METHODS)}; without a network {', '.join(FOR_SCALE)}.",
+            help=f"How: {', '.join(METHODS)}; without a network {', '.join(FOR_SCALE)}; or package.module:Class.",
             shell_complete=COMPLETERS["--method"],
         ),
         click.option(

@@ -14,8 +14,9 @@ from vipaint_pyro.samplers.daps import DAPSSampler
 from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mgps import MGPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
+from vipaint_pyro.samplers.own import is_sampler_at
 from vipaint_pyro.samplers.red_diff import REDDiffSampler
-from vipaint_pyro.samplers.registry import METHODS, make_sampler
+from vipaint_pyro.samplers.registry import METHODS, make_sampler, method
 from vipaint_pyro.samplers.tds import TDSSampler
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -71,9 +72,9 @@ NOISELESS = ("ddnm",)
 
 
 def is_baseline(row: str) -> bool:
-    """Whether a row is a sampler, with settings behind a colon or without."""
-    name = _name(row)
-    return name in BASELINES or name in METHODS
+    """Whether a row is a sampler, by its name or by where one of your own lies, with settings behind it or without."""
+    name, _ = _parted(row)
+    return name in BASELINES or name in METHODS or (":" in name and is_sampler_at(name))
 
 
 def baseline(row: str, lab: Lab) -> Sampler:
@@ -82,11 +83,11 @@ def baseline(row: str, lab: Lab) -> Sampler:
     Raises:
         ValueError: for a name there is none of, or settings that the method does not have.
     """
-    name, colon, settings = row.partition(":")
+    name, settings = _parted(row)
     sampler = BASELINES[name](lab) if name in BASELINES else make_sampler(name)
-    if not colon:
+    if settings is None:
         return sampler
-    chosen = METHODS[name if name in METHODS else "vipaint"]  # whose refinements are rows of their own
+    chosen = method("vipaint" if name in BASELINES and name not in METHODS else name)  # whose refinements are rows
     return remade(sampler, **at_effort(chosen.name, written(chosen, settings.split(";"))))
 
 
@@ -101,10 +102,15 @@ def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
 
 def seen_by(name: str, problems: Problems) -> Measurement:
     """y and its true noise, which a sampler of :data:`NOISELESS` is not told of; not every other one asks for it."""
-    if _name(name) in NOISELESS:
+    if _parted(name)[0] in NOISELESS:
         return Measurement.of(problems.operator, problems.y)
     return Measurement(problems.operator, Gaussian(problems.sigma), problems.y)
 
 
-def _name(row: str) -> str:
-    return row.partition(":")[0]
+def _parted(row: str) -> tuple[str, str | None]:
+    """The name or the place, and the settings behind it, each of which has a = in it."""
+    name, colon, rest = row.partition(":")
+    if colon and name not in {**BASELINES, **METHODS} and "=" not in rest.partition(":")[0]:
+        inside, colon, rest = rest.partition(":")
+        name = f"{name}:{inside}"
+    return name, rest if colon else None

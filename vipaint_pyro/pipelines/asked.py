@@ -30,7 +30,7 @@ def saying(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def asked_sampler(
-    method: str,
+    method: str | type[Sampler],
     guide: Guide | str | type[Guide] | None,
     settings: dict,
     num_inference_steps: int | None,
@@ -39,7 +39,7 @@ def asked_sampler(
     """The method with its settings, a fitted guide to draw from, and which settings were written by another name.
 
     Args:
-        method: its name.
+        method: its name, or a sampler class.
         guide: the name of a guide, a class of them, or one that was fitted.
         settings: of the method.
         num_inference_steps: its steps of refinement, or its only ones.
@@ -49,7 +49,8 @@ def asked_sampler(
         TypeError: for a keyword that there is none of, or two that mean the same.
         ValueError: for an unknown method, or a guide that it does not draw from.
     """
-    known = known_method(method).open()
+    chosen = known_method(method)
+    method, known = chosen.name, chosen.open()
     if isinstance(guide, (str, type)):
         if "guide_name" in settings:
             raise TypeError("guide and guide_name are the same: give one")

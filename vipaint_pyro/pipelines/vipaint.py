@@ -24,7 +24,7 @@ from vipaint_pyro.pipelines.callbacks import EMBEDDINGS, Steps, inputs_of
 from vipaint_pyro.pipelines.output import VIPaintOutput, output_of
 from vipaint_pyro.pipelines.progress import Bars
 from vipaint_pyro.randomness import NoiseStreams, isolated
-from vipaint_pyro.samplers.base import Samples
+from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.for_scale import FOR_SCALE
 
 __all__ = ["VIPaintOutput", "VIPaintPipeline"]
@@ -87,7 +87,7 @@ class VIPaintPipeline(priors.PriorPipeline):
         output_type: str = "pil",
         return_dict: bool = True,
         guide: Guide | str | type[Guide] | None = None,
-        method: str = "vipaint",
+        method: str | type[Sampler] = "vipaint",
         effort: str | None = None,
         check_kind: bool = True,
         fit_callback: Callable[[int, float, dict[str, Tensor]], None] | None = None,
@@ -127,7 +127,8 @@ class VIPaintPipeline(priors.PriorPipeline):
             return_dict: False gives the tuple (images, predictions, guide, trace, samples, kind), without what is None.
             guide: the guide to fit: a name of :data:`vipaint_pyro.guides.GUIDES`, ``"package.module:Class"`` of your
                 own, or such a class (``guide_settings={...}`` are its keywords); or one fitted before, to draw from.
-            method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline.
+            method: how to draw, one of :data:`vipaint_pyro.samplers.METHODS`: VIPaint, or a baseline; one of your own,
+                a sampler class or ``"package.module:Class"``.
             effort: of VIPaint, what a sample may cost in a word: settings for those that are not given, one of
                 :data:`~vipaint_pyro.samplers.vipaint.effort.EFFORTS` (``"draft"``, ``"standard"``, ``"best"``).
             check_kind: before a fit, look in a few calls whether what is seen is of the prior's own kind, where its

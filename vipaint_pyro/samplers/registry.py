@@ -167,13 +167,17 @@ METHODS: dict[str, Method] = {
 }
 
 
-def method(name: str) -> Method:
-    """The method of this name.
+def method(name: str | type[Sampler]) -> Method:
+    """The method of this name; ``"package.module:Class"``, one of your own, or that class.
 
     Raises:
-        TypeError: for anything but a name, a sampler among them.
-        ValueError: for a name there is none of, with those that there are.
+        TypeError: for anything else, a sampler among them.
+        ValueError: for a name there is none of, with those that there are; for a place where no sampler lies.
     """
+    from vipaint_pyro.samplers.own import method_at, method_of
+
+    if isinstance(name, type):
+        return method_of(name)
     if not isinstance(name, str):
         raise TypeError(
             f"method is a name, one of {_known()}, not {name!r}: give its name and its settings as keywords, "
@@ -182,25 +186,29 @@ def method(name: str) -> Method:
     known = {**FOR_SCALE, **METHODS}
     if name in known:
         return known[name]
+    if ":" in name and not {"=", "@"} & {*name}:  # which a spec of a study has
+        return method_at(name)
     raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {_known()}")
 
 
 def _known() -> str:
-    return f"{', '.join(METHODS)}; without a network, for scale, {', '.join(FOR_SCALE)}"
+    scale = f"without a network, for scale, {', '.join(FOR_SCALE)}"
+    return f"{', '.join(METHODS)}; {scale}; or package.module:Class of your own"
 
 
-def make_sampler(name: str, **settings: Any) -> Sampler:
+def make_sampler(name: str | type[Sampler], **settings: Any) -> Sampler:
     """A sampler by name.
 
     Args:
-        name: one of :data:`METHODS` or :data:`FOR_SCALE`.
+        name: one of :data:`METHODS` or :data:`FOR_SCALE`; one of your own, as :func:`method` takes it.
         **settings: the sampler's fields, in place of their defaults; of VIPaint also ``effort``, a preset of them.
 
     Raises:
         ValueError: for an unknown name or effort.
         TypeError: for a setting that the method does not have, or a name that is none.
     """
-    known, settings = method(name), at_effort(name, settings)
+    known = method(name)
+    name, settings = known.name, at_effort(known.name, settings)
     if unknown := [given for given in settings if given not in known.open()]:
         hint = did_you_mean(unknown[0], known.open())
         raise TypeError(f"unknown setting {unknown[0]!r} of {name}. {hint}Known are {', '.join(sorted(known.open()))}")

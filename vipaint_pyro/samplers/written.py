@@ -97,7 +97,8 @@ def in_words(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _read(f: Field, text: str, said: str) -> object:
-    kind: Any = f.metadata["kind"].type if "kind" in f.metadata else type(f.default)
+    known: Any = f.metadata.get("kind")
+    kind: Any = type(f.default) if known is None else known.type  # a plain field of somebody's own sampler
     if kind is dict:
         raise ValueError(f"{said}settings of the guide are written {GUIDE}NAME=VALUE, one by one")
     try:
@@ -105,4 +106,5 @@ def _read(f: Field, text: str, said: str) -> object:
             return SWITCHES[text.lower()]
         return tuple(int(part) for part in text.split(",")) if kind is tuple else kind(text)
     except (KeyError, ValueError):
-        raise ValueError(f"{said}{f.name}={text}: {f.name} {f.metadata['kind'].text}") from None
+        expected = f"is read as its default {f.default!r} is" if known is None else known.text
+        raise ValueError(f"{said}{f.name}={text}: {f.name} {expected}") from None

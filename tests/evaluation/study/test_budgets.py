@@ -8,8 +8,9 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
 from tests.samplers.linear_codec import LinearCodec
-from vipaint_pyro.evaluation.study.budgets import BUDGETS, Budget, at_calls
+from vipaint_pyro.evaluation.study.budgets import BUDGETS, Budget
 from vipaint_pyro.evaluation.study.claims import calls_of, claim
+from vipaint_pyro.evaluation.study.equal_calls import at_calls
 from vipaint_pyro.evaluation.study.methods import settings_of
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements.inpainting import Inpainting

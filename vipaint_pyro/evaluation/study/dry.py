@@ -10,25 +10,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from vipaint_pyro.evaluation.study.job import Job
 from vipaint_pyro.evaluation.study.plan import Item
 from vipaint_pyro.evaluation.study.priors import conditioned
+from vipaint_pyro.evaluation.study.stand_in import stand_in
 from vipaint_pyro.evaluation.study.study import Study
-from vipaint_pyro.priors.codecs import Codec
-from vipaint_pyro.priors.denoisers import Denoiser
-from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 from vipaint_pyro.settings import remade
 
-__all__ = ["Cost", "cost", "counted", "stand_in"]
+__all__ = ["Cost", "cost", "counted"]
 
 _TIMED = 3
 
@@ -51,40 +47,6 @@ class Cost:
     seconds: float
     timed: int
     at_most: bool = False
-
-
-class _Free(Denoiser):
-    """In a network's place: shrinks z, so that gradients pass and nothing overflows."""
-
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        vars(self).update(device=device, dtype=dtype)
-
-    def __call__(self, z: Tensor, t: Tensor, condition: Any = None) -> Tensor:
-        return (z / (1 + z.square().mean((-3, -2, -1), keepdim=True))).clamp(-1, 1)
-
-
-class _FreeCodec(Codec):
-    """In an autoencoder's place: repeats and averages pixels."""
-
-    def __init__(self, codec: Codec, latent_channels: int) -> None:
-        self.factor, self.channels, self._latent = codec.factor, codec.channels, latent_channels
-
-    def encode(self, x: Tensor) -> Tensor:
-        z = nn.functional.avg_pool2d(x, self.factor).mean(1, keepdim=True)
-        return z.expand(-1, self._latent, -1, -1)
-
-    def decode(self, z: Tensor) -> Tensor:
-        x = nn.functional.interpolate(z.mean(1, keepdim=True), scale_factor=float(self.factor))
-        return x.expand(-1, self.channels or self._latent, -1, -1).clamp(-1, 1)
-
-
-def stand_in(prior: DiffusionPrior) -> DiffusionPrior:
-    """The prior with networks that cost nothing in place of its own."""
-    new = copy(prior)
-    new.denoiser = _Free(prior.device, prior.dtype)
-    if prior.is_latent:
-        new.codec = _FreeCodec(prior.codec, prior.latent_shape[0])
-    return new
 
 
 def counted(job: Job) -> tuple[int, int]:

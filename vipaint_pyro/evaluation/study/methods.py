@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vipaint_pyro.evaluation.study.budgets import at_calls
+from vipaint_pyro.evaluation.study.equal_calls import at_calls
 from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.base import Sampler

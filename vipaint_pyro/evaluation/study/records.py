@@ -102,7 +102,7 @@ class StudyFolder:
         before = head["versions"]
         other = [f"{k} {before.get(k)} -> {v}" for k, v in versions.items() if before.get(k) != v]
         listed = dict(sorted({**head.get("pictures", {}), **_listed(pictures)}.items()))
-        return {**head, "plan": both.to_json(), "pictures": listed}, other
+        return {**head, **marks, "plan": both.to_json(), "pictures": listed}, other
 
     def _pictures(self, head: dict, numbers: Iterable[int]) -> dict[int, Picture]:
         """Which pictures are there, by plan.json; of one that it does not list, by what ``truth/`` keeps of it."""

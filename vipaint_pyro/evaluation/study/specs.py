@@ -1,4 +1,4 @@
-"""Methods as a study writes them: NAME, NAME@CALLS, NAME:setting=value;setting=value."""
+"""Methods as a study writes them: NAME, NAME@CALLS, NAME:setting=value;setting=value; a NAME may be a place."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vipaint_pyro.samplers.registry import METHODS, Method, method
+from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method, method
 from vipaint_pyro.samplers.written import written
 from vipaint_pyro.wording import shown
 
-__all__ = ["Spec", "check_chosen", "chosen_for", "file_name", "known_method", "split_specs"]
+__all__ = ["Spec", "check_chosen", "chosen_for", "file_name", "known_method", "parted", "split_specs"]
 
 #: NAME, perhaps @CALLS, perhaps : and settings.
-_FORM = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(@(?P<calls>\d+))?(:(?P<settings>.+))?")
+_REST = r"(@(?P<calls>\d+))?(:(?P<settings>.+))?"
+_FORM = re.compile(r"(?P<name>[A-Za-z][\w.-]*)" + _REST)
+#: The same of a sampler of one's own, by where it lies; a setting has a = in it.
+_OWN = re.compile(r"(?P<name>[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)" + _REST)
 _LEVELS = re.compile(r"vipaint-(\d+)")
 #: The longest name of a file that a spec becomes as it stands.
 _LONGEST = 120
@@ -27,7 +30,7 @@ class Spec:
     Attributes:
         text: as written: the method's name in records and tables.
         name: of :data:`~vipaint_pyro.samplers.METHODS` or
-            :data:`~vipaint_pyro.samplers.registry.FOR_SCALE`, or ``vipaint-K``.
+            :data:`~vipaint_pyro.samplers.registry.FOR_SCALE`, ``vipaint-K``, or ``package.module:Class``.
         calls: forward calls per sample that it is to make, or None.
         settings: those written behind it.
     """
@@ -44,19 +47,15 @@ class Spec:
         Raises:
             ValueError: for one of another form, an unknown method, or a setting that it does not have.
         """
-        found = _FORM.fullmatch(text)
-        if found is None:
-            raise ValueError(f"a method is NAME, NAME@CALLS or NAME:setting=value;setting=value, not {shown(text)}")
-        chosen, calls = known_method(found["name"]), found["calls"]
+        name, calls, parts = parted(text)
         if calls is not None and int(calls) < 1:
             raise ValueError(f"{text}: a number of calls is at least 1")
-        parts = found["settings"].split(";") if found["settings"] else []
-        settings = written(chosen, parts)
+        settings = written(known_method(name), parts)
         if calls is not None and "effort" in settings:
             raise ValueError(f"{text}: calls and effort both say what a sample costs: give one")
-        if "timesteps" in settings and _LEVELS.fullmatch(found["name"]):
+        if "timesteps" in settings and _LEVELS.fullmatch(name):
             raise ValueError(f"{text}: the timesteps say how many levels there are: write vipaint:timesteps=...")
-        return cls(text, found["name"], int(calls) if calls else None, settings)
+        return cls(text, name, int(calls) if calls else None, settings)
 
     @property
     def method(self) -> Method:
@@ -70,8 +69,22 @@ class Spec:
         return found and int(found[1])
 
 
+def parted(text: str) -> tuple[str, str | None, list[str]]:
+    """The name or the place, the number of calls and the settings of a spec, as they are written.
+
+    Raises:
+        ValueError: for one of another form.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None or not (found["name"] in {**METHODS, **FOR_SCALE} or _LEVELS.fullmatch(found["name"])):
+        found = _OWN.fullmatch(text) or found
+    if found is None:
+        raise ValueError(f"a method is NAME, NAME@CALLS or NAME:setting=value;setting=value, not {shown(text)}")
+    return found["name"], found["calls"], found["settings"].split(";") if found["settings"] else []
+
+
 def known_method(name: str) -> Method:
-    """The method of this name, ``vipaint-K`` being ``vipaint``; ValueError where there is none."""
+    """The method of this name or place, ``vipaint-K`` being ``vipaint``; ValueError where there is none."""
     if name not in METHODS and _LEVELS.fullmatch(name):
         return method("vipaint")
     return method(name)
@@ -79,7 +92,7 @@ def known_method(name: str) -> Method:
 
 def split_specs(text: str) -> tuple[str, ...]:
     """Specs divided by commas; a comma before a number is part of a setting: ``vipaint:timesteps=550,400``."""
-    return tuple(part.strip() for part in re.split(r",(?=\s*[A-Za-z])", text.strip()))
+    return tuple(part.strip() for part in re.split(r",(?=\s*[A-Za-z_])", text.strip()))
 
 
 def file_name(spec: str) -> str:

@@ -21,6 +21,7 @@ from vipaint_pyro.evaluation.study.priors import PriorName, conditioned, load
 from vipaint_pyro.evaluation.study.sources import make_source
 from vipaint_pyro.evaluation.study.specs import Spec
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.places import code_of
 from vipaint_pyro.priors.fingerprints import fingerprint_of
 from vipaint_pyro.samplers.registry import make_sampler
 from vipaint_pyro.wording import counted
@@ -73,6 +74,7 @@ class Study:
         self.marks = {"weights": weights, "lpips_weights": fingerprint_of(lpips_of(plan.lpips))}
         self.marks |= self._features_mark()
         self.settings = self._settled()
+        self.marks |= self._code_marks()
 
     def label(self, image: int) -> int | None:
         """The class that a sampler is told."""
@@ -156,6 +158,12 @@ class Study:
         except ValueError as error:
             raise ValueError(f"features {features.name} cannot be had here: {error}") from error
         return {"features_weights": fingerprint_of(features.network)}
+
+    def _code_marks(self) -> dict[str, str]:
+        """Fingerprints of the files that samplers and guides of one's own lie in."""
+        names = {Spec.of(method).method.name for method in self.plan.methods}
+        names |= {str(given.get("guide_name")) for given in self.settings.values()}
+        return {f"code of {name}": code for name in sorted(names) if (code := code_of(name))}
 
     def _settled(self) -> dict[tuple[str, str], dict]:
         """The settings of all methods under all conditions, once all of them have agreed to a first image."""

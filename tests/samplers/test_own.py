@@ -1,0 +1,155 @@
+"""Samplers of one's own: by where they lie or as a class; and what is refused, in a line."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from tests.guides.oracle import OBSERVED, Y
+from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.places import code_of
+from vipaint_pyro.samplers import DDNMSampler, DPSSampler, make_sampler
+from vipaint_pyro.samplers.own import is_sampler_at
+from vipaint_pyro.samplers.registry import method
+from vipaint_pyro.samplers.written import written
+
+MODULE = '''
+from dataclasses import dataclass, field
+
+from vipaint_pyro.samplers import DDNMSampler, Sampler
+from vipaint_pyro.samplers.registry import Method
+from vipaint_pyro.settings import setting, whole
+
+@dataclass(frozen=True)
+class Mine(DDNMSampler):
+    """DDNM, perhaps shifted.
+
+    More of it.
+    """
+
+    method = {"paper": "a paper", "needs": ("mask",), "cost": "100 F"}
+    by: float = 0.0
+    wide: bool = False
+    num: int = setting(3, whole(), "How many.")
+
+    def draw(self, run):
+        drawn = super().draw(run)
+        drawn.images = drawn.images + self.by
+        return drawn
+
+class Same(Mine):
+    """As it is."""
+
+    method = {"chance": False}
+
+class Bare(DDNMSampler):
+    more: int = 3
+
+@dataclass(frozen=True)
+class Needed(DDNMSampler):
+    more: list = field(default_factory=list)
+
+@dataclass(frozen=True)
+class Half(Sampler):
+    pass
+
+class Odd(DDNMSampler):
+    method = {"papr": "x"}
+
+class Wrong(DDNMSampler):
+    method = {"needs": ("masks",)}
+
+class Other:
+    pass
+
+def made():
+    pass
+
+SHIFTED = Method("x", "shifted by a tenth", "", Mine, {"by": 0.1})
+NONE = Method("y", "none", "", made)
+'''
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A module in the current folder, which Python does not look in; gone afterwards."""
+    (tmp_path / "my_samplers_of_test.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    yield "my_samplers_of_test"
+    sys.modules.pop("my_samplers_of_test", None)
+    importlib.invalidate_caches()
+
+
+def drawn(sampler, prior):
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    return sampler(prior, seen, 2, torch.Generator().manual_seed(0)).images
+
+
+def test_a_class_is_a_method_by_where_it_lies(mine, gaussian):
+    m = method(f"{mine}:Mine")
+    assert (m.name, m.summary, m.paper, m.needs, m.cost, m.chance) == (
+        f"{mine}:Mine", "DDNM, perhaps shifted", "a paper", ("mask",), "100 F", True
+    )  # fmt: skip
+    same = method(f"{mine}:Same")
+    assert (same.summary, same.paper, same.chance) == ("As it is", "a paper", False)  # the rest is its base's
+    plain = drawn(DDNMSampler(4), gaussian)
+    assert torch.equal(drawn(make_sampler(f"{mine}:Mine", num_steps=4, by=0.5), gaussian), plain + 0.5)
+    assert torch.equal(drawn(make_sampler(f"{mine}:SHIFTED", num_steps=4), gaussian), plain + 0.1)
+    assert method(f"{mine}:SHIFTED").name == f"{mine}:SHIFTED" and "by" not in method(f"{mine}:SHIFTED").open()
+    assert method("vipaint_pyro.samplers:DPSSampler").kind is DPSSampler and is_sampler_at(f"{mine}:Half")
+    assert not is_sampler_at(f"{mine}:Other") and not is_sampler_at("no_such_of_test:Mine")
+
+
+def test_a_class_that_no_module_has_is_found_again_in_this_process(gaussian):
+    @dataclass(frozen=True)
+    class Here(DDNMSampler):
+        num_steps: int = 4
+
+    known = method(Here)
+    assert method(known.name).kind is Here and code_of("sys:Here") == ""
+    assert torch.equal(drawn(make_sampler(Here), gaussian), drawn(DDNMSampler(4), gaussian))
+
+
+def test_plain_fields_are_read_as_their_defaults_are(mine):
+    chosen = method(f"{mine}:Mine")
+    assert written(chosen, ["by=0.5", "wide=true", "num=4"]) == {"by": 0.5, "wide": True, "num": 4}
+    with pytest.raises(ValueError, match="^--set by=x: by is read as its default 0.0 is$"):
+        written(chosen, ["by=x"], "--set ")
+    with pytest.raises(ValueError, match="^--set num=x: num is a whole number of at least 1$"):
+        written(chosen, ["num=x"], "--set ")
+
+
+@pytest.mark.parametrize(
+    "place, words",
+    [
+        ("no_such_of_test:S", "the sampler no_such_of_test:S is not found: there is no module no_such_of_test"),
+        ("my_samplers_of_test:Mind", "has no 'Mind'. Did you mean 'Mine'. Its samplers are Mine, Same, Bare, Needed"),
+        ("my_samplers_of_test.py:Mine", "is a file: write my_samplers_of_test:Mine, in the folder that it lies in"),
+        ("my_samplers_of_test:", "a sampler of your own is written package.module:Class"),
+        ("my_samplers_of_test:Other", ":Other is no sampler: give a subclass of vipaint_pyro.samplers.Sampler"),
+        ("my_samplers_of_test:made", ":made is no sampler, but <function made"),
+        ("my_samplers_of_test:NONE", "^<function made.* is no sampler: give a subclass"),
+        ("my_samplers_of_test:Half", "does not say what its draw is: write it"),
+        ("my_samplers_of_test:Bare", "is no dataclass: write @dataclass.frozen=True. above it"),
+        ("my_samplers_of_test:Needed", "has no default of more: give its settings defaults"),
+        ("my_samplers_of_test:Odd", "the method of my_samplers_of_test:Odd has no 'papr'. Did you mean 'paper'"),
+        ("my_samplers_of_test:Wrong", "needs in the method of my_samplers_of_test:Wrong is a tuple of words, of mask"),
+        ("dps:zeta=3", "no method is called 'dps:zeta=3'"),
+        ("dps@20", "no method is called 'dps@20'"),
+    ],
+)
+def test_what_is_none_is_said_in_a_line(mine, place, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        method(place)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_fingerprint_is_that_of_the_file(mine, tmp_path):
+    method(f"{mine}:Mine")
+    before = code_of(f"{mine}:Mine")
+    (tmp_path / f"{mine}.py").write_text(MODULE + "\n")
+    assert len(before) == 16 and code_of(f"{mine}:Mine") != before
+    assert code_of("dps") == code_of("no_such_of_test:Mine") == ""
