@@ -40,6 +40,7 @@ def test_an_exercise_is_its_solution_with_one_gap(name):
     assert without(exercise, gap.name) == without(solution, gap.name)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", NAMES)
 def test_a_solution_reaches_its_end(name, tmp_path):
     done = run_script(FOLDER / f"solution_{name}.py", cwd=tmp_path)

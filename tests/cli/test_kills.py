@@ -129,6 +129,7 @@ def battery(folder, name, kills, seed=0):
     assert ended > kills / 2
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ["inpaint again", "convert", "exact"])
 def test_a_signal_of_each_kind(at_work, name):
     battery(at_work, name, 3)

@@ -45,6 +45,7 @@ def test_restores_a_small_picture(colour):
     assert facts["settings"]["measurement_scale"] == 0.03 and facts["hidden_fraction"] is None
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "image, task, options",
     [
@@ -117,6 +118,7 @@ def test_the_tasks_are_those_of_the_library():
 STEPS = ("--method", "mmps", "--set", "num-steps=3", "--samples", 2)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "options, sigma, believed",
     [
@@ -138,6 +140,7 @@ def test_every_method_is_told_of_the_noise(colour, monkeypatch, options, sigma, 
     assert heard == [believed]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "method, more, hears",
     [

@@ -65,6 +65,7 @@ def failing(monkeypatch):
     return begin
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("kind", FAULTS)
 def test_the_other_methods_and_cells_go_on(tmp_path, failing, kind):
     fault, error, message = FAULTS[kind]
@@ -127,6 +128,7 @@ def test_ctrl_c_is_no_failure(tmp_path, failing):
     assert not (tmp_path / "cells" / "ddnm-8-2.json").exists() and (tmp_path / "cells" / "ddnm-8-1.json").exists()
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("error", ["words", {}, {"type": "ValueError"}, {"type": "ValueError", "message": 3}])
 def test_a_damaged_failure_is_named(tmp_path, failing, error):
     failing(FAULTS["numbers"][0])

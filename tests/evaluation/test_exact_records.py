@@ -52,6 +52,7 @@ DAMAGES = {
 SCORES = ("sliced_w1", "mode_tv", "modes_found")
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_record_is_named_with_its_cure(table, kind, monkeypatch):
     damage, reason = DAMAGES[kind]
@@ -78,6 +79,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("kind", FOREIGN)
 @pytest.mark.parametrize("how", ["added", "replaced", "a folder", "a dangling link"])
 def test_foreign_files_with_the_tables_names_are_kept(tmp_path, table, kind, how, monkeypatch):

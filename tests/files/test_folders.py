@@ -78,6 +78,7 @@ def state(folder):
 OLD, NEW = {"c": "old", "old": "old"}, {"a": "new", "b": "new"}
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
 def test_a_folder_survives_a_signal_at_everything_it_does(tmp_path, old, way, by):

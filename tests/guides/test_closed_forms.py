@@ -61,6 +61,7 @@ def compare(name, prior, times, known_gap, low, high, std):
             assert ((ratio > 0.87) & (ratio < 1.15)).all(), (t, ratio)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", EXACT)
 def test_guides_that_hold_the_posterior_find_it(gaussian, name):
     compare(name, gaussian, TIMES, 0.0, -1e-3, 0.08, lambda program: program.std)

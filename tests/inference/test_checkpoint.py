@@ -61,6 +61,7 @@ def assert_same(one, other):
     assert torch.equal(records[1].streams[0], generators[1].get_state())
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ["hierarchical", "AutoIAFNormal"])
 @pytest.mark.parametrize("every, ends", [(1, (4,)), (3, (4,)), (2, (3, 6)), (5, (2,))])
 def test_a_fit_that_was_ended_is_that_of_an_unbroken_one(gaussian, tmp_path, name, every, ends):

@@ -64,6 +64,7 @@ def test_the_parameters_are_those_of_the_bare_loop(gaussian):
     assert moved["none"] == moved["plain"] > 1.4 * moved["scheduled"]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "name, args",
     [

@@ -133,6 +133,7 @@ def test_systematic_of_another_number():
 # -- the evidence and the posterior -------------------------------------------------------------------
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("likelihood", [ExactGaussian(SCALE), MomentMatched(SCALE), Gaussian(1.0)])
 @pytest.mark.parametrize("threshold", [0.0, 0.8, 1.0])
 def test_evidence_and_posterior(threshold, likelihood):

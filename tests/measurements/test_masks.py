@@ -56,6 +56,7 @@ def test_without_a_generator_the_global_state_decides(name):
     assert torch.equal(first, MASKS[name]((32, 32), None))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("brush", [False, True])
 @pytest.mark.parametrize("wanted", [(0.4, 0.8), (0.0, 0.2), (0.3, 0.7), (0.02, 0.1), (0.85, 1.0)])
 def test_the_hidden_part_is_of_the_wanted_size(wanted, brush):

@@ -167,6 +167,7 @@ def test_every_algorithm_that_pyro_exports_has_its_row():
             assert {c.__name__ for c in cls.__mro__} & {"AutoGuide", "AutoMessenger"}, name
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", IN_MEAN)
 def test_what_averages_is_the_evidence_in_mean(gaussian, name, form):

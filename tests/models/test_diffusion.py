@@ -138,6 +138,7 @@ def test_what_is_drawn_above_t_e_has_its_edges(gaussian):
     assert "z_999 -> z_700" in source and "z_700 -> z_t" in source
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("guide_type", [AutoNormal, AutoDelta])
 def test_autoguides_learn_in_the_same_loop(gaussian, guide_type):
     # Both find the posterior mean at the level they end on.

@@ -55,6 +55,7 @@ def test_so_does_a_sampler(prior, observed, y, dtype):
     assert images.dtype == torch.float64 and torch.equal(images, drawn(y))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("mask_on, y_on", [(FAR, NEAR), (NEAR, FAR), (FAR, FAR)])
 def test_masks_and_measurements_from_another_device(prior, observed, y, mask_on, y_on):
     expected = losses(prior, observed, y)

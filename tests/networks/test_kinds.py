@@ -81,6 +81,7 @@ def parts(name):
 LONG = [pytest.param(way, marks=pytest.mark.slow) if way.startswith("compiled") else way for way in WAYS]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("way", LONG)
 def test_the_pipeline_draws_what_the_plain_network_draws(way):
     def drawn(wrap):

@@ -113,6 +113,7 @@ def test_red_diff_and_smc_are_interrupted_too(pipe, monkeypatch):
     assert all(any(torch.equal(image, z) for z in seen.latents[0]) for image in images)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("weight", [0.0, 1.0, 5.0])
 def test_the_guidance_may_change_on_the_way(pipe, weight):
     def go(act, **options):
@@ -198,6 +199,7 @@ CUTOFFS = {
 }
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", CUTOFFS)
 def test_the_cutoffs_of_diffusers_leave_the_conditional_model(text, name):
     pipe = text(name)
@@ -273,6 +275,7 @@ def test_a_cutoff_needs_guidance_and_one_prompt(text):
         prompted(pipe, torch.rand(2, 3, 16, 16), prompt=["a cat", "an owl"], callback_on_step_end=cutoff)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("what", ["guidance", "prompt"])
 def test_what_changes_in_a_chunk_of_samples_is_as_it_was_for_the_next(pipe, text, what):
     def weaker(p, step, t, kwargs):

@@ -102,11 +102,13 @@ def test_none_is_left_out():
     assert {p.values[0] for p in OF_METHODS if not p.marks} == set(METHODS)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name, kind, labels, correct", OF_GUIDES)
 def test_of_every_guide(name, kind, labels, correct):
     same(of_guide(name, correct), tiny(kind), labels)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "kind, name, levels", [("pixel", "flow", 2), ("latent", "hierarchical-guided", 2), ("pixel", "AutoNormal", 1)]
 )
@@ -114,6 +116,7 @@ def test_of_sweeps(kind, name, levels):
     same(of_guide(name, refine="gibbs", sweeps=2, sweep_levels=levels), tiny(kind), None)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "kind, name, own",
     [("pixel", "flow", True), ("latent", "hierarchical-guided", True), ("pixel", "AutoNormal", False)],

@@ -60,6 +60,7 @@ FAST = {
 }  # fmt: skip
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore:importance weights")
 @pytest.mark.parametrize(
     "name, generator",
@@ -112,6 +113,7 @@ def test_the_noise_of_a_family_is_that_of_the_sample(gaussian):
     torch.testing.assert_close(draws[1], draws[2], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ["dps", "blended", "vipaint", "vipaint+psis"])
 @pytest.mark.filterwarnings("ignore:importance weights")
 def test_the_network_is_given_no_more_samples_than_a_chunk(double, seen, name, monkeypatch):
@@ -164,6 +166,7 @@ def test_a_chunk_is_a_number(double, seen, chunk):
             sampler(name, chunk=chunk)(double, seen, 2)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ["dps", "vipaint"])
 @pytest.mark.parametrize(
     "trouble, kind",

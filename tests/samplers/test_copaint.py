@@ -16,6 +16,7 @@ def run(gaussian, num_samples=2):
     return Run(gaussian, Measurement.of(Inpainting(OBSERVED), Y), num_samples, seeded(5))
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("prox", [0.02, 0.1, 1.0])
 def test_many_gradients_reach_the_stationary_point(gaussian, prox):
     # k (k z + b - y) + lambda (z - z_t) = 0 where seen; z_t elsewhere.

@@ -164,6 +164,7 @@ def test_each_image_of_a_batch_has_levels_of_its_own():
     assert {(float(a), float(b)) for a, b in below} == {(a, b) for a in (0.0, 1.0, 2.0) for b in (0.0, 1.0, 2.0)}
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("correct", ["none", "psis"])
 @pytest.mark.filterwarnings("ignore:importance weights")
 def test_modes_that_a_walk_leaves_wrong_come_to_their_weights(correct):

@@ -52,6 +52,7 @@ def test_ddnm_walks_down_without_a_backward_call(gaussian):
 
 
 # One step of conjugate gradients is not exact where the variances of pixels differ.
+@pytest.mark.battery
 @pytest.mark.parametrize("name, error", [("mmps", 0.25), ("tmpd", 0.15)])
 def test_they_draw_the_exact_posterior_of_independent_pixels(gaussian, name, error):
     sampler = VIPaintSampler(refine=name, fit_steps=150, refinement_steps=None, guide_name="hierarchical-guided")

@@ -51,6 +51,7 @@ def test_calls_are_those_of_the_network(network_prior, sampler):
     assert 2 * sum(samples.calls.values()) == prior.denoiser.asked
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore:importance weights:RuntimeWarning")
 @pytest.mark.parametrize("settings", [{}, {"correct": "psis", "num_particles": 8}, {"correct": "smc",
     "num_particles": 8, "measurement_scale": 0.1}], ids=["none", "psis", "smc"])  # fmt: skip
@@ -212,6 +213,7 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         assert settled.refinement() == step
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("name", ["hierarchical", "flow", "AutoNormal", "AutoIAFNormal"])
 def test_where_pyros_parameters_are_local_to_modules_guides_draw_the_same(network_prior, name):
     prior, seen, results = network_prior.conditioned([0]), window(1), []

@@ -101,6 +101,7 @@ def test_so_many_particles(gaussian, monkeypatch, n, given, sizes):
     assert settled.settle(gaussian, holed(gaussian)) == settled
 
 
+@pytest.mark.battery
 @pytest.mark.filterwarnings("ignore:sequential Monte Carlo")  # of some of many images one draw is left
 @pytest.mark.parametrize("given", [{"refine": "tds"}, {"correct": "smc", "num_particles": 8}], ids=["tds", "smc"])
 def test_a_latent_prior_is_weighed_through_its_decoder(latent, given):

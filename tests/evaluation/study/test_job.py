@@ -30,6 +30,7 @@ def study(here):
     return Study(plan)
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize("condition", ["rotated", "super-resolution"])
 @pytest.mark.parametrize("method", METHODS.split(","))
 def test_the_numbers_of_a_direct_call(study, method, condition):

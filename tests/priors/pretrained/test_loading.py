@@ -167,6 +167,7 @@ def damage(what):
     return apply
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     "what, words",
     [
