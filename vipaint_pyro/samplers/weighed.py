@@ -34,6 +34,7 @@ class Weighed:
         advice: what else may help where weights leave one draw of all.
         at_once: clouds of their own that are drawn at once, of the run's noise; None for one after the other, each of
             whose noise is the generator's, as a guide's draws have it.
+        of_y: whether the weights say log p(y); those of particles that start at a draw of a guide say log p(y | z_t).
     """
 
     cloud: Callable[[Run, int, int], Particles]
@@ -42,20 +43,28 @@ class Weighed:
     sigma: float | Tensor
     advice: str
     at_once: int | None = None
+    of_y: bool = True
 
     def together(self, run: Run) -> Samples:
         """Of one cloud's final particles, equally weighted, as many as are asked for."""
         particles = self.cloud(run, self.size, 1)
-        # Systematic resampling leaves copies side by side: an even stride spreads over the cloud.
-        chosen = torch.linspace(0, self.size - 1, run.num_samples, dtype=torch.float32, device="cpu").round().long()
+        images = self._spread(run, particles.images)
         if run.stopped:  # particles on their way weigh no image
-            return Samples(particles.images[chosen])
+            return Samples(images)
         evidence, ess, ancestors = _figures(particles)
         collapsed = (ancestors == 1).long()
         if self.size > 1 and collapsed.any():
             self._warn(f"all {self.size} particles{_of_images(ancestors == 1)}", ess, self.advice)
         said = self._said(log_evidence=evidence, ess=ess, ancestors=ancestors, collapsed=collapsed)
-        return Samples(particles.images[chosen], diagnostics=said)
+        return Samples(images, diagnostics=said)
+
+    def _spread(self, run: Run, images: Tensor) -> Tensor:
+        """As many as are asked for, an even stride apart, since systematic resampling leaves copies side by side; it
+        begins at random, for the first of all is the first of those resampled, whatever it weighs."""
+        u = NoiseStreams(run.generator, run.measurement.num_images).uniform(images).double()
+        first = torch.arange(run.num_samples, dtype=u.dtype, device=u.device)[:, None]
+        k = ((first + u) * (self.size / run.num_samples)).long().clamp_max(self.size - 1)
+        return images[k, torch.arange(len(u), device=u.device)]
 
     def apart(self, run: Run) -> Samples:
         """One particle at random of each of as many independent clouds as there are samples."""
@@ -81,9 +90,8 @@ class Weighed:
             self._warn(which, smallest, "take more particles a sample")
         # Each image that is kept goes back to one draw.
         own = torch.full_like(ancestors[0], len(images))
-        return Samples(images, diagnostics=self._said(
-            log_evidence=mean, ess=smallest, ancestors=own, collapsed=collapsed
-        ))  # fmt: skip
+        known = {"log_evidence": mean} if self.of_y else {}
+        return Samples(images, diagnostics=self._said(**known, ess=smallest, ancestors=own, collapsed=collapsed))
 
     def _uniform(self, part: Run, like: Tensor) -> Tensor:
         """A number for each cloud and image of a part, (K N,), uniform on [0, 1)."""

@@ -107,4 +107,5 @@ def _read(f: Field, text: str, said: str) -> object:
         return tuple(int(part) for part in text.split(",")) if kind is tuple else kind(text)
     except (KeyError, ValueError):
         expected = f"is read as its default {f.default!r} is" if known is None else known.text
-        raise ValueError(f"{said}{f.name}={text}: {f.name} {expected}") from None
+        name = written_name(f.name)
+        raise ValueError(f"{said}{name}={text}: {name} {expected}") from None

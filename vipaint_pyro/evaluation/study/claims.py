@@ -33,8 +33,9 @@ from vipaint_pyro.samplers.resample import ReSampleSampler
 from vipaint_pyro.samplers.tds import TDSSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
 from vipaint_pyro.samplers.travel import TravellingSampler
+from vipaint_pyro.samplers.vipaint.clouds import PER_SAMPLE, of_each_draw
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
-from vipaint_pyro.samplers.vipaint.weighed import PER_SAMPLE
+from vipaint_pyro.samplers.vipaint.weighed import ITERATIONS
 
 __all__ = ["Claim", "calls_of", "claim", "claimed"]
 
@@ -214,14 +215,19 @@ def _vipaint(settled: Any, prior: DiffusionPrior, num_samples: int) -> Claim:
 
 
 def _weighed(settled: Any, prior: DiffusionPrior, num_samples: int, fitted: Claim, pull: int) -> Claim:
-    """Of particles that are weighed at every level: those of each sample, all from T_e on."""
+    """Of particles that are weighed at every level: those of each sample, all from T_e on, or from one draw at T_s."""
     particles = (settled.num_particles or PER_SAMPLE * num_samples) / num_samples
     top, between, steps = settled.timesteps[0], len(settled.timesteps) - 1, settled.refinement_steps
+    # From T_s on those of every step for E[z_0 | z_t, y], and one for the moments of y.
+    below = Claim(particles * steps, particles * (ITERATIONS + 1) * steps)
+    if of_each_draw(settled):
+        drawn = pull * between
+        return Claim(fitted.forward + between + below.forward, fitted.backward + drawn + below.backward)
     known = prior.marginal(top) is not None
     noised = 0 if known else len(prior.times(prior.schedule.last, top, SMC.marginal_steps)) - 1  # for p(z_{T_e})
     moments = 0 if known and not prior.is_latent else between  # of y above T_s, with a graph of their own
     guided = between if pull else 0  # and so have the guide's kernels
-    each = noised + between + moments + guided + steps
-    # From T_s on two of every step: for E[z_0 | z_t, y] and for the moments of y.
-    back = moments + pull * between + 2 * steps
-    return Claim(fitted.forward + particles * each, fitted.backward + particles * back)
+    each, back = noised + between + moments + guided, moments + pull * between
+    return Claim(
+        fitted.forward + particles * each + below.forward, fitted.backward + particles * back + below.backward
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from vipaint_pyro.samplers.vipaint.settings import Settings
 from vipaint_pyro.wording import counted
 
-__all__ = ["check_particles", "in_clouds", "settled_clouds"]
+__all__ = ["PER_SAMPLE", "check_particles", "clouds_at_once", "in_clouds", "of_each_draw", "settled_clouds"]
+
+#: Particles of each draw of the guide that TDS has, where nothing is said.
+PER_SAMPLE = 10
 
 
 def in_clouds(settings: Settings) -> bool:
@@ -13,8 +16,23 @@ def in_clouds(settings: Settings) -> bool:
     return settings.correct == "smc" or settings.refine == "tds"
 
 
+def of_each_draw(settings: Settings) -> bool:
+    """Whether the particles of a sample all start at one draw of the guide."""
+    return settings.refine == "tds" and settings.own_cloud is not False
+
+
+def clouds_at_once(settled: Settings, num_samples: int) -> int:
+    """How many samples are drawn at once: all of one cloud; of clouds whose particles are draws of the guide one."""
+    if not settled.own_cloud:
+        return num_samples
+    each, more = divmod(settled.num_particles or PER_SAMPLE * num_samples, num_samples)
+    if more or not of_each_draw(settled):  # clouds of other sizes, or noise that is a guide's
+        return 1
+    return max(1, min((settled.chunk or num_samples * each) // each, num_samples))
+
+
 def settled_clouds(given: Settings) -> dict[str, int | bool]:
-    """The settings of particles with what None stands for: 0 are none, or of ``refine="tds"`` 8 for each sample.
+    """The settings of particles with what None stands for: 0 are none, or of ``refine="tds"`` 10 for each sample.
 
     Raises:
         ValueError: for particles where nothing weighs them, or none where something does.

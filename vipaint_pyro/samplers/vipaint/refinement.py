@@ -16,12 +16,13 @@ from vipaint_pyro.samplers.dps import DPSSampler
 from vipaint_pyro.samplers.mmps import MMPSSampler
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.tmpd import TMPDSampler
+from vipaint_pyro.samplers.vipaint.clouds import of_each_draw
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
-from vipaint_pyro.samplers.vipaint.settings import Settings
+from vipaint_pyro.samplers.vipaint.settings import REFINEMENT_STEPS, WEIGHED_STEPS, Settings
 from vipaint_pyro.settings import settled
 from vipaint_pyro.wording import counted
 
-__all__ = ["TWISTED", "check_refinement", "settled_refine", "settled_step", "settled_sweeps", "walk"]
+__all__ = ["TWISTED", "check_refinement", "default_steps", "settled_refine", "settled_step", "settled_sweeps", "walk"]
 
 #: What is said of any steps but DPS's beside sequential Monte Carlo.
 TWISTED = "correct='smc' has twisted steps of its own below T_s: leave refine out"
@@ -50,6 +51,11 @@ def settled_refine(given: Settings, prior: DiffusionPrior, measurement: Measurem
     known = linear and measurement.likelihood.sigma is not None
     own = given.perceptual_refinement or any(vars(given)[name] is not None for name in _OF_DPS)
     return "mmps" if prior.is_latent and known and not own and given.correct != "smc" else "dps"
+
+
+def default_steps(given: Settings) -> int:
+    """How many steps there are from T_s, where nothing is said: of weighed particles few, of which there are more."""
+    return WEIGHED_STEPS if of_each_draw(given) else REFINEMENT_STEPS
 
 
 def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measurement) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def check_refinement(given: Settings, prior: DiffusionPrior, measurement: Measur
 def _check_weighed(given: Settings, measurement: Measurement) -> None:
     if given.correct != "none":
         raise ValueError(f"refine='tds' has weights of its own, and correct is {given.correct!r}: leave correct out")
-    if recipe(settled(given.guide_name)).point:
+    if recipe(settled(given.guide_name)).point and not of_each_draw(given):
         raise ValueError(
             f"the guide {given.guide_name!r} is a point: it has no density to weigh its draws with; take "
             "refine='mmps', or another guide"

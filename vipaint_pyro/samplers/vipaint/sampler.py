@@ -32,19 +32,20 @@ from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.chunk import chunk_for
 from vipaint_pyro.samplers.reverse import ReverseSampler
 from vipaint_pyro.samplers.run import Run
-from vipaint_pyro.samplers.vipaint.clouds import check_particles, in_clouds, settled_clouds
+from vipaint_pyro.samplers.vipaint.clouds import check_particles, clouds_at_once, in_clouds, settled_clouds
 from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, timesteps_for
 from vipaint_pyro.samplers.vipaint.refinement import (
     check_refinement,
+    default_steps,
     settled_refine,
     settled_step,
     settled_sweeps,
     walk,
 )
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, REFINEMENT_STEPS, Settings
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, Settings
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.settings import remade, settled
 from vipaint_pyro.wording import counted
@@ -78,7 +79,7 @@ class VIPaintSampler(Settings, Sampler):
         found = remade(
             named,
             timesteps=times,
-            refinement_steps=self.refinement_steps or min(REFINEMENT_STEPS, times[-1] + 1),
+            refinement_steps=self.refinement_steps or min(default_steps(named), times[-1] + 1),
             noise_scale=self._noise_scale(prior, measurement),
             **settled_step(named, prior, measurement),
             **settled_clouds(named),
@@ -179,8 +180,7 @@ class VIPaintSampler(Settings, Sampler):
         return walk(self)
 
     def at_once(self, num_samples: int) -> int:
-        of_cloud = 1 if self.own_cloud else num_samples
-        return of_cloud if in_clouds(self) else min(self.chunk or num_samples, num_samples)
+        return clouds_at_once(self, num_samples) if in_clouds(self) else min(self.chunk or num_samples, num_samples)
 
     def check_samples(self, num_samples: int) -> None:
         super().check_samples(num_samples)

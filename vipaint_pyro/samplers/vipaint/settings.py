@@ -25,8 +25,8 @@ CORRECTIONS = ("none", "psis", "smc")
 #: The steps that walk from T_s to the image, by the names that they have as methods.
 REFINEMENTS = ("dps", "ddnm", "mmps", "tmpd", "gibbs", "tds")
 
-#: Where a schedule has as many times below T_s.
-REFINEMENT_STEPS = 100
+#: Where a schedule has as many times below T_s; of particles, of which many with few steps are worth more.
+REFINEMENT_STEPS, WEIGHED_STEPS = 100, 25
 
 _A_GUIDE = Kind(str, lambda value: isinstance(value, (str, type)), "is a name, package.module:Class, or such a class")
 
@@ -123,11 +123,12 @@ class Refine:
             (:class:`~vipaint_pyro.samplers.MMPSSampler`, :class:`~vipaint_pyro.samplers.TMPDSampler`), which take the
             covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
             the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
-            (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` in clouds of
-            particles, weighed and resampled all the way down. None: ``"mmps"`` for a latent prior where y is linear
+            (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` by particles, weighed
+            and resampled all the way down (see ``own_cloud``). None: ``"mmps"`` for a latent prior where y is linear
             in the image, but no inpainting, of Gaussian noise or none, and no setting of a DPS step's own is given;
             else ``"dps"``.
-        refinement_steps: from T_s to the clean image. None: 100, or all that there are below T_s on a short schedule.
+        refinement_steps: from T_s to the clean image. None: 100, of ``"tds"`` with clouds of their own 25, or all that
+            there are below T_s on a short schedule.
         zeta: DPS step size. None: 2; of pixel priors with more than 784 entries in y, 2 (entries / 784)^(1/2), since a
             step is measured against a residual, whose length grows so.
         limit: whether a DPS step may not be longer than the residual. None: True.
@@ -162,7 +163,7 @@ class Refine:
         stands_for="mmps where a latent prior restores a whole picture, else dps",
     )  # fmt: skip
     refinement_steps: int | None = setting(
-        None, whole(), "Steps from T_s to the image.", stands_for="100, or all that there are below T_s"
+        None, whole(), "Steps from T_s to the image.", stands_for="100, 25 with tds, or all that there are below T_s"
     )
     zeta: float | None = setting(
         None, number(least=0), "DPS step size.",
@@ -204,12 +205,14 @@ class Correct:
         correct: ``"psis"`` draws ``num_particles`` from the guide and resamples them by their smoothed
             importance weights before they are refined; ``"smc"`` weighs and resamples them all the way
             down to the image, by steps twisted towards the measurement in place of DPS; ``"none"``.
-        num_particles: of a correction or of ``"tds"``, per image; no fewer than samples. None: 64, or 8 for each
+        num_particles: of a correction or of ``"tds"``, per image; no fewer than samples. None: 64, or 10 for each
             sample that ``"tds"`` draws from a cloud of its own, which is settled as 0.
         own_cloud: of ``"smc"`` and ``"tds"``, whether each sample is drawn from a cloud of its own, of
             ``num_particles`` / samples particles, two at least, of which one is kept at random. One cloud weighs best;
             but where there is much to see, a few particles of it take all the weight and the samples are copies of each
-            other. Samples of clouds of their own are independent. None: yes for ``"tds"``, no for ``"smc"``.
+            other. Samples of clouds of their own are independent. Those of ``"tds"`` all start at one draw of the guide
+            at T_s, so that no density of it is needed: with more particles samples become draws of
+            q(z_{T_s}) p(x | z_{T_s}, y). None: yes for ``"tds"``, no for ``"smc"``.
     """
 
     correct: str = setting(
@@ -217,7 +220,7 @@ class Correct:
     )
     num_particles: int | None = setting(
         None, whole(), "Of a correction, or of --refine tds.",
-        stands_for="64, or 8 a sample for clouds of tds", nothing=0,
+        stands_for="64, or 10 a sample for clouds of tds", nothing=0,
     )  # fmt: skip
     own_cloud: bool | None = setting(
         None, switch(), "Of smc and tds: each sample from its own num-particles / samples particles.",
