@@ -183,7 +183,7 @@ def test_sweeps_walk_down_once_more_each(gaussian, given):
     assert abs(calls_of(make_sampler("vipaint", **chosen), gaussian, half_seen(gaussian.image_shape), 5) - 250) <= 3
 
 
-@pytest.mark.parametrize("calls, fit, steps", [(1000, 208, 50), (45, 9, 2)])
+@pytest.mark.parametrize("calls, fit, steps", [(1000, 50, 88), (45, 9, 2)])
 def test_particles_take_a_step_each(gaussian, calls, fit, steps):
     given = {"refine": "tds", "guide_name": "hierarchical"}
     chosen = at_calls("vipaint-4", calls, gaussian, 5, given)

@@ -44,7 +44,7 @@ BUDGETS: dict[str, Budget] = {
         "Half of a sample's calls go to the fit, half to the draw and its refinement, as with the default settings "
         "and five samples (120 and 103): more samples that share a fit give it more steps, and where there are all "
         "steps below T_s in the refinement, the fit takes the rest. With refine='tds' every particle of a sample makes "
-        "a step, and what they need for their weights leaves the fit less where calls are few.",
+        "a step, and the fit has its 50 steps at most, since more particles' steps are worth more.",
         "refinement_steps",
         fit="fit_steps",
     ),

@@ -14,7 +14,9 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.registry import make_sampler, method
+from vipaint_pyro.samplers.vipaint.clouds import of_each_draw
 from vipaint_pyro.samplers.vipaint.levels import RATIOS, timesteps_for
+from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
 from vipaint_pyro.settings import checked, remade, whole
 
 __all__ = ["at_calls"]
@@ -63,7 +65,9 @@ def at_calls(
         return costs[key]
 
     if budget.fit:
-        found = [_halved(budget, cost, calls, vars(settled)["timesteps"][-1] + 1)]
+        weighed = isinstance(settled, VIPaintSampler) and of_each_draw(settled)
+        most = VIPaintSampler().fit_steps if weighed else calls * num_samples  # particles are worth more than a fit
+        found = [_halved(budget, cost, calls, vars(settled)["timesteps"][-1] + 1, most)]
     else:
         found = list(_in_proportion(budget, kind, cost, calls, prior))
     near = [settings for settings in found if abs(cost(settings) - calls) <= max(_SHARE * calls, _CALLS)]
@@ -89,15 +93,15 @@ def _anything(prior: DiffusionPrior) -> Measurement:
     return Measurement.of(Inpainting(observed), torch.zeros(shape, dtype=prior.dtype, device="cpu"))
 
 
-def _halved(budget: Budget, cost: Cost, calls: int, last: int) -> dict[str, object]:
-    """Half of the calls for the fit, as far as the other half can take the rest."""
+def _halved(budget: Budget, cost: Cost, calls: int, last: int, most: int) -> dict[str, object]:
+    """Half of the calls for the fit, ``most`` steps at most, as far as the other half can take the rest."""
 
     def of(fit: int, rest: int) -> dict[str, object]:
         return {budget.fit: fit, budget.steps: rest}
 
     step, each = cost(of(2, 1)) - cost(of(1, 1)), cost(of(1, 2)) - cost(of(1, 1))  # per sample; one by every sweep
     others = cost(of(1, 1)) - step - each
-    fit = max(1, round(calls / 2 / step))
+    fit = min(max(1, round(calls / 2 / step)), most)
     rest = round((calls - fit * step - others) / each)
     if rest > last:
         fit, rest = max(1, round((calls - each * last - others) / step)), last
