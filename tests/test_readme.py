@@ -69,7 +69,7 @@ EXPECTED = {
     "docs/write-your-own-guide.md": (7, guides_of_ones_own),
     "docs/write-your-own-likelihood.md": (3, lambda scope: None),
     "docs/write-your-own-operator.md": (2, lambda scope: None),
-    "docs/write-your-own-sampler.md": (2, lambda scope: None),
+    "docs/write-your-own-sampler.md": (4, lambda scope: None),
 }
 
 

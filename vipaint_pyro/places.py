@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -88,15 +89,37 @@ class Places:
 
 
 def code_of(place: str) -> str:
-    """16 hex digits of the SHA-256 of the file that the module of ``"module:name"`` lies in; "" where there is none.
-
-    What that module imports is no part of it.
+    """16 hex digits of the SHA-256 of the file that the module of ``"module:name"`` lies in, and of those that it
+    imports from the same folder; "" where there is none.
     """
     name, colon, _ = place.partition(":")
-    spec = vars(sys.modules[name])["__spec__"] if colon and name in sys.modules else None
-    if spec is None or not spec.has_location:
-        return ""
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
+    files = _with_neighbours(name, {}) if colon else {}
+    digest = hashlib.sha256(b"".join(files[n].read_bytes() for n in sorted(files)))
+    return digest.hexdigest()[:16] if files else ""
+
+
+def _with_neighbours(name: str, found: dict[str, Path]) -> dict[str, Path]:
+    """The files of a module that has been imported, and of what it imports from its own folder, by their names."""
+    spec = vars(sys.modules[name])["__spec__"] if name in sys.modules else None
+    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
+        return found
+    file = found[name] = Path(spec.origin)
+    for other in _imports(ast.parse(file.read_bytes()), spec.parent):
+        beside = file.parent / other.rpartition(".")[2]
+        if other not in found and (beside.with_suffix(".py").is_file() or beside.is_dir()):
+            _with_neighbours(other, found)
+    return found
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """The names of modules that a source imports; some may be what lies in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (above, node.module or "") if part)
+            yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
 
 
 def place_of(kind: type) -> str:
@@ -107,6 +130,8 @@ def place_of(kind: type) -> str:
 def first_line(kind: type) -> str:
     """What a class is, by the first line of its docstring."""
     lines = (kind.__doc__ or "").strip().splitlines()
+    if lines and lines[0].startswith(f"{kind.__name__}("):  # what dataclass writes where there is none
+        lines = []
     return lines[0].strip().rstrip(".") if lines else f"the class {kind.__name__}"
 
 

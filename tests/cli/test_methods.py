@@ -69,7 +69,7 @@ def test_of_a_method_without_chance_no_more_than_one_is_drawn(here):
             ["--method", "dps", "--set", "steps=3"],
             "dps has no setting 'steps'. Did you mean 'num-steps'? It has chunk, eta, fraction, hidden-pull, limit",
         ),
-        (["--method", "dps", "--set", "num_steps=x"], "num_steps is a whole number of at least 1"),
+        (["--method", "dps", "--set", "num_steps=x"], "--set num-steps=x: num-steps is a whole number of at least 1"),
         (["--method", "dps", "--set", "num_steps=0"], "num_steps is a whole number of at least 1, but is 0"),
         (["--method", "red-diff-v", "--set", "random_times=false"], "red-diff-v has no setting 'random_times'"),
         (["--method", "dps", "--set", "num_steps"], "--set takes NAME=VALUE, not 'num_steps'; dps has chunk, eta,"),

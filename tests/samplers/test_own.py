@@ -2,15 +2,16 @@
 
 import importlib
 import sys
+import warnings
 from dataclasses import dataclass
 
 import pytest
 import torch
 
 from tests.guides.oracle import OBSERVED, Y
-from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.measurements import Inpainting, Laplace, Measurement, Nonlinear
 from vipaint_pyro.places import code_of
-from vipaint_pyro.samplers import DDNMSampler, DPSSampler, make_sampler
+from vipaint_pyro.samplers import DDNMSampler, DPSSampler, Sampler, Samples, make_sampler
 from vipaint_pyro.samplers.own import is_sampler_at
 from vipaint_pyro.samplers.registry import method
 from vipaint_pyro.samplers.written import written
@@ -147,9 +148,77 @@ def test_what_is_none_is_said_in_a_line(mine, place, words):
     assert "\n" not in str(raised.value)
 
 
-def test_the_fingerprint_is_that_of_the_file(mine, tmp_path):
+def test_the_fingerprint_is_that_of_the_file_and_of_what_it_imports_beside_it(mine, tmp_path):
+    (tmp_path / "beside_of_test.py").write_text("STRENGTH = 1\n")
+    (tmp_path / f"{mine}.py").write_text("from beside_of_test import STRENGTH\n" + MODULE)
     method(f"{mine}:Mine")
-    before = code_of(f"{mine}:Mine")
-    (tmp_path / f"{mine}.py").write_text(MODULE + "\n")
-    assert len(before) == 16 and code_of(f"{mine}:Mine") != before
+    seen = [code_of(f"{mine}:Mine")]
+    (tmp_path / "beside_of_test.py").write_text("STRENGTH = 2\n")
+    seen.append(code_of(f"{mine}:Mine"))
+    (tmp_path / f"{mine}.py").write_text(MODULE)
+    seen.append(code_of(f"{mine}:Mine"))
+    assert all(len(code) == 16 for code in seen) and len({*seen}) == 3
     assert code_of("dps") == code_of("no_such_of_test:Mine") == ""
+    sys.modules.pop("beside_of_test")
+
+
+@pytest.mark.parametrize(
+    "needs, fixture, operator, words",
+    [
+        ("mask", "gaussian", "cube", "needs a mask, and this is no inpainting"),
+        ("pixel", "latent", "mask", "needs a pixel prior, and this one is latent"),
+        ("latent", "gaussian", "mask", "needs a latent prior, and this one has no latents"),
+        ("linear", "gaussian", "cube", "needs a linear operator, and y is not linear in the image"),
+        ("gaussian", "gaussian", "laplace", "needs Gaussian noise, or none, and this is another"),
+    ],
+)
+def test_what_a_class_needs_is_asked_for(gaussian, request, needs, fixture, operator, words):
+    @dataclass(frozen=True)
+    class Needing(DPSSampler):
+        """With a word."""
+
+        method = {"needs": (needs,)}
+        num_steps: int = 4
+
+    prior = request.getfixturevalue(fixture)
+    mask = Inpainting(OBSERVED)
+    cube = Nonlinear(lambda x: x**3, lambda m: torch.distributions.Normal(m, 0.1), (1, 2, 3), 1)
+    seen = {
+        "mask": Measurement.of(mask, Y),
+        "cube": Measurement.of(cube, torch.zeros(1, 1, 2, 3).double()),
+        "laplace": Measurement(mask, Laplace(0.3), Y),
+    }
+    with pytest.raises(ValueError, match=f"^Needing {words}$"):
+        Needing().settle(prior, seen[operator])
+    if fixture == "gaussian":  # of which the other one is made
+        right = request.getfixturevalue("latent") if needs == "latent" else gaussian
+        Needing().settle(right, seen["mask"])
+
+
+def test_calls_outside_of_phases_are_counted_and_noise_of_torchs_state_is_said(gaussian):
+    @dataclass(frozen=True)
+    class Chain(Sampler):
+        """No walk."""
+
+        loud: bool = False
+
+        def draw(self, run):
+            z = torch.randn_like(run.terminal()) if self.loud else run.terminal()
+            with torch.enable_grad():
+                z0 = run.prior.denoise(z.requires_grad_(), 500)
+                torch.autograd.grad(z0.sum(), z)
+            return Samples(run.prior.denoise(z0.detach(), 100))
+
+    seen = Measurement.of(Inpainting(OBSERVED), Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = Chain()(gaussian, seen, 3, torch.Generator().manual_seed(0))
+        Chain(loud=True)(gaussian, seen, 3)  # without a generator it is that one
+    assert made.calls == {"refinement": 6} and made.backward == {"refinement": 3} and made.seconds["refinement"] > 0
+    with pytest.warns(RuntimeWarning, match="Chain drew noise from torch's global state"):
+        Chain(loud=True)(gaussian, seen, 3, torch.Generator().manual_seed(0))
+
+
+def test_a_spec_is_told_from_a_name():
+    with pytest.raises(ValueError, match="'dps@20'. dps is one: a setting is given by itself"):
+        method("dps@20")

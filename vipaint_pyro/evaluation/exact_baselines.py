@@ -9,6 +9,7 @@ from vipaint_pyro.evaluation.described import described
 from vipaint_pyro.exact.problems import Problems, mcgdiff_schedule, mixture_problems
 from vipaint_pyro.measurements.likelihoods import Gaussian
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.places import code_of
 from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.daps import DAPSSampler
 from vipaint_pyro.samplers.dps import DPSSampler
@@ -92,9 +93,11 @@ def baseline(row: str, lab: Lab) -> Sampler:
 
 
 def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
-    """The settings of a row's sampler, settled for the first problem of a cell; None for a row that is none."""
+    """The settings of a row's sampler, settled for the first problem of a cell; None for a row that is none, but the
+    code of a guide of one's own."""
     if not is_baseline(name):
-        return None
+        place = name.partition("+")[0] if ":" in name else ""
+        return {f"code of {place}": code_of(place)} if code_of(place) else None
     dimension, measured = cell
     first = mixture_problems(dimension, measured, range(1), kernel=lab.kernel)
     return described(baseline(name, lab).settle(first.prior, seen_by(name, first)))

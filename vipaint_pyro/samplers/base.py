@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -18,11 +19,17 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.randomness import NoiseStreams
+from vipaint_pyro.samplers.needs import check_needs
 from vipaint_pyro.samplers.run import OnStep, Run
 from vipaint_pyro.settings import check_settings, checked, whole
 from vipaint_pyro.wording import shown
 
 __all__ = ["Sampler", "Samples"]
+
+_GLOBAL = (
+    "{} drew noise from torch's global state, and not from the generator that it was given: its samples are others in "
+    "every run. Take run.normal(z), or run.noise"
+)
 
 
 def _check_fits(prior: DiffusionPrior, measurement: Measurement) -> None:
@@ -96,6 +103,7 @@ class Sampler(ABC):
         if is_dataclass(self):
             check_settings(self)
         _check_fits(prior, measurement)
+        check_needs(self, prior, measurement)
         return self
 
     def prepared(self, prior: DiffusionPrior, measurement: Measurement) -> tuple[DiffusionPrior, Measurement]:
@@ -165,9 +173,12 @@ class Sampler(ABC):
         """The same, of settings that are settled: nothing is checked again. Calls of other threads are waited for."""
         prior, measurement = self.prepared(prior, measurement)
         with alone(), prior.frozen(), located("drawing"):
-            run = Run(prior, measurement, num_samples, generator, on_step)
-            samples = self.draw(run)
+            run, before = Run(prior, measurement, num_samples, generator, on_step), torch.get_rng_state()
+            with run.counted():
+                samples = self.draw(run)
             self._check_drawn(samples, run)
+            if generator is not None and not torch.equal(before, torch.get_rng_state()):
+                warnings.warn(_GLOBAL.format(type(self).__name__), RuntimeWarning, stacklevel=3)
             check_finite(samples.images, "an image")
         samples.calls, samples.backward, samples.seconds = run.calls, run.backward, run.seconds
         if run.ended is not None:

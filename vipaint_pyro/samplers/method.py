@@ -33,7 +33,7 @@ class Method:
         paper: where it is from.
         sampler: the class, or the place where it lies as ``"module:class"``.
         settings: what the name fixes.
-        needs: words of :data:`NEEDS`; without them the method refuses before it computes.
+        needs: words of :data:`NEEDS`; without them its class refuses before it computes.
         cost: of a sample with the default settings, forward (F) and backward (B) calls of the network.
         chance: whether samples differ; without it all samples of an image are the same.
         slow: what is said before one that may take minutes begins, unless its setting ``fast`` is given.

@@ -5,6 +5,7 @@ Imports nothing heavy until a method is asked for.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from vipaint_pyro.samplers.for_scale import FOR_SCALE
@@ -188,7 +189,11 @@ def method(name: str | type[Sampler]) -> Method:
         return known[name]
     if ":" in name and not {"=", "@"} & {*name}:  # which a spec of a study has
         return method_at(name)
-    raise ValueError(f"no method is called {name!r}. {did_you_mean(name, known)}There are {_known()}")
+    alone, hint = re.split("[:@]", name)[0], did_you_mean(name, known)
+    if {"=", "@"} & {*name}:
+        hint = f"{alone} is one: a setting is given by itself (--set), and calls (@) to vipaint evaluate alone. "
+        hint = hint if alone in known else ""
+    raise ValueError(f"no method is called {name!r}. {hint}There are {_known()}")
 
 
 def _known() -> str:

@@ -118,6 +118,16 @@ class Run:
         self.backward[name] = (counted.backward - backward) // n
         self.seconds[name] = time.perf_counter() - start
 
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """A block whose calls are those of the refinement, where it opens no phase of its own."""
+        n, start = self.measurement.num_images, time.perf_counter()
+        yield
+        if not self.calls and self._counted.total:
+            self.calls["refinement"] = self._counted.total // n
+            self.backward["refinement"] = self._counted.backward // n
+            self.seconds["refinement"] = time.perf_counter() - start
+
     def report(self, progress: Progress) -> Tensor | None:
         """Tell the caller of a step; latents to go on with in their place, if it wants others."""
         answer = None if self._on_step is None else self._on_step(replace(progress, first=self.first))

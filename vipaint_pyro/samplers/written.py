@@ -106,6 +106,7 @@ def _read(f: Field, text: str, said: str) -> object:
             return SWITCHES[text.lower()]
         return tuple(int(part) for part in text.split(",")) if kind is tuple else kind(text)
     except (KeyError, ValueError):
-        expected = f"is read as its default {f.default!r} is" if known is None else known.text
+        words = f"is one of {', '.join(SWITCHES)}" if kind is bool else f"is read as its default {f.default!r} is"
+        expected = words if known is None else known.text
         name = written_name(f.name)
         raise ValueError(f"{said}{name}={text}: {name} {expected}") from None

@@ -12,6 +12,7 @@ from tests.evaluation.study.conftest import evaluate
 from vipaint_pyro.evaluation.exact_baselines import baseline, described_row, is_baseline
 from vipaint_pyro.evaluation.exact_methods import Lab, check_name
 from vipaint_pyro.evaluation.exact_pictures.methods import row_sampler
+from vipaint_pyro.evaluation.exact_pictures.records import row_name
 from vipaint_pyro.evaluation.study.equal_calls import at_calls
 from vipaint_pyro.evaluation.study.specs import Spec, split_specs
 from vipaint_pyro.measurements import Inpainting, Measurement
@@ -118,3 +119,13 @@ def test_rows_of_the_tables_whose_answers_are_known(mine):
     with pytest.raises(ValueError, match="has no setting 'tims'. Did you mean 'times'"):
         check_name(f"{mine}:Often:tims=2", lab)
     assert row_sampler(f"{mine}:Often:times=2", 40, (1, 8, 8), 3).num_steps == 20
+    assert row_name({"method": f"{mine}:Often:times=2", "budget": 40}) == f"{mine}:Often@40:times=2"
+    for row, place in ((f"{mine}:Often", f"{mine}:Often"), (f"{mine}:Narrow+smc", f"{mine}:Narrow")):
+        assert len(described_row(row, lab, (8, 1))[f"code of {place}"]) == 16
+    assert described_row("mixture+smc", lab, (8, 1)) is None
+
+
+def test_calls_of_a_guide_of_ones_own_are_counted(mine, network_prior):
+    given = {"guide_name": f"{mine}:Narrow"}
+    own, known = (at_calls("vipaint-2", 60, network_prior, 3, g) for g in (given, {"guide_name": "hierarchical"}))
+    assert own == known | given

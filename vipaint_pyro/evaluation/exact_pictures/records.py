@@ -22,6 +22,9 @@ def row_name(record: Mapping) -> str:
     if record["budget"] is None:
         return record["method"]
     name, colon, settings = record["method"].partition(":")
+    if colon and "=" not in settings.partition(":")[0]:  # a sampler of one's own, by its place
+        inside, colon, settings = settings.partition(":")
+        name = f"{name}:{inside}"
     return f"{name}@{record['budget']}{colon}{settings}"
 
 

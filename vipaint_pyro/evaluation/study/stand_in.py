@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -53,14 +54,12 @@ def stand_in(prior: DiffusionPrior) -> DiffusionPrior:
 
 
 def forward_calls(settled: Sampler, prior: DiffusionPrior, measurement: Measurement, num_samples: int) -> float:
-    """Forward calls per sample of settings that are settled: as it is claimed, or of a class that is not this
-    package's, whatever it is derived from, as a draw of them counts on the stand-in.
-
-    Raises:
-        ValueError: where the package's own cannot be said ahead.
-    """
+    """Forward calls per sample of settings that are settled: as it is claimed, or as a draw of them counts on the
+    stand-in, of a class that is not this package's, whatever it is derived from, and where none can be claimed, as of
+    VIPaint with another guide."""
     if type(settled).__module__.partition(".")[0] == "vipaint_pyro":
-        return claimed(settled, prior, num_samples).forward
+        with suppress(ValueError):
+            return claimed(settled, prior, num_samples).forward
     generator = torch.Generator().manual_seed(0)
     samples = settled.sample(stand_in(prior), measurement.to(prior.device, prior.dtype), num_samples, generator)
     return sum(samples.calls.values()) / num_samples
