@@ -171,6 +171,16 @@ def test_refinements_of_vipaint_are_rows(problems, name, sweeps):
     assert torch.isfinite(drawn.images).all() and drawn.calls["refinement"] == 3 * (3 + (1 + sweeps) * 3)
 
 
+def test_particles_of_each_draw_are_a_row_of_as_many_calls(problems):
+    s, plain = baseline("vipaint-tds", SMALL), baseline("vipaint-mmps", SMALL)
+    assert s.num_particles == 4 * SMALL.samples and s.refinement_steps == max(1, plain.refinement_steps // 4)
+    check_name("vipaint-tds", Lab())
+    few = replace(s, fit_steps=2, num_particles=12)
+    assert few(problems.prior, seen_by("vipaint-tds", problems), 3, torch.Generator().manual_seed(0)).calls[
+        "refinement"
+    ] == 3 * 3 + 12 * s.refinement_steps  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "row, by_hand",
     [("dps:num-steps=7;zeta=0.3", DPSSampler(7, zeta=0.3)), ("dps:zeta=0.3", DPSSampler(5, zeta=0.3)),

@@ -69,9 +69,9 @@ def exact(
 
     METHODS are guides (hierarchical, mixture ..., or package.module:Class of your own), each alone or as NAME+psis,
     NAME+smc or NAME+tds, with settings as in mixture:num-components=4+smc; other methods (dps, red-diff ..., or the
-    package.module:Class of a sampler), and of vipaint's refinements vipaint-mmps and vipaint-gibbs, with settings as in
-    dps:num-steps=500; and the rows that say what the distances mean: exact, moment-gaussian, one-mode, delta, prior.
-    Without any, these rows, dps and the hierarchical guides.
+    package.module:Class of a sampler), and of vipaint's refinements vipaint-mmps, vipaint-gibbs and vipaint-tds, with
+    settings as in dps:num-steps=500; and the rows that say what the distances mean: exact, moment-gaussian, one-mode,
+    delta, prior. Without any, these rows, dps and the hierarchical guides.
 
     With --pictures the priors are 2,000 garments or faces, and METHODS are samplers at equal numbers of calls, as
     `vipaint evaluate` takes them (vipaint-4, dps, dps:zeta=1 ...), with the rows exact, exact-score and prior. Without

@@ -151,7 +151,7 @@ def check_name(name: str, lab: Lab) -> None:
         known = (*CALIBRATION, *BASELINES, *METHODS, *GUIDES)
         raise ValueError(
             f"unknown method {name!r}. {did_you_mean(name, known)}There are the rows {', '.join(CALIBRATION)}, what "
-            "vipaint methods lists, vipaint-mmps and vipaint-gibbs, and what vipaint guides lists or "
+            "vipaint methods lists, vipaint-mmps, vipaint-gibbs and vipaint-tds, and what vipaint guides lists or "
             "package.module:Class, each guide alone or with +psis, +smc or +tds, its settings as in "
             "mixture:num-components=4+smc"
         )
