@@ -49,6 +49,10 @@ class Bare(DDNMSampler):
     more: int = 3
 
 @dataclass(frozen=True)
+class Bare2(DDNMSampler):
+    more: int = 3
+
+@dataclass(frozen=True)
 class Needed(DDNMSampler):
     more: list = field(default_factory=list)
 
@@ -96,6 +100,7 @@ def test_a_class_is_a_method_by_where_it_lies(mine, gaussian):
     )  # fmt: skip
     same = method(f"{mine}:Same")
     assert (same.summary, same.paper, same.chance) == ("As it is", "a paper", False)  # the rest is its base's
+    assert method(f"{mine}:Bare2").summary == "the class Bare2"  # and not what dataclass writes
     plain = drawn(DDNMSampler(4), gaussian)
     assert torch.equal(drawn(make_sampler(f"{mine}:Mine", num_steps=4, by=0.5), gaussian), plain + 0.5)
     assert torch.equal(drawn(make_sampler(f"{mine}:SHIFTED", num_steps=4), gaussian), plain + 0.1)
@@ -127,7 +132,7 @@ def test_plain_fields_are_read_as_their_defaults_are(mine):
     "place, words",
     [
         ("no_such_of_test:S", "the sampler no_such_of_test:S is not found: there is no module no_such_of_test"),
-        ("my_samplers_of_test:Mind", "has no 'Mind'. Did you mean 'Mine'. Its samplers are Mine, Same, Bare, Needed"),
+        ("my_samplers_of_test:Mind", "has no 'Mind'. Did you mean 'Mine'. Its samplers are Mine, Same, Bare, Bare2, Needed"),
         ("my_samplers_of_test.py:Mine", "is a file: write my_samplers_of_test:Mine, in the folder that it lies in"),
         ("my_samplers_of_test:", "a sampler of your own is written package.module:Class"),
         ("my_samplers_of_test:Other", ":Other is no sampler: give a subclass of vipaint_pyro.samplers.Sampler"),
