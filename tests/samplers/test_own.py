@@ -132,7 +132,7 @@ def test_plain_fields_are_read_as_their_defaults_are(mine):
     "place, words",
     [
         ("no_such_of_test:S", "the sampler no_such_of_test:S is not found: there is no module no_such_of_test"),
-        ("my_samplers_of_test:Mind", "has no 'Mind'. Did you mean 'Mine'. Its samplers are Mine, Same, Bare, Bare2, Needed"),
+        ("my_samplers_of_test:Mind", "has no 'Mind'. Did you mean 'Mine'. Its samplers are Mine, Same, Bare, Bare2"),
         ("my_samplers_of_test.py:Mine", "is a file: write my_samplers_of_test:Mine, in the folder that it lies in"),
         ("my_samplers_of_test:", "a sampler of your own is written package.module:Class"),
         ("my_samplers_of_test:Other", ":Other is no sampler: give a subclass of vipaint_pyro.samplers.Sampler"),

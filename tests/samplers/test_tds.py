@@ -130,6 +130,16 @@ def test_so_many_particles(gaussian, monkeypatch, n, given, sizes):
     assert settled.settle(gaussian, holed(gaussian)) == settled
 
 
+def test_the_particles_of_a_sample_start_at_its_own_draw_whatever_is_drawn_at_once(gaussian, monkeypatch):
+    starts, real = [], module.run_smc
+    monkeypatch.setattr(module, "run_smc", lambda *a, start, **k: starts.append(start) or real(*a, start=start, **k))
+    whole, parts = (VIPaintSampler(**FEW, refine="tds", chunk=chunk) for chunk in (None, 25))
+    images = [s(gaussian, holed(gaussian), 3, seeded(0)).images for s in (whole, parts)]
+    each = starts[0].unflatten(0, (3, 10))
+    assert (each == each[:, :1]).all() and len({float(z) for z in each[:, 0].flatten(1)[:, 0]}) == 3
+    assert torch.equal(torch.cat(starts[1:]), starts[0]) and torch.equal(*images)
+
+
 @pytest.mark.battery
 @pytest.mark.filterwarnings("ignore:sequential Monte Carlo")  # of some of many images one draw is left
 @pytest.mark.parametrize("given", [{"refine": "tds", **ONE}, {"correct": "smc"}], ids=["tds", "smc"])
