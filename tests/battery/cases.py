@@ -342,7 +342,6 @@ CLOUDS = {
     "num_particles": [*[v for v in NOT_WHOLE if v != 0], 1, 3],
     "own_cloud": NOT_A_SWITCH,
     "correct": [*NOT_A_NAME, "psis", "smc"],
-    "guide_name": ["AutoDelta"],
     "zeta": [1.0],
     "sweeps": [1],
     "perceptual": [0.5],

@@ -63,7 +63,7 @@ def _each(values):
         ({"problems": [3]}, {}, "pictures have no setting 'problems'"),
         ({"guide": ["hierarchicall"]}, {}, "Did you mean 'hierarchical'"),
         ({"beta": [-1.0]}, {}, "beta is a finite number"),
-        ({"fit_steps": ["many"]}, {}, "fit_steps is a whole number"),
+        ({"fit_steps": ["many"]}, {}, "fit-steps is a whole number"),
         ({"levels": [0]}, {}, "levels is a whole number of at least 1"),
         ({"T_e": [1e9]}, {}, "T_e is a ratio of noise to signal between"),
         ({"beta": [1.0]}, {"masks": None}, "no condition is given"),
