@@ -104,7 +104,7 @@ def run_smc(
         measurement: y, and its likelihood at every level; on the clean image, of y given A x.
         settings: of the particles.
         start: z_{T_s} with shape (S, N, C, H, W), drawn already; the guide is then not looked at.
-        from_prior: whether ``start`` is draws of the prior's p(z_{T_s}), which alone can be weighed.
+        from_prior: whether ``start`` can be weighed: draws of the prior's p(z_{T_s}), or of each cloud one z_{T_s}.
         generator: one, or a list with one per image; None takes the global state. Of particles that have a ``start``
             also the noise of a run of as many samples as there are clouds.
         callback: called after each move as ``callback(step, t, z, z0)``; latents that it returns take the place of
