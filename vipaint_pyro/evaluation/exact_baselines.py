@@ -21,7 +21,7 @@ from vipaint_pyro.samplers.registry import METHODS, make_sampler, method
 from vipaint_pyro.samplers.tds import TDSSampler
 from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
-from vipaint_pyro.samplers.written import written
+from vipaint_pyro.samplers.written import named, written
 from vipaint_pyro.settings import remade
 
 if TYPE_CHECKING:
@@ -72,13 +72,15 @@ BASELINES: dict[str, Callable[[Lab], Sampler]] = {
     "red-diff-v": lambda lab: REDDiffSampler(lab.red_diff_steps, lab.red_diff_lr, random_times=True),
 }
 
+_KNOWN = {**BASELINES, **METHODS}
+
 #: Samplers that know of no noise behind a dense operator.
 NOISELESS = ("ddnm",)
 
 
 def is_baseline(row: str) -> bool:
     """Whether a row is a sampler, by its name or by where one of your own lies, with settings behind it or without."""
-    name, _ = _parted(row)
+    name, _ = named(row, _KNOWN)
     return name in BASELINES or name in METHODS or (":" in name and is_sampler_at(name))
 
 
@@ -88,7 +90,7 @@ def baseline(row: str, lab: Lab) -> Sampler:
     Raises:
         ValueError: for a name there is none of, or settings that the method does not have.
     """
-    name, settings = _parted(row)
+    name, settings = named(row, _KNOWN)
     sampler = BASELINES[name](lab) if name in BASELINES else make_sampler(name)
     if settings is None:
         return sampler
@@ -109,15 +111,6 @@ def described_row(name: str, lab: Lab, cell: Sequence[int]) -> dict | None:
 
 def seen_by(name: str, problems: Problems) -> Measurement:
     """y and its true noise, which a sampler of :data:`NOISELESS` is not told of; not every other one asks for it."""
-    if _parted(name)[0] in NOISELESS:
+    if named(name, _KNOWN)[0] in NOISELESS:
         return Measurement.of(problems.operator, problems.y)
     return Measurement(problems.operator, Gaussian(problems.sigma), problems.y)
-
-
-def _parted(row: str) -> tuple[str, str | None]:
-    """The name or the place, and the settings behind it, each of which has a = in it."""
-    name, colon, rest = row.partition(":")
-    if colon and name not in {**BASELINES, **METHODS} and "=" not in rest.partition(":")[0]:
-        inside, colon, rest = rest.partition(":")
-        name = f"{name}:{inside}"
-    return name, rest if colon else None

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.measurements.operator import LinearOperator
+from vipaint_pyro.places import facts_of
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.method import NEEDS
+from vipaint_pyro.samplers.own import FACTS
 
 __all__ = ["check_needs"]
 
@@ -24,9 +26,7 @@ _HAS: dict[str, tuple[Callable[[DiffusionPrior, Measurement], bool], str]] = {
 
 def check_needs(sampler: object, prior: DiffusionPrior, measurement: Measurement) -> None:
     """Raise ValueError where a prior or a measurement is not what the sampler's class says that it needs."""
-    facts = (vars(base).get("method") for base in type(sampler).__mro__)
-    said = next((fact["needs"] for fact in facts if isinstance(fact, dict) and "needs" in fact), ())
-    for need in said:
+    for need in facts_of(type(sampler), "method", FACTS).get("needs", ()):
         there, otherwise = _HAS[need]
         if not there(prior, measurement):
             raise ValueError(f"{type(sampler).__name__} needs {NEEDS[need]}, and {otherwise}")

@@ -15,11 +15,11 @@ from vipaint_pyro.samplers.method import NEEDS, Method
 from vipaint_pyro.settings import Kind, switch
 from vipaint_pyro.wording import shown
 
-__all__ = ["is_sampler_at", "method_at", "method_of"]
+__all__ = ["FACTS", "is_sampler_at", "method_at", "method_of"]
 
 _text = Kind(str, lambda value: isinstance(value, str), "is a text")
 #: What a class may say of itself in its ``method``.
-_FACTS = {
+FACTS = {
     "summary": _text,
     "paper": _text,
     "cost": _text,
@@ -88,4 +88,4 @@ def _of_class(kind: object) -> Method:
     if needed := [f.name for f in fields(kind) if f.init and f.default is MISSING]:
         raise ValueError(f"{place} has no default of {' and '.join(needed)}: give its settings defaults, as = 100")
     facts: dict[str, Any] = {"summary": first_line(kind), "paper": "your own"}
-    return Method(place, sampler=cast(Any, kind), **(facts | facts_of(kind, "method", _FACTS)))
+    return Method(place, sampler=cast(Any, kind), **(facts | facts_of(kind, "method", FACTS)))

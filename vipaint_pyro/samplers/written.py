@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
@@ -11,10 +11,24 @@ from vipaint_pyro.samplers.vipaint.effort import at_effort
 from vipaint_pyro.settings import SWITCHES
 from vipaint_pyro.wording import did_you_mean
 
-__all__ = ["GUIDE", "in_words", "listed", "pairs", "written", "written_name"]
+__all__ = ["GUIDE", "in_words", "listed", "named", "pairs", "written", "written_name"]
 
 #: What stands before a setting of the guide, among those of its method: ``guide.rank=4``.
 GUIDE = "guide."
+
+
+def named(text: str, known: Container[str] = ()) -> tuple[str, str | None]:
+    """The name or the place of a method, and the settings behind it, each of which has a = in it; None for none.
+
+    Args:
+        text: ``NAME``, ``package.module:Class``, either perhaps with ``:setting=value;setting=value``.
+        known: names of which no place begins with one.
+    """
+    name, colon, rest = text.partition(":")
+    if colon and name not in known and "=" not in rest.partition(":")[0]:
+        inside, colon, rest = rest.partition(":")
+        name = f"{name}:{inside}"
+    return name, rest if colon else None
 
 
 def listed(chosen: Method) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from vipaint_pyro.evaluation.exact_pictures.cells import CELLS
 from vipaint_pyro.evaluation.exact_records import Kind
 from vipaint_pyro.evaluation.study.specs import file_name
+from vipaint_pyro.samplers.written import named
 from vipaint_pyro.settings import whole
 
 __all__ = ["PAIRED", "PICTURES", "row_name", "samples_path"]
@@ -21,11 +22,8 @@ def row_name(record: Mapping) -> str:
     """A method with the calls that it was to make, as a study writes it: NAME@CALLS:setting=value."""
     if record["budget"] is None:
         return record["method"]
-    name, colon, settings = record["method"].partition(":")
-    if colon and "=" not in settings.partition(":")[0]:  # a sampler of one's own, by its place
-        inside, colon, settings = settings.partition(":")
-        name = f"{name}:{inside}"
-    return f"{name}@{record['budget']}{colon}{settings}"
+    name, settings = named(record["method"])
+    return f"{name}@{record['budget']}" + (f":{settings}" if settings is not None else "")
 
 
 def _name(record: Mapping) -> str:
