@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from vipaint_pyro.cli.main import main
+from vipaint_pyro.evaluation.exact_pictures import table
 
 
 def exact(out, *arguments):
@@ -33,6 +34,19 @@ def test_what_cannot_be_is_one_line(tmp_path, arguments, words):
     done = exact(tmp_path / "t", "--pictures", *arguments)
     assert done.exit_code == 1 and words in done.output and done.output.count("\n") == 1
     assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("which, first", [([], 0), (["--tune"], 20), (["--first", "7"], 7)])
+def test_which_problems(which, first, tmp_path, monkeypatch):
+    asked = []
+
+    def run_pictures(these, out, log):
+        asked.append(list(these.problems))
+        raise ValueError("enough")
+
+    monkeypatch.setattr(table, "run_pictures", run_pictures)
+    exact(tmp_path, "--pictures", "dps", "--problems", "3", *which)
+    assert asked == [[first, first + 1, first + 2]]
 
 
 @pytest.mark.drawn

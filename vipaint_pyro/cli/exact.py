@@ -59,11 +59,12 @@ __all__ = ["exact"]
     "--problems", type=click.IntRange(2, 10_000), help="How many of each cell.  [default: 20; of pictures 5]"
 )
 @click.option("--tune", is_flag=True, help="The problems to tune on (from 20 on) instead of those to report.")
+@click.option("--first", type=click.IntRange(0), help="The number of the first problem.  [default: 0; with --tune 20]")
 @click.pass_context
 def exact(
     context: click.Context, methods: tuple[str, ...], cells: tuple[str, ...], of_pictures: bool, calls: str | None,
     smoke: bool, data: Path | None, out: Path, samples: int | None, fit_steps: int, steps: int, beta: float,
-    likelihood: str, kernel: str, problems: int | None, tune: bool,
+    likelihood: str, kernel: str, problems: int | None, tune: bool, first: int | None,
 ) -> None:  # fmt: skip
     """Measure METHODS against exact posteriors (the mixture benchmark of MCGDiff).
 
@@ -79,12 +80,15 @@ def exact(
 
     Where a method fails in a cell the others go on, and the same command tries it again.
     """
+    if tune and first is not None:
+        raise click.UsageError("--tune and --first both say which problems: leave one of them out")
+    first = 20 if tune else first or 0
     if of_pictures:
         check_options(context, MIXTURES_ALONE, "mixtures, not for --pictures")
         with reporting():
             loading_libraries()
             asked = {"cells": cells, "calls": _calls(calls), "samples": samples, "problems": problems, "data": data}
-            pictures(methods, out, smoke, tune, asked)
+            pictures(methods, out, smoke, first, asked)
         return
     check_options(context, PICTURES_ALONE, "--pictures")
     samples, problems = 2000 if samples is None else samples, problems or 20
@@ -99,7 +103,7 @@ def exact(
         guided = ("hierarchical", *(f"hierarchical-guided{corrected}" for corrected in ("", "+psis", "+smc")))
         methods = methods or (*CALIBRATION, "dps", *guided)
         lab = Lab(samples=samples, fit_steps=fit_steps, steps=steps, beta=beta, likelihood=likelihood, kernel=kernel)
-        seeds = range(20, 20 + problems) if tune else range(problems)
+        seeds = range(first, first + problems)
         try:
             failed = run_table(methods, chosen, lab, out, seeds=seeds, log=click.echo)
         except KeyboardInterrupt as error:

@@ -28,14 +28,14 @@ def check_options(context: click.Context, alone: Sequence[str], what: str) -> No
             raise click.UsageError(f"{parameter.opts[0]} is for {what}: leave it out")
 
 
-def pictures(methods: Sequence[str], out: Path, smoke: bool, tune: bool, given: dict) -> None:
+def pictures(methods: Sequence[str], out: Path, smoke: bool, first: int, given: dict) -> None:
     """Run the table of pictures and print it.
 
     Args:
         methods: rows; without any, all.
         out: the folder.
         smoke: whether what is not given is small.
-        tune: whether the problems are those to tune on.
+        first: the number of the first problem.
         given: ``cells``, ``calls``, ``samples``, ``problems`` and ``data``; None, or nothing, where not given.
 
     Raises:
@@ -48,7 +48,6 @@ def pictures(methods: Sequence[str], out: Path, smoke: bool, tune: bool, given: 
     from vipaint_pyro.evaluation.exact_pictures.table import Asked, run_pictures
 
     sizes = _SIZES[smoke] | {name: value for name, value in given.items() if value}
-    first = 20 if tune else 0
     asked = Asked(
         methods or default_methods(),
         sizes["cells"] or [cell.name for cell in REPORTED],
