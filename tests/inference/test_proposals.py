@@ -22,12 +22,16 @@ from vipaint_pyro.priors.codecs import Codec, IdentityCodec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.prediction import Prediction
+from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.randomness import NoiseStreams
 
 
+def moments():
+    return torch.tensor([[[0.3, -0.2]]]).double(), torch.tensor([[[0.8, 0.5]]]).double()
+
+
 def gaussian():
-    mean, std = torch.tensor([[[0.3, -0.2]]]).double(), torch.tensor([[[0.8, 0.5]]]).double()
-    return GaussianPrior(mean, std, SCHEDULES["vp"])
+    return GaussianPrior(*moments(), SCHEDULES["vp"])
 
 
 class Alone(Denoiser):
@@ -75,9 +79,9 @@ def twist(prior, t, z, y):
     return dist.Normal((a * mean).sum(-1, keepdim=True), spread.sqrt()).log_prob(y).sum((-3, -2, -1))
 
 
-def unresampled(runs=3):
+def unresampled(prior=None, runs=3):
     """A model of a Gaussian prior, its guide and a cloud that keeps all particles."""
-    model, guide, y = filter_of(gaussian(), MomentMatched(SCALE), runs=runs)
+    model, guide, y = filter_of(prior or gaussian(), MomentMatched(SCALE), runs=runs)
     seen = Measurement(model.operator, MomentMatched(SCALE), y)
     return guide, Cloud(model, seen, NoiseStreams(torch.Generator().manual_seed(2), runs), 0, True, PosteriorMean())
 
@@ -100,6 +104,22 @@ def test_the_weight_of_a_step_by_hand():
     # The whole weight: what was multiplied in at z_t is divided out.
     cloud.move(z_s, s, increment, twist=True)
     close(cloud.log_weights, expected + twist(prior, s, z_s, y))
+
+
+@torch.no_grad()
+def test_a_networks_last_step_is_to_the_mean_given_y_and_has_no_weight_of_its_own():
+    _, cloud = unresampled(GaussianPrior(*moments(), SCHEDULES["vp"], kernel="gaussian"))
+    prior, y = cloud.model.prior, cloud.measurement.y
+    t = prior.schedule.time_of_ratio(0.8)
+    z_t = torch.randn(4, 3, 1, 1, 2, generator=torch.Generator().manual_seed(3)).double()
+    cloud.move(z_t, t, 0.0, twist=True)
+    x, s, increment = _twisted(cloud, t, CLEAN)
+    (mean, variance), a = law(prior, t, z_t), A.flatten()
+    spread = (a**2 * variance).sum() + SCALE**2
+    assert s == CLEAN and increment is None
+    close(x, mean + variance * a * (y - (a * mean).sum(-1, keepdim=True)) / spread)
+    cloud.move(x, s, increment, twist=False)
+    close(cloud.log_weights, twist(prior, t, z_t, y))
 
 
 @torch.no_grad()

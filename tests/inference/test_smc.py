@@ -241,7 +241,7 @@ def test_equal_weights_count_too():
     y = torch.tensor([0.0, 1.0, 2.0]).double().reshape(3, 1, 1, 1).expand(3, 1, 1, 2)
     particles = smc(model, Prior(model), y, 10, num_steps=2)
     close(particles.log_evidence, torch.distributions.Normal(0.0, 1.0).log_prob(y).sum((-3, -2, -1)))
-    assert particles.ess.shape == (4, 3) and particles.ancestors.tolist() == [10] * 3
+    assert particles.ess.shape == (3, 3) and particles.ancestors.tolist() == [10] * 3
 
 
 # -- without weights, on a network's prior, and one image at a time ------------------------------------

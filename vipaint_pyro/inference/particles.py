@@ -31,7 +31,7 @@ class Particles:
     Attributes:
         images: (S, N, C, H, W), equally weighted (of several clouds in each of them), about [-1, 1].
         log_evidence: the estimate of log p(y), (N,); None where the weights were not used.
-        ess: effective sample size, of a cloud's particles, after each step and before resampling, (steps, N).
+        ess: effective sample size, of a cloud's particles, after each step that weighs, before resampling: (steps, N).
         resampled: which steps resampled, (steps, N); the last one where weights were left.
         ancestors: how many different draws of z_{T_e} the images go back to, (N,).
     """
@@ -94,11 +94,14 @@ class Cloud:
         self.log_evidence: Tensor = nothing
         self.origin: Tensor = nothing
 
-    def move(self, z: Tensor, t: int, increment: Tensor | float, twist: bool) -> None:
-        """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood."""
+    def move(self, z: Tensor, t: int, increment: Tensor | float | None, twist: bool) -> None:
+        """Put the particles at z_t; ``increment`` is log p - log q of the move, without the likelihood.
+
+        None leaves the weights as they are, the likelihood's part too.
+        """
         before = 0.0 if self.log_likelihood is None else self.log_likelihood
         self._look(z, t, twist)
-        if not self.weigh:
+        if not self.weigh or increment is None:
             return
         if self.log_weights is None:
             self.log_weights = torch.zeros_like(self.log_likelihood)

@@ -159,7 +159,7 @@ def run_smc(
         streams = NoiseOfClouds(streams, clouds) if clouds > 1 else streams
     cloud = Cloud(model, measurement, streams, settings.threshold, settings.weigh, settings.proposal, clouds)
     below = prior.times(times[-1], CLEAN, num_steps)
-    begin: Iterator[tuple[Tensor, int, Tensor | float]] = (
+    begin: Iterator[tuple[Tensor, int, Tensor | float | None]] = (
         _guided(cloud, cast(Callable, guide), settings, cast(Any, generator))
         if start is None
         else iter([(start, times[-1], 0.0)])
@@ -201,7 +201,7 @@ def _answer(answer: Any) -> tuple[Tensor | None, bool]:
 
 def _guided(
     cloud: Cloud, guide: Callable, settings: SMC, generator: torch.Generator | Sequence[torch.Generator] | None
-) -> Iterator[tuple[Tensor, int, Tensor | float]]:
+) -> Iterator[tuple[Tensor, int, Tensor | float | None]]:
     """The moves down to T_s as (z, t, log p - log q); each is made where the one before has resampled."""
     model, prior, times = cloud.model, cloud.model.prior, cloud.model.timesteps
     num_particles, marginal_steps = settings.num_particles, settings.marginal_steps
@@ -225,8 +225,8 @@ def _guided(
         yield z, s, _increment(cloud, q, z, t, s)
 
 
-def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]:
-    """The prior's step from t to s, moved towards the measurement."""
+def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float | None]:
+    """The prior's step from t to s, moved towards y; a network's last one ends at a mean, and z_t has the weight."""
     model, prior = cloud.model, cloud.model.prior
     seen = cloud.measurement
     if s == CLEAN and isinstance(seen.likelihood, Gaussian) and prior.knows_the_clean_image and not prior.is_latent:
@@ -234,11 +234,10 @@ def _twisted(cloud: Cloud, t: int, s: int) -> tuple[Tensor, int, Tensor | float]
         x, log_seen = cast(Any, prior).complete(cloud.z, t, seen.operator, seen.likelihood.scale, seen.y, cloud.streams)
         clean = seen.likelihood.at(seen.operator, Prediction(prior, x, CLEAN, x))
         return x, s, log_seen - clean.log_prob(seen.y)
-    mean, std = prior.reverse(cloud.z, t, s, model.eta, cloud.z0)
+    mean, std = cloud.proposal.moments(model, Prediction(prior, cloud.z, t, cloud.z0), cloud.pull, s)
     if s == CLEAN and not std.any():
-        return mean, s, 0.0
-    at = Prediction(prior, cloud.z, t, cloud.z0)
-    q = dist.Normal(*cloud.proposal.moments(model, at, cloud.pull, s)).to_event(3)
+        return mean, s, None
+    q = dist.Normal(mean, std).to_event(3)
     z = cloud.draw(q)
     return z, s, _increment(cloud, q, z, t, s)
 
