@@ -18,7 +18,7 @@ CHAIN = [
     {"wording"},
     {"settings", "tensors", "opening"},
     {"lazily", "faults", "places", "files", "reading", "distributions", "calibration"},
-    {"pages"},
+    {"pages", "own_errors"},
     {"randomness"},
     {"images", "per_image_noise"},
     {"plots", "datasets", "regions"},

@@ -17,7 +17,10 @@ from typing import Any
 from vipaint_pyro.settings import Kind, checked
 from vipaint_pyro.wording import did_you_mean, shown
 
-__all__ = ["Places", "check_written", "code_of", "facts_of", "first_line", "place_of"]
+__all__ = ["Places", "check_written", "code_of", "facts_of", "first_line", "is_own", "place_of"]
+
+#: The files of modules that something was looked up in, this package's aside.
+_OWN: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,10 @@ class Places:
 
     def _module(self, name: str, place: str) -> ModuleType:
         try:
-            return _import(name)
+            module = _import(name)
+            if name.partition(".")[0] != "vipaint_pyro":
+                _OWN.add(str(vars(module).get("__file__")))
+            return module
         except Exception as error:  # whatever the module does when it is imported
             if _is_missing(name, error):
                 raise ValueError(
@@ -86,6 +92,11 @@ class Places:
                 ) from error
             said = " ".join(str(error).split())
             raise ValueError(f"the {self.noun} {place} cannot be imported: {type(error).__name__}: {said}") from error
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is that of a user's module in which a class was looked up."""
+    return file in _OWN
 
 
 def code_of(place: str) -> str:

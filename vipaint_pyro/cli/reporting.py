@@ -19,6 +19,11 @@ class reporting:
         return self
 
     def __exit__(self, kind, error, trace):
+        if isinstance(error, Exception) and not isinstance(error, click.ClickException):
+            from vipaint_pyro.own_errors import said_of_own
+
+            if said := said_of_own(error):
+                raise click.ClickException(said) from error
         if isinstance(error, (RuntimeError, MemoryError)):  # want of memory has many names
             from vipaint_pyro.faults import fault_of
 

@@ -138,7 +138,7 @@ def check_folder(
     for record in records(folder, kind):
         name, sampler = record["method"], record.get("sampler")  # older records do not say it
         changes = differences(_by_option(record["settings"]), _by_option(settings))
-        if not changes and sampler is not None:
+        if not changes and sampler is not None and not record.get("error"):  # what failed is tried again anyway
             changes = [f"{name} {text}" for text in differences(sampler, sampler_of(record) or {})]
         if changes:
             said = "; ".join(changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vipaint_pyro.own_errors import said_of_own
+
 __all__ = ["FAILURES", "one_line", "said_of"]
 
 #: Faults of numbers and of memory are among them.
@@ -12,8 +14,8 @@ FAILURES = (
 
 
 def said_of(error: BaseException) -> dict[str, str]:
-    """The error of a record: its type and its message, which is not empty."""
-    return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+    """The error of a record: its type and its message, which is not empty, of a user's class with its place."""
+    return {"type": type(error).__name__, "message": said_of_own(error) or str(error) or type(error).__name__}
 
 
 def one_line(said: dict[str, str]) -> str:

@@ -2,13 +2,16 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from tests.evaluation.study.conftest import evaluate
+from vipaint_pyro.cli.main import main
 from vipaint_pyro.evaluation.exact_baselines import baseline, described_row, is_baseline
 from vipaint_pyro.evaluation.exact_methods import Lab, check_name
 from vipaint_pyro.evaluation.exact_pictures.methods import row_sampler
@@ -103,6 +106,38 @@ def test_a_study_has_them_and_notices_that_they_changed(mine):
     Path(f"{mine}.py").write_text(MODULE + "# changed\n")
     refused = evaluate("--features", "none", methods=specs, conditions=["--masks", "rotated"])
     assert refused.exit_code != 0 and f"has other settings (code of {mine}:Often: {kept} -> " in refused.output
+
+
+GONE = "        {}['gone']"
+BROKEN = MODULE.replace("        mean, std =", f"{GONE}\n        mean, std =")
+PLACE = rf"KeyError: 'gone' \({NAME}.py, line {1 + BROKEN.splitlines().index(GONE)}, in step\)"
+
+
+def test_what_failed_is_tried_again_by_code_that_was_mended(mine):
+    Path(f"{mine}.py").write_text(BROKEN)
+    arguments = {"methods": f"{mine}:Often:num-steps=3,dps:num-steps=3", "conditions": ["--masks", "rotated"]}
+    failed = evaluate("--features", "none", **arguments)
+    assert failed.exit_code != 0 and len(re.findall(f"failed: {PLACE}", failed.output)) == 2
+    for text, ends in ((MODULE, "4 of 4 items are done"), (MODULE + "# changed\n", f"other settings (code of {mine}")):
+        sys.modules.pop(mine)
+        Path(f"{mine}.py").write_text(text)
+        importlib.invalidate_caches()
+        again = evaluate("--features", "none", "--retry-failed", **arguments)
+        assert ends in again.output, again.output
+
+
+def test_a_row_that_failed_is_tried_again_by_code_that_was_mended(mine, tmp_path):
+    def exact():
+        return CliRunner().invoke(main, ["exact", f"{mine}:Often:num-steps=3", "--cell", "8,1", "--problems", "2",
+                                         "--samples", "100", "--out", str(tmp_path / "t")])  # fmt: skip
+
+    for text, ends in ((BROKEN, "1 of 1 rows failed"), (MODULE, "wrote"), (MODULE + "#", "with other settings")):
+        sys.modules.pop(mine, None)
+        Path(f"{mine}.py").write_text(text)
+        importlib.invalidate_caches()
+        done = exact()
+        assert ends in done.output.splitlines()[-1], done.output
+        assert bool(re.search(f"failed: {PLACE}", done.output)) == (text == BROKEN)
 
 
 def test_rows_of_the_tables_whose_answers_are_known(mine):

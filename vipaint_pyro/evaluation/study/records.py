@@ -94,7 +94,8 @@ class StudyFolder:
             both = merged(Plan.from_json(head["plan"]), plan)
         except ValueError as error:
             changes.append(str(error))
-        changes += [f"{k}: {head[k]} -> {v}" for k, v in marks.items() if head.get(k, v) != v]
+        others = {k: v for k, v in marks.items() if head.get(k, v) != v and self._rests_on(k, both)}
+        changes += [f"{k}: {head[k]} -> {v}" for k, v in others.items()]
         if changes:
             raise ValueError(f"the study in {self.path} has other settings ({'; '.join(changes)}): choose another "
                              "--out, or give those")  # fmt: skip
@@ -103,6 +104,15 @@ class StudyFolder:
         other = [f"{k} {before.get(k)} -> {v}" for k, v in versions.items() if before.get(k) != v]
         listed = dict(sorted({**head.get("pictures", {}), **_listed(pictures)}.items()))
         return {**head, **marks, "plan": both.to_json(), "pictures": listed}, other
+
+    def _rests_on(self, mark: str, plan: Plan) -> bool:
+        """Whether a mark cannot change any more: of a user's own code only what was finished with it rests on it."""
+        place = mark.removeprefix("code of ")
+        theirs = [item for item in plan.items() if place in item.method]
+        if place == mark or not theirs:  # nothing of one's own, or a guide that chosen settings name
+            return True
+        found = (self.record(item) for item in theirs)
+        return any(record is not None and record["error"] is None for record in found)
 
     def _pictures(self, head: dict, numbers: Iterable[int]) -> dict[int, Picture]:
         """Which pictures are there, by plan.json; of one that it does not list, by what ``truth/`` keeps of it."""
