@@ -27,7 +27,7 @@ SIZES = (2, 4, 8)
 NOISE = (0.0, 0.05, 0.2)
 #: Settings that make about 100 forward calls a sample; methods that are not here have 100 by default.
 EQUAL = {
-    "vipaint": {"refinement_steps": 100},
+    "vipaint": {"refinement_steps": 100, "refine": "dps"},
     "dps": {"num_steps": 100},
     "blended": {"num_steps": 100},
     "repaint": {"num_steps": 20, "jump_length": 4, "jump_n_sample": 6},

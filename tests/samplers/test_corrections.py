@@ -76,7 +76,7 @@ def test_what_cannot_be_is_said(gaussian, seen):
         with pytest.raises(ValueError, match="'AutoDelta' is a point: it has no density to weigh its draws with"):
             point(gaussian, seen.part(0, 1), 3)
     with pytest.raises(ValueError, match="^num_particles is of a correction or .*: leave num_particles out"):
-        sampler(num_particles=5).settle(gaussian, seen)
+        sampler(num_particles=5, refine="dps").settle(gaussian, seen)
     with pytest.raises(ValueError, match="raise num_particles"):
         sampler(correct="smc", num_particles=2)(gaussian, seen, 3)
 

@@ -9,13 +9,16 @@ from vipaint_pyro.samplers.vipaint.levels import RATIOS, level_ratios, ratios_be
 
 
 @pytest.mark.parametrize(
-    "levels, pixels, latents",
-    [(1, (1.8,), (1.8,)), (2, (3.1, 1.0), (3.1, 1.0)), (4, (3.1, 2.0, 1.4, 1.0), (20.0, 7.0, 2.5, 1.2))],
-)
-def test_they_have_these_ratios_of_noise_to_signal(gaussian, levels, pixels, latents):
+    "levels, pixels, latents, exact",
+    [
+        (1, (1.8,), (1.8,), (20.0,)), (2, (3.1, 1.0), (3.1, 1.0), (40.0, 20.0)),
+        (4, (3.1, 2.0, 1.4, 1.0), (20.0, 7.0, 2.5, 1.2), (60.0, 40.0, 30.0, 20.0)),
+    ],
+)  # fmt: skip
+def test_they_have_these_ratios_of_noise_to_signal(gaussian, network_prior, levels, pixels, latents, exact):
     pipe = latent_kl()
     latent = DiffusionPrior.from_components(pipe.unet, pipe.scheduler, vqvae=pipe.vqvae)
-    for prior, ratios in ((gaussian, pixels), (latent, latents)):
+    for prior, ratios in ((network_prior, pixels), (latent, latents), (gaussian, exact)):
         schedule = prior.schedule
         times = timesteps_for(prior, levels)
         assert times == tuple(schedule.time_of_ratio(r) for r in ratios)
@@ -29,11 +32,11 @@ def test_another_number_of_levels_needs_its_timesteps(gaussian):
             timesteps_for(gaussian, levels)
 
 
-def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
-    schedule = gaussian.schedule
+def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(network_prior):
+    schedule = network_prior.schedule
     for given, ratios in (((3, 8.0, 2.0), (8, 4, 2)), ((3, 25.0, None), (25, 5, 1)), ((2, None, 0.5), (3.1, 0.5)),
                           ((1, 20.0, None), (20,))):  # fmt: skip
-        assert timesteps_for(gaussian, *given) == tuple(schedule.time_of_ratio(r) for r in ratios)
+        assert timesteps_for(network_prior, *given) == tuple(schedule.time_of_ratio(r) for r in ratios)
     for given, said in (
         ((4, 1.0, 2.0), "T_e has to lie above T_s, but its ratio is 1, and 2"),
         ((2, None, 5.0), r"ratio is 3.1, and 5 that of T_s \(T_e is not given, and has its default\): give T_e too"),
@@ -44,7 +47,7 @@ def test_any_number_of_levels_lies_between_two_ratios_of_ones_own(gaussian):
         ((5000, 5.0), "has 1000 times .* too few for 5000 levels: take 1000 levels at most"),
     ):
         with pytest.raises(ValueError, match=said):
-            timesteps_for(gaussian, *given)
+            timesteps_for(network_prior, *given)
 
 
 def test_levels_between_two_ratios_are_each_the_same_part_of_the_one_above():
@@ -73,7 +76,7 @@ def test_what_is_not_given_of_levels_is_vipaints_own(given, expected):
     assert level_ratios(RATIOS, *given) == pytest.approx(expected, rel=1e-12)
 
 
-def test_timesteps_at_ratios_that_coincide_take_the_next_ones(gaussian):
-    assert timesteps_at(gaussian, RATIOS[4]) == timesteps_for(gaussian, 4)
-    close = timesteps_at(gaussian, (1.001, 1.0005, 1.0))
+def test_timesteps_at_ratios_that_coincide_take_the_next_ones(network_prior):
+    assert timesteps_at(network_prior, RATIOS[4]) == timesteps_for(network_prior, 4)
+    close = timesteps_at(network_prior, (1.001, 1.0005, 1.0))
     assert close[0] - close[1] == close[1] - close[2] == 1

@@ -98,7 +98,8 @@ def test_settings_reach_the_fit_and_the_guide_is_finished(gaussian, monkeypatch)
 
     monkeypatch.setattr(module, "fit", fit)
     monkeypatch.setattr(VIPaintSampler, "_refined", stop)
-    s = VIPaintSampler((500, 100), fit_steps=7, num_chains=3, num_levels=5, eta=0.5, beta=2.0, refinement_steps=9)
+    steps = {"fit_steps": 7, "refine": "dps", "refinement_steps": 9}
+    s = VIPaintSampler((500, 100), num_chains=3, num_levels=5, eta=0.5, beta=2.0, **steps)
     try:
         s(gaussian, Measurement.of(Inpainting(OBSERVED), Y), 2)
     except Done:

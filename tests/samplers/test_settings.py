@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from tests.priors.pretrained.tiny import autoencoder
-from vipaint_pyro.measurements import Gaussian, Laplace, Measurement, make_operator
+from vipaint_pyro import LinearMap
+from vipaint_pyro.measurements import Gaussian, Laplace, Measurement, Noiseless, Nonlinear, make_operator
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.priors.codecs import KLCodec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers import VIPaintSampler
+from vipaint_pyro.samplers.vipaint.refinement import settled_refine
 from vipaint_pyro.settings import check_settings
 
 
@@ -81,6 +83,37 @@ def test_the_bounds(name, least, most):
     for value in (v for v in (*refused, float("nan"), float("inf"), True, "1") if v != settled.get(name)):
         with pytest.raises(ValueError, match=rf"^{name} is a .*number.*, but is "):
             check_settings(VIPaintSampler(**{name: value}))
+
+
+CURVED = Nonlinear(torch.tanh, lambda m: torch.distributions.Normal(m, 0.1), (1, 2, 3), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "operator, likelihood, given, step",
+    [
+        ("inpainting", None, {}, "tds"),
+        ("whole", Gaussian(0.1), {}, "tds"),
+        ("inpainting", Laplace(0.1), {}, "dps"),  # whose noise no Gaussian step knows
+        ("nonlinear", Gaussian(0.1), {}, "dps"),
+        *(("inpainting", None, {name: value}, "dps") for name, value in
+          (("zeta", 1.0), ("perceptual_refinement", 0.1), ("perceptual", 0.1), ("correct", "psis"),
+           ("correct", "smc"))),
+        ("inpainting", None, {"refine": "mmps"}, "mmps"),
+    ],
+)  # fmt: skip
+def test_where_the_denoiser_is_exact_particles_are_weighed(gaussian, operator, likelihood, given, step):
+    behind = Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool))
+    others = {"whole": LinearMap(lambda x: x[..., :1], (1, 2, 3)), "nonlinear": CURVED}
+    made = others.get(operator, behind)
+    x = torch.zeros(1, 1, 2, 3, dtype=torch.float64)
+    measurement = Measurement(made, likelihood or Noiseless(), made(x))
+    assert settled_refine(VIPaintSampler(**given), gaussian, measurement) == step
+    found = VIPaintSampler().settle(gaussian, Measurement(behind, Noiseless(), x))
+    assert (found.refine, found.refinement_steps, found.num_particles, found.own_cloud) == ("tds", 25, 0, True)
+    assert found.noise_scale == 0.3
+    part = LinearMap(lambda x: x[..., :2], (1, 2, 3))
+    assert VIPaintSampler().settle(gaussian, Measurement(part, Noiseless(), part(x))).noise_scale == 2 / 3
+    assert found.settle(gaussian, Measurement(behind, Noiseless(), x)) == found
 
 
 @pytest.mark.parametrize(

@@ -134,10 +134,12 @@ def test_the_particles_of_a_sample_start_at_its_own_draw_whatever_is_drawn_at_on
     starts, real = [], module.run_smc
     monkeypatch.setattr(module, "run_smc", lambda *a, start, **k: starts.append(start) or real(*a, start=start, **k))
     whole, parts = (VIPaintSampler(**FEW, refine="tds", chunk=chunk) for chunk in (None, 25))
-    images = [s(gaussian, holed(gaussian), 3, seeded(0)).images for s in (whole, parts)]
-    each = starts[0].unflatten(0, (3, 10))
+    drawn = [s(gaussian, holed(gaussian), 3, seeded(0)) for s in (whole, parts)]
+    each, images = starts[0].unflatten(0, (3, 10)), [samples.images for samples in drawn]
     assert (each == each[:, :1]).all() and len({float(z) for z in each[:, 0].flatten(1)[:, 0]}) == 3
     assert torch.equal(torch.cat(starts[1:]), starts[0]) and torch.equal(*images)
+    for samples in drawn:
+        torch.testing.assert_close(samples.levels[100], gaussian.denoise(each[:, 0], 100), rtol=0, atol=1e-12)
 
 
 @pytest.mark.battery

@@ -57,6 +57,8 @@ class GaussianMixturePrior(DiffusionPrior):
         ValueError: where the shapes do not fit, or a weight or a variance is not positive.
     """
 
+    is_exact = True
+
     def __init__(
         self,
         weights: Tensor,

@@ -39,11 +39,13 @@ class DiffusionPrior(Loadable, Conditionable):
         conditioning: what the network can be conditioned on; by default nothing.
 
     Attributes:
+        is_exact: whether the denoiser is E[z_0 | z_t] itself, and no network's estimate of it.
         calls: what counts the calls of :meth:`denoise` (:func:`vipaint_pyro.priors.counting.count_calls`), or None.
         checkpointing: whether a backward pass calls the network again; see :meth:`checkpointed`.
         pieces: how many samples of every image the networks are given at once; see :meth:`in_pieces`.
     """
 
+    is_exact: bool = False
     calls: Calls | None = None
     checkpointing: bool = False
     pieces: int | None = None

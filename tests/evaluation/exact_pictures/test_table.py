@@ -16,6 +16,7 @@ from vipaint_pyro.evaluation.exact_pictures.sheets import write_sheets
 from vipaint_pyro.evaluation.exact_pictures.summary import rows, write_tables
 from vipaint_pyro.evaluation.exact_pictures.table import Asked, run_pictures
 from vipaint_pyro.evaluation.exact_records import read_record, records
+from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers import METHODS
 
 CELL = "garments-few-0.2"
@@ -65,6 +66,15 @@ def test_every_sampler_for_pixels_is_a_row_at_every_number_of_calls():
     for name in default_methods()[2:]:
         for calls in (100, 250, 1000):
             assert described_row(name, calls, CELLS["faces-few-0.2"], 50)["class"]
+
+
+def test_vipaint_is_told_that_the_denoiser_is_exact():
+    ratios = {"vipaint-4": (60, 40, 30, 20), "vipaint-2": (40, 20)}
+    schedule = NoiseSchedule.variance_preserving()
+    for name, levels in ratios.items():
+        found = described_row(name, 250, CELLS["garments-few-0.2"], 25)
+        assert found["refine"] == "tds" and tuple(found["timesteps"]) == tuple(map(schedule.time_of_ratio, levels))
+    assert described_row("vipaint-4:refine=dps", 250, CELLS["garments-few-0.2"], 25)["refine"] == "dps"
 
 
 def test_levels_of_ones_own_cost_the_same(atoms):

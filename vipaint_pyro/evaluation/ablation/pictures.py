@@ -26,7 +26,7 @@ from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.samplers.registry import method
-from vipaint_pyro.samplers.vipaint.levels import LATENT_RATIOS, RATIOS, timesteps_at
+from vipaint_pyro.samplers.vipaint.levels import ratios_for, timesteps_at
 from vipaint_pyro.samplers.written import written, written_name
 from vipaint_pyro.settings import number, whole
 from vipaint_pyro.wording import span
@@ -101,7 +101,7 @@ class OnPictures(Ground[str]):
         kind = None if guide is None else recipe(guide)
         settings = {} if guide is None else {"guide_name": guide}
         if any(value is not None for value in levels.values()):
-            own = LATENT_RATIOS if self._prior.is_latent else RATIOS
+            own = ratios_for(self._prior)
             settings["timesteps"] = timesteps_at(self._prior, ratios_of(self._prior.schedule, own, kind, levels))
         text = ";".join(f"{written_name(name)}={_text(value)}" for name, value in (settings | given).items())
         spec = f"{_METHOD}{'' if calls is None else f'@{calls}'}{text and f':{text}'}"

@@ -64,8 +64,10 @@ def default_methods() -> tuple[str, ...]:
 
 
 def black_box(prior: DiffusionPrior) -> DiffusionPrior:
-    """A prior of which no more is known than of a network's: its denoiser."""
-    return DiffusionPrior(prior.schedule, prior.denoiser, prior.latent_shape)
+    """A prior of which no more is known than of a network's, its denoiser, but that this is exact."""
+    new = DiffusionPrior(prior.schedule, prior.denoiser, prior.latent_shape)
+    new.is_exact = prior.is_exact
+    return new
 
 
 def row_sampler(name: str, calls: int, shape: Sequence[int], num_samples: int) -> Sampler:

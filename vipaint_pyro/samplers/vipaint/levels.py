@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from vipaint_pyro.priors.schedules import NoiseSchedule
 
 __all__ = [
-    "DEFAULT_LEVELS", "LATENT_RATIOS", "RATIOS", "check_levels", "level_ratios", "ratios_between", "ratios_on",
-    "timesteps_at", "timesteps_for",
+    "DEFAULT_LEVELS", "EXACT_RATIOS", "LATENT_RATIOS", "RATIOS", "check_levels", "level_ratios", "ratios_between",
+    "ratios_for", "ratios_on", "timesteps_at", "timesteps_for",
 ]  # fmt: skip
 
 #: K where nothing else is said.
@@ -25,6 +25,15 @@ RATIOS = {1: (1.8,), 2: (3.1, 1.0), 4: (3.1, 2.0, 1.4, 1.0)}
 #: The same for latent priors. Large flat parts of a picture keep their modes apart up to higher noise: T_e has to lie
 #: where they have merged. (With two levels the step from there is too long.)
 LATENT_RATIOS = {**RATIOS, 4: (20.0, 7.0, 2.5, 1.2)}
+
+#: The same for priors whose denoiser is exact: where the modes of any prior have merged. A network's walk from so high
+#: drifts (photographs go to black or white); one by the exact denoiser does not.
+EXACT_RATIOS = {1: (20.0,), 2: (40.0, 20.0), 4: (60.0, 40.0, 30.0, 20.0)}
+
+
+def ratios_for(prior: DiffusionPrior) -> dict[int, tuple[float, ...]]:
+    """VIPaint's ratios for this prior, by the number of levels K."""
+    return EXACT_RATIOS if prior.is_exact else LATENT_RATIOS if prior.is_latent else RATIOS
 
 
 def timesteps_for(
@@ -54,7 +63,7 @@ def timesteps_for(
             f"this prior's schedule has {count} times (num_train_timesteps), too few for {levels} levels: "
             f"take {most} levels{'' if own else ' at most'}, or another prior"
         )
-    ratios = ratios_on(prior.schedule, LATENT_RATIOS if prior.is_latent else RATIOS, levels, top, bottom)
+    ratios = ratios_on(prior.schedule, ratios_for(prior), levels, top, bottom)
     return timesteps_at(prior, ratios)
 
 

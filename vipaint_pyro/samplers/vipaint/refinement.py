@@ -43,14 +43,19 @@ def settled_refine(given: Settings, prior: DiffusionPrior, measurement: Measurem
     """Which step None stands for.
 
     Through a decoder a step of fixed length goes wrong where the whole picture is measured; that of MMPS has the
-    covariance that the Jacobians of network and decoder say (8 training faces, x4: LPIPS .003 for .008).
+    covariance that the Jacobians of network and decoder say (8 training faces, x4: LPIPS .003 for .008). Where the
+    denoiser is exact, weighed particles are nearest to the posterior (docs/how-the-defaults-were-chosen.md).
     """
     if given.refine is not None:
         return given.refine
-    linear = isinstance(measurement.operator, LinearOperator) and not isinstance(measurement.operator, Inpainting)
-    known = linear and measurement.likelihood.sigma is not None
+    linear = isinstance(measurement.operator, LinearOperator) and measurement.likelihood.sigma is not None
     own = given.perceptual_refinement or any(vars(given)[name] is not None for name in _OF_DPS)
-    return "mmps" if prior.is_latent and known and not own and given.correct != "smc" else "dps"
+    if not linear or own:
+        return "dps"
+    if prior.is_exact and given.correct == "none" and not given.perceptual:
+        return "tds"
+    whole = not isinstance(measurement.operator, Inpainting)
+    return "mmps" if prior.is_latent and whole and given.correct != "smc" else "dps"
 
 
 def default_steps(given: Settings) -> int:

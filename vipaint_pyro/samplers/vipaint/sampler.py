@@ -6,7 +6,6 @@ Inference", arXiv:2411.18929.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -37,6 +36,7 @@ from vipaint_pyro.samplers.vipaint.default_guide import default_guide
 from vipaint_pyro.samplers.vipaint.from_guide import FromGuide
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, swept
 from vipaint_pyro.samplers.vipaint.levels import DEFAULT_LEVELS, timesteps_for
+from vipaint_pyro.samplers.vipaint.noise_scale import settled_noise_scale
 from vipaint_pyro.samplers.vipaint.refinement import (
     check_refinement,
     default_steps,
@@ -80,7 +80,7 @@ class VIPaintSampler(Settings, Sampler):
             named,
             timesteps=times,
             refinement_steps=self.refinement_steps or min(default_steps(named), times[-1] + 1),
-            noise_scale=self._noise_scale(prior, measurement),
+            noise_scale=settled_noise_scale(self.noise_scale, prior, measurement),
             **settled_step(named, prior, measurement),
             **settled_clouds(named),
             **settled_sweeps(named, times),
@@ -95,19 +95,6 @@ class VIPaintSampler(Settings, Sampler):
         if self.timesteps is None:
             return timesteps_for(prior, recipe(settled(self.guide_name)).levels or DEFAULT_LEVELS)
         return prior.schedule.check_timesteps(self.timesteps)
-
-    def _noise_scale(self, prior: DiffusionPrior, measurement: Measurement) -> float:
-        if not measurement.likelihood.noise_alone:
-            if self.noise_scale:
-                raise ValueError(
-                    "this measurement has a likelihood of its own, which knows its noise: leave noise_scale out"
-                )
-            return 0.0
-        if self.noise_scale == 0:
-            raise ValueError(f"noise_scale is a finite number, above 0, but is {self.noise_scale}")
-        if self.noise_scale is not None:
-            return self.noise_scale
-        return measurement.y[0].numel() / math.prod(prior.image_shape)
 
     def _check(self, prior: DiffusionPrior, measurement: Measurement) -> None:
         """Raise where settled values exclude each other."""

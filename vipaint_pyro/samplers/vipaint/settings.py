@@ -37,7 +37,7 @@ class Fit:
 
     Args:
         timesteps: T_e > ... > T_s; None takes the prior's times at the ratios of
-            :func:`~vipaint_pyro.samplers.vipaint.levels.timesteps_for`.
+            :func:`~vipaint_pyro.samplers.vipaint.levels.ratios_for`.
         beta: weight of the latent sites in the bound.
         noise_scale: b of the Laplace likelihood, in units of [-1, 1]. It stands for what the one-step
             prediction at T_s leaves open, far more than for noise in y; a small b bends the guide
@@ -45,7 +45,8 @@ class Fit:
             of y (those that a mask hides included) per image entry: 1 for an inpainting or a blur; a reduction by s
             measures s^2 times fewer, each the mean of many, and gets a b as much smaller. For a pixel prior's
             inpainting that is what the paper's coefficients amount to; for a latent one of d dimensions that would be
-            D / d, with which the guide hardly follows what is seen and the refinement has to. A measurement whose
+            D / d, with which the guide hardly follows what is seen and the refinement has to. 0.3 behind a mask
+            where the prior's denoiser is exact, since the levels lie higher there. A measurement whose
             likelihood stands for more than the noise (``noise_alone``) is fitted under that one instead.
         fit_steps: gradient steps of the fit; the most where it may end before.
         fit_patience: the fit of an image ends once its losses of so many steps are no lower than those of as many
@@ -76,7 +77,7 @@ class Fit:
     beta: float = setting(1.0, number(above=0), "Weight of the KL terms in the bound.")
     noise_scale: float | None = setting(
         None, number(above=0), "b of the Laplace likelihood, in units of [-1, 1].",
-        stands_for="entries of the measurement per entry of the image, 1 for inpaint", nothing=0.0,
+        stands_for="entries of the measurement per entry of the image, 1 for inpaint (exact priors 0.3)", nothing=0.0,
     )  # fmt: skip
     fit_steps: int = setting(50, whole(), "Gradient steps of the fit, at most.")
     fit_patience: int = setting(
@@ -124,9 +125,9 @@ class Refine:
             covariance that the network's Jacobian says in the place of a step size; ``"gibbs"`` goes up again and down
             the guide's kernels, ``sweeps`` times, with ``"mmps"``'s steps below T_s
             (:mod:`~vipaint_pyro.samplers.vipaint.gibbs`); ``"tds"`` takes the steps of ``"mmps"`` by particles, weighed
-            and resampled all the way down (see ``own_cloud``). None: ``"mmps"`` for a latent prior where y is linear
-            in the image, but no inpainting, of Gaussian noise or none, and no setting of a DPS step's own is given;
-            else ``"dps"``.
+            and resampled all the way down (see ``own_cloud``). None: ``"dps"``; but where y is linear in the image, of
+            Gaussian noise or none, and no setting of a DPS step's own is given, ``"mmps"`` for a latent prior and no
+            inpainting, and ``"tds"`` for a prior whose denoiser is exact (:mod:`vipaint_pyro.exact`).
         refinement_steps: from T_s to the clean image. None: 100, of ``"tds"`` with clouds of their own 25, or all that
             there are below T_s on a short schedule.
         zeta: DPS step size. None: 2; of pixel priors with more than 784 entries in y, 2 (entries / 784)^(1/2), since a
@@ -160,7 +161,7 @@ class Refine:
 
     refine: str | None = setting(
         None, choice(REFINEMENTS), "The steps from T_s to the image.",
-        stands_for="mmps where a latent prior restores a whole picture, else dps",
+        stands_for="mmps where a latent prior restores a whole picture, tds for exact priors, else dps",
     )  # fmt: skip
     refinement_steps: int | None = setting(
         None, whole(), "Steps from T_s to the image.", stands_for="100, 25 with tds, or all that there are below T_s"

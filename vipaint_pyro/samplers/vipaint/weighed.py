@@ -66,16 +66,26 @@ def _of_each_draw(settings: Settings, run: Run, model: DiffusionModel, guide: Gu
     with located("the guide's draws", memory=relief):
         drawn, predictions = draw_and_predict(model, guide, run.num_samples, run.generator)
 
+    at_last: list[Tensor] = []  # E[z_0 | z_{T_s}] of each draw, which its particles share
+
     def cloud(part: Run, size: int, clouds: int) -> Particles:
-        start = drawn[last][part.first : part.first + clouds].repeat_interleave(size // clouds, 0)
+        each, told = size // clouds, _told(part, model, settled(settings.refinement_steps))
+        start = drawn[last][part.first : part.first + clouds].repeat_interleave(each, 0)
+
+        def moved(step: int, t: int, z: Tensor, z0: Tensor) -> object:
+            if t == last:
+                at_last.append(z0[::each])
+            return told(step, t, z, z0)
+
         return run_smc(
             model, None, *_how(settings, part, model, size, clouds), start=start, from_prior=True,
-            generator=part.noise, callback=_told(part, model, settled(settings.refinement_steps)),
+            generator=part.noise, callback=moved,
         )  # fmt: skip
 
     at_once = clouds_at_once(settings, run.num_samples)
     particles = Weighed(cloud, size, "noise below T_s", _sigma(settings, run), "", at_once, of_y=False)
     samples = particles.apart(run)
+    predictions[last] = torch.cat(at_last)
     with torch.no_grad(), located("decoding", memory=relief):
         samples.levels = {t: run.prior.decode(z0[: len(samples.images)]) for t, z0 in predictions.items()}
     return samples
