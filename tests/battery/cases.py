@@ -297,13 +297,13 @@ FIELDS = {
         "sweeps": [*WHOLE_ABOVE_0, 3],
         "sweep_levels": [*WHOLE_ABOVE_0, 3],
         "hidden_pull": [*NUMBERS_FROM_0, 1.5],
-        "own_cloud": [*NOT_A_SWITCH, True],
+        "own_cloud": NOT_A_SWITCH,
         "fraction": [v for v in NUMBERS_ABOVE_0 if v != math.inf],
         "measurement_scale": NUMBERS_ABOVE_0[:-1],
         "perceptual_refinement": NUMBERS_FROM_0,
         "chunk": WHOLE_OR_NONE,
         "correct": NOT_A_NAME,
-        "num_particles": [*[v for v in NOT_WHOLE if v != 0], 5],  # 5: and no correction
+        "num_particles": [*[v for v in NOT_WHOLE if v != 0], 1],  # 1: of more samples
         "num_step": [3],
         "betas": [1.0],
     },

@@ -50,7 +50,7 @@ def test_psis_reports_its_weights(gaussian, seen):
     assert set(samples.diagnostics) == {"likelihood", "k_hat", "ess", "log_evidence"}
     assert all(1 <= e <= 300 for e in samples.diagnostics["ess"])
     last = timesteps_for(gaussian, 4)[-1]
-    assert samples.diagnostics["likelihood"] == f"Laplace(scale=1.0) at t = {last}"
+    assert samples.diagnostics["likelihood"] == f"Laplace(scale=0.3) at t = {last}"
 
 
 @pytest.mark.parametrize("correct", ["psis", "smc"])

@@ -148,7 +148,7 @@ def test_the_particles_of_a_sample_start_at_its_own_draw_whatever_is_drawn_at_on
 def test_a_latent_prior_is_weighed_through_its_decoder(latent, given):
     seen = holed(latent, n=1200, sigma=0.5)
     times = tuple(latent.schedule.time_of_ratio(r) for r in (3.0, 1.0))
-    s = VIPaintSampler(times, fit_steps=60, refinement_steps=5, num_particles=8, **given)
+    s = VIPaintSampler(times, fit_steps=60, noise_scale=1.0, refinement_steps=5, num_particles=8, **given)
     drawn = s(latent, seen, 1, seeded(0))
     law = torch.distributions.Normal(3 * latent.mean - 1, (9 * latent.std**2 + 0.5**2).sqrt())  # x = 3 z - 1
     exact = (law.log_prob(seen.y[0]) * HOLES[0]).sum()
