@@ -72,7 +72,7 @@ def _of_each_draw(settings: Settings, run: Run, model: DiffusionModel, guide: Gu
         each, told = size // clouds, _told(part, model, settled(settings.refinement_steps))
         start = drawn[last][part.first : part.first + clouds].repeat_interleave(each, 0)
 
-        def moved(step: int, t: int, z: Tensor, z0: Tensor) -> object:
+        def moved(step: int, t: int, z: Tensor, z0: Tensor) -> Any:
             if t == last:
                 at_last.append(z0[::each])
             return told(step, t, z, z0)
