@@ -17,7 +17,7 @@ from typing import Any
 from vipaint_pyro.settings import Kind, checked
 from vipaint_pyro.wording import did_you_mean, shown
 
-__all__ = ["Places", "check_written", "code_of", "facts_of", "first_line", "is_own", "place_of"]
+__all__ = ["Places", "check_written", "code_of", "facts_of", "first_line", "is_own", "is_ours", "place_of"]
 
 #: The files of modules that something was looked up in, this package's aside.
 _OWN: set[str] = set()
@@ -81,8 +81,8 @@ class Places:
     def _module(self, name: str, place: str) -> ModuleType:
         try:
             module = _import(name)
-            if name.partition(".")[0] != "vipaint_pyro":
-                _OWN.add(str(vars(module).get("__file__")))
+            if not is_ours(name):
+                _OWN.add(str(vars(module).get("__file__", "")))
             return module
         except Exception as error:  # whatever the module does when it is imported
             if _is_missing(name, error):
@@ -92,6 +92,11 @@ class Places:
                 ) from error
             said = " ".join(str(error).split())
             raise ValueError(f"the {self.noun} {place} cannot be imported: {type(error).__name__}: {said}") from error
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module, by its name, is this package's."""
+    return module.partition(".")[0] == "vipaint_pyro"
 
 
 def is_own(file: str) -> bool:

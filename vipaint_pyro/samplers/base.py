@@ -17,6 +17,7 @@ from vipaint_pyro.inference.alone import alone
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement
+from vipaint_pyro.places import is_ours
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.samplers.needs import check_needs
@@ -177,7 +178,7 @@ class Sampler(ABC):
             with run.counted():
                 samples = self.draw(run)
             self._check_drawn(samples, run)
-            own = not type(self).__module__.startswith("vipaint_pyro.")  # of which nobody has tested it
+            own = not is_ours(type(self).__module__)  # of which nobody has tested it
             if own and generator is not None and not torch.equal(before, torch.get_rng_state()):
                 warnings.warn(_GLOBAL.format(type(self).__name__), RuntimeWarning, stacklevel=3)
             check_finite(samples.images, "an image")

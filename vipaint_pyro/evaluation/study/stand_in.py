@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vipaint_pyro.evaluation.study.claims import claimed
 from vipaint_pyro.measurements.measurement import Measurement
+from vipaint_pyro.places import is_ours
 from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.denoisers import Denoiser
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -57,7 +58,7 @@ def forward_calls(settled: Sampler, prior: DiffusionPrior, measurement: Measurem
     """Forward calls per sample of settings that are settled: as it is claimed, or as a draw of them counts on the
     stand-in, of a class that is not this package's, whatever it is derived from, and where none can be claimed, as of
     VIPaint with another guide."""
-    if type(settled).__module__.partition(".")[0] == "vipaint_pyro":
+    if is_ours(type(settled).__module__):
         with suppress(ValueError):
             return claimed(settled, prior, num_samples).forward
     generator = torch.Generator().manual_seed(0)
