@@ -12,6 +12,7 @@ from vipaint_pyro.guides.auto_names import AUTO_GUIDES, JOINT, NO_AUTO_GUIDES
 from vipaint_pyro.guides.recipes import Recipe
 from vipaint_pyro.guides.settings import settings_of
 from vipaint_pyro.lazily import Later
+from vipaint_pyro.places import in_a_file
 from vipaint_pyro.wording import counted, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def check_name(name: str) -> None:
     known = list(dict.fromkeys((*GUIDES, *entry_points_by_name())))
     if not colon and name not in known:
         raise ValueError(
-            f"no guide is called {name!r}. {did_you_mean(name, known)}There are {', '.join(known)}; one of your own is "
-            "written package.module:Class"
+            f"no guide is called {name!r}. {in_a_file(name) or did_you_mean(name, known)}There are {', '.join(known)}; "
+            "one of your own is written package.module:Class"
         )
 
 

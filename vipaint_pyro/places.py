@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from traceback import extract_tb
 from types import FunctionType, ModuleType
 from typing import Any
 
 from vipaint_pyro.settings import Kind, checked
 from vipaint_pyro.wording import did_you_mean, shown
 
-__all__ = ["Places", "check_written", "code_of", "facts_of", "first_line", "is_own", "is_ours", "place_of"]
+__all__ = [
+    "Places", "check_written", "code_of", "facts_of", "first_line", "in_a_file", "is_own", "is_ours", "place_of"
+]  # fmt: skip
 
 #: The files of modules that something was looked up in, this package's aside.
 _OWN: set[str] = set()
@@ -90,8 +93,23 @@ class Places:
                     f"the {self.noun} {place} is not found: there is no module {name}, neither installed, nor on "
                     f"PYTHONPATH, nor in {os.getcwd()}"
                 ) from error
-            said = " ".join(str(error).split())
-            raise ValueError(f"the {self.noun} {place} cannot be imported: {type(error).__name__}: {said}") from error
+            kind, said, line = type(error).__name__, " ".join(str(error).split()), _line_of(error)
+            raise ValueError(f"the {self.noun} {place} cannot be imported: {kind}: {said}{line}") from error
+
+
+def _line_of(error: Exception) -> str:
+    """Where in a user's files a module's import ended, " (mine.py, line 3)"; a SyntaxError says so itself."""
+    through = extract_tb(error.__traceback__)
+    read = [os.path.dirname(frame.filename) for frame in through if frame.name == "<module>"]
+    if isinstance(error, SyntaxError) or not read:
+        return ""
+    last = [frame for frame in through if os.path.dirname(frame.filename) == read[0]][-1]
+    return f" ({os.path.basename(last.filename)}, line {last.lineno})"
+
+
+def in_a_file(name: str) -> str:
+    """A hint for the name of a module of the current folder where a place in it is asked for; else ""."""
+    return f"Of the file {name}.py here, write {name}:Class. " if os.path.isfile(f"{name}.py") else ""
 
 
 def is_ours(module: str) -> bool:

@@ -147,7 +147,8 @@ def test_methods_say_what_a_spec_means(spec, said):
 @pytest.mark.parametrize(
     "spec, said",
     [("vipaint-3", "there are vipaint-1, vipaint-2, vipaint-4, not vipaint-3: for other levels write vipaint:"),
-     ("dsp@20", "no method is called 'dsp'. Did you mean 'dps'?"), ("dps@", "a method is NAME, NAME@CALLS or")],
+     ("dsp@20", "no method is called 'dsp'. Did you mean 'dps'?"), ("dps@", "a method is NAME, NAME@CALLS or"),
+     ("dps:zeta=-1", "zeta is a finite number, at least 0, but is -1.0")],
 )  # fmt: skip
 def test_methods_refuse_what_is_no_spec(spec, said):
     told = CliRunner().invoke(main, ["methods", spec])

@@ -31,6 +31,7 @@ def facts(folder):
     return json.loads((folder / "run.json").read_text())["settings"]
 
 
+@pytest.mark.filterwarnings("default:the code of")
 def test_it_is_fitted_and_drawn_from_again(here, mine):
     result = inpaint("--guide", mine, "--guide-set", "width=0.25", *TIMES, "--out", "out")
     assert result.exit_code == 0, result.output
@@ -40,6 +41,14 @@ def test_it_is_fitted_and_drawn_from_again(here, mine):
     assert facts(here / "again")["guide_settings"] == {"width": 0.25}
     for name in ("sample-00.png", "sample-01.png"):
         assert (here / "out" / name).read_bytes() == (here / "again" / name).read_bytes()
+    code = json.loads((here / "out" / "run.json").read_text())["code"]
+    assert code == {mine: json.loads((here / "out" / "guide.json").read_text())["code"]} and len(code[mine]) == 16
+    assert "has changed" not in result.output
+    file = here / f"{mine.partition(':')[0]}.py"
+    file.write_text(file.read_text() + "# changed\n")
+    result = vipaint("draw", "out", "--samples", 2, "--quiet", "--out", "changed")
+    assert result.exit_code == 0, result.output
+    assert f"Warning: the code of {mine} has changed since the guide in out was fitted" in result.output
 
 
 def test_its_needs_and_settings_are_listed(mine):

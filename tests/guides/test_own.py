@@ -106,7 +106,8 @@ def test_a_class_says_what_it_needs_by_itself_and_by_its_bases(mine):
         ("no_such_of_test:G", "there is no module no_such_of_test, neither installed, nor on PYTHONPATH, nor in /"),
         ("no_such_of_test.sub:G", "there is no module no_such_of_test.sub, "),
         ("mine_of_test.sub:G", "there is no module mine_of_test.sub, "),
-        ("broken_of_test:G", "cannot be imported: ModuleNotFoundError: No module named 'none_such_of_test'"),
+        ("broken_of_test:G", "cannot be imported: ModuleNotFoundError: No module named 'none_such_of_test' "
+         r"\(broken_of_test.py, line 1\)"),
         ("mine_of_test:Narow", "has no 'Narow'. Did you mean 'Narrow'. Its guides are Narrow, Mix, One"),
         ("broken.py:G", "is a file: write broken:G, in the folder that it lies in"),
         (":", "is written package.module:Class, not ':'"),

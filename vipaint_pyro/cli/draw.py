@@ -91,7 +91,8 @@ def _draw(folder: Path, out: Path, options: dict) -> None:
     if asked_of(facts, pipe).get("encoders") != facts.get("encoders"):
         raise ValueError(f"the guide in {folder} was fitted under a prompt of other text encoders than this prior's")
     prior = pipe.conditioned(1, **given, guidance_scale=facts["guidance_scale"])
-    saved = load_guide(folder, prior)
+    with one_line_warnings():
+        saved = load_guide(folder, prior)
     asked = _changed(saved.sampler, {name: options[name] for name in AFTER if options[name] is not None})
     saved = replace(saved, sampler=asked.from_guide(saved.guide).settle(prior, saved.measurement).sampler)
     saved.sampler.check_samples(options["samples"])

@@ -114,9 +114,10 @@ def described(text: str) -> list[str]:
     """A method in lines: what it is, where it is from, and its settings; of a spec of a study, first what that means.
 
     Raises:
-        ValueError: as :func:`spec_of`.
+        ValueError: as :func:`spec_of`; for a value that its setting cannot have.
     """
     spec = spec_of(text)
+    check_settings(make_sampler(spec.method.name, **spec.settings))
     means = [
         *([f"with {counted(spec.levels, 'level')}, at VIPaint's noise-to-signal ratios"] if spec.levels else []),
         *([f"at about {counted(spec.calls, 'forward call')} of the network a sample"] if spec.calls else []),

@@ -17,6 +17,7 @@ from vipaint_pyro.cli.metadata import fitting
 from vipaint_pyro.cli.page_lead import noun_of
 from vipaint_pyro.cli.run_page import PAGE, run_page
 from vipaint_pyro.cli.shown import Shown, shown_bound, shown_levels, shown_samples
+from vipaint_pyro.evaluation.described import codes_of
 from vipaint_pyro.evaluation.versions import versions
 from vipaint_pyro.files import replacing, write_tensors
 from vipaint_pyro.images import from_model, to_output
@@ -142,6 +143,7 @@ def _facts(run: Run, count: int, white: float) -> dict:
     return {
         **run.facts,
         "settings": asdict(cast(Any, run.sampler)),
+        **({"code": codes} if (codes := codes_of(run.sampler)) else {}),
         "num_samples": count,
         "hidden_fraction": None if run.observed is None else float((~run.observed).float().mean()),
         "seconds": run.output.samples.seconds,

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any, cast
 
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.exact.problems import Problems
 from vipaint_pyro.guides.base import Guide
 from vipaint_pyro.guides.recipes import Recipe
-from vipaint_pyro.guides.registry import make_guide, recipe
+from vipaint_pyro.guides.registry import GUIDES, make_guide, recipe
 from vipaint_pyro.guides.settings import checked_settings
 from vipaint_pyro.measurements.likelihoods import Gaussian, Laplace
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.places import Places
+from vipaint_pyro.samplers.base import Sampler
 from vipaint_pyro.samplers.written import pairs
 
 __all__ = ["CORRECTIONS", "GuideRow"]
 
 CORRECTIONS = ("none", "psis", "smc", "tds")
+_ROWS = Places("method", cast(Any, lambda: (Guide, Sampler)))
 #: NAME, perhaps : and settings, perhaps + and a correction. A number may have a + in it, as in 1e+3.
 _FORM = re.compile(r"(?P<name>[^+=]*?)(:(?P<settings>[^:=]+=.*?))?(\+(?P<correction>[A-Za-z]*))?")
 
@@ -57,7 +61,13 @@ class GuideRow:
 
     def check(self) -> None:
         """Raise ValueError for a guide or a setting that there is not, or another correction."""
-        checked_settings(self.recipe, self.settings)
+        try:
+            kind = self.recipe
+        except ValueError:
+            if ":" in self.name and self.name.partition(":")[0] not in GUIDES:
+                _ROWS.at(self.name)  # which may have been meant for a sampler
+            raise
+        checked_settings(kind, self.settings)
         if self.correction not in CORRECTIONS:
             raise ValueError(f"a correction is one of {', '.join(CORRECTIONS)}, not {self.correction!r}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from vipaint_pyro.places import in_a_file
 from vipaint_pyro.samplers.for_scale import FOR_SCALE
 from vipaint_pyro.samplers.method import NEEDS, Method
 from vipaint_pyro.samplers.vipaint.effort import at_effort
@@ -193,7 +194,7 @@ def method(name: str | type[Sampler]) -> Method:
     if {"=", "@"} & {*name}:
         hint = f"{alone} is one: a setting is given by itself (--set), and calls (@) to vipaint evaluate alone. "
         hint = hint if alone in known else ""
-    raise ValueError(f"no method is called {name!r}. {hint}There are {_known()}")
+    raise ValueError(f"no method is called {name!r}. {in_a_file(name) or hint}There are {_known()}")
 
 
 def _known() -> str:

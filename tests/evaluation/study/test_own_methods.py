@@ -76,6 +76,10 @@ def test_a_spec_is_taken_apart_with_its_place(mine):
         ("foo:zeta=3", "no method is called 'foo'"),
         ("foo:Bar", "the sampler foo:Bar is not found"),
         (f"{mine}:Often@0", "a number of calls is at least 1"),
+        (f"{mine}:Often@abc", "a method is NAME, NAME@CALLS or NAME:setting=value;setting=value, not"),
+        (mine, f"no method is called '{mine}'. Of the file {mine}.py here, write {mine}:Class. There are"),
+        (f"{mine}:Often:times=2@60", f"calls are written before the settings, {mine}:Often@60:times=2"),
+        ("dps:zeta=2@20", "calls are written before the settings, dps@20:zeta=2"),
     ):
         with pytest.raises(ValueError, match=words):
             Spec.of(wrong)
@@ -151,6 +155,11 @@ def test_rows_of_the_tables_whose_answers_are_known(mine):
     assert described_row(f"{mine}:Often:times=2", lab, (8, 1))["times"] == 2
     with pytest.raises(ValueError, match="has no weights to correct it by"):
         check_name(f"{mine}:Often+smc", lab)
+    for wrong, words in (("Nul", "has no 'Nul'. .*Its methods are .*Often.*Narrow"), ("Nul+smc", "has no 'Nul'")):
+        with pytest.raises(ValueError, match=words):
+            check_name(f"{mine}:{wrong}", lab)
+    with pytest.raises(ValueError, match="the method none_such:X is not found"):
+        check_name("none_such:X", lab)
     with pytest.raises(ValueError, match="has no setting 'tims'. Did you mean 'times'"):
         check_name(f"{mine}:Often:tims=2", lab)
     assert row_sampler(f"{mine}:Often:times=2", 40, (1, 8, 8), 3).num_steps == 20

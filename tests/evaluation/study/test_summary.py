@@ -152,6 +152,15 @@ def test_others_are_baselines(spec):
     assert is_baseline(spec)
 
 
+@pytest.mark.parametrize("others, best", [(["dps"], "dps"), ([], "mine:Own@20:by=1")])
+def test_a_method_of_your_own_is_the_best_baseline_where_there_is_no_other(study, others, best):
+    s = study(["vipaint-4", "mine:Own@20:by=1", *others], images=2)
+    for image in range(2):
+        for method, lpips in zip(["vipaint-4", "mine:Own@20:by=1", *others], (0.1, 0.2, 0.3)):
+            s.add("rotated", method, image, lpips=lpips)
+    assert best_baseline(read_study(s.folder), "rotated", "lpips_composite") == best
+
+
 def test_what_stands_there_for_scale_is_no_baseline(study):
     """The estimate of an inpainting holds what is seen itself: no method has a lower error on it."""
     s = study(["vipaint-4", "dps", "estimate"])

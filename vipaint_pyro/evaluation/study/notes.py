@@ -68,7 +68,8 @@ def pairing(metric: str) -> str:
     direction = "highest" if better > 0 else "lowest"
     return (
         f"Method minus the best baseline of its condition ({direction} {best} of the methods that are neither vipaint "
-        f"nor there for scale alone), image by image, ± paired standard error{_VERDICTS if better else _DIRECTIONLESS}"
+        "nor your own nor there for scale alone), image by image, ± paired standard "
+        f"error{_VERDICTS if better else _DIRECTIONLESS}"
     )
 
 

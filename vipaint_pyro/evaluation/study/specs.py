@@ -50,7 +50,13 @@ class Spec:
         name, calls, parts = parted(text)
         if calls is not None and int(calls) < 1:
             raise ValueError(f"{text}: a number of calls is at least 1")
-        settings = written(known_method(name), parts)
+        try:
+            settings = written(known_method(name), parts)
+        except ValueError as error:
+            if late := re.fullmatch(r"(.+?)(:[^:]*=.*)(@\d+)", text):
+                meant = f"{late[1]}{late[3]}{late[2]}"
+                raise ValueError(f"{text}: calls are written before the settings, {meant}") from error
+            raise
         if calls is not None and "effort" in settings:
             raise ValueError(f"{text}: calls and effort both say what a sample costs: give one")
         if "timesteps" in settings and _LEVELS.fullmatch(name):
@@ -76,11 +82,15 @@ def parted(text: str) -> tuple[str, str | None, list[str]]:
         ValueError: for one of another form.
     """
     found = _FORM.fullmatch(text)
-    if found is None or not (found["name"] in {**METHODS, **FOR_SCALE} or _LEVELS.fullmatch(found["name"])):
+    if found is None or not _is_known(found["name"]):
         found = _OWN.fullmatch(text) or found
-    if found is None:
+    if found is None or (found.re is _FORM and not _is_known(found["name"]) and "=" not in (found["settings"] or "=")):
         raise ValueError(f"a method is NAME, NAME@CALLS or NAME:setting=value;setting=value, not {shown(text)}")
     return found["name"], found["calls"], found["settings"].split(";") if found["settings"] else []
+
+
+def _is_known(name: str) -> bool:
+    return name in METHODS or name in FOR_SCALE or _LEVELS.fullmatch(name) is not None
 
 
 def known_method(name: str) -> Method:

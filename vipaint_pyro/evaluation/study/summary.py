@@ -16,6 +16,7 @@ from vipaint_pyro.evaluation.study.sets import SETS, images_with_features, set_d
 from vipaint_pyro.evaluation.study.titles import METRICS, metric_of
 from vipaint_pyro.evaluation.study.verdicts import RANK_IMAGES, verdict
 from vipaint_pyro.samplers.registry import FOR_SCALE
+from vipaint_pyro.samplers.written import named
 
 __all__ = [
     "RANKED_BY", "Comparison", "Difference", "best_baseline", "common_images", "compared", "differences", "is_baseline",
@@ -94,6 +95,10 @@ def is_baseline(method: str) -> bool:
     return name not in ("vipaint", *FOR_SCALE) and not name.startswith("vipaint-")
 
 
+def _is_own(method: str) -> bool:
+    return ":" in named(method)[0]
+
+
 def per_image(found: Found, condition: str, method: str, metric: str) -> dict[int, float]:
     """Image -> mean over its samples, where there is one."""
     return {r.image: r.means[metric] for r in found.of(condition, method) if metric in r.means}
@@ -142,7 +147,7 @@ def _whole(found: Found, condition: str, methods: Sequence[str]) -> frozenset[st
 
 
 def best_baseline(found: Found, condition: str, metric: str) -> str | None:
-    """The baseline with the best mean of a metric on the common images.
+    """The baseline with the best mean of a metric on the common images; one of your own where there is no other.
 
     Where neither way is better it is that of the lowest LPIPS.
     """
@@ -150,7 +155,7 @@ def best_baseline(found: Found, condition: str, metric: str) -> str | None:
     metric, better = (metric, better) if better else (RANKED_BY, -1)
     common = compared(found, condition, metric).common
     baselines = {m: -better * mean.mean for m, mean in common.items() if is_baseline(m)}
-    return min(baselines, key=baselines.__getitem__, default=None)
+    return min(baselines, key=lambda m: (_is_own(m), baselines[m]), default=None)
 
 
 def differences(found: Found, metric: str) -> list[Difference]:

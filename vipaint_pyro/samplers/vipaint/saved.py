@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
 from vipaint_pyro.models import DiffusionModel
+from vipaint_pyro.places import code_of
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.fingerprints import fingerprint
 from vipaint_pyro.samplers.vipaint.sampler import VIPaintSampler
@@ -107,6 +109,7 @@ def save_guide(
         "format": FORMAT,
         "guide": guide.kind if isinstance(guide, PyroAutoGuide) else settled.guide_name,
         "settings": settings_of(settled),
+        "code": code_of(str(settled.guide_name)),  # of a guide of one's own, else ""
         "weights": fingerprint(prior),
         "sha256": {"guide.safetensors": digest_of(parameters), "measurement.safetensors": digest_of(kept)},
         "facts": dict(facts or {}),
@@ -185,6 +188,10 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
         guide.load_state_dict(parameters)
     except RuntimeError as error:
         raise ValueError(f"{folder / FILES[0]} holds no parameters of a {said['guide']!r} guide") from error
+    code = code_of(str(sampler.guide_name))
+    if said.get("code", code) != code:  # folders of before have none
+        warnings.warn(f"the code of {said['guide']} has changed since the guide in {folder} was fitted: what is drawn "
+                      "is of that fit's parameters and today's code", stacklevel=2)  # fmt: skip
     streams = [kept[name] for name in (f"stream/{i}" for i in range(len(kept))) if name in kept]
     return SavedGuide(guide, sampler, measurement, kept.get("image"), streams, said["facts"])
 
