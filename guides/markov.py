@@ -90,11 +90,21 @@ class MarkovGuide(Guide):
         """What a subclass gives for a site; one error where it cannot be sampled there."""
         what, shape = f"{type(self).__name__}.{call}, of the site {name},", torch.Size(self.model.prior.latent_shape)
         check_distribution(what, given, "dist.Normal(mean, std).to_event(3)")
-        if given.event_shape != shape:
-            batch, event = tuple(given.batch_shape), tuple(given.event_shape)
+        batch, event, images = tuple(given.batch_shape), tuple(given.event_shape), self.model.num_images
+        if event != shape:
+            remedy = (
+                "its entries have the shape (*, N, C, H, W) that z has: an axis got lost (keepdim=True keeps it)"
+                if len(event) == 3
+                else "pixels are event dimensions, so write .to_event(3) behind independent entries"
+            )
             raise ValueError(
                 f"{what} gives a distribution of event shape {tuple(shape)}, but gave one of batch shape {batch} and "
-                f"event shape {event}: pixels are event dimensions, so write .to_event(3) behind independent entries"
+                f"event shape {event}: {remedy}"
+            )
+        if batch and batch[-1] != images:  # Pyro would have one image's law stand for all
+            raise ValueError(
+                f"{what} gives a distribution whose rightmost batch dimension are the {images} images, but gave one of "
+                f"batch shape {batch}: each image has its own"
             )
         return given
 

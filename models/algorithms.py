@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from inspect import isfunction
 from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
 
-__all__ = ["ALGORITHMS", "AVERAGES", "DENSITY", "FUNCTIONS", "OWN_SITES", "check_algorithms", "instead_of", "running"]
+__all__ = [
+    "ALGORITHMS", "AVERAGES", "DENSITY", "FUNCTIONS", "OWN_SITES", "called", "check_algorithms", "guide_of_run",
+    "instead_of", "running",
+]  # fmt: skip
 
 #: Averages log p - log q, or draws only: takes every form of a model, with a guide made for that form.
 AVERAGES = "averages"
@@ -72,16 +76,32 @@ def running() -> Iterator[tuple[str, str]]:
     Returns:
         Pairs of a name and what it needs.
     """
+    for frame in _frames():
+        module, runner = frame.f_globals["__name__"], frame.f_locals.get("self")
+        known = next((c.__name__ for c in type(runner).__mro__ if _is_algorithm(c)), None)
+        if known is not None:
+            yield type(runner).__name__, ALGORITHMS[known]
+        elif module in FUNCTIONS:
+            yield FUNCTIONS[module]
+
+
+def guide_of_run() -> str:
+    """What the guide that the outermost of these algorithms was given is called, "the guide AutoNormal"."""
+    given = [guide for frame in _frames() if (guide := frame.f_locals.get("guide")) is not None]
+    return called(given[-1]) if given else "the guide"
+
+
+def called(guide: object) -> str:
+    """A guide by the name of its class, or its own where it is a function."""
+    return f"the guide {guide.__name__ if isfunction(guide) else type(guide).__name__}"
+
+
+def _frames() -> Iterator[FrameType]:
+    """Those of pyro.infer on the call stack, innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module.startswith("pyro.infer"):
-            runner = frame.f_locals.get("self")
-            known = next((c.__name__ for c in type(runner).__mro__ if _is_algorithm(c)), None)
-            if known is not None:
-                yield type(runner).__name__, ALGORITHMS[known]
-            elif module in FUNCTIONS:
-                yield FUNCTIONS[module]
+        if frame.f_globals.get("__name__", "").startswith("pyro.infer"):
+            yield frame
         frame = frame.f_back
 
 

@@ -17,11 +17,11 @@ from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
 from vipaint_pyro.measurements.measurement import brought_to, check_fits, check_operator
 from vipaint_pyro.measurements.operator import Operator
-from vipaint_pyro.models.algorithms import check_algorithms, instead_of
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.bridge import Origins, p_transitions
 from vipaint_pyro.models.marginal import DiffusionMarginal
 from vipaint_pyro.models.predictions import Predictions
+from vipaint_pyro.models.running import checked_run
 from vipaint_pyro.models.sites import bridge, site
 from vipaint_pyro.priors.diffusion import DiffusionPrior, check_prior
 from vipaint_pyro.priors.prediction import Prediction
@@ -200,21 +200,18 @@ class DiffusionModel(ImageModel):
             The image x with shape (*, N, C, H, W).
 
         Raises:
-            TypeError: where an inference algorithm of Pyro runs it that needs another form
-                (:data:`~vipaint_pyro.models.algorithms.ALGORITHMS`), or a guide that does not know q above T_e.
+            TypeError: for an algorithm, or a guide, that is none for it; see
+                :func:`vipaint_pyro.models.running.checked_run`.
+            ValueError: for values of a site that are not of its shape.
         """
-        check_algorithms(f"the {self.form} form of a diffusion model", instead_of(self))
-        try:
-            with self.images():
-                with self.weight():
-                    z = self._top()
-                    for t, s in zip(self.timesteps, self.timesteps[1:]):
-                        z = pyro.sample(site(s), self.transition(z, t, s))
-                seen = self.prediction(z)
-                pyro.deterministic("x", seen.x, event_dim=3)
-                self.observe(self.likelihood.at(self.operator, seen), y)
-        finally:
-            self.forget()
+        with checked_run(self), self.images():
+            with self.weight():
+                z = self._top()
+                for t, s in zip(self.timesteps, self.timesteps[1:]):
+                    z = pyro.sample(site(s), self.transition(z, t, s))
+            seen = self.prediction(z)
+            pyro.deterministic("x", seen.x, event_dim=3)
+            self.observe(self.likelihood.at(self.operator, seen), y)
         return seen.x
 
     def prediction(self, z: Tensor) -> Prediction:

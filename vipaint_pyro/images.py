@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vipaint_pyro.opening import ALL_BLACK, ALL_WHITE, ALPHA, GREY_FIRST, opaque_and_mask, read_image, unusable
 from vipaint_pyro.reading import InColour, one_to_unit
+from vipaint_pyro.settings import checked, whole
 from vipaint_pyro.tensors import check_tensor
 from vipaint_pyro.wording import counted
 
@@ -178,8 +179,9 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
         size: (H, W) of the images.
 
     Raises:
-        ValueError: for masks of another number or size, or that hide everything or nothing.
+        ValueError: for masks of another number or size, or that hide everything or nothing; for an N that is none.
     """
+    checked("num_images", num_images, whole())
     listed = _listed(masks)
     if len(listed) not in (1, num_images):
         given, images = counted(len(listed), "mask"), counted(num_images, "image")

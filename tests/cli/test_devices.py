@@ -40,3 +40,8 @@ def test_one_that_does_not_is_named(monkeypatch, capsys):
 def test_only_that_word_is_meant(name):
     with pytest.raises(ValueError, match=f"device '{name}' cannot be used"):
         chosen_device(name)
+
+
+def test_a_gpu_has_another_name():
+    with pytest.raises(ValueError, match=r"'gpu' cannot be used \(torch has no device of that name; a GPU is cuda"):
+        chosen_device("gpu")

@@ -42,6 +42,7 @@ def program(prior, **options):
         (lambda z: torch.distributions.Normal(z, 1.0), TypeError, "but gave torch's own Normal"),
         (lambda z: dist.Normal(z, 1.0), ValueError, r"\(1, 2, 3\), but .* event shape \(\): .* so write .to_event"),
         (lambda z: dist.Normal(z, 1.0).to_event(2), ValueError, r"shape \(1, 2, 3\), but .* event shape \(2, 3\): "),
+        (lambda z: dist.Normal(z.mean(-1), 1.0).to_event(3), ValueError, r"event shape \(1, 1, 2\): .*keepdim=True"),
     ],
 )
 def test_what_top_and_kernel_give(gaussian, place, law, error, words):
@@ -50,6 +51,16 @@ def test_what_top_and_kernel_give(gaussian, place, law, error, words):
     for use in (lambda: fit(model, guide, Y, num_steps=1), lambda: draw(model, guide, 2)):
         with pytest.raises(error, match=f"Chain.{PLACES[place]} gives a distribution of .*{words}"):
             use()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_image_does_not_stand_for_all(gaussian, place):
+    two = Inpainting(OBSERVED.expand(2, -1, -1, -1))
+    model, y = DiffusionModel(gaussian, two, (500, 200, 20), Gaussian(0.3)), Y.expand(2, -1, -1, -1)
+    guide = Chain(model, y, **{place: lambda z: dist.Normal(z[..., :1, :, :, :], 1.0).to_event(3)})
+    with pytest.raises(ValueError, match=r"are the 2 images, but gave one of batch shape .*1,?\): each image has"):
+        fit(model, guide, y, num_steps=1)
+    fit(model, Chain(model, y), y, num_steps=1)
 
 
 class Bare(Guide):

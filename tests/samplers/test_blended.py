@@ -66,8 +66,8 @@ def linear_law(prior, num_steps, eta):
     mean, variance = zero, one * prior.schedule.terminal_std**2
     for t, s in zip(times, times[1:]):
         c_0, c_t, std = (float(c) for c in reverse_step(prior.schedule, t, s, eta))
-        at_0 = prior.denoise(zero, t)
-        slope = c_0 * (prior.denoise(one, t) - at_0) + c_t
+        at_0, at_1 = prior.denoise(torch.stack([zero, one]), t)
+        slope = c_0 * (at_1 - at_0) + c_t
         mean, variance = c_0 * at_0 + slope * mean, slope**2 * variance + std**2
     return mean, variance
 

@@ -45,6 +45,8 @@ def check_device(name: str) -> Any:
         reason = "it computes nothing"
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = "it computes nothing" if name.startswith("meta") else str(error).splitlines()[0]
+        if reason.startswith("Expected one of"):  # a list of all that torch may be built for
+            reason = "torch has no device of that name; a GPU is cuda, mps or xpu"
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     here = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
     cure = f"torch {torch.__version__} computes on {here} here; leave --device out for the cpu"

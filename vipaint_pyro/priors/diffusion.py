@@ -20,7 +20,7 @@ from vipaint_pyro.priors.conditioned import Conditionable
 from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.counting import Calls
 from vipaint_pyro.priors.denoisers import Denoiser
-from vipaint_pyro.priors.kernels import like, reverse_step
+from vipaint_pyro.priors.kernels import check_times, like, reverse_step
 from vipaint_pyro.priors.loadable import Loadable
 from vipaint_pyro.priors.pieces import piecewise
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
@@ -136,9 +136,14 @@ class DiffusionPrior(Loadable, Conditionable):
             A tensor of z's shape.
 
         Raises:
-            ValueError: for a prior that needs a label or a text and was given none.
+            ValueError: for a prior that needs a label or a text and was given none; for z of another shape, or a t
+                that is no time.
             NonFiniteError: where the prediction is not finite.
         """
+        if z.ndim < 4 or z.shape[-3:] != self.latent_shape:
+            wanted = ", ".join(map(str, self.latent_shape))
+            raise ValueError(f"z has shape (*, N, {wanted}), but came with {tuple(z.shape)}")
+        check_times(self.schedule, t)
         z0 = self._denoised(z, t)
         check_finite(z0, "the network's prediction", t)
         if self.calls is not None:

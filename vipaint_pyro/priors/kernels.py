@@ -7,11 +7,13 @@ for; :func:`like` brings it to a batch of images.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
+from vipaint_pyro.wording import shown
 
-__all__ = ["between", "forward_step", "like", "posterior_std", "reverse_step"]
+__all__ = ["between", "check_times", "forward_step", "like", "posterior_std", "reverse_step"]
 
 
 def like(coefficient: Tensor, z: Tensor) -> Tensor:
@@ -29,6 +31,15 @@ def forward_step(schedule: NoiseSchedule, s: int | Tensor, t: int | Tensor) -> t
     """
     a = schedule.alpha(t) / schedule.alpha(s)
     return a, schedule.sigma(t) ** 2 - a**2 * schedule.sigma(s) ** 2
+
+
+def check_times(schedule: NoiseSchedule, t: int | Tensor, s: int | Tensor | None = None) -> None:
+    """Raise ValueError where t is no time of a schedule, or a step from t to s none: s is not noisier, or ``CLEAN``."""
+    high, low = (torch.as_tensor(v, device="cpu") for v in (t, t if s is None else s))
+    least = 0 if s is None else CLEAN
+    if ((low < least) | (low > high) | (high > schedule.last)).any():
+        to = "" if s is None else f" with s = {shown(s)}, which is not noisier than t, or {CLEAN}, the clean image"
+        raise ValueError(f"times are whole numbers 0 ... {schedule.last}, but t = {shown(t)} came{to}")
 
 
 def posterior_std(schedule: NoiseSchedule, t: int | Tensor, s: int | Tensor) -> Tensor:
@@ -50,7 +61,11 @@ def reverse_step(
 
     with :math:`\varsigma` = eta times :func:`posterior_std`: eta = 1 is DDPM's ancestral step,
     eta -> 0 the deterministic one of DDIM (Song et al., arXiv:2010.02502, eq. 12).
+
+    Raises:
+        ValueError: for times that are none, or do not fall.
     """
+    check_times(schedule, t, s)
     std = eta * posterior_std(schedule, t, s)
     c_t = (schedule.sigma(s) ** 2 - std**2).clamp_min(0).sqrt() / schedule.sigma(t)
     return schedule.alpha(s) - c_t * schedule.alpha(t), c_t, std

@@ -18,7 +18,7 @@ class Loadable:
         """A built-in prior by name, a diffusers folder, or a hub id.
 
         Takes the options of :meth:`vipaint_pyro.VIPaintPipeline.from_pretrained` (``dtype``,
-        ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...), and raises its
+        ``revision``, ``cache_dir``, ``local_files_only``, ``null_class`` ...) and ``device``, and raises its
         errors. The encoders of a text-conditional prior are left out: it is conditioned on
         embeddings (:meth:`prompted`), or made by the pipeline from a prompt.
         """

@@ -244,8 +244,16 @@ def test_a_config_is_tried_once_in_a_process(saved, monkeypatch):
 
 
 def test_unknown_options():
-    with pytest.raises(ValueError, match="unknown option 'dtypes'"):
+    with pytest.raises(ValueError, match="unknown option 'dtypes' of a prior. Did you mean 'dtype'.* takes dtype, .*"):
         load_components("fashion-mnist", dtypes=torch.float16)
+    with pytest.raises(ValueError, match="device is one that torch has here, like 'cpu', but is 'gpu'"):
+        load_components("fashion-mnist", device="gpu")
+
+
+def test_a_device_is_where_all_parts_are():
+    prior = DiffusionPrior.from_pretrained("cartoon-faces", device="meta")
+    assert prior.device.type == "meta" and prior.codec.network.device.type == "meta"
+    assert DiffusionPrior.from_pretrained("fashion-mnist").device.type == "cpu"
 
 
 def test_the_built_in_latent_prior_denoises_faces_of_its_kind():

@@ -64,7 +64,9 @@ class OnPictures(Ground[str]):
         about = dict(about)
         data = about.pop("data", None) or own_data(prior)
         if data is None:
-            raise ValueError(f"no data are given: data says what {prior} is to be judged on")
+            raise ValueError(
+                f"no data are given: data says what {prior} is to be judged on (a cell of mixtures is written 8,1)"
+            )
         conditions = (*_names(about.pop("masks", ())), *_names(about.pop("task", ())))
         if not conditions:
             raise ValueError("no condition is given: give masks, task, or both")

@@ -14,6 +14,8 @@ from vipaint_pyro.priors.pretrained.trial import tried
 from vipaint_pyro.priors.pretrained.weights import check_shapes, some, variant_of
 from vipaint_pyro.priors.schedulers import check_prediction
 from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.tensors import check_device
+from vipaint_pyro.wording import did_you_mean
 
 __all__ = [
     "HUB_OPTIONS", "check_safe", "dtype_asked", "load_components", "load_part", "load_scheduler", "quiet_loading",
@@ -27,6 +29,9 @@ _TRIED: set[tuple[Any, str]] = set()
 
 #: diffusers' old and new name for the precision of the parts.
 _DTYPES = ("dtype", "torch_dtype")
+
+#: What a folder says of a prior itself.
+_KNOWN = ("null_class", "class_names", "image_size")
 
 
 def quiet_loading(options: dict) -> dict:
@@ -67,13 +72,14 @@ def load_components(name_or_path: str | Path, **options: Any) -> dict:
         name_or_path: as for :func:`resolve`.
         options: ``dtype`` (or ``torch_dtype``) of the parts, by default float32; ``null_class`` and
             ``class_names``, by default those of the folder's model_index.json; ``image_size``; ``variant`` of the
-            weights (``"fp16"``); ``revision`` and other hub options.
+            weights (``"fp16"``); ``device`` that they are brought to, by default the CPU; ``revision`` and other hub
+            options.
 
     Returns:
         ``scheduler``, ``null_class``, ``class_names``, and of :data:`MODELS` what the folder has.
 
     Raises:
-        ValueError: as :func:`resolve`, and for an unknown option.
+        ValueError: as :func:`resolve`, for an unknown option, and for a device that is none.
         TypeError: as :func:`dtype_asked`.
     """
     import torch
@@ -82,16 +88,19 @@ def load_components(name_or_path: str | Path, **options: Any) -> dict:
     hub = {k: options.pop(k) for k in HUB_OPTIONS if k in options}
     dtype = dtype_asked(options)
     options = {name: value for name, value in options.items() if name not in _DTYPES}
-    known = {k: options.pop(k) for k in ("null_class", "class_names", "image_size") if k in options}
+    known = {k: options.pop(k) for k in _KNOWN if k in options}
+    device = options.pop("device", None)
+    check_device(device)
     if options:
-        raise ValueError(f"unknown option {next(iter(options))!r} of a prior")
+        name, takes = next(iter(options)), (*_DTYPES, "device", *_KNOWN, *HUB_OPTIONS)
+        raise ValueError(f"unknown option {name!r} of a prior. {did_you_mean(name, takes)}It takes {', '.join(takes)}")
     folder = resolve(name_or_path, **hub)
     for name, value in read_labels(folder).items():
         known.setdefault(name, value)
     scheduler = load_scheduler(folder)
     with torch.inference_mode(False):  # weights made in it could take part in no gradient
         parts = {
-            name: load_part(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")}))
+            name: load_part(name, part, quiet_loading({"torch_dtype": dtype, "variant": hub.get("variant")})).to(device)
             for name, part in model_parts(folder).items()
         }
     return {**parts, "scheduler": scheduler, **known}
