@@ -82,6 +82,8 @@ def test_masks_are_cut_at_one_half():
 def test_one_mask_serves_all_and_each_may_have_its_own():
     a, b = np.eye(3), np.ones((3, 3)) - np.eye(3)
     assert torch.equal(*to_observed(a, 2, (3, 3)))
+    with pytest.raises(ValueError, match=r"num_images is a whole number of at least 1, but is \(3, 3\)"):
+        to_observed(a, (3, 3), 2)
     two = to_observed([a, b], 2, (3, 3))
     assert torch.equal(two[0], ~two[1])
 
@@ -191,8 +193,10 @@ CONVERSIONS = re.compile(
 #: Where it stands for something else.
 ELSEWHERE = {
     "measurements/taken.py": "y = 2 A u - A 1 is the affine map of a measurement, whose A 1 need not be 1",
+    "measurements/trial.py": "random numbers in [-1, 1], to try a function on: there is no picture in [0, 1]",
     "measurements/nonlinear.py": "random numbers in [-1, 1], to try a function on: there is no picture in [0, 1]",
     "reading.py": "an error tells the user how to convert",
+    "measurements/likelihoods.py": "an error tells the user how to convert",
 }
 
 

@@ -67,8 +67,8 @@ EXPECTED = {
     "docs/swap-a-guide.md": (1, lambda scope: None),
     "docs/using-it.md": (5, pictures_restored),
     "docs/write-your-own-guide.md": (7, guides_of_ones_own),
-    "docs/write-your-own-likelihood.md": (3, lambda scope: None),
-    "docs/write-your-own-operator.md": (2, lambda scope: None),
+    "docs/write-your-own-likelihood.md": (4, lambda scope: None),
+    "docs/write-your-own-operator.md": (3, lambda scope: None),
     "docs/write-your-own-sampler.md": (4, lambda scope: None),
 }
 

@@ -106,9 +106,8 @@ def operators() -> list:
     functions += [lambda x: x + 1, lambda x: x.long(), lambda x: x[:1], lambda x: x.detach()]
     functions += [lambda x: x @ torch.ones(7, 7).double(), lambda x: x * math.nan]
     cases += one("function", functions, lambda w, v: LinearMap(v, (1, 4, 4)))
-    cases += one(
-        "h", [*functions[:7], functions[10], *functions[12:]], lambda w, v: Nonlinear(v, dist.Poisson, (1, 4, 4))
-    )
+    functions += [lambda x: x.round(), lambda x: 0 * x]
+    cases += one("h", [*functions[:7], *functions[9:]], lambda w, v: Nonlinear(v, dist.Poisson, (1, 4, 4)))
     families = [None, "Poisson", 3, dist.Poisson(1.0), lambda m: m, lambda m: None, dist.Normal, dist.Poisson]
     families += [lambda m: dist.Normal(m, -1.0), lambda m: dist.Normal(m, 1.0).to_event(1), lambda: None]
     cases += one("family", families, lambda w, v: Nonlinear(lambda x: x - 5, v, (1, 4, 4)))
@@ -181,11 +180,12 @@ def measurements() -> list:
     cases += one("of-operator", none, lambda w, v: Measurement.of(v, w.y))
     cases += one("model-operator", none, lambda w, v: DiffusionModel(w.prior, v, (30, 20)))
     cases += one("red-operator", none, lambda w, v: REDDiffModel(w.prior, v))
-    cases += one(
-        "likelihood", [None, "Gaussian", 0.1, Gaussian, dist.Normal, []], lambda w, v: Measurement(w.operator, v, w.y)
-    )
-    cases += one("y", WRONG_Y, lambda w, v: Measurement(w.operator, Gaussian(0.1), v))
-    cases += one("y-of", WRONG_Y, lambda w, v: Measurement.of(w.operator, v))
+    likelihoods = [None, "Gaussian", 0.1, Gaussian, dist.Normal, [], dist.Normal(0.0, 1.0), lambda loc: loc]
+    likelihoods += [lambda loc: dist.Normal(0.0, 0.3), Family(lambda logits: dist.Bernoulli(logits=logits))]
+    cases += one("likelihood", likelihoods, lambda w, v: Measurement(w.operator, v, w.y))
+    whole = [torch.zeros(2, 1, 4, 4, dtype=dtype) for dtype in (torch.uint8, torch.int64)]
+    cases += one("y", [*WRONG_Y, *whole], lambda w, v: Measurement(w.operator, Gaussian(0.1), v))
+    cases += one("y-of", [*WRONG_Y, *whole], lambda w, v: Measurement.of(w.operator, v))
     scales = [
         *NUMBERS_ABOVE_0,
         None,

@@ -19,8 +19,8 @@ def test_by_hand():
 def test_a_networks_convolution_in_its_own_precision():
     convolution = torch.nn.Conv2d(2, 3, 3, stride=2, padding=1, bias=False).requires_grad_(False)
     with pytest.raises(ValueError, match="torch.float64 on cpu.*another precision.*dtype="):
-        LinearMap(convolution, (2, 8, 8))
-    operator = LinearMap(convolution, (2, 8, 8), 4, dtype=torch.float32)
+        LinearMap(convolution, (2, 8, 8), dtype=torch.float64)
+    operator = LinearMap(convolution, (2, 8, 8), 4)
     y = torch.randn(7, 4, 3, 4, 4)
     expected = torch.nn.functional.conv_transpose2d(
         y.flatten(0, 1), convolution.weight, stride=2, padding=1, output_padding=1

@@ -236,7 +236,7 @@ def expected_deviance(rate, terms=400):
 @pytest.mark.parametrize("rate", [0.3, 2.0, 30.0])
 def test_the_floor_is_what_the_familys_own_noise_leaves(rate):
     shape = (1, 200, 200)
-    operator = Nonlinear(lambda x: rate + 0 * x, dist.Poisson, shape, 2, **f64)
+    operator = Nonlinear(lambda x: rate + x.abs(), dist.Poisson, shape, 2, **f64)
     left = floor(operator, torch.zeros(3, 2, *shape, **f64), 1, 2)
     expected = expected_deviance(torch.tensor(rate, **f64)).expand(3, 2)
     torch.testing.assert_close(left.square() / 200**2, expected, rtol=0.05, atol=0)  # 7 standard errors

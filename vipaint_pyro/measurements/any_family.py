@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from vipaint_pyro.measurements.likelihood import Noise
+from vipaint_pyro.measurements.likelihood import Noise, check_depends
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.randomness import NoiseStreams, isolated
 from vipaint_pyro.settings import checked, number, switch
@@ -29,7 +29,7 @@ class Family(Noise):
         family: parameters to a distribution of one number for each of them.
         saturated: the largest log density that any parameter gives y: a number, or a function of y with y's shape.
             By default ``family(y).log_prob(y)``, right where the parameter is the mode or the mean of y (Poisson,
-            Normal, Laplace, Bernoulli by its probability). 0 for a Bernoulli by its logits.
+            Normal, Laplace, Bernoulli by its probability). 0 for a Bernoulli by its logits. :meth:`check` tries it.
         unit: > 0, of the discrepancy. With the standard deviation of Gaussian noise it is DPS's own.
         stop_at_noise: whether a refinement pulls no further than the family's own noise leaves (:meth:`floor`). On
             Fashion-MNIST pictures of up to 6 and 30 photons a pixel, half and more of the noise is fitted without.
@@ -70,12 +70,25 @@ class Family(Noise):
         return law
 
     def check(self, operator: Operator, y: Tensor) -> None:
-        """Raise ValueError where y (N, C', H', W') holds what the family cannot give.
+        """Raise ValueError where y (N, C', H', W') holds what the family cannot give, or is not judged by its deviance.
 
-        Its parameters are those of grey images.
+        Its parameters are those of grey images; the deviance is also that of light, dark and random ones.
         """
         with torch.no_grad():
-            seen = self.tried(operator(operator.blank(y)))
+            grey = operator.blank(y)
+            loc = operator(grey)
+            self._check_support(self.tried(loc), y)
+            check_depends("the family", self.family, loc, y.to(loc))
+            wide = torch.float32 if loc.device.type == "mps" else torch.float64
+            for x in (grey, *_others(grey)):
+                loc = operator(x).to(wide)
+                try:
+                    log_p = self.family(loc).log_prob(y.to(loc))
+                except ValueError:  # not for these images: that is said where it comes to them
+                    continue
+                self._gap(operator.observed.to(loc.device), y.to(loc), log_p, 1e-3)
+
+    def _check_support(self, seen: TorchDistributionMixin, y: Tensor) -> None:
         try:
             wrong = y[~seen.support.check(y).expand(y.shape)]
         except NotImplementedError:  # a distribution that does not say
@@ -105,18 +118,37 @@ class Family(Noise):
             ValueError: where ``saturated`` is not the largest log density.
         """
         log_p = self.family(operator(x)).log_prob(y)
-        if self.saturated is None:
-            best = self.family(y.expand(log_p.shape)).log_prob(y)
-        else:
-            best = self.saturated(y) if callable(self.saturated) else self.saturated
-        gap = torch.where(operator.observed, best - log_p, 0)
-        slack = 1e3 * torch.finfo(gap.dtype).eps * (1 + log_p.detach().abs())
-        if (gap.detach() < -slack).any():
-            raise ValueError(
-                "saturated is not the largest log density that y can have: the family's parameter is not in the "
-                "units of y, give saturated (0 for a Bernoulli by its logits)"
-            )
+        gap = self._gap(operator.observed, y, log_p)
         return 2 * gap.sum((-3, -2, -1))
+
+    def _gap(self, observed: Tensor, y: Tensor, log_p: Tensor, least: float = 0.0) -> Tensor:
+        """How far log p of each entry of y is below the largest that it can have; 0 where not observed.
+
+        A ValueError where it is above, by more than rounding and ``least``.
+        """
+        gap = torch.where(observed, self._largest(y, log_p) - log_p, 0)
+        slack = max(least, 1e3 * torch.finfo(gap.dtype).eps) * (1 + log_p.detach().abs())
+        if (gap.detach() < -slack).any():
+            raise ValueError(self._words)
+        return gap
+
+    def _largest(self, y: Tensor, log_p: Tensor) -> Tensor | float:
+        if self.saturated is not None:
+            return self.saturated(y) if callable(self.saturated) else self.saturated
+        try:
+            return self.family(y.expand(log_p.shape)).log_prob(y)
+        except ValueError as error:  # y is no parameter that the family takes
+            raise ValueError(self._words) from error
+
+    @property
+    def _words(self) -> str:
+        words = "saturated is not the largest log density that y can have: "
+        if self.saturated is not None:
+            return f"{words}it is {shown(self.saturated)}, and there are images that give y a larger one"
+        return (
+            f"{words}the family's parameter is not in the units of y. Give that density, 0 where y has a probability "
+            "(a Bernoulli by its logits): Family(family, saturated=0.0) of vipaint_pyro.measurements.any_family"
+        )
 
     def distance(self, operator: Operator, y: Tensor, x: Tensor) -> Tensor:
         """``unit`` times the root of the deviance, with shape (*, N): what refinement pulls down.
@@ -154,3 +186,10 @@ class Family(Noise):
             with isolated(seed):
                 drawn.append(self.family(one).sample())
         return torch.cat(drawn, -4)
+
+
+def _others(grey: Tensor) -> Iterator[Tensor]:
+    """Images like these that differ from each other: light, dark and random, in [-0.9, 0.9]."""
+    yield from (grey + 0.9, grey - 0.9)
+    generator = torch.Generator().manual_seed(0)
+    yield torch.rand(grey.shape, generator=generator, dtype=torch.float64, device="cpu").to(grey) * 1.8 - 0.9

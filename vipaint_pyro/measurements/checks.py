@@ -46,16 +46,34 @@ def over_batch(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return y.reshape(*x.shape[:-3], *y.shape[1:])
 
 
-def tried(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The first call of a user's function, on images (B, C, H, W); a ValueError with what to look at where it fails."""
-    try:
-        return function(x)
-    except RuntimeError as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"the function cannot be called with images of shape {tuple(x.shape)}, {x.dtype} on {x.device}: {reason}. "
-            "Where its constants have another precision or place, give dtype= or device= theirs"
-        ) from error
+def reason_of(error: Exception) -> str:
+    """The first line of an error, or its type."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def tried(function: Callable[[Tensor], Tensor], x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    """The first call of a user's function, on images (B, C, H, W): with which it could be called, and what it gave.
+
+    Args:
+        function: of images.
+        x: the images.
+        others: the same in other precisions, for a function that cannot be called with the first.
+
+    Raises:
+        ValueError: with what to look at, where it can be called with none of them.
+    """
+    failed: dict[str, str] = {}  # why, and with what; where that is the same with all, it is said once
+    for one in (x, *others):
+        try:
+            return one, function(one)
+        except RuntimeError as error:
+            failed.setdefault(reason_of(error), f"{one.dtype} on {one.device}")
+            last = error
+    why = "; nor with ".join(f"{where}: {reason}" for reason, where in failed.items())
+    raise ValueError(
+        f"the function cannot be called with images of shape {tuple(x.shape)}, {why}. "
+        "Where its constants have another precision or place, give dtype= or device= theirs"
+    ) from last
 
 
 def check_trial(dtype: object, device: object) -> None:

@@ -13,6 +13,15 @@ from vipaint_pyro.tensors import check_tensor
 
 __all__ = ["Inpainting"]
 
+_OF_MASKS = (
+    "vipaint_pyro.images.to_observed(mask, N, (H, W)) makes it of a mask that is white (True) where pixels are hidden"
+)
+#: By its number of axes, what gives it four.
+_WIDER = {
+    2: "observed[None, None] has it; ",
+    3: "observed[None] has it, or of one mask (H, W) for each image observed[:, None]; ",
+}
+
 
 class Inpainting(LinearOperator):
     """Pixels seen through a mask: A x = observed * x.
@@ -28,7 +37,7 @@ class Inpainting(LinearOperator):
     def __init__(self, observed: Tensor) -> None:
         if not isinstance(observed, Tensor):
             kind = type(observed).__name__
-            raise TypeError(f"observed is a bool tensor, not {kind}; images.to_observed makes it of a mask")
+            raise TypeError(f"observed is a bool tensor, not {kind}; {_OF_MASKS}")
         if observed.dtype != torch.bool:
             raise TypeError(
                 f"observed is a bool tensor, True where a pixel is known, but has dtype {observed.dtype}; "
@@ -36,7 +45,9 @@ class Inpainting(LinearOperator):
             )
         check_tensor("observed", observed, "(N, C, H, W)")
         if observed.ndim != 4 or not observed.numel():
-            raise ValueError(f"observed has shape (N, C, H, W), but came with {tuple(observed.shape)}")
+            own = _WIDER.get(observed.ndim, "") if observed.numel() else ""
+            came = f"observed has shape (N, C, H, W), but came with {tuple(observed.shape)}"
+            raise ValueError(f"{came}: {own}{_OF_MASKS}")
         self.observed = observed
 
     @property

@@ -12,7 +12,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from vipaint_pyro.measurements.likelihood import Noise
-from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.operator import LinearOperator, Operator
 from vipaint_pyro.randomness import NoiseStreams
 from vipaint_pyro.settings import number
 from vipaint_pyro.tensors import check_tensor
@@ -40,6 +40,15 @@ def check_scale(name: str, scale: float | Tensor, y: Tensor) -> None:
         raise ValueError(f"the scale of {name}, {shape}, does not broadcast against y {tuple(y.shape)}")
 
 
+def check_units(operator: Operator, y: Tensor) -> None:
+    """Raise ValueError where y of a linear measurement holds whole numbers, as pictures in bytes do."""
+    if isinstance(operator, LinearOperator) and not y.is_floating_point():
+        raise ValueError(
+            f"y is in units of images in [-1, 1], as floating-point numbers, but holds {y.dtype}: of a picture in "
+            "0 ... 255 it is picture / 127.5 - 1"
+        )
+
+
 @dataclass(frozen=True)
 class _Scaled(Noise):
     """Noise of one scale, or of a tensor of them that broadcasts against y."""
@@ -50,6 +59,7 @@ class _Scaled(Noise):
         check_noise(type(self).__name__, self.scale)
 
     def check(self, operator: Operator, y: Tensor) -> None:
+        check_units(operator, y)
         check_scale(type(self).__name__, self.scale, y)
 
     def part(self, start: int, stop: int) -> _Scaled:
@@ -117,3 +127,6 @@ class Noiseless(Noise):
 
     def __call__(self, loc: Tensor) -> TorchDistributionMixin:
         return dist.Delta(loc)
+
+    def check(self, operator: Operator, y: Tensor) -> None:
+        check_units(operator, y)

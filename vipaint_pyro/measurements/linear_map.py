@@ -10,7 +10,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.least_squares import explaining_most
 from vipaint_pyro.measurements.operator import LinearOperator
-from vipaint_pyro.measurements.trial import check_linear
+from vipaint_pyro.measurements.trial import check_gradient, check_linear
 from vipaint_pyro.wording import shown
 
 __all__ = ["LinearMap"]
@@ -25,16 +25,17 @@ class LinearMap(LinearOperator):
 
     Args:
         function: differentiable and linear, images (B, C, H, W) to (B, C', H', W'), each by itself. Its own
-            constants decide which precision and device it can be called with.
+            constants decide which precision and device it can be called with, here and by a prior.
         image_shape: (C, H, W).
         num_images: N, all measured alike.
-        dtype: of the trial. float64 is the sharpest; take the precision of the function's constants.
+        dtype: of the trial, that of the function's constants. By default float64, the sharpest, or float32 where the
+            function cannot be called with that: a convolution whose kernel is float32.
         device: of the trial and of ``observed``, by default the CPU.
 
     Raises:
         TypeError: where the function gives no real tensor.
         ValueError: where it cannot be called, gives another number of images than it got, mixes them, is not linear,
-            or cannot be differentiated.
+            cannot be differentiated, or is 0.
     """
 
     def __init__(
@@ -43,15 +44,16 @@ class LinearMap(LinearOperator):
         image_shape: Sequence[int],
         num_images: int = 1,
         *,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"function takes images (B, C, H, W) and gives what is measured, but is {shown(function)}")
-        check_trial(dtype, device)
+        dtypes = (torch.float64, torch.float32) if dtype is None else (dtype,)
+        check_trial(dtypes[0], device)
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function = function
-        self.measured_shape = self._tried(dtype, device)
+        self.measured_shape = self._tried(dtypes, device)
         self.observed = torch.ones(num_images, *self.measured_shape, dtype=torch.bool, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -73,6 +75,9 @@ class LinearMap(LinearOperator):
         keep = torch.is_grad_enabled() and y.requires_grad
         return over_batch(lambda flat: self._pullback(flat, keep), y)
 
+    def blank(self, y: Tensor) -> Tensor:
+        return super().blank(y).to(self._dtype)
+
     def estimate(self, y: Tensor) -> Tensor:
         """The multiple of A^T y that explains y best."""
         return explaining_most(self, y, self.adjoint(y))
@@ -83,20 +88,19 @@ class LinearMap(LinearOperator):
             (back,) = torch.autograd.grad(self.function(x), x, y, create_graph=keep)
         return back
 
-    def _tried(self, dtype: torch.dtype, device: torch.device | str | None) -> tuple[int, int, int]:
+    def _tried(self, dtypes: Sequence[torch.dtype], device: torch.device | str | None) -> tuple[int, int, int]:
         """(C', H', W'), once the function has passed."""
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(2, 3, *self.image_shape, generator=generator, dtype=torch.float64, device="cpu")
-        u, v = noise.to(device, dtype)
         with torch.enable_grad():
-            Au = tried(self.function, u.requires_grad_())
+            u, Au = tried(self.function, *(noise[0].to(device, dtype).requires_grad_() for dtype in dtypes))
+        self._dtype, v = u.dtype, noise[1].to(u)
         if not isinstance(Au, Tensor) or not Au.is_floating_point():
             kind = Au.dtype if isinstance(Au, Tensor) else type(Au).__name__
             raise TypeError(f"the function gives real tensors, but this one gave {kind}")
         if Au.ndim != 4 or len(Au) != len(u):
             raise ValueError(f"images {tuple(u.shape)} became {tuple(Au.shape)}, which is not (B, C', H', W')")
-        if not Au.requires_grad:
-            raise ValueError("the function cannot be differentiated: its result does not depend on its input's graph")
+        check_gradient("the function", self.function, u, Au)
         with torch.no_grad():
             u, Au = u.detach(), Au.detach()
             slack = check_linear("the function", self.function, u, Au, v)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihood import Likelihood, as_likelihood
 from vipaint_pyro.measurements.likelihoods import Gaussian, Noiseless
 from vipaint_pyro.measurements.operator import Operator
@@ -54,18 +56,34 @@ def check_operator(operator: object) -> None:
 
 def check_shape_of_y(observed: Tensor, y: Tensor) -> None:
     """Raise ValueError where y has not the shape of what is observed, of which one image or channel stands for all."""
-    sides = y.shape[2:] != observed.shape[2:]
-    if y.ndim != 4 or sides or any(o not in (1, n) for o, n in zip(observed.shape, y.shape)):
-        shape = tuple(observed.shape)
+    if not _fits(observed, y):
+        shape, mended = tuple(observed.shape), _mended(observed, y)
         words = f"y has the shape of what is observed, {shape} (channels may be shared), but came with {tuple(y.shape)}"
-        raise ValueError(words + (f": y.reshape{shape} has it" if y.numel() == observed.numel() else ""))
+        raise ValueError(words + (f": {mended} has it" if mended else ""))
+
+
+def _fits(observed: Tensor, y: Tensor) -> bool:
+    sides = y.shape[2:] != observed.shape[2:]
+    return y.ndim == 4 and not sides and not any(o not in (1, n) for o, n in zip(observed.shape, y.shape))
+
+
+def _mended(observed: Tensor, y: Tensor) -> str:
+    """What gives y the shape and leaves the picture whole; empty where nothing does, or two things that differ."""
+    wide = y[(None,) * (4 - y.ndim)] if y.ndim < 4 else y
+    ways = []
+    if y.ndim in (3, 4) and y.shape[-1] > 1 and _fits(observed, wide.movedim(-1, -3)):
+        ways.append("y.permute(0, 3, 1, 2)" if y.ndim == 4 else "y.permute(2, 0, 1)[None]")
+    whole = tuple(wide.shape if _fits(observed, wide) else observed.shape)
+    if [n for n in y.shape if n != 1] == [n for n in whole if n != 1]:  # or pixels would change places
+        ways.append(f"y.reshape{whole}")
+    return ways[0] if len(ways) == 1 else ""
 
 
 def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     """Raise TypeError where y is no tensor, ValueError where it is not what an operator measures of N images.
 
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
-    likelihood.
+    likelihood (where that is of noise in a linear measurement, floating-point numbers).
     """
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
@@ -85,11 +103,26 @@ def y_for(operator: Operator, likelihood: Likelihood, given: Tensor | Measuremen
     """
     y = given.y if isinstance(given, Measurement) else given
     check_y(operator, y, likelihood)
-    if isinstance(given, Measurement):
+    if not isinstance(given, Measurement):
+        _warn_of_inverted(operator, y)
+    else:
         theirs, ours = given.operator.observed.cpu(), operator.observed.cpu()
         if not torch.equal(theirs.expand(y.shape), ours.expand(y.shape)):
             raise ValueError("the measurement has another mask than the model: make the model of its operator")
     return y
+
+
+def _warn_of_inverted(operator: Operator, y: Tensor) -> None:
+    """Say that a mask may be the wrong way round, where y is 0 exactly where it is known, and only there."""
+    if not isinstance(operator, Inpainting):
+        return
+    known = operator.observed.to(y.device).expand(y.shape)
+    if known.any() and not y[known].any() and y[~known].any():
+        warnings.warn(
+            "y is 0 wherever it is observed, and is not where it is hidden: the mask may be inverted. observed is True "
+            "where a pixel is known, and y is 0 where it is not",
+            stacklevel=4,
+        )
 
 
 def check_fits(operator: Operator, prior: DiffusionPrior) -> None:
@@ -114,7 +147,7 @@ class Measurement:
         operator: A, of N images.
         likelihood: of y given A x: what is believed of the noise. A function of A x is one, too.
         y: (N, C', H', W'), in units of images in [-1, 1] (of a nonlinear operator, in those of its family), 0 where
-            not observed.
+            not observed. One that is 0 where observed alone is warned of: the mask may be inverted.
 
     Raises:
         TypeError: where the operator, the likelihood or y is none.
@@ -129,6 +162,7 @@ class Measurement:
         check_operator(self.operator)
         object.__setattr__(self, "likelihood", as_likelihood(self.likelihood))
         check_y(self.operator, self.y, self.likelihood)
+        _warn_of_inverted(self.operator, self.y)
 
     @classmethod
     def of(cls, operator: Operator, y: Tensor) -> Measurement:
@@ -172,11 +206,19 @@ class Measurement:
         """How far images x (*, N, C, H, W) are from explaining y, (*, N) and at least 0.
 
         A refinement goes down it.
+
+        Raises:
+            ValueError: where the likelihood's own is of another shape, without a gradient, or negative.
         """
         given: object = self.likelihood.distance(self.operator, self.y, x)
         followed = x.requires_grad and torch.is_grad_enabled()
         if not isinstance(given, Tensor) or given.shape != x.shape[:-3] or (followed and not given.requires_grad):
             self._refuse(given, x)
+        if (given < 0).any():
+            raise ValueError(
+                f"{type(self.likelihood).__name__}.distance is at least 0, and 0 where x explains y as well as can be: "
+                f"a refinement goes down it, and below 0 away from y. It gave {float(given.min()):.4g}"
+            )
         return given
 
     def _refuse(self, given: object, x: Tensor) -> NoReturn:

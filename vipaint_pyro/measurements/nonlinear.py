@@ -15,6 +15,7 @@ from torch import Tensor
 from vipaint_pyro.measurements.any_family import Family
 from vipaint_pyro.measurements.checks import check_images, check_shape, check_trial, over_batch, tried
 from vipaint_pyro.measurements.operator import Operator
+from vipaint_pyro.measurements.trial import check_gradient
 from vipaint_pyro.wording import shown
 
 __all__ = ["Nonlinear"]
@@ -48,7 +49,7 @@ class Nonlinear(Operator):
     Args:
         function: h, differentiable, images (B, C, H, W) to parameters (B, C', H', W'), each image by itself. z
             may lie outside [-1, 1], and h has to give a parameter that the family takes there too, with a finite
-            gradient: a Poisson's rate of 0 has none.
+            gradient: a Poisson's rate of 0 has none. A rounding, whose gradient is 0, goes into the family.
         family: parameters to a distribution of one number for each of them, or a
             :class:`~vipaint_pyro.measurements.any_family.Family` of them with settings of its own.
         image_shape: (C, H, W).
@@ -56,12 +57,13 @@ class Nonlinear(Operator):
         start: y to images (*, N, C, H, W) where guides begin; by default mid-grey, 0.
         observed: bool, broadcasts to (N, C', H', W'), which entries are known; by default all. the others
             hold 0 in y, which the family has to allow, and count for nothing.
-        dtype: of the trial call that finds (C', H', W').
+        dtype: of the trial call that finds (C', H', W') and whether h has a gradient.
         device: of the trial and of ``observed``, by default the CPU.
 
     Raises:
         TypeError: where function or family give no tensor and no distribution.
-        ValueError: where the function cannot be called, or shapes do not fit.
+        ValueError: where the function cannot be called, has no gradient for any of a few random images, or shapes do
+            not fit.
     """
 
     def __init__(
@@ -85,16 +87,8 @@ class Nonlinear(Operator):
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function, self.start, self._dtype = function, start, dtype
         self.likelihood = family if isinstance(family, Family) else Family(family)
-        generator = torch.Generator().manual_seed(0)
-        x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64, device="cpu")
-        x = x.to(device, dtype) * 2 - 1
-        with torch.no_grad():
-            loc = tried(function, x)
-            if not isinstance(loc, Tensor):
-                raise TypeError(f"the function gives a tensor, but this one gave {type(loc).__name__}")
-            if loc.ndim != 4 or len(loc) != len(x):
-                raise ValueError(f"images {tuple(x.shape)} became {tuple(loc.shape)}, which is not (B, C', H', W')")
-            seen = self.likelihood.tried(loc)
+        loc = self._tried(device)
+        seen = self.likelihood.tried(loc)
         if seen.batch_shape != loc.shape or seen.event_shape:
             raise ValueError(
                 f"the family gives one number for each of the parameters {tuple(loc.shape)}, but has batch shape "
@@ -102,6 +96,21 @@ class Nonlinear(Operator):
             )
         self.measured_shape = tuple(loc.shape[1:])
         self.observed = self._mask(observed, num_images, device)
+
+    def _tried(self, device: torch.device | str | None) -> Tensor:
+        """What the function makes of two random images, once it has passed."""
+        generator = torch.Generator().manual_seed(0)
+        # Of images made in inference mode no gradient would be recorded.
+        with torch.inference_mode(False), torch.enable_grad():
+            x = torch.rand(2, *self.image_shape, generator=generator, dtype=torch.float64, device="cpu")
+            x = (x.to(device, self._dtype) * 2 - 1).requires_grad_()
+            _, loc = tried(self.function, x.clone())  # which it may write into
+            if not isinstance(loc, Tensor):
+                raise TypeError(f"the function gives a tensor, but this one gave {type(loc).__name__}")
+            if loc.ndim != 4 or len(loc) != len(x):
+                raise ValueError(f"images {tuple(x.shape)} became {tuple(loc.shape)}, which is not (B, C', H', W')")
+            check_gradient("the function", self.function, x, loc)
+        return loc.detach()
 
     def _mask(self, observed: Tensor | None, num_images: int, device: torch.device | str | None) -> Tensor:
         shape = (num_images, *self.measured_shape)

@@ -7,13 +7,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vipaint_pyro.measurements.checks import reason_of
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
 
-__all__ = ["check_linear", "slack_of", "try_operator"]
+__all__ = ["check_gradient", "check_linear", "slack_of", "try_operator"]
 
 #: The largest number of entries of N images that are tried: more would cost what a step of a fit costs.
 _MOST = 2**24
 _TRIED = "_tried_once"
+#: On how many batches of images a gradient may be 0 everywhere before it is said to be 0: a clamp has none of some.
+_BATCHES = 8
 
 
 def slack_of(dtype: torch.dtype) -> float:
@@ -46,9 +49,54 @@ def check_linear(what: str, A: Callable[[Tensor], Tensor], u: Tensor, Au: Tensor
     return slack
 
 
+def check_gradient(what: str, A: Callable[[Tensor], Tensor], u: Tensor, Au: Tensor) -> None:
+    """Raise ValueError where no gradient passes from A u to u; where it is 0, neither of further random images.
+
+    Args:
+        what: the function, for the message.
+        A: the function; called again, with images like u in [-1, 1], only where the gradient is 0 everywhere.
+        u: images that require a gradient.
+        Au: A of them, made where gradients are recorded.
+    """
+    generator = torch.Generator().manual_seed(2)
+    for batch in range(_BATCHES):
+        if batch:
+            with torch.no_grad():
+                u = torch.rand(u.shape, generator=generator, dtype=torch.float64, device="cpu").to(u) * 2 - 1
+            with torch.enable_grad():
+                Au = A(u.requires_grad_().clone())
+        # Random weights: those of a plain sum would cancel in what has no mean.
+        w = torch.randn(Au.shape, generator=generator, dtype=torch.float64, device="cpu").to(Au)
+        back = _pulled(what, Au, u, w)
+        if back is None:
+            raise ValueError(
+                f"{what} cannot be differentiated: no gradient passes from A x to x, without which pictures would "
+                "ignore y. Leave out detach, no_grad, numpy and whole numbers"
+            )
+        if back.any():
+            return
+    raise ValueError(
+        f"{what} has a gradient of 0 for all random images that it was tried on: pictures would ignore y. What is "
+        "measured has to change with the image; a rounding or a threshold goes into the family of a Nonlinear "
+        "measurement, as the probability of each value of y"
+    )
+
+
+def _pulled(what: str, Au: Tensor, u: Tensor, w: Tensor) -> Tensor | None:
+    """The gradient of <A u, w>; None where there is none."""
+    if not Au.requires_grad:
+        return None
+    try:
+        return torch.autograd.grad(Au, u, w, allow_unused=True)[0]
+    except RuntimeError as error:
+        raise ValueError(f"{what} cannot be differentiated: {reason_of(error)}") from error
+
+
 @torch.no_grad()
 def try_operator(operator: Operator) -> None:
     """Raise ValueError where an operator of a user's does not hold to its contract; each is tried once.
+
+    One that is not linear has to have a gradient, too.
 
     It is called with images (1, N, C, H, W), in double precision or, where it cannot, in single. One that cannot be
     called with either (its constants are on another device, say) is left to say so itself where it is used.
@@ -72,8 +120,20 @@ def try_operator(operator: Operator) -> None:
         if isinstance(operator, LinearOperator):
             check_linear(name, operator, u, Au, v)
             _check_adjoint(name, operator, u, Au)
+        else:  # a linear one may do without: what goes by its adjoint alone asks for no gradient
+            _check_followed(name, operator, u)
         vars(operator)[_TRIED] = True
         return
+
+
+def _check_followed(name: str, operator: Operator, u: Tensor) -> None:
+    with torch.inference_mode(False), torch.enable_grad():
+        u = u.clone().requires_grad_()
+        try:
+            Au = operator(u.clone())
+        except Exception as error:  # whatever a user's function does; without a gradient it has passed
+            raise ValueError(f"{name} cannot be differentiated: {reason_of(error)}") from error
+        check_gradient(name, operator, u, Au)
 
 
 def _check_shape(name: str, observed: Tensor, u: Tensor, Au: object) -> None:
