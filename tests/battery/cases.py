@@ -183,7 +183,7 @@ def measurements() -> list:
     likelihoods = [None, "Gaussian", 0.1, Gaussian, dist.Normal, [], dist.Normal(0.0, 1.0), lambda loc: loc]
     likelihoods += [lambda loc: dist.Normal(0.0, 0.3), Family(lambda logits: dist.Bernoulli(logits=logits))]
     cases += one("likelihood", likelihoods, lambda w, v: Measurement(w.operator, v, w.y))
-    whole = [torch.zeros(2, 1, 4, 4, dtype=dtype) for dtype in (torch.uint8, torch.int64)]
+    whole = [torch.full((2, 1, 4, 4), 2, dtype=dtype) for dtype in (torch.uint8, torch.int64)]
     cases += one("y", [*WRONG_Y, *whole], lambda w, v: Measurement(w.operator, Gaussian(0.1), v))
     cases += one("y-of", [*WRONG_Y, *whole], lambda w, v: Measurement.of(w.operator, v))
     scales = [

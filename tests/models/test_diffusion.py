@@ -255,7 +255,7 @@ def test_what_the_model_is_not_for_is_refused(gaussian):
     seen = Measurement.of(operator, torch.zeros(1, 1, 2, 3, dtype=torch.float64))
     with pytest.raises(TypeError, match="operator is one of .*make_operator"):
         DiffusionModel(gaussian, seen, (500,))
-    with pytest.raises(TypeError, match="a likelihood is one of .*, or a function of A x, not 0.1"):
+    with pytest.raises(TypeError, match="a likelihood is one of .*, or a function of A x as in .*, not 0.1"):
         DiffusionModel(gaussian, operator, (500,), 0.1)
     larger = Inpainting(torch.ones(1, 1, 4, 3, dtype=torch.bool))
     for kind, more in ((DiffusionModel, ((500,),)), (REDDiffModel, ())):
@@ -281,7 +281,7 @@ def test_a_fit_takes_y_as_a_measurement_too(gaussian):
         guide = HierarchicalGuide(model, given)
         losses.append(fit(model, guide, given, num_steps=3, generator=torch.Generator().manual_seed(0)).losses)
     assert losses[0] == losses[1]
-    other = Measurement(Inpainting(~operator.observed), Gaussian(0.1), y)
+    other = Measurement(Inpainting(~operator.observed), Gaussian(0.1), 1 - y)
     two = Measurement(Inpainting(operator.observed.expand(2, 1, 2, 3)), Gaussian(0.1), y.expand(2, 1, 2, 3))
     gaussian._denoised = None  # nothing is computed
     for given, said in ((other, "another mask than the model"), (two, "y holds 2 images, but 1 are measured")):

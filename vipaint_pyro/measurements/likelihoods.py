@@ -41,8 +41,8 @@ def check_scale(name: str, scale: float | Tensor, y: Tensor) -> None:
 
 
 def check_units(operator: Operator, y: Tensor) -> None:
-    """Raise ValueError where y of a linear measurement holds whole numbers, as pictures in bytes do."""
-    if isinstance(operator, LinearOperator) and not y.is_floating_point():
+    """Raise ValueError where y of a linear measurement holds whole numbers beyond [-1, 1], as pictures in bytes do."""
+    if isinstance(operator, LinearOperator) and not y.is_floating_point() and y.float().abs().max() > 1:
         raise ValueError(
             f"y is in units of images in [-1, 1], as floating-point numbers, but holds {y.dtype}: of a picture in "
             "0 ... 255 it is picture / 127.5 - 1"
