@@ -120,7 +120,8 @@ def checked_settings(recipe: Recipe, given: Mapping[str, object] | None) -> dict
         try:
             found[name] = known[name].value(value)
         except ValueError as error:
-            raise ValueError(f"guide_settings: {error}") from None
+            many = " (settings are given one by one)" if isinstance(value, str) and "=" in value else ""
+            raise ValueError(f"guide_settings: {error}{many}") from None
     missing = [name for name, setting in known.items() if setting.needed and name not in found]
     if missing:
         raise ValueError(f"guide_settings: the guide {recipe.name!r} needs {', '.join(missing)}")

@@ -6,7 +6,8 @@ weights of a guide's sites, it takes as they come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
 
 __all__ = ["check_weights", "checked_run"]
+
+#: By how much of themselves two equal weights differ.
+_CLOSE = 1e-6
 
 
 @contextmanager
@@ -46,11 +50,11 @@ def checked_run(model: DiffusionModel) -> Iterator[None]:
         model.forget()
 
 
-def check_weights(called: str, wanted: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+def check_weights(called: Callable[[], str], wanted: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
     """Raise ValueError, naming the site, where a guide's sites have other weights than the model's.
 
     Args:
-        called: the guide, for the message.
+        called: what the guide is called in the message.
         wanted: the model's latent sites, messages of Pyro's by their names.
         drawn: those of the guide's trace, all of ``wanted`` among them.
     """
@@ -60,7 +64,7 @@ def check_weights(called: str, wanted: Mapping[str, Any], drawn: Mapping[str, An
         ours, its = found["scale"], drawn[name]["scale"]
         if not _same(ours, its) and (spread or not _is_point(drawn[name]["fn"])):
             raise ValueError(
-                f"the site {name} weighs {_said(ours)} in the model, but {_said(its)} in {called}, so that the "
+                f"the site {name} weighs {_said(ours)} in the model, but {_said(its)} in {called()}, so that the "
                 "fit would have another objective: sample it inside 'with self.model.weight():' "
                 "(make_guide does that for Pyro's AutoGuides), in a guide that was made for this model"
             )
@@ -92,9 +96,9 @@ def _replayed() -> Mapping[str, Any] | None:
 
     What is replayed by hand is nobody's objective.
     """
-    needs = {need for _, need in running()}
-    replays = [handler for handler in _PYRO_STACK if isinstance(handler, ReplayMessenger) and handler.trace is not None]
-    return replays[-1].trace.nodes if AVERAGES in needs and OWN_SITES not in needs and replays else None
+    replays = [h.trace for h in _PYRO_STACK if isinstance(h, ReplayMessenger) and h.trace is not None]
+    needs = {need for _, need in running()} if replays else ()
+    return replays[-1].nodes if AVERAGES in needs and OWN_SITES not in needs else None
 
 
 def _check_guide(model: DiffusionModel, seen: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
@@ -105,7 +109,7 @@ def _check_guide(model: DiffusionModel, seen: Mapping[str, Any], drawn: Mapping[
             "for one in bridge form. Make it for this model"
         )
     try:
-        check_weights(guide_of_run(), {name: msg for name, msg in seen.items() if name in drawn}, drawn)
+        check_weights(guide_of_run, {name: msg for name, msg in seen.items() if name in drawn}, drawn)
     except ValueError as error:
         raise TypeError(str(error)) from None
 
@@ -117,8 +121,10 @@ def _is_point(fn: Any) -> bool:
 
 
 def _same(ours: float | Tensor, its: float | Tensor) -> bool:
+    if isinstance(ours, float | int) and isinstance(its, float | int):
+        return math.isclose(ours, its, rel_tol=_CLOSE)
     a, b = (torch.as_tensor(v, dtype=torch.float64, device="cpu") for v in (ours, its))
-    return bool(torch.isclose(a, b, rtol=1e-6, atol=0).all())
+    return bool(torch.isclose(a, b, rtol=_CLOSE, atol=0).all())
 
 
 def _said(scale: float | Tensor) -> str:

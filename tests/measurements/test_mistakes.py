@@ -255,11 +255,11 @@ def test_of_what_is_hidden_no_density_is_asked():
     assert "it is <function" in refused(lambda: Measurement.of(Nonlinear(lambda x: 20 * x, low, SHAPE, **f64), y))
 
 
-@pytest.mark.parametrize("many", [1e5, 1e9])
-def test_many_counts_in_single_precision_are_in_their_units(many):
+@pytest.mark.parametrize("many, dtype", [(1e5, torch.float32), (1e9, torch.float64)])
+def test_many_counts_are_in_their_units(many, dtype):
     """Rounding is no error of the user's: the two densities differ by less than their last digits here."""
-    counts = Nonlinear(lambda x: many + x, dist.Poisson, (1, 8, 8))
-    y = many + torch.arange(-32.0, 32.0).reshape(1, 1, 8, 8)
+    counts = Nonlinear(lambda x: many + x, dist.Poisson, (1, 8, 8), dtype=dtype)
+    y = many + torch.arange(-32.0, 32.0, dtype=dtype).reshape(1, 1, 8, 8)
     assert Measurement.of(counts, y).y is y
 
 
@@ -332,6 +332,13 @@ def test_a_likelihood_of_a_x_passes_or_is_left_to_say_what_it_does_not_take(func
     y, state = random(1, *SHAPE), torch.get_rng_state()
     trace = pyro.poutine.trace(lambda: Measurement(identity(), function, y)).get_trace()
     assert set(trace.nodes) == {"_INPUT", "_RETURN"} and torch.equal(state, torch.get_rng_state())
+
+
+def test_in_inference_mode_too_a_likelihood_is_one_of_a_x():
+    with torch.inference_mode():
+        y = random(1, *SHAPE)
+        assert Measurement(seen(1, *SHAPE), noise, y).y is y
+        assert refused(lambda: Measurement(seen(1, *SHAPE), lambda loc: dist.Normal(0.0, 0.3), y)).endswith(IGNORES)
 
 
 @pytest.mark.parametrize("function", [lambda loc: None, lambda loc: loc])

@@ -29,7 +29,7 @@ def check_match(guide: Callable, model_trace: poutine.Trace, guide_trace: poutin
         if found["type"] == "sample" and not found["is_observed"] and type(found["fn"]).__name__ != "_Subsample"
     }
     _check_there(guide, wanted, drawn)
-    check_weights(called(guide), wanted, drawn)
+    check_weights(lambda: called(guide), wanted, drawn)
 
 
 def drawn_latents(guide: Callable, trace: poutine.Trace, timesteps: Iterable[int]) -> dict[int, Tensor]:

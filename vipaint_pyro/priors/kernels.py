@@ -7,7 +7,6 @@ for; :func:`like` brings it to a batch of images.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from vipaint_pyro.priors.schedules import CLEAN, NoiseSchedule
@@ -35,9 +34,10 @@ def forward_step(schedule: NoiseSchedule, s: int | Tensor, t: int | Tensor) -> t
 
 def check_times(schedule: NoiseSchedule, t: int | Tensor, s: int | Tensor | None = None) -> None:
     """Raise ValueError where t is no time of a schedule, or a step from t to s none: s is not noisier, or ``CLEAN``."""
-    high, low = (torch.as_tensor(v, device="cpu") for v in (t, t if s is None else s))
+    low = t if s is None else s
     least = 0 if s is None else CLEAN
-    if ((low < least) | (low > high) | (high > schedule.last)).any():
+    wrong = (low < least) | (low > t) | (t > schedule.last)  # numbers or tensors
+    if wrong.any() if isinstance(wrong, Tensor) else wrong:
         to = "" if s is None else f" with s = {shown(s)}, which is not noisier than t, or {CLEAN}, the clean image"
         raise ValueError(f"times are whole numbers 0 ... {schedule.last}, but t = {shown(t)} came{to}")
 
