@@ -475,3 +475,13 @@ def test_a_mask_is_not_called_inverted_where_anything_speaks_for_it():
     blur = GaussianBlur(SHAPE, 3, 1.0, 2)
     blur.observed = observed.expand(2, *SHAPE)
     assert heard(lambda: Measurement(blur, Gaussian(0.1), y * ~observed)) == []
+
+
+@pytest.mark.parametrize("rate", [30.0, 2e4, 1e6])
+def test_many_counts_are_no_mistake_in_single_precision(rate):
+    """The terms of log p are as large as the counts there, and their rounding is no larger density."""
+    counts = Nonlinear(lambda x: rate * x.exp(), dist.Poisson, SHAPE)
+    truth = torch.rand(1, *SHAPE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    y = counts(truth).round()
+    exact, single = (counts.likelihood.deviance(counts, y.to(d), truth.to(d)) for d in (torch.float64, torch.float32))
+    assert torch.allclose(single.double(), exact, rtol=0, atol=1e-4 * rate)

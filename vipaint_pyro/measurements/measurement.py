@@ -83,7 +83,7 @@ def check_y(operator: Operator, y: Tensor, likelihood: Likelihood) -> None:
     """Raise TypeError where y is no tensor, ValueError where it is not what an operator measures of N images.
 
     That is: (N, C', H', W') in the shape of what is observed (channels may be shared), finite, and possible for the
-    likelihood (where that is of noise in a linear measurement, floating-point numbers).
+    likelihood (where that is of noise in a linear measurement, no whole numbers beyond [-1, 1]).
     """
     check_tensor("y", y, "(N, C', H', W')", bools=False)
     observed = operator.observed
