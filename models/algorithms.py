@@ -109,20 +109,25 @@ def _is_algorithm(cls: type) -> bool:
     return cls.__name__ in ALGORITHMS and cls.__module__.startswith("pyro.infer")
 
 
-def check_algorithms(what: str, instead: Mapping[str, str]) -> None:
+def check_algorithms(what: str, instead: Mapping[str, str]) -> set[str]:
     """Refuse to be run by an algorithm that needs more of a model than this one has.
 
     Args:
         what: what is run, for the message.
         instead: for each of :data:`OWN_SITES` and :data:`DENSITY` that it cannot serve, what to do instead.
 
+    Returns:
+        What those that run it need.
+
     Raises:
         TypeError: names the algorithm. (Not a ValueError: Pyro appends a table of shapes to these.)
     """
-    refused = [(name, needs) for name, needs in running() if needs in instead]
+    found = [*running()]
+    refused = [(name, needs) for name, needs in found if needs in instead]
     if refused:
         name, needs = refused[-1]
         raise TypeError(f"{name} cannot run {what}: it {_WHY[needs]}. {instead[needs]}")
+    return {needs for _, needs in found}
 
 
 def instead_of(model: DiffusionModel) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pyro.poutine.replay_messenger import ReplayMessenger
 from pyro.poutine.runtime import _PYRO_STACK
 from torch import Tensor
 
-from vipaint_pyro.models.algorithms import AVERAGES, OWN_SITES, check_algorithms, guide_of_run, instead_of, running
+from vipaint_pyro.models.algorithms import AVERAGES, OWN_SITES, check_algorithms, guide_of_run, instead_of
 
 if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
@@ -40,12 +40,13 @@ def checked_run(model: DiffusionModel) -> Iterator[None]:
             a site otherwise or was made for the other form. (No ValueError: Pyro appends a table of shapes to these.)
         ValueError: for a value of a site that is not of its shape.
     """
-    check_algorithms(f"the {model.form} form of a diffusion model", instead_of(model))
+    needs = check_algorithms(f"the {model.form} form of a diffusion model", instead_of(model))
     try:
         with _Sites(model.num_images) as sites:
             yield
-        if (drawn := _replayed()) is not None:
-            _check_guide(model, sites.seen, drawn)
+        # By a loss of Pyro's: what is replayed by hand is nobody's objective.
+        if AVERAGES in needs and OWN_SITES not in needs and (drawn := _replayed()) is not None:
+            _check_guide(sites.seen, drawn)
     finally:
         model.forget()
 
@@ -84,26 +85,20 @@ class _Sites(Messenger):
         shape, wanted = tuple(msg["value"].shape), (self.num_images, *msg["fn"].event_shape)
         if shape[-4:] != wanted:
             raise ValueError(
-                f"the site {msg['name']} has values of shape (*, {', '.join(map(str, wanted))}), but was given "
-                f"{shape}"
+                f"the site {msg['name']} has values of shape (*, {', '.join(map(str, wanted))}), but was given {shape}"
             )
         if not msg["is_observed"]:
             self.seen[msg["name"]] = msg
 
 
 def _replayed() -> Mapping[str, Any] | None:
-    """The sites of the guide whose draws the model is replayed with by a loss of Pyro's; None by anybody else.
-
-    What is replayed by hand is nobody's objective.
-    """
-    replays = [h.trace for h in _PYRO_STACK if isinstance(h, ReplayMessenger) and h.trace is not None]
-    needs = {need for _, need in running()} if replays else ()
-    return replays[-1].nodes if AVERAGES in needs and OWN_SITES not in needs else None
+    """The sites of the guide whose draws the model is replayed with; None where it is not."""
+    traces = [h.trace for h in _PYRO_STACK if isinstance(h, ReplayMessenger) and h.trace is not None]
+    return traces[-1].nodes if traces else None
 
 
-def _check_guide(model: DiffusionModel, seen: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
-    strays = [name for name in ("z_t", "z_s") if name in drawn and name not in seen]
-    if strays and not model.bridged:
+def _check_guide(seen: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+    if strays := [name for name in ("z_t", "z_s") if name in drawn and name not in seen]:
         raise TypeError(
             f"{guide_of_run()} draws {' and '.join(strays)}, which the marginal form of a model has not: it was made "
             "for one in bridge form. Make it for this model"

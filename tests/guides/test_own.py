@@ -9,6 +9,7 @@ import torch
 from tests.guides.oracle import OBSERVED, Y
 from vipaint_pyro.guides import Guide, HierarchicalGuide, MixtureGuide, Recipe, make_guide, recipe
 from vipaint_pyro.guides.own import entry_points_by_name
+from vipaint_pyro.guides.settings import checked_settings
 from vipaint_pyro.measurements import Inpainting, Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers import VIPaintSampler
@@ -98,6 +99,18 @@ def test_a_class_says_what_it_needs_by_itself_and_by_its_bases(mine):
     assert recipe(f"{mine}:Point").form == "marginal" and recipe(f"{mine}:Outer.Inner").form == "bridge"
     assert recipe("vipaint_pyro.guides:MixtureGuide").form == recipe("mixture").form
     assert recipe(f"{mine}:BY_FUNCTION").levels == 2 and recipe(f"{mine}:BY_FUNCTION").name == f"{mine}:BY_FUNCTION"
+
+
+def test_the_name_of_a_file_is_told_from_that_of_a_class_in_it(mine):
+    with pytest.raises(ValueError, match="no guide is called 'yours_of_test'. There are"):
+        recipe("yours_of_test")
+    with pytest.raises(ValueError, match="called 'mine_of_test'. Of the file mine_of_test.py here, write mine"):
+        recipe(mine)
+
+
+def test_settings_in_one_text_are_told_apart(mine):
+    with pytest.raises(ValueError, match=r"width is a finite number, but is '0.8,a=2' \(settings are given one by one"):
+        checked_settings(recipe(f"{mine}:Narrow"), {"width": "0.8,a=2"})
 
 
 @pytest.mark.parametrize(

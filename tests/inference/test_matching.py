@@ -92,6 +92,13 @@ def test_a_weight_around_both_is_anybodys_to_choose(gaussian):
     poutine.replay(model, trace=drawn)(Y)
 
 
+def test_particles_without_a_density_have_no_weight(gaussian):
+    """Stein's are points whose sites are said to be parts of a vector."""
+    model = program(gaussian, beta=3.0)
+    kernel, optim = pyro.infer.RBFSteinKernel(), Adam({"lr": 0.01})
+    pyro.infer.SVGD(model, kernel, optim, num_particles=2, max_plate_nesting=2, mode="multivariate").step(Y)
+
+
 def test_a_guide_of_the_bridge_is_refused_on_the_marginal_form(gaussian):
     bridge = DiffusionModel(gaussian, Inpainting(OBSERVED), TIMES, Gaussian(0.3))
     guide, model = HierarchicalGuide(bridge, Y), program(gaussian)

@@ -129,7 +129,7 @@ class Family(Noise):
         gap = torch.where(observed, self._largest(y, log_p) - log_p, 0)
         size = 1 + log_p.detach().abs()
         # A count's terms, y log rate and log y!, are as large as y, and all but cancel.
-        slack = torch.maximum(least * size, 1e3 * torch.finfo(gap.dtype).eps * (size + y.abs()))
+        slack = least * size + 1e3 * torch.finfo(gap.dtype).eps * (size + y.abs())
         if (gap.detach() < -slack).any():
             raise ValueError(self._words)
         return gap

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.checks import reason_of
 from vipaint_pyro.measurements.operator import LinearOperator, Operator
+from vipaint_pyro.places import is_ours
 
 __all__ = ["check_gradient", "check_linear", "slack_of", "try_operator"]
 
@@ -105,7 +106,7 @@ def try_operator(operator: Operator) -> None:
         operator: whose ``observed`` and ``image_shape`` have been looked at.
     """
     observed, shape = operator.observed, tuple(operator.image_shape)
-    ours = type(operator).__module__.startswith("vipaint_pyro.")
+    ours = is_ours(type(operator).__module__)
     if ours or _TRIED in vars(operator) or observed.is_meta or len(observed) * torch.Size(shape).numel() > _MOST:
         return
     name, generator = f"the operator {type(operator).__name__}", torch.Generator().manual_seed(0)

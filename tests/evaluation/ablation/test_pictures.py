@@ -68,7 +68,7 @@ def _each(values):
         ({"T_e": [1e9]}, {}, "T_e is a ratio of noise to signal between"),
         ({"beta": [1.0]}, {"masks": None}, "no condition is given"),
         ({"beta": [1.0]}, {"masks": "rotten"}, "no condition is called 'rotten'"),
-        ({"beta": [1.0]}, {"data": None}, "no data are given"),
+        ({"beta": [1.0]}, {"data": None}, r"no data are given: .* \(a cell of mixtures is written 8,1\)"),
         ({"beta": [1.0]}, {"images": 9}, "the data have 4 images"),
     ],
 )
