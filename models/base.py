@@ -36,6 +36,11 @@ class ImageModel(ABC):
     likelihood: Likelihood
     num_images: int
 
+    def __repr__(self) -> str:
+        said = [f"{type(self.operator).__name__}, {type(self.likelihood).__name__}"]
+        said += [f"{name} {value}" for name, value in self.outline().items()]
+        return f"{type(self).__name__}({', '.join(said)}, {self.prior!r})"
+
     @abstractmethod
     def __call__(self, y: Tensor | None = None) -> Tensor:
         """Run the program; with ``y=None`` it draws images and measurements from the prior."""

@@ -34,6 +34,22 @@ def test_the_trial_leaves_the_random_state_alone():
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_in_inference_mode_it_is_the_same():
+    made = LinearMap(difference, (1, 4, 4))
+    y = torch.randn(2, 1, 1, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        inside = LinearMap(difference, (1, 4, 4))
+        adjoint = made.adjoint(y)
+    assert torch.equal(made.adjoint(y), adjoint) and torch.equal(inside.adjoint(y), adjoint)
+    x = torch.ones(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
+    (inside(x)[..., 0] * inside.observed[..., 0]).sum().backward()
+    assert x.grad[0, 0, 0].tolist() == [-1, 1, 0, 0]
+
+
+def difference(x):
+    return x[..., 1:] - x[..., :-1]
+
+
 CURE = "goes through a likelihood instead: vipaint_pyro.measurements.nonlinear.Nonlinear"
 
 

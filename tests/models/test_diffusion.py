@@ -41,6 +41,15 @@ def test_sites_in_order(gaussian):
     assert all(s["value"].dtype == torch.float64 for n, s in trace.nodes.items() if n.startswith("z"))
 
 
+def test_it_says_what_it_is(gaussian):
+    schedule = "NoiseSchedule(T=1000, terminal_std=1)"
+    prior = f"GaussianPrior(MixtureDenoiser, images (1, 2, 3), {schedule})"
+    assert repr(gaussian) == prior
+    assert repr(DiffusionModel(gaussian, half(2), TIMES)) == (
+        f"DiffusionModel(Inpainting, Laplace, images 2, latents (1, 2, 3), timesteps {TIMES}, {prior})"
+    )
+
+
 def test_only_observed_pixels_are_scored(gaussian):
     model = DiffusionModel(gaussian, half(), TIMES, Gaussian(0.2))
     y = torch.randn(1, 1, 2, 3).double()

@@ -11,8 +11,24 @@ from vipaint_pyro.samplers.registry import FOR_SCALE, METHODS, Method
 __all__ = ["document", "guides_json", "methods_json", "priors_json"]
 
 
-def priors_json() -> str:
-    """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number."""
+def priors_json(names: Sequence[str] = ()) -> str:
+    """``{"priors": [{"name", "summary", "labels"}]}``, of those that are built in; labels are the names by number.
+
+    Args:
+        names: of priors, which are loaded; each has besides ``"image_shape"`` and ``"latent_shape"`` (C, H, W),
+            ``"latent"``, ``"classes"`` (or null), ``"unlabelled"`` (whether it does without a label), ``"text"``,
+            ``"network"``, ``"predicts"``, ``"parameters"``, ``"precision"``, ``"times"``, ``"noise_levels"`` (sigma /
+            alpha at the first and the last time, null where nothing is left of the image), ``"timesteps"`` (VIPaint's,
+            by the number of levels), ``"kind_known"`` and ``"weights"``, their fingerprint. None: all that are built
+            in, without these.
+
+    Raises:
+        ValueError, OSError: for a name that no prior can be loaded by; says why.
+    """
+    if names:
+        from vipaint_pyro.cli.prior_facts import facts_of_prior
+
+        return document("priors", [facts_of_prior(name) for name in names])
     from vipaint_pyro.priors.pretrained.built_in import BUILT_IN
     from vipaint_pyro.priors.pretrained.folder import read_labels, resolve
 

@@ -17,6 +17,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 
 @click.command()
+@click.argument("names", nargs=-1, type=NameOrPath(), shell_complete=COMPLETERS["--prior"])
 @click.option("--for", "picture", type=NamedPath(), help="Rank them, and those of --prior, by how this picture suits.")
 @click.option("--mask", type=NamedPath(), help="With --for: white where the picture is to be filled.")
 @click.option(
@@ -24,8 +25,20 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON docume
     help="With --for: a folder or hub id to rank too; may be repeated.",
 )  # fmt: skip
 @_as_json
-def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_json: bool) -> None:
-    """List the built-in priors, and what else can be loaded; with --for, which of them a picture suits."""
+def priors(
+    names: tuple[str, ...], picture: Path | None, mask: Path | None, more: tuple[str, ...], as_json: bool
+) -> None:
+    """List the built-in priors, or what NAMES are, built in, folders or hub ids; with --for, which a picture suits."""
+    if names and (picture is not None or mask is not None or more):
+        raise click.UsageError("NAMES are described, not ranked: to rank priors beside the built-in ones give --prior")
+    if names:
+        with reporting():
+            loading_libraries(as_json)
+            from vipaint_pyro.cli.documents import priors_json
+            from vipaint_pyro.cli.prior_facts import lines_of_prior
+
+            click.echo(priors_json(names) if as_json else "\n".join(x for name in names for x in lines_of_prior(name)))
+        return
     if picture is not None:
         with reporting():
             loading_libraries(as_json)
@@ -56,7 +69,7 @@ def priors(picture: Path | None, mask: Path | None, more: tuple[str, ...], as_js
         "  latent, unconditional or class UNet2DModel or UNet2DConditionModel with AutoencoderKL or VQModel\n"
         "  class-conditional transformer  DiT\n"
         "  text                           Stable Diffusion, XL, 3 and 3.5, Flux (extra: text)\n"
-        "Original CompVis and OpenAI checkpoints: vipaint convert."
+        "Original CompVis and OpenAI checkpoints: vipaint convert. What one is, and its levels: vipaint priors NAME."
     )
 
 

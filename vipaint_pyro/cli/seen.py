@@ -48,7 +48,7 @@ def masked_seen(image: Any, mask: Any, prior: DiffusionPrior) -> Seen:
         raise ValueError(
             f"the image is {image.width}x{image.height} with {counted(len(image.getbands()), 'channel')}, but the "
             f"prior takes {width}x{height}: --region auto (of a prior of patches: tiles) fills it at its own size, "
-            "--resize fit or --resize crop makes it smaller first"
+            "--resize fit or --resize crop brings it to that size"
         )
     measurement, unit, observed = masked(image, mask, prior)
     return Seen(measurement, unit, mask, unit=unit, observed=observed)

@@ -53,8 +53,9 @@ class LinearMap(LinearOperator):
         check_trial(dtypes[0], device)
         self.image_shape, num_images = check_images(image_shape, num_images)
         self.function = function
-        self.measured_shape = self._tried(dtypes, device)
-        self.observed = torch.ones(num_images, *self.measured_shape, dtype=torch.bool, device=device)
+        with torch.inference_mode(False):  # tensors made in it take part in no gradient
+            self.measured_shape = self._tried(dtypes, device)
+            self.observed = torch.ones(num_images, *self.measured_shape, dtype=torch.bool, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x, with shape (*, N, C', H', W'), of images (*, N, C, H, W).
@@ -83,7 +84,7 @@ class LinearMap(LinearOperator):
         return explaining_most(self, y, self.adjoint(y))
 
     def _pullback(self, y: Tensor, keep: bool) -> Tensor:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             x = y.new_zeros(len(y), *self.image_shape).requires_grad_()
             (back,) = torch.autograd.grad(self.function(x), x, y, create_graph=keep)
         return back

@@ -64,6 +64,9 @@ class DiffusionPrior(Loadable, Conditionable):
         self.codec = codec or IdentityCodec()
         self.conditioning = conditioning or Conditioning()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self.denoiser).__name__}, images {self.image_shape}, {self.schedule})"
+
     @property
     def device(self) -> torch.device:
         """Where the network is, and with it every z."""

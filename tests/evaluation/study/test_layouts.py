@@ -23,6 +23,10 @@ from vipaint_pyro.evaluation.study.layouts import (
 from vipaint_pyro.evaluation.study.summary import differences, metrics_of
 
 LPIPS = "lpips_composite"
+SO_FAR = (
+    "So far: on fewer than 100 images; ahead or behind: clear at the 95 % level; open: not clear, so that more images "
+    "would have to say"
+)
 FAILED = {"type": "NonFiniteError", "message": "not finite"}
 
 
@@ -55,11 +59,21 @@ def test_the_papers_layout(found):
         "- rotated: too few images to rank (n = 2)\n"
         "- rotated, image by image against dps, the best baseline: vipaint-4 ahead so far (n = 2), blended open so far "
         "(n = 2)\n"
+        f"- {SO_FAR}\n"
         "- † rotated, dps: incomplete (n = 2 of 3, 1 failed), not ranked\n"
         "- † rotated, blended: incomplete (n = 2 of 3), not ranked\n"
         "- † rotated, daps: incomplete (n = 0 of 3), not ranked\n"
         + "".join(f"- † box, {m}: incomplete (n = 0 of 3), not ranked\n" for m in found.methods)
     )
+
+
+@pytest.mark.parametrize(("images", "said"), [(99, True), (100, False)])
+def test_so_far_is_explained_where_it_is_said(study, images, said):
+    s = study(["vipaint-4", "dps"], images=images)
+    for image in range(images):
+        s.add("rotated", "vipaint-4", image, 0.3 + 0.001 * image)
+        s.add("rotated", "dps", image, 0.4)
+    assert (SO_FAR in quality_grid(read_study(s.folder), LPIPS).notes) is said
 
 
 def test_ten_images_in_common_are_ranked_and_what_is_incomplete_is_not(study):
@@ -73,7 +87,7 @@ def test_ten_images_in_common_are_ranked_and_what_is_incomplete_is_not(study):
     assert [c.mark for c in grid.rows[0]] == ["", "", "best", "second", ""]
     verdicts = "vipaint-4 behind so far (n = 10), dps behind so far (n = 10)"
     said = f"rotated, image by image against blended, the best baseline: {verdicts}"
-    assert grid.notes[2:] == (said, "† rotated, blended: incomplete (n = 10 of 11), not ranked")
+    assert grid.notes[2:] == (said, SO_FAR, "† rotated, blended: incomplete (n = 10 of 11), not ranked")
     assert all(said in text for text in (markdown(grid), latex(grid)))
 
 

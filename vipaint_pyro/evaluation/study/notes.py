@@ -31,6 +31,10 @@ _VERDICTS = (
     "Within that it is no lead, or open so far"
 )
 _DIRECTIONLESS = f". Of this score {NEITHER}, so that there is no verdict"
+_SO_FAR = (
+    f"So far: on fewer than {LEAD_IMAGES} images; ahead or behind: clear at the 95 % level; open: not clear, so that "
+    "more images would have to say"
+)
 #: Why a table of differences is empty.
 NO_PAIRS = "Sets of images have a distance, and no image one of its own: there are no differences image by image"
 
@@ -46,7 +50,8 @@ def quality_notes(found: Found, metric: str) -> tuple[str, ...]:
     if better:
         notes.append(_RANKED)
         notes += [n for c in found.conditions if (n := _too_few(c, compared(found, c, metric)))]
-        notes += [n for c in found.conditions if (n := _verdicts(found, c, metric))]
+        said = [n for c in found.conditions if (n := _verdicts(found, c, metric))]
+        notes += [*said, _SO_FAR] if any(" so far (n = " in n for n in said) else said
     for condition in found.conditions:
         comparison = compared(found, condition, metric)
         notes += [n for m in found.methods if (n := _incomplete(found, condition, m, comparison))]
