@@ -50,8 +50,8 @@ def quality_notes(found: Found, metric: str) -> tuple[str, ...]:
     if better:
         notes.append(_RANKED)
         notes += [n for c in found.conditions if (n := _too_few(c, compared(found, c, metric)))]
-        said = [n for c in found.conditions if (n := _verdicts(found, c, metric))]
-        notes += [*said, _SO_FAR] if any(" so far (n = " in n for n in said) else said
+        verdicts = [n for c in found.conditions if (n := _verdicts(found, c, metric))]
+        notes += [*verdicts, _SO_FAR] if any(" so far (n = " in n for n in verdicts) else verdicts
     for condition in found.conditions:
         comparison = compared(found, condition, metric)
         notes += [n for m in found.methods if (n := _incomplete(found, condition, m, comparison))]
