@@ -99,7 +99,7 @@ TASK = {
     "--std": ["1"],
     "--length": ["3"],
     "--angle": ["3"],
-    "--sigma": [*NUMBERS, "0.1"],
+    "--sigma": NUMBERS,
     "--method": ["bicubic", "average"],
 }
 EXACT = {
@@ -248,7 +248,7 @@ OTHERS = [
     ["exact", "mixture:rank=4"],
     ["exact", "mixture:spread=x+smc"],
     ["exact", "no.such:Guide+smc"],
-    ["exact", "dps:zeta=1"],
+    ["exact", "dps:zetta=1"],
     ["guides", "--x"],
     ["convert"],
     ["convert", "a"],
