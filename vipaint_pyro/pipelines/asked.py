@@ -14,6 +14,18 @@ from vipaint_pyro.wording import did_you_mean
 
 __all__ = ["asked_sampler", "saying"]
 
+_SIZE = "images are of the prior's own size here"
+#: Keywords of diffusers' pipelines that there are none of here, and what there is in their place.
+_ELSEWHERE = {
+    "num_images_per_prompt": "num_samples says how many samples of each image are drawn",
+    "strength": "samples begin at noise, or at draws of the guide, and only what is seen is kept: leave it out",
+    "height": _SIZE,
+    "width": _SIZE,
+    "latents": "noise is drawn from the generator",
+    "callback": "callback_on_step_end is called after each step",
+    "callback_steps": "callback_on_step_end is called after each step",
+}
+
 
 @contextmanager
 def saying(names: Mapping[str, str]) -> Iterator[None]:
@@ -62,6 +74,8 @@ def asked_sampler(
             "vipaint_pyro.samplers; T_e and T_s are noise-to-signal ratios, or left out"
         )
     if unknown and unknown[0] != "guide_name":
+        if unknown[0] in _ELSEWHERE:
+            raise TypeError(f"{unknown[0]} is of other pipelines of diffusers: {_ELSEWHERE[unknown[0]]}")
         near = did_you_mean(unknown[0], [*own, *known])
         every = f"Known are {', '.join(sorted(known))}, and the call's own {', '.join(own)}"
         raise TypeError(f"unknown setting {unknown[0]!r} of {method}. {near.rstrip() or every}")

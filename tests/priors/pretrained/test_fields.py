@@ -41,6 +41,26 @@ def test_every_field_is_judged_once(name):
     assert all([*fields.honoured.values(), *fields.irrelevant.values()])
 
 
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "DPMSolverSDEScheduler"])
+def test_a_scheduler_made_of_another_ones_config_is_taken(name):
+    """``pipe.scheduler = Other.from_config(pipe.scheduler.config)`` takes over fields whose values Other never has."""
+    for other in SCHEDULERS.keys() - {"DPMSolverSDEScheduler"}:
+        made = kind_of(name).from_config(kind_of(other)().config)
+        check_parts_config(made.config, type(made), f"{other} -> {name}")
+
+
+def test_a_solver_of_a_trained_schedulers_config_has_its_noise_levels():
+    trained = diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2", variance_type="fixed_large")
+    solver = diffusers.DPMSolverMultistepScheduler.from_config(trained.config)
+    assert solver.config.variance_type == "fixed_large"
+    priors = [DiffusionPrior.from_components(tiny_unet(), s) for s in (trained, solver)]
+    levels = [prior.schedule.alpha(torch.arange(1000)) for prior in priors]
+    assert torch.equal(*levels)
+    wrong = diffusers.DPMSolverMultistepScheduler(variance_type="fixed_smal")
+    with pytest.raises(ValueError, match="variance_type is .*'learned_range'.*, but is 'fixed_smal'"):
+        DiffusionPrior.from_components(tiny_unet(), wrong)
+
+
 def test_a_field_that_nobody_has_judged_is_refused_where_it_is_set(monkeypatch):
     class NewScheduler(diffusers.DDPMScheduler):
         @diffusers.configuration_utils.register_to_config

@@ -40,8 +40,11 @@ LEAST = {
         1,
     ),
 }
-#: Annotations of diffusers that its own code contradicts.
-_MEANT = {"sigma_max": float | None, "shift_terminal": float | None}
+_VARIANCES = typing.Literal[
+    "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"
+]  # fmt: skip
+#: Annotations of diffusers that its own code contradicts: what ``from_config`` takes over from another class is kept.
+_MEANT = {"sigma_max": float | None, "shift_terminal": float | None, "variance_type": _VARIANCES | None}
 #: Why a value of a field is refused.
 WHY = {
     "timestep_type": "its network is asked at a quarter of log sigma",
