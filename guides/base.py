@@ -41,9 +41,11 @@ class Guide(Levels, PyroModule):
         recipe: of a class, what it needs and is, where that is other than its bases': some of the fields ``summary``,
             ``form``, ``levels``, ``joint`` and ``point`` of a :class:`~vipaint_pyro.guides.Recipe`. It is read where
             the class is asked for by its place, ``package.module:Class``.
+        fitted_to: y that it was last fitted to by :func:`vipaint_pyro.inference.fit`, (N, C', H', W'), or None.
     """
 
     recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
+    fitted_to: Tensor | None = None
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pyro
 import pytest
 import torch
@@ -204,6 +205,8 @@ def test_a_fitted_guide_can_be_drawn_from_again(pipe):
         run(pipe, guide=first.guide, timesteps=(500, 100))
     with pytest.raises(ValueError, match="fitted to another mask"):
         run(pipe, mask=255 - MASK, guide=first.guide)
+    with pytest.raises(ValueError, match="fitted to another y, of another picture"):
+        run(pipe, image=PIL.ImageOps.invert(picture()), guide=first.guide)
     again = run(pipe, guide=first.guide, num_samples=5)
     assert again.images.shape[0] == 5 and again.trace is None
     assert "fit" not in again.samples.calls

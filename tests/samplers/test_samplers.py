@@ -62,14 +62,15 @@ def test_calls_of_a_guide_that_was_fitted_before_are_those_of_the_network(networ
         (800, 600, 400), fit_steps=2, num_chains=1, refinement_steps=4, guide_name=name, **settings
     )
     prior = network_prior.conditioned([0, 1])
-    fitted = sampler(prior, window(2), 3, torch.Generator().manual_seed(0))
+    seen = window(2)
+    fitted = sampler(prior, seen, 3, torch.Generator().manual_seed(0))
     before = dict(fitted.calls)
     other, outer = count_calls(prior)
     other.denoiser = prior.denoiser = Counted(prior.denoiser)
     fitted.guide.model.prior.denoiser = prior.denoiser
     for _ in range(2):
         prior.denoiser.asked = outer.total = 0
-        drawn = sampler.from_guide(fitted.guide)(other, window(2), 3, torch.Generator().manual_seed(5))
+        drawn = sampler.from_guide(fitted.guide)(other, seen, 3, torch.Generator().manual_seed(5))
         assert list(drawn.calls) == ["refinement"]
         assert 2 * drawn.calls["refinement"] == prior.denoiser.asked == outer.total
     if not settings:  # of each sample the K - 1 predictions of the guide, and the steps from T_s down

@@ -207,6 +207,8 @@ def fit(
             if ended:
                 break
     resting.end()
+    if isinstance(guide, Guide):
+        guide.fitted_to = y.detach().clone()
     result.streams = streams.states(y.device)
     result.steps, result.ended = resting.record(len(result.losses), num_steps)
     result.terms = {name: torch.stack(values) for name, values in history.items()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vipaint_pyro.networks.kinds import unwrapped
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 
-__all__ = ["fingerprint", "fingerprint_of"]
+__all__ = ["fingerprint", "fingerprint_of", "same_weights"]
 
 
 def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
@@ -26,6 +26,14 @@ def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
     embedders = [embedder] if isinstance(embedder, nn.Module) else []
     numbers = prior.denoiser.numbers()
     return fingerprint_of(prior.denoiser.network, prior.codec.network, *embedders, *encoders, numbers=numbers)
+
+
+def same_weights(first: DiffusionPrior, second: DiffusionPrior) -> bool:
+    """Whether two priors are of the same networks, or of equal ones: only of others are the weights looked at."""
+    ours, theirs = ([p.denoiser.network, p.codec.network] for p in (first, second))
+    shared = all(a is b or (a is not None and b is not None and unwrapped(a) is unwrapped(b))
+                 for a, b in zip(ours, theirs))  # fmt: skip
+    return (shared and ours[0] is not None) or fingerprint(first) == fingerprint(second)
 
 
 def fingerprint_of(*networks: nn.Module | None, numbers: Mapping[str, Tensor] | None = None) -> str:

@@ -206,7 +206,9 @@ class VIPaintSampler(Settings, Sampler):
             generator=run.generator,
             callback=then if keeping is None else keeping.around(then),
         )
-        return guide.finish(), record
+        fitted = guide.finish()
+        fitted.fitted_to = guide.fitted_to
+        return fitted, record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""

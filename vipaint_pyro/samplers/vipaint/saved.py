@@ -188,6 +188,7 @@ def load_guide(folder: str | Path, prior: DiffusionPrior, measurement: Measureme
         guide.load_state_dict(parameters)
     except RuntimeError as error:
         raise ValueError(f"{folder / FILES[0]} holds no parameters of a {said['guide']!r} guide") from error
+    guide.fitted_to = seen.y
     code = code_of(str(sampler.guide_name))
     if said.get("code", code) != code:  # folders of before have none
         warnings.warn(f"the code of {said['guide']} has changed since the guide in {folder} was fitted: what is drawn "
