@@ -138,7 +138,8 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32), VIPaintSampler(refine="dps"))
     assert (s.noise_scale, s.fraction, s.hidden_pull, s.gradient_checkpointing) == (1.0, 0.3, 1.0, True)
     masked = Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool))
-    assert settled(latent, masked).hidden_pull == 0.1 and settled(latent, masked).guide_name == "hierarchical"
+    assert settled(latent, masked).hidden_pull == 1 and settled(latent, masked).guide_name == "hierarchical"
+    assert settled(latent, masked, VIPaintSampler(hidden_pull=0.1)).hidden_pull == 0.1
     with pytest.raises(ValueError, match="hidden_pull is of what a mask hides.*: leave it out"):
         settled(network_prior, half, VIPaintSampler(hidden_pull=0.5))
 
@@ -209,9 +210,9 @@ def test_the_defaults_of_a_sampler_follow_the_prior():
         prepared, seen = settled.prepared(prior, seen)
         assert prepared.checkpointing == (fraction is not None) and seen.likelihood == Noiseless()
         chunk = chunk_for(prior.image_shape)
-        hidden = 1.0 if fraction is None else 0.1
-        step = DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, hidden_pull=hidden, chunk=chunk)
+        step = DPSSampler(100, zeta=2.0, limit=True, fraction=fraction, hidden_pull=1.0, chunk=chunk)
         assert settled.refinement() == step
+        assert replace(settled, hidden_pull=0.1).refinement() == replace(step, hidden_pull=0.1)
 
 
 @pytest.mark.battery

@@ -73,13 +73,12 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
     if given.refine == "dps":
         if given.zeta == math.inf:  # what another step's is settled on
             raise ValueError("zeta is a finite number, at least 0, but is inf")
-        hidden = 0.1 if prior.is_latent and isinstance(measurement.operator, Inpainting) else 1.0
         some = 0.3 if prior.is_latent else math.inf if measurement.likelihood.noise_alone else 1.0
         return {
             "zeta": _zeta(prior, measurement) if given.zeta is None else given.zeta,
             "limit": True if given.limit is None else given.limit,
             "fraction": given.fraction or some,
-            "hidden_pull": hidden if given.hidden_pull is None else given.hidden_pull,
+            "hidden_pull": 1.0 if given.hidden_pull is None else given.hidden_pull,
             "measurement_scale": scale if scale is not None else 0.05 if given.correct == "smc" else 0.0,
         }
     for name, value in _OF_DPS.items():
