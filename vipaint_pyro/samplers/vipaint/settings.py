@@ -136,9 +136,9 @@ class Refine:
         fraction: how much of the residual a DPS step may take away to first order. None: 0.3 for latent priors, no such
             bound for pixel ones, but 1 for a measurement fitted under its own likelihood, whose deviance can be
             steep (counts in dark pixels).
-        hidden_pull: share of a DPS step's pull that stays where no known pixel decides, in [0, 1]. None: 1. With 0.1 more
-            of the guide's modes are kept where one attribute is hidden (total variation of the eyes 0.43 for 0.57), and
-            halves do not fit each other where half of a picture is.
+        hidden_pull: share of a DPS step's pull that stays where no known pixel decides, in [0, 1]. None: 1. With 0.1
+            more modes of the guide are kept where one attribute is hidden (eyes: total variation 0.43 for 0.57),
+            and halves do not fit each other where half of a picture is.
         measurement_scale: sigma of the Gaussian noise in y, in units of [-1, 1], of a measurement that says nothing of
             its noise. With ``limit``, the refinement goes no further than the residual that such noise leaves: it
             stops pulling where a wrong detail explains y about as well as the truth, and the prior alone keeps better
