@@ -11,6 +11,7 @@ from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
 from vipaint_pyro.measurements.inpainting import Inpainting
+from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.denoisers import EpsilonDenoiser
@@ -52,8 +53,8 @@ def test_another_y_is_refused(gaussian, name):
     y = torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(1, 1, 2, 3)
     sampler, guide = fitted_to(gaussian, torch.where(observed, y, 0), observed, name)
     again = sampler.from_guide(guide)
-    for same in (y, y.float().double()):
-        seen = Measurement.of(Inpainting(observed), torch.where(observed, same, 0))
+    for same, hidden in ((y, 0), (y, 0.5), (y.float().double(), 0)):
+        seen = Measurement(Inpainting(observed), Noiseless(), torch.where(observed, same, hidden))
         assert again.settle(gaussian, seen).guide is guide
     other = torch.where(observed, y, 0)
     other[0, 0, 1, 1] += 1 / 127.5  # by one of 255
