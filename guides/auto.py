@@ -220,6 +220,7 @@ class PyroAutoGuide(Guide, KeepsY):
         except torch.linalg.LinAlgError as error:
             raise ValueError("the latents fitted are at no maximum yet: fit for longer, then finish") from error
         done = PyroAutoGuide(self.model, self._y, "AutoMultivariateNormal")
+        done.fitted_to = self.fitted_to
         with torch.no_grad():
             factor = found.scale[..., None] * found.scale_tril
             scale = factor.diagonal(dim1=-2, dim2=-1)

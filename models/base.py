@@ -37,9 +37,9 @@ class ImageModel(ABC):
     num_images: int
 
     def __repr__(self) -> str:
-        said = [f"{type(self.operator).__name__}, {type(self.likelihood).__name__}"]
-        said += [f"{name} {value}" for name, value in self.outline().items()]
-        return f"{type(self).__name__}({', '.join(said)}, {self.prior!r})"
+        kinds = (type(part).__name__ for part in (self.operator, self.likelihood))
+        facts = (f"{name} {value}" for name, value in self.outline().items())
+        return f"{type(self).__name__}({', '.join((*kinds, *facts, repr(self.prior)))})"
 
     @abstractmethod
     def __call__(self, y: Tensor | None = None) -> Tensor:

@@ -75,6 +75,12 @@ def test_a_prior_that_takes_nothing_and_one_that_needs_a_label(here):
     assert "one of 3 labels, which each picture needs" in vipaint("priors", "labelled").stdout
 
 
+def test_levels_that_a_schedule_has_no_room_for_are_left_out(here):
+    scheduler = DDPMScheduler(num_train_timesteps=3, clip_sample=False)
+    VIPaintPipeline(UNet2DModel.from_pretrained(here / "prior" / "unet"), scheduler).save_pretrained("short")
+    assert facts("short")["timesteps"].keys() == {"1", "2"}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

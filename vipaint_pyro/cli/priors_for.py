@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import torch
 
+from vipaint_pyro.cli.prior_facts import size_in_words
 from vipaint_pyro.images import read_image, to_model, to_observed
 from vipaint_pyro.kind.check import KindCheck, checked_kind
 from vipaint_pyro.measurements.inpainting import Inpainting
@@ -58,7 +59,7 @@ def _place(row: dict) -> tuple[bool, bool, float]:
 def _row(name: str, image: PIL.Image.Image, hidden: np.ndarray) -> dict[str, object]:
     pipe = VIPaintPipeline.from_pretrained(name)
     channels, height, width = pipe.prior.image_shape
-    row = {"prior": name, "size": f"{width}x{height} {'grey' if channels == 1 else 'colour'}"}
+    row = {"prior": name, "size": size_in_words(pipe.prior.image_shape)}
     try:
         unit = one_to_unit(image, channels).numpy()
     except InColour:

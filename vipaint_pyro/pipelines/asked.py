@@ -15,6 +15,7 @@ from vipaint_pyro.wording import did_you_mean
 __all__ = ["asked_sampler", "saying"]
 
 _SIZE = "images are of the prior's own size here"
+_AFTER = "callback_on_step_end is called after each step"
 #: Keywords of diffusers' pipelines that there are none of here, and what there is in their place.
 _ELSEWHERE = {
     "num_images_per_prompt": "num_samples says how many samples of each image are drawn",
@@ -22,8 +23,8 @@ _ELSEWHERE = {
     "height": _SIZE,
     "width": _SIZE,
     "latents": "noise is drawn from the generator",
-    "callback": "callback_on_step_end is called after each step",
-    "callback_steps": "callback_on_step_end is called after each step",
+    "callback": _AFTER,
+    "callback_steps": _AFTER,
 }
 
 

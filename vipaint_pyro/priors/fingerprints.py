@@ -22,18 +22,24 @@ def fingerprint(prior: DiffusionPrior, *encoders: nn.Module | None) -> str:
         prior: which.
         encoders: of its prompts, which it does not hold itself.
     """
-    embedder = prior.conditioning.class_embedder  # perhaps a mere function
-    embedders = [embedder] if isinstance(embedder, nn.Module) else []
-    numbers = prior.denoiser.numbers()
-    return fingerprint_of(prior.denoiser.network, prior.codec.network, *embedders, *encoders, numbers=numbers)
+    return fingerprint_of(*_networks(prior), *encoders, numbers=prior.denoiser.numbers())
 
 
 def same_weights(first: DiffusionPrior, second: DiffusionPrior) -> bool:
-    """Whether two priors are of the same networks, or of equal ones: only of others are the weights looked at."""
-    ours, theirs = ([p.denoiser.network, p.codec.network] for p in (first, second))
-    shared = all(a is b or (a is not None and b is not None and unwrapped(a) is unwrapped(b))
-                 for a, b in zip(ours, theirs))  # fmt: skip
-    return (shared and ours[0] is not None) or fingerprint(first) == fingerprint(second)
+    """Whether two priors are of equal networks and numbers, which are looked at only where they are not the same."""
+    ours, theirs = _networks(first), _networks(second)
+    if len(ours) == len(theirs) and all(a is b for a, b in zip(ours, theirs)):
+        if first.denoiser is second.denoiser or first.denoiser.network is not None:  # else it has numbers besides
+            return True
+    return fingerprint(first) == fingerprint(second)
+
+
+def _networks(prior: DiffusionPrior) -> list[nn.Module]:
+    """All that a prior's answers come from, out of their wrappers."""
+    embedder = prior.conditioning.class_embedder  # perhaps a mere function
+    embedders = [embedder] if isinstance(embedder, nn.Module) else []
+    found = (prior.denoiser.network, prior.codec.network, *embedders)
+    return [unwrapped(network) for network in found if network is not None]
 
 
 def fingerprint_of(*networks: nn.Module | None, numbers: Mapping[str, Tensor] | None = None) -> str:

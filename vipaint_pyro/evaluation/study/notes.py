@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from vipaint_pyro.evaluation.study.found import Found
 from vipaint_pyro.evaluation.study.sets import SETS
-from vipaint_pyro.evaluation.study.summary import Comparison, compared, differences, lacking, per_image
+from vipaint_pyro.evaluation.study.summary import Comparison, Difference, compared, differences, lacking, per_image
 from vipaint_pyro.evaluation.study.titles import EXACT, is_restoration, metric_of, where
 from vipaint_pyro.evaluation.study.verdicts import LEAD_IMAGES, NEITHER, RANK_IMAGES
 from vipaint_pyro.wording import counted
@@ -50,8 +51,9 @@ def quality_notes(found: Found, metric: str) -> tuple[str, ...]:
     if better:
         notes.append(_RANKED)
         notes += [n for c in found.conditions if (n := _too_few(c, compared(found, c, metric)))]
-        verdicts = [n for c in found.conditions if (n := _verdicts(found, c, metric))]
-        notes += [*verdicts, _SO_FAR] if any(" so far (n = " in n for n in verdicts) else verdicts
+        pairs = differences(found, metric)
+        notes += [n for c in found.conditions if (n := _verdicts([d for d in pairs if d.condition == c]))]
+        notes += [_SO_FAR] * any(d.mean.images < LEAD_IMAGES for d in pairs)
     for condition in found.conditions:
         comparison = compared(found, condition, metric)
         notes += [n for m in found.methods if (n := _incomplete(found, condition, m, comparison))]
@@ -106,11 +108,12 @@ def _too_few(condition: str, comparison: Comparison) -> str:
     return f"{condition}: too few images to rank (n = {n})" if few else ""
 
 
-def _verdicts(found: Found, condition: str, metric: str) -> str:
-    """What the paired differences say, in one line."""
-    here = [d for d in differences(found, metric) if d.condition == condition]
-    said = ", ".join(f"{d.method} {_with_n(d.verdict, d.mean.images)}" for d in here)
-    return f"{condition}, image by image against {here[0].baseline}, the best baseline: {said}" if here else ""
+def _verdicts(pairs: Sequence[Difference]) -> str:
+    """What the paired differences of a condition say, in one line; nothing where there are none."""
+    if not pairs:
+        return ""
+    said = ", ".join(f"{d.method} {_with_n(d.verdict, d.mean.images)}" for d in pairs)
+    return f"{pairs[0].condition}, image by image against {pairs[0].baseline}, the best baseline: {said}"
 
 
 def _with_n(verdict: str, images: int) -> str:

@@ -10,6 +10,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from diffusers import DDPMScheduler
+
 from vipaint_pyro.priors.pretrained.fields import AUTOENCODERS, NETWORKS, SCHEDULERS, Fields
 from vipaint_pyro.priors.pretrained.scheduler_names import check_foreign
 from vipaint_pyro.priors.schedules import LONGEST as LONGEST_SCHEDULE
@@ -40,11 +42,12 @@ LEAST = {
         1,
     ),
 }
-_VARIANCES = typing.Literal[
-    "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"
-]  # fmt: skip
-#: Annotations of diffusers that its own code contradicts: what ``from_config`` takes over from another class is kept.
-_MEANT = {"sigma_max": float | None, "shift_terminal": float | None, "variance_type": _VARIANCES | None}
+#: Annotations of diffusers that its own code contradicts: a solver keeps the variance of the config it was made of.
+_MEANT = {
+    "sigma_max": float | None,
+    "shift_terminal": float | None,
+    "variance_type": inspect.signature(DDPMScheduler).parameters["variance_type"].annotation,
+}
 #: Why a value of a field is refused.
 WHY = {
     "timestep_type": "its network is asked at a quarter of log sigma",

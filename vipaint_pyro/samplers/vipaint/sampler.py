@@ -206,9 +206,7 @@ class VIPaintSampler(Settings, Sampler):
             generator=run.generator,
             callback=then if keeping is None else keeping.around(then),
         )
-        fitted = guide.finish()
-        fitted.fitted_to = guide.fitted_to
-        return fitted, record
+        return guide.finish(), record
 
     def _refined(self, run: Run, model: DiffusionModel, guide: Guide) -> Samples:
         """The guide's draws, perhaps resampled by their weights, and walked down from T_s; by sweeps once more."""
