@@ -20,7 +20,7 @@ from vipaint_pyro.guides.quantiles import drawn
 from vipaint_pyro.models.base import ImageModel
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
-from vipaint_pyro.priors.kernels import posterior_std
+from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.randomness import isolated
 
 __all__ = ["AUTO_GUIDES", "JOINT", "NO_AUTO_GUIDES", "PyroAutoGuide", "pyro_options"]
@@ -96,7 +96,7 @@ class PyroAutoGuide(Guide, KeepsY):
         loc = {t: float(schedule.alpha(t)) * encoded for t in model.timesteps}
         std = {model.timesteps[0]: float(schedule.sigma(model.timesteps[0]))}
         for t, s in zip(model.timesteps, model.timesteps[1:]):
-            std[s] = std_scale * float(posterior_std(schedule, t, s))
+            std[s] = std_scale * float(reverse_step(schedule, t, s, model.eta)[-1])
 
         options["init_loc_fn"] = lambda msg: loc[int(msg["name"][2:])].clone()
         if name == "AutoRegressiveMessenger":

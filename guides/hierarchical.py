@@ -12,7 +12,7 @@ from torch import Tensor
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.priors.kernels import posterior_std
+from vipaint_pyro.priors.kernels import reverse_step
 
 __all__ = ["HierarchicalGuide"]
 
@@ -69,7 +69,7 @@ class HierarchicalGuide(MarkovGuide):
         self.positive(f"tau_{top}", start, split(sigma, math.hypot(alpha, sigma)))
         for t, s in zip(model.timesteps, model.timesteps[1:]):
             self.real(f"mu_{s}", start)
-            std = posterior_std(schedule, t, s).item()
+            std = float(reverse_step(schedule, t, s, model.eta)[-1])
             self.positive(f"tau_{s}", start, split(std_scale * std, std))
             self.unit(f"gamma_{s}", start, split(gamma, max(gamma, 0.99)))
 

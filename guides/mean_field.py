@@ -9,7 +9,7 @@ from torch import Tensor
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.priors.kernels import posterior_std
+from vipaint_pyro.priors.kernels import reverse_step
 
 __all__ = ["MeanFieldGuide"]
 
@@ -43,7 +43,7 @@ class MeanFieldGuide(MarkovGuide):
         self.positive(f"tau_{top}", start, schedule.sigma(top))
         for t, s in zip(model.timesteps, model.timesteps[1:]):
             self.real(f"mu_{s}", start)
-            self.positive(f"tau_{s}", start, std_scale * posterior_std(schedule, t, s))
+            self.positive(f"tau_{s}", start, std_scale * reverse_step(schedule, t, s, model.eta)[-1])
 
     def top(self) -> TorchDistributionMixin:
         return self._level(self.model.timesteps[0])

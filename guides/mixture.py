@@ -16,7 +16,7 @@ from vipaint_pyro.distributions import NormalMixture
 from vipaint_pyro.guides.markov import MarkovGuide
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models.diffusion import DiffusionModel
-from vipaint_pyro.priors.kernels import posterior_std
+from vipaint_pyro.priors.kernels import reverse_step
 from vipaint_pyro.randomness import NoiseStreams
 
 __all__ = ["MixtureGuide"]
@@ -87,7 +87,7 @@ class MixtureGuide(MarkovGuide):
         self.positive(f"tau_{top}", starts, schedule.sigma(top))
         for t, s in zip(model.timesteps, model.timesteps[1:]):
             self.real(f"mu_{s}", starts)
-            self.positive(f"tau_{s}", encoded, std_scale * posterior_std(schedule, t, s))
+            self.positive(f"tau_{s}", encoded, std_scale * reverse_step(schedule, t, s, model.eta)[-1])
             self.unit(f"gamma_{s}", starts, gamma)
 
     @staticmethod

@@ -27,6 +27,18 @@ def test_all_of_many_images_stay_at_the_answer(dtype, near, rank):
     assert error.max() < near
 
 
+@pytest.mark.parametrize("dtype, near", [(torch.float64, 1e-11), (torch.float32, 1e-3)])
+def test_every_entry_of_y_may_have_its_own_damping(dtype, near):
+    generator = torch.Generator().manual_seed(0)
+    draw = {"generator": generator, "dtype": torch.float64}
+    A, y = torch.randn(3, 5, 8, **draw), torch.randn(4, 3, 1, 1, 5, **draw)
+    damping = 10 ** (torch.rand(3, 1, 1, 5, **draw) * 3 - 2)
+    x = least_squares(Matrix(A.to(dtype)), y.to(dtype), damping=damping.to(dtype)).flatten(2).double()
+    middle = A @ A.mT + torch.diag_embed(damping.flatten(1))
+    expected = (A.mT @ torch.linalg.solve(middle, y.flatten(2)[..., None]))[..., 0]
+    assert ((x - expected).norm(dim=-1) / expected.norm(dim=-1)).max() < near
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_no_image_is_worked_on_beyond_rounding(dtype):
     # The gradient of one in ten thousand stays a little above its own first length times the precision, for ever.

@@ -118,10 +118,31 @@ def test_ve_score_network_removes_the_noise_it_is_told_of():
     scheduler = ScoreSdeVeScheduler(num_train_timesteps=100, sigma_max=50)
     prior = DiffusionPrior.from_components(unet, scheduler)
     t = 60
-    sigma = scheduler.discrete_sigmas[t].double()
+    sigma, inner = scheduler.discrete_sigmas[t].double(), (Z + 1) / 2  # its images lie in [0, 1]
     with torch.no_grad():
-        score = unet(Z, sigma.expand(2)).sample
-    torch.testing.assert_close(prior.denoise(Z, t), Z + sigma**2 * score, rtol=1e-5, atol=1e-5)
+        score = unet(inner, sigma.expand(2)).sample
+    torch.testing.assert_close(prior.denoise(Z, t), 2 * (inner + sigma**2 * score) - 1, rtol=1e-5, atol=1e-5)
+
+
+class White(torch.nn.Module):
+    """The score of pictures in [0, 1] that are independent pixels of N(1/2, .04), as a UNet2DModel of no size."""
+
+    def forward(self, z, sigma):
+        return (0.5 - z) / (0.04 + sigma.reshape(-1, 1, 1, 1) ** 2)
+
+
+def test_a_ve_network_of_diffusers_knows_images_in_0_1(monkeypatch):
+    # What its own pipeline shows as black, 0, is -1 here, and as likely under the prior.
+    from vipaint_pyro.exact import GaussianPrior
+
+    scheduler, unet = ScoreSdeVeScheduler(num_train_timesteps=100, sigma_max=50), tiny_unet().double()
+    prior, white = DiffusionPrior.from_components(unet, scheduler), White()
+    monkeypatch.setattr(prior.denoiser, "output", lambda z, time, condition: white(z, time))
+    one = torch.ones(1, 8, 8, dtype=torch.float64)
+    exact = GaussianPrior(0 * one, 0.4 * one, prior.schedule)
+    for t in (0, 30, 99):
+        torch.testing.assert_close(prior.denoise(Z, t), exact.denoise(Z, t), rtol=1e-9, atol=1e-9)
+    assert prior.schedule.terminal_std == 100 and float(prior.schedule.sigma(0)) == pytest.approx(0.02)
 
 
 def test_guidance_is_the_formula(network_prior):

@@ -6,7 +6,9 @@ import torch
 from tests.conftest import standard_error
 from tests.samplers.half_seen import OBSERVED, Y, seeded
 from tests.samplers.linear_codec import LinearCodec
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Measurement
+from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers import DAPSSampler
 from vipaint_pyro.samplers.run import Run
 
@@ -93,3 +95,18 @@ def test_costs_and_defaults(network_prior):
     settled = DAPSSampler().settle(prior, seen)
     assert (settled.num_steps, settled.ode_steps, settled.mcmc_steps) == (200, 5, 100)
     assert (settled.step_size, settled.momentum, settled.measurement_scale) == (1e-4, 0.0, 0.01)
+
+
+@pytest.mark.parametrize("steps, near", [(1, 1.0), (5, 0.5), (400, 0.01)])
+def test_the_flow_starts_where_nothing_is_left_of_the_image(gaussian, steps, near):
+    # At the end of a rectified flow alpha is 0, and sigma / alpha no number.
+    prior = GaussianPrior(gaussian.mean, gaussian.std, NoiseSchedule.rectified_flow())
+    last = prior.schedule.last
+    assert float(prior.schedule.alpha(last)) == 0
+    z = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3)
+    times = DAPSSampler(ode_steps=steps).flow_times(prior, last)
+    assert times[0] == last and times[-1] == -1 and times == sorted(set(times), reverse=True)
+    end = DAPSSampler(ode_steps=steps).flow(Run(prior, noisy(), 1, seeded(0)), z, last)
+    assert (end - (gaussian.mean + z * gaussian.std)).abs().max() < near
+    images = DAPSSampler(4, steps, 3)(prior, noisy(), 2, seeded(0)).images
+    assert images.isfinite().all()

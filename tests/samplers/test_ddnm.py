@@ -8,6 +8,7 @@ from tests.conftest import tiny_unet
 from tests.priors.pretrained.tiny import latent_kl
 from tests.samplers.half_seen import OBSERVED, seeded
 from vipaint_pyro import LinearMap
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
 from vipaint_pyro.measurements.blurs import GaussianBlur
 from vipaint_pyro.measurements.grayscale import Grayscale
@@ -15,7 +16,7 @@ from vipaint_pyro.measurements.super_resolution import SuperResolution
 from vipaint_pyro.priors.codecs import Codec
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.kernels import reverse_step
-from vipaint_pyro.samplers import DDNMSampler
+from vipaint_pyro.samplers import DDNMSampler, PiGDMSampler
 from vipaint_pyro.samplers.run import Run
 
 
@@ -38,7 +39,9 @@ def test_a_step_by_the_papers_equations(gaussian, sigma_y, t, s):
     x = torch.where(OBSERVED, x - lam * (x - y), x)
     mean = a_t * x + (1 - beta) ** 0.5 * (1 - abar[1]) / (1 - abar[0]) * z
     noise = torch.randn(z.shape, generator=seeded(5), dtype=torch.float64)
-    torch.testing.assert_close(ours, mean + max(gamma, 0) ** 0.5 * noise, rtol=0, atol=1e-9)
+    # In the hole A^+ y is 0: of the singular values there, which are 0, the step has all of its noise.
+    variance = torch.where(OBSERVED, max(gamma, 0), sigma_t**2 * torch.ones_like(y))
+    torch.testing.assert_close(ours, mean + variance**0.5 * noise, rtol=0, atol=1e-9)
     torch.testing.assert_close(z0, gaussian.denoise(z, t))
 
 
@@ -82,6 +85,33 @@ def test_noise_is_taken_where_the_pseudo_inverse_leaves_it_as_it_is(network_prio
     with pytest.raises(ValueError, match="ddnm takes Gaussian noise of masks, and of super"):
         DDNMSampler(3).settle(prior, Measurement(bicubic, noise, y))
     DDNMSampler(3).settle(prior, Measurement.of(bicubic, y))  # without noise there is nothing to colour
+
+
+def test_the_noise_of_every_block_is_its_own(network_prior):
+    prior, average = network_prior.conditioned([0]), SuperResolution((1, 8, 8), 2, "average")
+    sigma = torch.linspace(0.01, 2, 16).double().reshape(1, 1, 4, 4)
+    seen = Measurement(average, Gaussian(sigma), torch.full((1, 1, 4, 4), 0.3).double())
+    z = torch.linspace(-1, 1, 64).double().reshape(1, 1, 1, 8, 8)
+    ours, _ = DDNMSampler(3).step(Run(prior, seen, 1, seeded(2)), z, 300, 200)
+    for entry in (0, 5, 15):  # as where all blocks have this one's
+        one = Measurement(average, Gaussian(float(sigma.flatten()[entry])), seen.y)
+        alike, _ = DDNMSampler(3).step(Run(prior, one, 1, seeded(2)), z, 300, 200)
+        row, column = 2 * (entry // 4), 2 * (entry % 4)
+        block = (..., slice(row, row + 2), slice(column, column + 2))
+        torch.testing.assert_close(ours[block], alike[block], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("sampler, near", [(DDNMSampler(4), 0.03), (PiGDMSampler(40), 0.15)], ids=["ddnm", "pigdm"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_blur_that_hides_more_than_rounding_shows_is_not_undone(schedule, sampler, near, dtype):
+    # Its smallest singular values are 1e-18 of its largest: the rounding of y, to bytes too, became 1e24 of an image.
+    blur = GaussianBlur((1, 28, 28), 61, 3.0)
+    flat = torch.full((1, 28, 28), 0.4, dtype=dtype)
+    prior = GaussianPrior(0 * flat, flat, schedule, kernel="gaussian")
+    y = blur(torch.rand(1, 1, 28, 28, generator=seeded(0)).to(dtype) * 2 - 1)
+    y = ((y + 1) / 2 * 255).round() / 255 * 2 - 1
+    x = sampler(prior, Measurement.of(blur, y), 2, seeded(1)).images
+    assert (blur(x) - y).abs().max() < near and x.abs().max() < 4
 
 
 def test_what_it_cannot_do(gaussian):

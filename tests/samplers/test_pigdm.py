@@ -44,8 +44,36 @@ def test_a_step_by_dense_matrices(gaussian, operator, sigma_y, eta, family):
     g = (away @ middle @ A @ J).reshape(z.shape)
     c_0, c_t, std = (float(c) for c in reverse_step(gaussian.schedule, t, s, eta))
     noise = torch.randn(z.shape, generator=seeded(5), dtype=torch.float64)
-    torch.testing.assert_close(ours, c_0 * x + c_t * z + std * noise + alpha * g, rtol=0, atol=1e-9)
+    length = float((gaussian.schedule.alpha(s) ** 2 + gaussian.schedule.sigma(s) ** 2) ** 0.5)
+    torch.testing.assert_close(ours, c_0 * x + c_t * z + std * noise + length * alpha * g, rtol=0, atol=1e-9)
     torch.testing.assert_close(z0, x)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.3])
+def test_it_is_the_same_in_the_coordinates_of_an_exploding_schedule(gaussian, sigma_y):
+    # z / alpha is as good a latent as z: what it is called must not change a sample.
+    schedule = gaussian.schedule
+    alpha, sigma = schedule.alpha(torch.arange(1000)), schedule.sigma(torch.arange(1000))
+    other = GaussianPrior(gaussian.mean, gaussian.std, NoiseSchedule(torch.ones_like(alpha), sigma / alpha))
+    y = torch.full((1, 1, 2, 3), 0.7).double()
+    seen = Measurement(Inpainting(OBSERVED), Gaussian(sigma_y), y) if sigma_y else Measurement.of(Inpainting(OBSERVED), y)
+    z, t, s = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3), 700, 400
+    ours, _ = PiGDMSampler(10).step(Run(gaussian, seen, 1, seeded(5)), z, t, s)
+    theirs, _ = PiGDMSampler(10).step(Run(other, seen, 1, seeded(5)), z / alpha[t], t, s)
+    torch.testing.assert_close(theirs * alpha[s], ours, rtol=0, atol=1e-9)
+
+
+def test_every_entry_may_have_noise_of_its_own(gaussian):
+    t, z = 600, torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3)
+    sigma = torch.tensor([0.2, 0.05, 0.4, 0.1], dtype=torch.float64).reshape(1, 1, 2, 2)
+    y = torch.full((1, 1, 2, 2), 0.7).double()
+    seen = Measurement(SUMS, Gaussian(sigma), y)
+    ours = PiGDMSampler._explained(seen, gaussian.denoise(z, t), gaussian, t)
+    A = as_matrix(SUMS, (1, 2, 3), z)[0]
+    variance = float(gaussian.schedule.sigma(t)) ** 2  # alpha^2 + sigma^2 = 1
+    middle = A @ A.T + (sigma**2 / variance).flatten().diag()
+    away = (y - SUMS(gaussian.denoise(z, t))).flatten()
+    torch.testing.assert_close(ours.flatten(), A.T @ torch.linalg.solve(middle, away), rtol=0, atol=1e-10)
 
 
 def test_a_step_costs_a_backward_call_but_the_last(network_prior):

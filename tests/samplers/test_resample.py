@@ -5,7 +5,9 @@ import torch
 
 from tests.conftest import standard_error
 from tests.samplers.half_seen import OBSERVED, Y, seeded
+from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.measurements import Gaussian, Inpainting, Laplace, Measurement
+from vipaint_pyro.priors.schedules import NoiseSchedule
 from vipaint_pyro.samplers import ReSampleSampler
 from vipaint_pyro.samplers.resample import descend
 from vipaint_pyro.samplers.run import Run
@@ -57,6 +59,22 @@ def test_resampling_has_the_published_law(latent):
     away = out - mean
     assert (away.mean(0).abs() < 4.5 * standard_error(away)).all()
     assert ((away**2 - variance).mean(0).abs() < 4.5 * standard_error(away**2)).all()
+
+
+def test_resampling_is_that_of_any_schedule(latent):
+    # Where alpha is 1, 1 - alpha_t^2 / alpha_s^2 is none; the variance of the forward step is.
+    schedule = NoiseSchedule.variance_exploding()
+    prior = GaussianPrior(latent.mean, latent.std, schedule)
+    prior.codec = latent.codec
+    t, s, gamma, draws = 600, 560, 40.0, 40_000
+    z0, z_s = torch.full((draws, 1, 1, 2, 3), 0.4).double(), torch.full((draws, 1, 1, 2, 3), -0.2).double()
+    out = ReSampleSampler(gamma=gamma)._resampled(Run(prior, noisy(), draws, seeded(0)), z0, z_s, t, s)
+    v_t, v_s = (float(schedule.sigma(k)) ** 2 for k in (t, s))
+    weight = gamma * v_s / v_t * (v_t - v_s)
+    away = out - (weight * 0.4 + v_s * -0.2) / (weight + v_s)
+    assert (away.mean(0).abs() < 4.5 * standard_error(away)).all()
+    spread = away**2 - 1 / (1 / weight + 1 / v_s)
+    assert (spread.mean(0).abs() < 4.5 * standard_error(spread)).all()
 
 
 def test_what_it_costs(latent):

@@ -6,6 +6,7 @@ Every linear filter of an axis is such a matrix, borders included, and its adjoi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -14,6 +15,11 @@ from vipaint_pyro.measurements.checks import check_shape
 from vipaint_pyro.measurements.degradation import Degradation
 
 __all__ = ["Separable", "filter_matrix", "mirrored", "reflected"]
+
+
+#: Directions that an operator shrinks to less than this share of what it keeps best are not inverted: one step of a
+#: byte, in [0, 1], is as large as what is left of them, so that y says of them what rounding says.
+FAINTEST = 1 / 255
 
 
 class Separable(Degradation):
@@ -47,12 +53,24 @@ class Separable(Degradation):
         return rows.mT @ y @ columns
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
-        """R^+ y C^+T: of a blur, whose matrices are nearly singular, what float64 makes of it."""
+        """A^+ y without the directions of which y is no evidence, those of singular values below 1/255 of the largest.
+
+        A blur's matrices are nearly singular: with all of them, what rounds y in the eighth digit, or to bytes, is
+        multiplied by up to 1e28. What is left out is in the null space of A^+, where a prior decides.
+        """
         if not self.observed.all():
             return super().pseudo_inverse(y)
         check_shape("y", y, self.measured_shape)
-        rows, columns = (torch.linalg.pinv(m).to(y) for m in self._constants)
-        return rows @ y @ columns.mT
+        U_r, U_c, V_r, V_c, inverse = (m.to(y) for m in self._inverted)
+        return V_r @ (inverse * (U_r.mT @ y @ U_c)) @ V_c.mT
+
+    @cached_property
+    def _inverted(self) -> tuple[Tensor, ...]:
+        """Singular vectors of R and C, and 1 / (r_i c_j), 0 where that is no evidence; float64."""
+        (U_r, r, V_r), (U_c, c, V_c) = (torch.linalg.svd(m, full_matrices=False) for m in self._constants)
+        values = r[:, None] * c
+        inverse = torch.where(values > FAINTEST * values.max(), 1 / values.clamp_min(1e-300), 0)
+        return U_r, U_c, V_r.mT, V_c.mT, inverse
 
 
 def filter_matrix(weights: Tensor, indices: Tensor, size: int) -> Tensor:

@@ -164,11 +164,24 @@ class ScoreDenoiser(_NetworkDenoiser):
     r"""A variance-exploding score network: :math:`\hat z_0 = z_t + \sigma_t^2 \, s(z_t, \sigma_t)`.
 
     Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
+
+    Args:
+        unit: whether the network was trained on images in [0, 1], as those of that pipeline were, which ends in a clamp
+            to it. z is :math:`2 z' - 1` of the network's z' then, and sigma twice the network's, so that
+            :math:`\hat z_0 = 2 (z' + \sigma'^2 s(z', \sigma')) - 1 = z + \tfrac12 \sigma_t^2\, s(z', \sigma_t / 2)`.
     """
+
+    def __init__(
+        self, network: nn.Module, schedule: NoiseSchedule, clip: Clip | float | None = None, unit: bool = False
+    ) -> None:
+        super().__init__(network, schedule, clip)
+        self._scale, self._shift = (2.0, -1.0) if unit else (1.0, 0.0)
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
         _, sigma = self._levels(z, t)
-        return z + sigma**2 * self.output(z, self.schedule.sigma(t).to(z.dtype), condition)
+        time = (self.schedule.sigma(t) / self._scale).to(z.dtype)
+        score = self.output((z - self._shift) / self._scale, time, condition)
+        return z + sigma**2 / self._scale * score
 
 
 class EDMDenoiser(_NetworkDenoiser):
@@ -208,8 +221,13 @@ class FlowDenoiser(_NetworkDenoiser):
         return z - sigma * self.output(z, (self._unit * self.schedule.sigma(t)).to(z.dtype), condition)
 
 
-def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule) -> Denoiser:
+def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule, unit: bool = False) -> Denoiser:
     """The denoiser that a diffusers network and its scheduler's config describe.
+
+    Args:
+        network, scheduler: of diffusers.
+        schedule: that of z.
+        unit: of a score network, as of :class:`ScoreDenoiser`.
 
     Raises:
         ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose
@@ -225,7 +243,7 @@ def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule) ->
     if family == "FlowMatch":
         return FlowDenoiser(network, schedule, config["num_train_timesteps"])
     if family == "ScoreSdeVe":
-        return ScoreDenoiser(network, schedule, clip)
+        return ScoreDenoiser(network, schedule, clip, unit)
     kinds: dict[str, Callable[..., Denoiser]] = {
         "epsilon": EpsilonDenoiser,
         "v_prediction": VDenoiser,

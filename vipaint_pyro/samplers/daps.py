@@ -82,8 +82,8 @@ class DAPSSampler(ChunkedSampler):
 
     def levels(self, prior: DiffusionPrior) -> list[int]:
         """The times of the annealing; neighbours may be equal on a coarse schedule."""
-        schedule, top = prior.schedule, 10.0 if prior.is_latent else 100.0
-        highest = min(top, _ratio(schedule, schedule.last))
+        schedule = prior.schedule
+        highest = min(_highest(prior), _ratio(schedule, schedule.last))
         times = [schedule.time_of_ratio(r) for r in _seventh_roots(highest, 0.1, settled(self.num_steps))]
         return [schedule.last, *times[1:]]
 
@@ -115,7 +115,10 @@ class DAPSSampler(ChunkedSampler):
     def flow_times(self, prior: DiffusionPrior, t: int) -> list[int]:
         """The times of the flow from t to ``CLEAN``; fewer than ``ode_steps`` where those of a schedule coincide."""
         schedule = prior.schedule
-        grid = _seventh_roots(_ratio(schedule, t), min(0.01, _ratio(schedule, t)), settled(self.ode_steps))
+        ratio = _ratio(schedule, t)
+        # Where nothing is left of the image there is no ratio to part: the first step goes to where levels begin.
+        high = ratio if math.isfinite(ratio) else _highest(prior)
+        grid = _seventh_roots(high, min(0.01, high), settled(self.ode_steps))
         return [t, *sorted({schedule.time_of_ratio(r) for r in grid[1:]} - {t}, reverse=True), CLEAN]
 
     def chain(self, run: Run, x_hat: Tensor, rho: float, h: float) -> Tensor:
@@ -136,6 +139,10 @@ class DAPSSampler(ChunkedSampler):
 def _ratio(schedule: NoiseSchedule, t: int) -> float:
     alpha = float(schedule.alpha(t))
     return float(schedule.sigma(t)) / alpha if alpha else math.inf
+
+
+def _highest(prior: DiffusionPrior) -> float:
+    return 10.0 if prior.is_latent else 100.0
 
 
 def _seventh_roots(high: float, low: float, num: int) -> list[float]:

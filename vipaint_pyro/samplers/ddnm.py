@@ -32,7 +32,8 @@ class DDNMSampler(TravellingSampler):
               z_s \sim N\big(c_0 \tilde x_{0|t} + c_t z_t,\; \varsigma^2 - (c_0 \lambda_t \sigma_y)^2\big)
 
     with :math:`\lambda_t = \min(1, \varsigma / (c_0 \sigma_y))`, so that the noise of y takes part of the step's own; 1
-    where y has no noise. (The released code draws with a standard deviation of .85 times sigma_s in the step's place.)
+    where y has no noise. Entries of which y says nothing, where A^+ y is 0, hear of no noise of it either and have all
+    of the step's. (The released code draws with a standard deviation of .85 times sigma_s in the step's place.)
 
     No gradient, one network call a step.
 
@@ -92,10 +93,11 @@ class DDNMSampler(TravellingSampler):
         if prior.is_latent:
             mean = c_0 * self._in_place(run, z0) + c_t * z
             return (mean + std * run.normal(z) if std else mean), z0
-        sigma_y = torch.as_tensor(seen.likelihood.sigma, dtype=z.dtype, device=z.device)
-        own = torch.minimum(torch.full_like(sigma_y, std), c_0 * sigma_y)  # what the step's noise has of y's
-        weight = torch.where(sigma_y > 0, own / (c_0 * sigma_y).clamp_min(1e-30), 1.0)
         operator = cast(LinearOperator, seen.operator)
+        sigma = torch.as_tensor(seen.likelihood.sigma, dtype=z.dtype, device=z.device)
+        noise = operator.pseudo_inverse(torch.where(operator.observed, sigma, 0)).abs()  # of y, where it comes to be
+        own = torch.minimum(torch.full_like(noise, std), c_0 * noise)  # what the step's noise has of it
+        weight = torch.where(noise > 0, own / (c_0 * noise).clamp_min(1e-30), 1.0)
         back = operator.pseudo_inverse(operator(z0) - seen.y)
         mean = c_0 * (z0 - weight * back) + c_t * z
         left = (std**2 - own**2).clamp_min(0).sqrt()

@@ -5,6 +5,7 @@ Song, Vahdat, Mardani, Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -30,10 +31,11 @@ class PiGDMSampler(ReverseSampler):
     .. math:: x | z_t &\approx N(\hat x, r_t^2 I), \quad r_t^2 = \frac{\sigma_t^2}{\alpha_t^2 + \sigma_t^2} \\
               g &= \Big(\frac{\partial \hat x}{\partial z_t}\Big)^{\!T} A^T
                    \Big(A A^T + \frac{\sigma_y^2}{r_t^2} I\Big)^{-1} (y - A \hat x), \quad
-              z_s \leftarrow z_s + \alpha_t g
+              z_s \leftarrow z_s + n_s \alpha_t g, \quad n_s = \sqrt{\alpha_s^2 + \sigma_s^2}
 
     g is r_t^2 times the gradient of log p(y | z_t) under that Gaussian: the paper's adaptive weight. Where y has no
-    noise the middle is the pseudo-inverse.
+    noise the middle is the pseudo-inverse. The paper's schedules are variance-preserving, n_s = 1; on others z_s / n_s
+    is what moves as published, so that a prior has the same samples in either coordinates.
 
     One forward and one backward call a step, no backward call at the last. The pull does not depend on how long a step
     is: more steps pull more.
@@ -76,7 +78,8 @@ class PiGDMSampler(ReverseSampler):
             back = self._explained(seen, z0.detach(), run.prior, t)
             (g,) = torch.autograd.grad(z0, z, back)
         z, z0 = z.detach(), z0.detach()
-        pull = float(prior.schedule.alpha(t)) * g
+        length = math.hypot(float(prior.schedule.alpha(s)), float(prior.schedule.sigma(s)))
+        pull = length * float(prior.schedule.alpha(t)) * g
         return self.ddim(run, z, z0, t, s) + pull, z0
 
     @staticmethod

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.priors.diffusion import DiffusionPrior
+from vipaint_pyro.priors.kernels import forward_step
 from vipaint_pyro.priors.schedules import CLEAN
 from vipaint_pyro.samplers.reverse import ReverseSampler, flow
 from vipaint_pyro.samplers.run import Run
@@ -33,9 +34,11 @@ class ReSampleSampler(ReverseSampler):
 
     .. math:: z_s \sim N\Big(\frac{s_t \alpha_s \hat z_0(y) + \sigma_s^2 z_s'}{s_t + \sigma_s^2},\;
               \Big(\frac1{s_t} + \frac1{\sigma_s^2}\Big)^{-1}\Big), \quad
-              s_t = \gamma\, \frac{\sigma_s^2}{\sigma_t^2}\, \Big(1 - \frac{\alpha_t^2}{\alpha_s^2}\Big)
+              s_t = \gamma\, \frac{\sigma_s^2}{\sigma_t^2}\, v_{ts}, \quad
+              v_{ts} = \sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2} \sigma_s^2
 
-    The last prediction is moved once more. An optimisation of a sample ends where the mean squared residual is that of
+    where the paper has :math:`1 - \alpha_t^2 / \alpha_s^2`, which is that variance of a forward step on its
+    variance-preserving schedules, and 0 where alpha is 1. The last prediction is moved once more. An optimisation of a sample ends where the mean squared residual is that of
     the noise, sigma_y^2 (1e-6 where none is known), or after so many iterations. (The released code has
     :math:`\sigma_t^2` for :math:`\sigma_t` in its prediction, pairs an unrolled step with another's noise level, and
     decays weights in its optimiser.)
@@ -117,8 +120,8 @@ class ReSampleSampler(ReverseSampler):
     def _resampled(self, run: Run, z0: Tensor, z_s: Tensor, t: int, s: int) -> Tensor:
         """z_s between the noised z_0 that explains y and the walk's own, by its eq. 11."""
         schedule = run.prior.schedule
-        (a_t, v_t), (a_s, v_s) = ((float(schedule.alpha(k)), float(schedule.sigma(k)) ** 2) for k in (t, s))
-        weight = self.gamma * v_s / v_t * (1 - a_t**2 / a_s**2)
+        a_s, v_s, v_t = float(schedule.alpha(s)), float(schedule.sigma(s)) ** 2, float(schedule.sigma(t)) ** 2
+        weight = self.gamma * v_s / v_t * float(forward_step(schedule, s, t)[1])
         mean = (weight * a_s * z0 + v_s * z_s) / (weight + v_s)
         return mean + (1 / weight + 1 / v_s) ** -0.5 * run.normal(z_s)
 

@@ -329,7 +329,7 @@ def test_a_field_of_edm_changes_the_prediction_as_it_changes_diffusers_own(chang
 def test_a_field_of_a_variance_exploding_schedule_changes_its_sigmas(changes):
     scheduler = diffusers.ScoreSdeVeScheduler(**changes)
     schedule = DiffusionPrior.from_components(tiny_unet(), scheduler).schedule
-    own = scheduler.discrete_sigmas.double()
+    own = 2 * scheduler.discrete_sigmas.double()  # images in [-1, 1], for the network's in [0, 1]
     torch.testing.assert_close(schedule.sigma(torch.arange(len(own))), own, rtol=1e-4, atol=0)
     unseen = diffusers.ScoreSdeVeScheduler(**changes, snr=0.3, sampling_eps=1e-3, correct_steps=3)
     again = DiffusionPrior.from_components(tiny_unet(), unseen).schedule

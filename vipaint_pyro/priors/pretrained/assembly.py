@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from vipaint_pyro.networks.calls import NETWORKS, check_network, patch_size
@@ -19,7 +20,7 @@ from vipaint_pyro.priors.conditioning import Conditioning
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.pretrained.configs import check_parts_config, constructor, judged
 from vipaint_pyro.priors.pretrained.index import check_class_names, check_null_class
-from vipaint_pyro.priors.schedules import NoiseSchedule
+from vipaint_pyro.priors.schedules import NoiseSchedule, family_of
 from vipaint_pyro.settings import whole
 from vipaint_pyro.wording import counted
 
@@ -112,9 +113,13 @@ def assemble(parts: Components) -> dict:
     _, height, width = shape
     side = patch_size(network)
     schedule = NoiseSchedule.from_scheduler(parts.scheduler, (height // side) * (width // side))
+    unit = family_of(parts.scheduler) == "ScoreSdeVe" and autoencoder is None
+    if unit:  # its images lie in [0, 1], as its pipeline in diffusers ends with: ours have twice their length
+        times = torch.arange(schedule.num_timesteps, device="cpu")
+        schedule = NoiseSchedule(schedule.alpha(times), 2 * schedule.sigma(times), 2 * schedule.terminal_std)
     return {
         "schedule": schedule,
-        "denoiser": denoiser_for(network, parts.scheduler, schedule),
+        "denoiser": denoiser_for(network, parts.scheduler, schedule, unit),
         "latent_shape": shape,
         "codec": codec,
         "conditioning": Conditioning(
