@@ -41,11 +41,14 @@ class Guide(Levels, PyroModule):
         recipe: of a class, what it needs and is, where that is other than its bases': some of the fields ``summary``,
             ``form``, ``levels``, ``joint`` and ``point`` of a :class:`~vipaint_pyro.guides.Recipe`. It is read where
             the class is asked for by its place, ``package.module:Class``.
+        pathwise: of a class, whether a draw is a smooth function of its noise, as Gaussians' are; a choice among
+            components is none, and has no gradient under ``TraceMeanField_ELBO``.
         fitted_to: y that it was last fitted to by :func:`vipaint_pyro.inference.fit`, (N, C', H', W'), or None.
     """
 
     recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
     fitted_to: Tensor | None = None
+    pathwise: ClassVar[bool] = True
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__(name=self._new_name())

@@ -61,6 +61,7 @@ class MixtureGuide(MarkovGuide):
     """
 
     recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
+    pathwise: ClassVar[bool] = False
 
     def __init__(
         self,

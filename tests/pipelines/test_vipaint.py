@@ -365,7 +365,7 @@ def test_a_class_and_its_settings_are_the_guide(pipe):
     by_name = run(pipe, guide="hierarchical", guide_settings={"gamma": "0.5"})
     assert type(by_class.guide) is HierarchicalGuide and torch.equal(by_class.images, by_name.images)
     assert not torch.equal(by_class.images, run(pipe, guide="hierarchical").images)
-    with pytest.raises(ValueError, match="guide_settings are of a guide that is to be fitted"):
+    with pytest.raises(ValueError, match="guide_settings: it is of a guide that is to be fitted"):
         run(pipe, guide=by_class.guide, guide_settings={"gamma": 0.5})
 
 

@@ -22,7 +22,7 @@ from vipaint_pyro.inference.alone import in_turn
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.given import given_y
-from vipaint_pyro.inference.losses import check_loss
+from vipaint_pyro.inference.losses import check_gradients, check_loss
 from vipaint_pyro.inference.optimizers import default_optimizer
 from vipaint_pyro.inference.resting import Resting
 from vipaint_pyro.inference.scheduled import step_schedulers
@@ -160,6 +160,7 @@ def fit(
         raise TypeError(f"optim is an optimizer of pyro.optim, not {shown(optim)}")
     if loss is not None:
         check_loss(loss)
+        check_gradients(loss, guide)
     y, of_images = given_y(model, guide, y), model if isinstance(model, ImageModel) else None
     num_images = y.shape[0]
     streams = NoiseStreams(generator, num_images)

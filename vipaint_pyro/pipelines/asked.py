@@ -16,6 +16,9 @@ __all__ = ["asked_sampler", "saying"]
 
 _SIZE = "images are of the prior's own size here"
 _AFTER = "callback_on_step_end is called after each step"
+#: Settings that a guide has been fitted by, and those that its draws are weighed by, too.
+_OF_THE_FIT = ("guide_settings", "fit_steps", "fit_patience", "num_chains", "num_levels", "loss", "beta")
+_OF_THE_WEIGHTS = ("noise_scale", "perceptual")
 #: Keywords of diffusers' pipelines that there are none of here, and what there is in their place.
 _ELSEWHERE = {
     "num_images_per_prompt": "num_samples says how many samples of each image are drawn",
@@ -74,7 +77,9 @@ def asked_sampler(
             "levels are given by their timesteps: timesteps=timesteps_for(pipe.prior, levels, T_e, T_s), which is in "
             "vipaint_pyro.samplers; T_e and T_s are noise-to-signal ratios, or left out"
         )
-    if unknown and unknown[0] != "guide_name":
+    if unknown and unknown[0] == "guide_name":
+        raise TypeError(f"the method {method!r} fits no guide: leave guide out, or take method='vipaint'")
+    if unknown:
         if unknown[0] in _ELSEWHERE:
             raise TypeError(f"{unknown[0]} is of other pipelines of diffusers: {_ELSEWHERE[unknown[0]]}")
         near = did_you_mean(unknown[0], [*own, *known])
@@ -82,8 +87,11 @@ def asked_sampler(
         raise TypeError(f"unknown setting {unknown[0]!r} of {method}. {near.rstrip() or every}")
     if guide is not None and method != "vipaint":
         raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
-    if guide is not None and settings.get("guide_settings") and "guide_name" not in settings:
-        raise ValueError("guide_settings are of a guide that is to be fitted, and this one was: leave them out")
+    if guide is not None and "guide_name" not in settings:
+        weighed = _OF_THE_WEIGHTS if settings.get("correct", "none") == "none" else ()
+        for name in (*_OF_THE_FIT, *weighed):
+            if settings.get(name):
+                raise ValueError(f"{name}: it is of a guide that is to be fitted, and this one was: leave it out")
     if isinstance(settings.get("timesteps"), list):
         settings = {**settings, "timesteps": tuple(settings["timesteps"])}
     written = {}

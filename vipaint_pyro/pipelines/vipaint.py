@@ -165,6 +165,8 @@ class VIPaintPipeline(priors.PriorPipeline):
         for name, function in (("fit_callback", fit_callback), ("callback_on_step_end", callback_on_step_end)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is a function that is called after each step, not {function!r}")
+        if guide is not None and fit_callback is not None:
+            raise ValueError("fit_callback is called after each step of a fit, and this guide was fitted: leave it out")
         inputs = inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
 
         prior = self.prior

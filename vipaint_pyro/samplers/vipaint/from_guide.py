@@ -13,6 +13,7 @@ from vipaint_pyro.measurements.measurement import Measurement
 from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.priors.diffusion import DiffusionPrior
 from vipaint_pyro.priors.fingerprints import same_weights
+from vipaint_pyro.priors.same_condition import same_condition
 from vipaint_pyro.samplers.base import Sampler, Samples
 from vipaint_pyro.samplers.run import Run
 from vipaint_pyro.samplers.vipaint.gibbs import check_kernels, has_kernels
@@ -90,7 +91,14 @@ class FromGuide(Sampler):
     def draw(self, run: Run) -> Samples:
         if not isinstance(self.guide, Guide):
             return self.sampler.draw(run, self.guide)
-        with self.guide.model.counted(settled(run.prior.calls)):  # a guide asks the prior that it was fitted with
+        own = self.guide.model
+        # What a prior is told may come after the settings: an encoder of texts takes its time.
+        if not same_condition(own.prior, run.prior, own.num_images):
+            raise ValueError(
+                "the guide was fitted under another label, prompt or guidance scale: give the same ones, or fit one to "
+                "these"
+            )
+        with own.counted(settled(run.prior.calls)):  # a guide asks the prior that it was fitted with
             return self.sampler.draw(run, self.guide)
 
 

@@ -70,6 +70,9 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
         ValueError: where settings of DPS's step are given with another one.
     """
     scale = given.measurement_scale
+    if given.correct == "smc":
+        _check_twisted(given)
+        return {**_OF_DPS, "measurement_scale": 0.05 if scale is None else scale}
     if given.refine == "dps":
         if given.zeta == math.inf:  # what another step's is settled on
             raise ValueError("zeta is a finite number, at least 0, but is inf")
@@ -90,6 +93,13 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
         )
     some = 0.0 if given.refine == "ddnm" else 0.03
     return {**_OF_DPS, "measurement_scale": some if scale is None else scale}
+
+
+def _check_twisted(given: Settings) -> None:
+    """Raise ValueError where a step is asked for beside sequential Monte Carlo, which makes its own."""
+    for name, value in _OF_DPS.items():
+        if vars(given)[name] not in (None, value):
+            raise ValueError(f"{name} is of a DPS step, and correct='smc' makes steps of its own: leave {name} out")
 
 
 def _zeta(prior: DiffusionPrior, measurement: Measurement) -> float:

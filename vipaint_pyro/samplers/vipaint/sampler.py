@@ -20,6 +20,7 @@ from vipaint_pyro.guides.settings import checked_settings
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.draws import draw_and_predict, resampled
 from vipaint_pyro.inference.fit import FitResult, fit
+from vipaint_pyro.inference.losses import check_gradients
 from vipaint_pyro.inference.settling import Settling
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.likelihoods import Laplace
@@ -105,6 +106,7 @@ class VIPaintSampler(Settings, Sampler):
                 f"the guide {kind.name!r} takes {counted(kind.levels, 'timestep')}, not {len(times)}: "
                 f"{times}; give as many"
             )
+        check_gradients(getattr(infer, LOSSES[self.loss]), kind.maker)
         if kind.point and self.correct != "none":
             raise ValueError(
                 f"the guide {kind.name!r} is a point: it has no density to weigh its draws with; leave correct at "
