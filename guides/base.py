@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 import torch
@@ -18,7 +19,7 @@ from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, y_for
 from vipaint_pyro.models.base import ImageModel, check_model
 from vipaint_pyro.priors.codecs import latent_mask
-from vipaint_pyro.tensors import check_tensor
+from vipaint_pyro.tensors import check_mode, check_tensor
 from vipaint_pyro.wording import shown
 
 __all__ = ["Guide"]
@@ -44,13 +45,16 @@ class Guide(Levels, PyroModule):
         pathwise: of a class, whether a draw is a smooth function of its noise, as Gaussians' are; a choice among
             components is none, and has no gradient under ``TraceMeanField_ELBO``.
         fitted_to: y that it was last fitted to by :func:`vipaint_pyro.inference.fit`, (N, C', H', W'), or None.
+        fitted_by: the settings of a sampler that fitted it, by name.
     """
 
     recipe: ClassVar[Mapping[str, object]] = {"form": "marginal"}
     fitted_to: Tensor | None = None
+    fitted_by: Mapping[str, object] = MappingProxyType({})
     pathwise: ClassVar[bool] = True
 
     def __init__(self, model: ImageModel) -> None:
+        check_mode("a guide")
         super().__init__(name=self._new_name())
         self._model: tuple[ImageModel | None] = (model,)
         # Pyro makes it where module_local_params is on; the guide may be used there later.
@@ -119,6 +123,7 @@ class Guide(Levels, PyroModule):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """One run, as PyroModule's; it begins without what the model remembers of runs before."""
+        check_mode("a guide")
         self.model.forget()
         return super().__call__(*args, **kwargs)
 
@@ -127,7 +132,10 @@ class Guide(Levels, PyroModule):
         """Raises RuntimeError where the guide was loaded and has none yet."""
         (model,) = self._model
         if model is None:
-            raise RuntimeError("a guide is saved without its model: guide.attach(model) gives it one")
+            raise RuntimeError(
+                "a guide is saved without its model: guide.attach(model) gives it one; what a pipeline has fitted is "
+                "kept whole by vipaint_pyro.save_guide, and read by load_guide"
+            )
         return model
 
     # -- parameters, one per element and image ----------------------------------------------------

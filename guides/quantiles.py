@@ -10,6 +10,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+from vipaint_pyro.alone import in_turn
 from vipaint_pyro.models.diffusion import DiffusionModel
 from vipaint_pyro.models.sites import site
 from vipaint_pyro.per_image_noise import PerImageNoise
@@ -78,7 +79,7 @@ def drawn(
     assert isinstance(model, DiffusionModel)  # others have no levels
     parts: dict[str, list[Tensor]] = {site(t): [] for t in model.timesteps}
     # What an approximation of all images together draws comes from the global state.
-    with torch.no_grad(), isolated(streams.seeds()[0]), poutine.block(), PerImageNoise(streams):
+    with in_turn(), torch.no_grad(), isolated(streams.seeds()[0]), poutine.block(), PerImageNoise(streams):
         for start in range(0, num_samples, AT_ONCE):
             n = min(AT_ONCE, num_samples - start)
             # The plates of the program take the axes -1 to -3.

@@ -91,6 +91,8 @@ class ImageModel(ABC):
             check_tensor("y", y, "(N, C', H', W')", bools=False)
         if y is not None and y.shape != shape:
             raise ValueError(f"y has shape {tuple(y.shape)}, but the operator measures {tuple(shape)}")
+        if y is not None and not y.isfinite().all():
+            raise ValueError("y holds values that are not finite; entries that are not observed are 0, not NaN")
         y = pyro.sample("y", density, obs=y)
         if isinstance(seen, Factored):
             log_factor = seen.log_factor(y)

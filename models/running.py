@@ -20,6 +20,7 @@ from pyro.poutine.runtime import _PYRO_STACK
 from torch import Tensor
 
 from vipaint_pyro.models.algorithms import AVERAGES, OWN_SITES, check_algorithms, guide_of_run, instead_of
+from vipaint_pyro.tensors import check_mode
 
 if TYPE_CHECKING:
     from vipaint_pyro.models.diffusion import DiffusionModel
@@ -40,6 +41,7 @@ def checked_run(model: DiffusionModel) -> Iterator[None]:
             a site otherwise or was made for the other form. (No ValueError: Pyro appends a table of shapes to these.)
         ValueError: for a value of a site that is not of its shape.
     """
+    check_mode("a model")
     needs = check_algorithms(f"the {model.form} form of a diffusion model", instead_of(model))
     try:
         with _Sites(model.num_images) as sites:

@@ -16,7 +16,7 @@ FILES = sorted(p for folder in ("vipaint_pyro", "models", "guides") for p in (RO
 #: A folder, or a module of the package's root, may import those on lines above its own, and itself.
 CHAIN = [
     {"wording"},
-    {"settings", "tensors", "opening"},
+    {"alone", "settings", "tensors", "opening"},
     {"lazily", "faults", "places", "files", "reading", "distributions", "calibration"},
     {"pages", "own_errors"},
     {"randomness"},

@@ -76,7 +76,7 @@ def _array_to_unit(array: np.ndarray, slack: float = 0.0) -> Tensor:
         array = array[..., None]
     if array.ndim != 3:
         raise ValueError(f"an image array is (H, W) or (H, W, C), not {array.shape}")
-    return _tensor_to_unit(torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1), slack)
+    return _tensor_to_unit(torch.from_numpy(np.require(array, requirements=["C", "W"])).permute(2, 0, 1), slack)
 
 
 def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
@@ -89,7 +89,10 @@ def _tensor_to_unit(tensor: Tensor, slack: float = 0.0) -> Tensor:
     if tensor.dtype == torch.bool:
         return tensor.float()
     if not tensor.is_floating_point():
-        raise ValueError(f"an image is 8-bit (uint8) or floating in [0, 1], not {tensor.dtype}")
+        raise ValueError(
+            f"an image is 8-bit (uint8) or floating in [0, 1], not {tensor.dtype}: bytes are made by "
+            ".astype(numpy.uint8), a mask of 0 and 1 by .astype(bool)"
+        )
     if not torch.isfinite(tensor).all():
         raise ValueError("the image holds values that are not finite")
     low, high = tensor.min().item(), tensor.max().item()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vipaint_pyro.wording import shown
 
-__all__ = ["check_device", "check_tensor"]
+__all__ = ["check_device", "check_mode", "check_tensor"]
 
 
 def check_tensor(
@@ -45,3 +45,11 @@ def check_device(device: object) -> None:
             torch.empty(0, device=cast(Any, device))
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"device is one that torch has here, like 'cpu', but is {shown(device)}") from error
+
+
+def check_mode(what: str) -> None:
+    """Raise RuntimeError inside ``torch.inference_mode``, whose tensors take part in no gradient, then or later."""
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            f"{what} is of no use in torch.inference_mode, whose tensors take part in no gradient: take torch.no_grad()"
+        )

@@ -1,5 +1,6 @@
 """Draws of a guide resampled by their importance weights."""
 
+import threading
 import warnings
 
 import pytest
@@ -55,3 +56,33 @@ def test_weights_that_are_not_to_be_relied_on_are_told(pair, monkeypatch, k, war
         draws.resampled(*pair, Y, 1000, 2, seeded())
     assert bool(caught) == warned
     assert all("importance weights: 2 " in str(w.message) for w in caught)
+
+
+def test_draws_of_several_threads_are_as_if_alone(pair):
+    """Pyro keeps its handlers once for the whole process."""
+    model, guide = pair
+
+    def drawn(seed):
+        return draws.draw(model, guide, 20, torch.Generator().manual_seed(seed))[model.timesteps[-1]]
+
+    alone, medians = [drawn(seed) for seed in range(4)], guide.median(num_samples=20)
+    wrong = []
+
+    def work(thread):
+        for _ in range(15):
+            try:
+                if thread == 4:
+                    same = all(torch.equal(v, medians[k]) for k, v in guide.median(num_samples=20).items())
+                else:
+                    same = torch.equal(drawn(thread), alone[thread])
+            except Exception as error:
+                same = error
+            if same is not True:
+                wrong.append((thread, same))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

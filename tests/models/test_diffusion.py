@@ -297,3 +297,18 @@ def test_a_fit_takes_y_as_a_measurement_too(gaussian):
         for take in (lambda v: fit(model, guide, v, num_steps=1), lambda v: HierarchicalGuide(model, v)):
             with pytest.raises(ValueError, match=said):
                 take(given)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_y_of_no_numbers_is_refused_by_every_run(gaussian, value):
+    """SVI's own error names a site and a table of shapes; of an infinite y it had a loss of inf, and no error."""
+    observed = torch.ones(1, 1, 2, 3, dtype=torch.bool)
+    model = DiffusionModel(gaussian, Inpainting(observed), (500, 100))
+    y = torch.zeros(1, 1, 2, 3).double()
+    guide, wrong = HierarchicalGuide(model, y), y.clone()
+    wrong[..., 0] = value
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.01}), Trace_ELBO())
+    for run in (lambda: svi.step(wrong), lambda: model(wrong)):
+        with pytest.raises(ValueError, match="y holds values that are not finite; entries that are not observed are 0"):
+            run()
+    svi.step(y)

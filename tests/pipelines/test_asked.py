@@ -34,6 +34,10 @@ WORDS = [
     ({"levels": 3}, TypeError, r"timesteps=timesteps_for\(pipe.prior, levels, T_e, T_s\)"),
     ({"method": "dps", "measurement_scale": 0.1}, ValueError, "^measurement_scale .* give limit=True or a fraction"),
     ({"limit": False, "measurement_scale": 0.1}, ValueError, "^measurement_scale .* leave limit on"),
+    ({"method": "dps", "guide": "mixture"}, TypeError, "^the method 'dps' fits no guide: leave guide out"),
+    ({"guide": "mixture", "loss": "mean-field"}, ValueError, "^a MixtureGuide chooses among .*loss='trace'"),
+    ({"correct": "smc", "zeta": 3.0}, ValueError, "^zeta is of a DPS step, and correct='smc' makes steps of its own"),
+    ({"correct": "smc", "hidden_pull": 0.5}, ValueError, "^hidden_pull is of a DPS step, and correct='smc'"),
 ]
 
 
@@ -76,3 +80,20 @@ def test_bounded_steps_look_at_the_noise(network_prior):
     seen = Measurement.of(Inpainting(torch.ones(1, 1, 8, 8) > 0), torch.zeros(1, 1, 8, 8))
     for bound in ({"limit": True}, {"fraction": 0.5}):
         DPSSampler(4, measurement_scale=0.1, **bound).settle(network_prior, seen)
+
+
+def test_what_a_fitted_guide_was_fitted_by_is_not_asked_again(pipe):
+    guide = run(pipe).guide
+    settings = {
+        "fit_steps": 3, "fit_patience": 2, "num_chains": 3, "num_levels": 3, "loss": "mean-field", "beta": 2.0,
+        "noise_scale": 0.1, "perceptual": 1.0,
+    }  # fmt: skip
+    again = {"num_inference_steps": 3, "num_samples": 2, "output_type": "pt", "guide": guide}
+    image, generator = picture(), torch.Generator()
+    for name, value in settings.items():
+        with pytest.raises(ValueError, match=f"^{name}: it is of a guide .* and this one was fitted by"):
+            pipe(image, mask_image=torch.ones(8, 8), generator=generator, **again, **{name: value})
+    same = run(pipe, **again, fit_steps=2, num_chains=2, num_levels=2).images  # the same call once more
+    assert torch.equal(same, run(pipe, **again).images)
+    with pytest.raises(ValueError, match="^fit_callback is called after each step of a fit, and this guide was fitted"):
+        pipe(image, mask_image=torch.ones(8, 8), generator=generator, **again, fit_callback=print)

@@ -68,3 +68,9 @@ def test_a_range_stays_with_its_folder_and_goes_with_its_weights(folder, mask, t
 def test_built_in_priors_have_one(name):
     known = VIPaintPipeline.from_pretrained(name).kind
     assert known.about["pictures"] == 500 and 1 < known.limit < 1.5
+
+
+def test_a_pipeline_of_the_same_parts_knows_it_too(folder):
+    pipe = VIPaintPipeline.from_pretrained(folder)
+    assert VIPaintPipeline.from_pipe(pipe).kind is pipe.kind is not None
+    assert VIPaintPipeline.from_pipe(pipe, scheduler=DDPMScheduler(clip_sample=False, beta_end=0.03)).kind is None

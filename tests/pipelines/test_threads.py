@@ -7,10 +7,14 @@ import pyro
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from pyro.infer import Predictive
 
 from tests.conftest import tiny_unet
-from vipaint_pyro import VIPaintPipeline
+from vipaint_pyro import VIPaintPipeline, fit
+from vipaint_pyro.guides import HierarchicalGuide
+from vipaint_pyro.inference.draws import draw
 from vipaint_pyro.measurements import Inpainting, Measurement
+from vipaint_pyro.models import DiffusionModel
 from vipaint_pyro.samplers import VIPaintSampler
 
 MASK = torch.zeros(8, 8)
@@ -106,3 +110,22 @@ def test_a_sampler_in_inference_mode_is_the_same():
     expected = drawn()
     with torch.inference_mode():
         assert torch.equal(drawn(), expected)
+
+
+def test_a_program_of_pyro_says_what_inference_mode_is_not_for(gaussian):
+    """Torch's own words name neither, and a guide that was made in it could never be fitted."""
+    model = DiffusionModel(gaussian, Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)), (500, 100))
+    y = torch.zeros(1, 1, 2, 3).double()
+    guide = HierarchicalGuide(model, y)
+    runs = [
+        lambda: HierarchicalGuide(model, y), guide, lambda: guide(y), lambda: model(y), lambda: draw(model, guide, 2),
+        lambda: guide.median(num_samples=2), lambda: Predictive(model, num_samples=2)(),
+        lambda: fit(model, guide, y, num_steps=1),
+    ]  # fmt: skip
+    with torch.inference_mode():
+        for run in runs:
+            with pytest.raises(RuntimeError, match="a (guide|model) is of no use in torch.inference_mode.*no_grad"):
+                run()
+    with torch.no_grad():
+        assert draw(model, guide, 2)[100].shape == (2, 1, 1, 2, 3)
+    fit(model, guide, y, num_steps=1)

@@ -5,8 +5,10 @@ from copy import deepcopy
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 
 from tests.conftest import tiny_unet
+from vipaint_pyro import VIPaintPipeline
 from vipaint_pyro.exact import GaussianPrior
 from vipaint_pyro.guides import HierarchicalGuide
 from vipaint_pyro.inference import fit
@@ -101,3 +103,30 @@ def test_weights_are_looked_at_only_where_networks_are_not_the_same(network_prio
     monkeypatch.setattr("vipaint_pyro.priors.fingerprints.fingerprint", None)  # to be called is an error
     assert same_weights(prior(network), prior(torch.nn.DataParallel(network)))
     assert same_weights(prior(network), prior(torch.compile(network, backend="eager")))
+
+
+def test_another_label_or_weight_of_guidance_is_refused():
+    """Before anything is drawn; what is told in other words is the same."""
+    pipe = VIPaintPipeline(tiny_unet(classes=5), DDPMScheduler(clip_sample=False), null_class=4)
+    pipe.set_progress_bar_config(disable=True)
+    image, mask = torch.rand(1, 8, 8), torch.zeros(8, 8)
+    mask[2:6, 1:4] = 1
+    few = {"mask_image": mask, "num_inference_steps": 2, "num_samples": 1, "output_type": "pt", "timesteps": (700, 400)}
+
+    def call(guide=None, **told):
+        more = {"fit_steps": 1} if guide is None else {"guide": guide}
+        return pipe(image, generator=torch.Generator().manual_seed(0), **few, **more, **told)
+
+    told = [{}, {"class_labels": 1}, {"class_labels": 2}, {"class_labels": 1, "guidance_scale": 3.0}]
+    for one in told:
+        guide = call(**one).guide
+        for other in told:
+            if one == other:
+                call(guide, **other)
+            else:
+                with pytest.raises(ValueError, match="fitted under another label, prompt or guidance scale"):
+                    call(guide, **other)
+    nothing = call(class_labels=1, guidance_scale=0.0).guide  # the unconditional model by another name
+    call(nothing, class_labels=2, guidance_scale=0.0)
+    call(nothing)
+    call(call(class_labels=[1]).guide, class_labels=1, guidance_scale=1.0)

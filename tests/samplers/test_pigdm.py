@@ -56,7 +56,8 @@ def test_it_is_the_same_in_the_coordinates_of_an_exploding_schedule(gaussian, si
     alpha, sigma = schedule.alpha(torch.arange(1000)), schedule.sigma(torch.arange(1000))
     other = GaussianPrior(gaussian.mean, gaussian.std, NoiseSchedule(torch.ones_like(alpha), sigma / alpha))
     y = torch.full((1, 1, 2, 3), 0.7).double()
-    seen = Measurement(Inpainting(OBSERVED), Gaussian(sigma_y), y) if sigma_y else Measurement.of(Inpainting(OBSERVED), y)
+    mask = Inpainting(OBSERVED)
+    seen = Measurement(mask, Gaussian(sigma_y), y) if sigma_y else Measurement.of(mask, y)
     z, t, s = torch.linspace(-1, 1, 6).double().reshape(1, 1, 1, 2, 3), 700, 400
     ours, _ = PiGDMSampler(10).step(Run(gaussian, seen, 1, seeded(5)), z, t, s)
     theirs, _ = PiGDMSampler(10).step(Run(other, seen, 1, seeded(5)), z / alpha[t], t, s)

@@ -13,12 +13,12 @@ import torch
 from pyro.infer import Trace_ELBO
 from torch import Tensor
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.exact import ExactPosterior, GaussianMixturePrior, exact_posterior
 from vipaint_pyro.exact.likelihood import ExactGaussian
 from vipaint_pyro.guides import Guide, make_guide
 from vipaint_pyro.guides.registry import recipe
 from vipaint_pyro.inference import fit
-from vipaint_pyro.alone import alone
 from vipaint_pyro.inference.weights import draw_path, log_importance_weights
 from vipaint_pyro.measurements.matrix import Matrix
 from vipaint_pyro.measurements.operator import Operator

@@ -9,11 +9,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.app.asked import Asked
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import compose, from_model
-from vipaint_pyro.alone import alone
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.operator import Operator
 from vipaint_pyro.measurements.taken import believed_noise, masked, measured, under

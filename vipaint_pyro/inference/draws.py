@@ -11,6 +11,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+from vipaint_pyro.alone import in_turn
 from vipaint_pyro.calibration import psis
 from vipaint_pyro.faults import NonFiniteError
 from vipaint_pyro.guides.base import Guide
@@ -36,6 +37,8 @@ def draw(
 ) -> dict[int, Tensor]:
     """Draws of a guide's latents: timestep -> z_t with shape (S, N, C, H, W).
 
+    Draws of several threads wait for each other, and for fits.
+
     Args:
         generator: one, or a list with one per image; None takes the global state.
     """
@@ -57,7 +60,7 @@ def draw_and_predict(
     own: Any = guide.model if isinstance(guide, Guide) else model
     shape = (num_samples, model.num_images, *model.prior.latent_shape)
     # The plates of the program take the axes -1 to -3.
-    with torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
+    with in_turn(), torch.no_grad(), own.predictions(), noise, pyro.plate("samples", num_samples, dim=-4):
         trace: Any = poutine.trace(guide).get_trace()
         z = drawn_latents(guide, trace, model.timesteps)
         z0 = {t: own.denoise(z[t], t).reshape(shape) for t in model.timesteps[:-1]}

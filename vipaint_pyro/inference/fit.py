@@ -16,9 +16,9 @@ from pyro.infer.util import zero_grads
 from pyro.poutine.trace_messenger import TraceMessenger
 from torch import Tensor
 
+from vipaint_pyro.alone import in_turn
 from vipaint_pyro.faults import NonFiniteError, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.alone import in_turn
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit_state import FitState
 from vipaint_pyro.inference.given import given_y

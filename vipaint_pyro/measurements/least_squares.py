@@ -53,8 +53,8 @@ def least_squares(
         operator: of N images.
         y: (*, N, C', H', W').
         num_steps: at most so many, of one A and one A^T each.
-        damping: d >= 0, one number, one per image, or one per entry of y, of which those below a millionth of an image's
-            largest are taken for that.
+        damping: d >= 0, one number, one per image, or one per entry of y, of which those below a millionth of an
+            image's largest are taken for that.
 
     Returns:
         Images (*, N, C, H, W).

@@ -104,7 +104,10 @@ def to_y(image: object, operator: Operator, prior: DiffusionPrior) -> Tensor:
     taker = "this operator measures"
     u = to_unit(image, shape, taker, slack=NOISE) if pictures else to_numbers(image, shape, taker)
     if len(u) != n:
-        raise ValueError(f"{counted(len(u), 'image')}, but the operator measures {n}")
+        raise ValueError(
+            f"{counted(len(u), 'image')}, but the operator measures {n}: make it with num_images={len(u)}, or give as "
+            "many images"
+        )
     # 1 itself for pictures: half precision does not give A 1 to the last digit.
     y = 2 * u - (1 if pictures else level.to(u)) if linear else u
     return torch.where(observed, y.to(prior.device, prior.dtype), 0)

@@ -25,7 +25,7 @@ from torch import Tensor
 from vipaint_pyro.kind.range import FILE, Range, read_range, write_range
 from vipaint_pyro.networks.class_embedder import ClassEmbedder
 from vipaint_pyro.priors.diffusion import DiffusionPrior
-from vipaint_pyro.priors.pretrained.folder import MODELS
+from vipaint_pyro.priors.pretrained.folder import parts_kept
 from vipaint_pyro.priors.pretrained.index import TEXT_COMPONENTS
 from vipaint_pyro.priors.pretrained.pipeline import load_pipeline
 from vipaint_pyro.priors.pretrained.text import checked_prompts, encode, sized
@@ -61,9 +61,7 @@ class PriorPipeline(DiffusionPipeline):
     kind: Range | None = None
 
     model_cpu_offload_seq = "text_encoder->text_encoder_2->text_encoder_3->unet->transformer->vae->vqvae"
-    _optional_components = [
-        "unet", "scheduler", "transformer", "vae", "vqvae", "class_embedder", *TEXT_COMPONENTS,
-    ]  # fmt: skip
+    _optional_components = ["unet", "scheduler", "transformer", "vae", "vqvae", "class_embedder", *TEXT_COMPONENTS]
 
     def __init__(
         self,
@@ -93,11 +91,9 @@ class PriorPipeline(DiffusionPipeline):
             text_encoder_3=text_encoder_3, tokenizer_3=tokenizer_3,
         )  # fmt: skip
         self.register_to_config(
-            null_class=null_class,
-            class_names=class_names,
-            image_size=image_size,
+            null_class=null_class, class_names=class_names, image_size=image_size,
             force_zeros_for_empty_prompt=force_zeros_for_empty_prompt,
-        )
+        )  # fmt: skip
 
     @classmethod
     @torch.inference_mode(False)  # weights made in it could take part in no gradient
@@ -116,8 +112,15 @@ class PriorPipeline(DiffusionPipeline):
             TypeError: for an option that there is not.
         """
         pipe, folder = load_pipeline(cls, super().from_pretrained, pretrained_model_name_or_path, kwargs)
-        if not {*MODELS, "scheduler", "image_size"} & kwargs.keys():  # of other parts it is the range no more
+        if parts_kept(kwargs):
             pipe.kind = read_range(folder)
+        return pipe
+
+    @classmethod
+    def from_pipe(cls, pipeline: Any, **kwargs: Any) -> PriorPipeline:
+        """diffusers' own; a pipeline of all the parts of another one has the range of its kind."""
+        pipe = super().from_pipe(pipeline, **kwargs)
+        pipe.kind = pipeline.kind if isinstance(pipeline, PriorPipeline) and parts_kept(kwargs) else None
         return pipe
 
     def save_pretrained(self, save_directory: str | Path, *args: Any, **kwargs: Any) -> None:

@@ -10,10 +10,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.faults import Fault, Stopped
 from vipaint_pyro.guides import Guide
 from vipaint_pyro.images import check_output
-from vipaint_pyro.alone import alone
 from vipaint_pyro.kind.check import looked_at
 from vipaint_pyro.measurements.likelihood import Likelihood
 from vipaint_pyro.measurements.operator import Operator

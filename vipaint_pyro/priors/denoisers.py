@@ -166,8 +166,8 @@ class ScoreDenoiser(_NetworkDenoiser):
     Song et al. (arXiv:2011.13456); diffusers' ``ScoreSdeVePipeline`` networks take sigma as time.
 
     Args:
-        unit: whether the network was trained on images in [0, 1], as those of that pipeline were, which ends in a clamp
-            to it. z is :math:`2 z' - 1` of the network's z' then, and sigma twice the network's, so that
+        unit: whether the network knows images in [0, 1], to which that pipeline clamps. z is :math:`2 z' - 1` of the
+            network's z' then, and sigma twice the network's, so that
             :math:`\hat z_0 = 2 (z' + \sigma'^2 s(z', \sigma')) - 1 = z + \tfrac12 \sigma_t^2\, s(z', \sigma_t / 2)`.
     """
 
@@ -222,12 +222,9 @@ class FlowDenoiser(_NetworkDenoiser):
 
 
 def denoiser_for(network: nn.Module, scheduler: Any, schedule: NoiseSchedule, unit: bool = False) -> Denoiser:
-    """The denoiser that a diffusers network and its scheduler's config describe.
+    """The denoiser that a diffusers network and its scheduler's config describe, for z of this schedule.
 
-    Args:
-        network, scheduler: of diffusers.
-        schedule: that of z.
-        unit: of a score network, as of :class:`ScoreDenoiser`.
+    ``unit`` is of a score network, as of :class:`ScoreDenoiser`.
 
     Raises:
         ValueError: for a prediction type that is not known, or eps-prediction on a schedule whose

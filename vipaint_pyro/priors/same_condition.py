@@ -34,5 +34,7 @@ def _told(prior: DiffusionPrior, num_images: int) -> tuple[Any, float]:
     return condition, denoiser.weight
 
 
-def _alike(first: Tensor, second: Tensor) -> bool:
+def _alike(first: Tensor | None, second: Tensor | None) -> bool:
+    if first is None or second is None:  # unconditional
+        return first is second
     return first.shape == second.shape and torch.equal(*(v.detach().to("cpu", torch.float64) for v in (first, second)))

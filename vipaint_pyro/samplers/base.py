@@ -11,9 +11,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.faults import Fault, Stopped, check_finite, located
 from vipaint_pyro.guides.base import Guide
-from vipaint_pyro.alone import alone
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.measurement import Measurement, check_fits, check_measurement

@@ -37,8 +37,10 @@ class ReSampleSampler(ReverseSampler):
               s_t = \gamma\, \frac{\sigma_s^2}{\sigma_t^2}\, v_{ts}, \quad
               v_{ts} = \sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2} \sigma_s^2
 
-    where the paper has :math:`1 - \alpha_t^2 / \alpha_s^2`, which is that variance of a forward step on its
-    variance-preserving schedules, and 0 where alpha is 1. The last prediction is moved once more. An optimisation of a sample ends where the mean squared residual is that of
+    where the paper has :math:`1 - \alpha_t^2 / \alpha_s^2`, which is v_ts, the variance of a forward step, on its
+    variance-preserving schedules, and 0 where alpha is 1.
+
+    The last prediction is moved once more. An optimisation of a sample ends where the mean squared residual is that of
     the noise, sigma_y^2 (1e-6 where none is known), or after so many iterations. (The released code has
     :math:`\sigma_t^2` for :math:`\sigma_t` in its prediction, pairs an unrolled step with another's noise level, and
     decays weights in its optimiser.)

@@ -141,18 +141,24 @@ def test_dps_of_azula_takes_one_norm_for_the_whole_batch(monkeypatch):
 
 @pytest.mark.parametrize("eta", [0.0, 0.7, 1.0])
 def test_pigdm_where_alpha_is_one(both, monkeypatch, eta):
-    # There azula's factor alpha_s alpha_t is the paper's alpha_t. Its eta is the square of DDIM's.
+    # There azula's factor alpha_s alpha_t is 1; ours is the length of z_s, without which a pull would be of z / length.
+    # Its eta is the square of DDIM's.
     prior, denoiser = both("exploding")
     drawn = draws_of(monkeypatch)
     visited, ours = walk(PiGDMSampler(8, eta=eta), prior, 3)
     zeros = torch.zeros(3, 1, 8, 8)
-    given(monkeypatch, [*(drawn[1:] or [zeros] * 7), zeros, zeros])
-    theirs, x = PGDMSampler(denoiser, Y, masked, lambda y: y, eta=eta**2), ours[0]
-    for t, s, expected in zip(visited[:-2], visited[1:], ours[1:]):
-        x = theirs.step(x, *times(t, s))
-        torch.testing.assert_close(x, expected, **CLOSE)
+    theirs = PGDMSampler(denoiser, Y, masked, lambda y: y, eta=eta**2)
+    noise = [*(drawn[1:] or [zeros] * 7), zeros]
+    for x, t, s, expected, own in zip(ours, visited[:-2], visited[1:], ours[1:], noise):
+        length = float((1 + prior.schedule.sigma(s) ** 2) ** 0.5)
+        given(monkeypatch, [own])
+        pulled = theirs.step(x, *times(t, s))
+        given(monkeypatch, [own])
+        plain = DDIMSampler(denoiser, eta=eta**2).step(x, *times(t, s))
+        torch.testing.assert_close(expected - plain, length * (pulled - plain), **CLOSE)
     # The last step of ours has no pull; azula's, and that of the paper's algorithm 1, has one.
-    last = times(*visited[-2:])
+    last, x = times(*visited[-2:]), ours[-2]
+    given(monkeypatch, [zeros])
     plain = DDIMSampler(denoiser, eta=eta**2).step(x, *last)
     torch.testing.assert_close(plain, ours[-1], **CLOSE)
     given(monkeypatch, [zeros])
@@ -161,7 +167,7 @@ def test_pigdm_where_alpha_is_one(both, monkeypatch, eta):
 
 @pytest.mark.parametrize("schedule", ["preserving", "flow"])
 def test_pigdm_of_azula_pulls_less_by_alpha(both, monkeypatch, schedule):
-    # Algorithm 1 adds alpha_t g, azula alpha_s alpha_t g.
+    # Algorithm 1 adds alpha_t g, times the length of z_s where that is not 1; azula alpha_s alpha_t g.
     prior, denoiser = both(schedule)
     drawn = draws_of(monkeypatch)
     visited, ours = walk(PiGDMSampler(8), prior, 2)
@@ -171,9 +177,10 @@ def test_pigdm_of_azula_pulls_less_by_alpha(both, monkeypatch, schedule):
         theirs = PGDMSampler(denoiser, Y, masked, lambda y: y, eta=1.0).step(z, *times(t, s))
         given(monkeypatch, [drawn[i + 1]])
         plain = DDIMSampler(denoiser, eta=1.0).step(z, *times(t, s))
-        alpha = float(prior.schedule.alpha(s))
+        alpha, sigma = float(prior.schedule.alpha(s)), float(prior.schedule.sigma(s))
+        share = alpha / (alpha**2 + sigma**2) ** 0.5
         assert (ours[i + 1] - plain).abs().max() > 1e-5
-        torch.testing.assert_close(theirs - plain, alpha * (ours[i + 1] - plain), **CLOSE)
+        torch.testing.assert_close(theirs - plain, share * (ours[i + 1] - plain), **CLOSE)
 
 
 @pytest.mark.parametrize("schedule", ["preserving", "exploding", "flow"])

@@ -17,7 +17,8 @@ from vipaint_pyro.priors.pretrained.weights import check_weights, variant_of
 from vipaint_pyro.wording import did_you_mean
 
 __all__ = [
-    "MODELS", "OWN", "check_name", "class_of", "model_parts", "part_of", "read_json", "read_labels", "resolve",
+    "MODELS", "OWN", "check_name", "class_of", "model_parts", "part_of", "parts_kept", "read_json", "read_labels",
+    "resolve",
 ]  # fmt: skip
 
 
@@ -84,6 +85,11 @@ MODELS = {
     "vqvae": ("AutoencoderKL", "VQModel"),
     "class_embedder": ("ClassEmbedder",),
 }
+
+
+def parts_kept(given: Mapping[str, Any]) -> bool:
+    """Whether a call's keywords leave the parts that the range of a prior's pictures was measured with."""
+    return not {*MODELS, "scheduler", "image_size"} & given.keys()
 
 
 # Networks that diffusers lacks: class -> where it lies here.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.faults import located
 from vipaint_pyro.guides import Guide
-from vipaint_pyro.alone import alone
 from vipaint_pyro.inference.checkpoint import Checkpoints
 from vipaint_pyro.inference.fit import FitResult
 from vipaint_pyro.measurements.measurement import Measurement

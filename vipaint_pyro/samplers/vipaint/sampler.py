@@ -6,7 +6,7 @@ Inference", arXiv:2411.18929.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -46,7 +46,7 @@ from vipaint_pyro.samplers.vipaint.refinement import (
     settled_sweeps,
     walk,
 )
-from vipaint_pyro.samplers.vipaint.settings import LOSSES, Settings
+from vipaint_pyro.samplers.vipaint.settings import LOSSES, Fit, Settings
 from vipaint_pyro.samplers.vipaint.weighed import weighed
 from vipaint_pyro.settings import remade, settled
 from vipaint_pyro.wording import counted
@@ -196,6 +196,7 @@ class VIPaintSampler(Settings, Sampler):
         """A guide of this name, fitted; perhaps kept in a file as it goes."""
         guide = make_guide(settled(self.guide_name), model, run.measurement, **settled(self.guide_settings))
         run.guide = guide
+        guide.fitted_by = {field.name: vars(self)[field.name] for field in fields(Fit)}
         check_kernels(guide, settled(self.sweep_levels))
         elbo = getattr(infer, LOSSES[self.loss])
         then = Settling(self.fit_patience, run.fitted) if self.fit_patience else run.fitted

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vipaint_pyro.alone import alone
 from vipaint_pyro.files import write_tensors, write_text
 from vipaint_pyro.files.reading_back import digest_of, read_tensors
 from vipaint_pyro.guides import Guide, make_guide
 from vipaint_pyro.guides.auto import PyroAutoGuide
-from vipaint_pyro.alone import alone
 from vipaint_pyro.measurements.inpainting import Inpainting
 from vipaint_pyro.measurements.likelihoods import Noiseless
 from vipaint_pyro.measurements.measurement import Measurement, check_measurement
