@@ -1,6 +1,7 @@
 """Checking and converting pictures and masks."""
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,15 @@ def test_white_is_to_be_filled():
         assert torch.equal(to_observed(m, 1, (3, 4)), ~hidden)
 
 
+@contextmanager
+def torch_warns_always():
+    torch.set_warn_always(True)
+    try:
+        yield
+    finally:
+        torch.set_warn_always(False)
+
+
 def test_masks_are_cut_at_one_half():
     mask = torch.tensor([[0.0, 0.49, 0.5, 1.0]])
     assert to_observed(mask, 1, (1, 4)).tolist() == [[[[True, True, False, False]]]]
@@ -86,6 +96,17 @@ def test_one_mask_serves_all_and_each_may_have_its_own():
         to_observed(a, (3, 3), 2)
     two = to_observed([a, b], 2, (3, 3))
     assert torch.equal(two[0], ~two[1])
+    with pytest.raises(ValueError, match="a mask has one channel, not 3; those of several images are a list of them"):
+        to_observed(np.stack([a] * 3, -1), 3, (3, 3))
+
+
+def test_bytes_of_a_picture_are_not_written_to(recwarn):
+    # np.asarray of a PIL image is read-only, which torch warns of, once in a process.
+    read_only = np.asarray(PIL.Image.fromarray(np.eye(3, dtype=np.uint8) * 255))
+    assert not read_only.flags.writeable
+    with torch_warns_always():
+        to_observed(read_only, 1, (3, 3))
+    assert not recwarn.list
 
 
 def bad(array):
@@ -105,7 +126,7 @@ BAD_IMAGES = [
     (bad(GREY.astype(np.float32)), ValueError, r"floating images are in \[0, 1\]"),
     (bad(-(GREY / 255.0)), ValueError, r"\(image \+ 1\) / 2"),
     (bad(np.full((3, 4), np.nan)), ValueError, "not finite"),
-    (bad(GREY.astype(np.int64)), ValueError, "8-bit"),
+    (bad(GREY.astype(np.int64)), ValueError, r"8-bit.*bytes are made by .astype\(numpy.uint8\), a mask .*bool"),
     (bad(GREY[:2]), ValueError, "4x2 with 1 channel.*takes 4x3"),
     (bad(np.zeros((2, 3, 4, 5, 6))), ValueError, "image array is"),
     (bad(torch.zeros(4)), ValueError, "image tensor is"),

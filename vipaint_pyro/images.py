@@ -130,6 +130,8 @@ def _refuse(image: object, x: Tensor, shape: Sequence[int], taker: str, mend: st
     """Raise ValueError for an image x (C, H, W) of another shape."""
     if isinstance(image, Tensor) and tuple(image.permute(2, 0, 1).shape) == tuple(shape):
         mend = "a tensor is (C, H, W): give image.permute(2, 0, 1)"
+    if isinstance(image, np.ndarray) and image.shape == tuple(shape):
+        mend = "an array is (H, W, C): give image.transpose(1, 2, 0)"
     c, h, w = x.shape
     raise ValueError(
         f"the image is {w}x{h} with {counted(c, 'channel')}, but {taker} {shape[2]}x{shape[1]} "
@@ -195,7 +197,7 @@ def to_observed(masks: object, num_images: int, size: Sequence[int]) -> Tensor:
         except (ValueError, TypeError) as error:
             raise type(error)(unusable(str(error), isinstance(error, InColour))) from error
         if x.shape[0] != 1:
-            raise ValueError(f"a mask has one channel, not {x.shape[0]}")
+            raise ValueError(f"a mask has one channel, not {x.shape[0]}; those of several images are a list of them")
         if tuple(x.shape[1:]) != tuple(size):
             raise ValueError(
                 f"the mask is {x.shape[2]}x{x.shape[1]}, but the image {size[1]}x{size[0]}; they must be of one size"

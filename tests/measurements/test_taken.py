@@ -151,6 +151,7 @@ def bad(name):
         "number of pictures": (images(1), OPERATORS["deblur"], ValueError, "1 image, but the operator measures 2"),
         "shape": (images(2)[..., :4], OPERATORS["half"], ValueError, "4x8 with 3 .*this operator measures 8x8 with 3"),
         "channels last": (torch.ones(8, 8, 3), OPERATORS["half"], ValueError, r"give image.permute\(2, 0, 1\)"),
+        "channels first": (np.ones((3, 8, 8)), OPERATORS["half"], ValueError, r"give image.transpose\(1, 2, 0\)"),
         "nan": (images(2) * float("nan"), OPERATORS["half"], ValueError, "not finite"),
         "flat": (torch.ones(8), OPERATORS["half"], ValueError, r"\(C, H, W\), not \(8,\)"),
         "none": ([], OPERATORS["half"], ValueError, "no image"),
