@@ -13,6 +13,7 @@ from diffusers import (
 )
 
 from tests.conftest import float64_tables, tiny_unet
+from tests.priors.pretrained.tiny import autoencoder
 from vipaint_pyro.priors.clipping import Dynamic
 from vipaint_pyro.priors.denoisers import denoiser_for
 from vipaint_pyro.priors.diffusion import DiffusionPrior
@@ -142,6 +143,8 @@ def test_a_ve_network_of_diffusers_knows_images_in_0_1(monkeypatch):
     exact = GaussianPrior(0 * one, 0.4 * one, prior.schedule)
     for t in (0, 30, 99):
         torch.testing.assert_close(prior.denoise(Z, t), exact.denoise(Z, t), rtol=1e-9, atol=1e-9)
+    latent = DiffusionPrior.from_components(tiny_unet(4), scheduler, vae=autoencoder())  # of latents nothing is said
+    assert latent.schedule.terminal_std == 50
     assert prior.schedule.terminal_std == 100 and float(prior.schedule.sigma(0)) == pytest.approx(0.02)
 
 

@@ -117,7 +117,8 @@ def test_another_label_or_weight_of_guidance_is_refused():
         more = {"fit_steps": 1} if guide is None else {"guide": guide}
         return pipe(image, generator=torch.Generator().manual_seed(0), **few, **more, **told)
 
-    told = [{}, {"class_labels": 1}, {"class_labels": 2}, {"class_labels": 1, "guidance_scale": 3.0}]
+    guided = [{"class_labels": 1, "guidance_scale": weight} for weight in (3.0, 5.0)]
+    told = [{}, {"class_labels": 1}, {"class_labels": 2}, *guided]
     for one in told:
         guide = call(**one).guide
         for other in told:

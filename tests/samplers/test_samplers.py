@@ -137,6 +137,8 @@ def test_settle_says_what_none_stands_for(network_prior, tmp_path):
     latent = DiffusionPrior.from_pretrained(tmp_path)
     s = settled(latent, LinearMap(lambda x: x, latent.image_shape, dtype=torch.float32), VIPaintSampler(refine="dps"))
     assert (s.noise_scale, s.fraction, s.hidden_pull, s.gradient_checkpointing) == (1.0, 0.3, 1.0, True)
+    twice = LinearMap(lambda x: torch.cat([x, x], -3), latent.image_shape, dtype=torch.float32)  # of 1,536 entries
+    assert settled(latent, twice, VIPaintSampler(refine="dps")).zeta == 2
     masked = Inpainting(torch.ones(1, 1, *latent.image_shape[1:], dtype=torch.bool))
     assert settled(latent, masked).hidden_pull == 1 and settled(latent, masked).guide_name == "hierarchical"
     assert settled(latent, masked, VIPaintSampler(hidden_pull=0.1)).hidden_pull == 0.1

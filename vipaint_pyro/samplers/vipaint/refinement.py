@@ -82,7 +82,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
             "limit": True if given.limit is None else given.limit,
             "fraction": given.fraction or some,
             "hidden_pull": 1.0 if given.hidden_pull is None else given.hidden_pull,
-            "measurement_scale": scale if scale is not None else 0.05 if given.correct == "smc" else 0.0,
+            "measurement_scale": 0.0 if scale is None else scale,
         }
     for name, value in _OF_DPS.items():
         if vars(given)[name] not in (None, value):
