@@ -145,13 +145,16 @@ class Piece:
                 with torch.no_grad():
                     arrived(self._shown(pipe.prior.decode(z)))
 
-        given = self._settings() if self.guide is None else {**asdict(self.fitter), "guide": self.guide}
+        if self.guide is None:  # of a method that fits it in the call, or fits none
+            given: dict[str, Any] = {**self._settings(), "fit_callback": lambda *_: after()}
+        else:
+            given = {**asdict(self.fitter), "guide": self.guide}
         try:
             output = self.pipe(
                 seen, mask, operator=known.operator, likelihood=self.likelihood, **self.asked.condition(),
                 guidance_scale=self.asked.guidance,
                 num_samples=count, generator=generator, output_type="pt", method=self.asked.method,
-                fit_callback=lambda *_: after(), callback_on_step_end=on_step_end, **given,
+                callback_on_step_end=on_step_end, **given,
             )  # fmt: skip
         except (Fault, Stopped) as error:
             if error.output is None:

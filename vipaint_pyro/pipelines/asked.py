@@ -89,10 +89,10 @@ def asked_sampler(
         raise ValueError(f"the method {method!r} draws from no guide: leave guide out")
     if guide is not None and "guide_name" not in settings:
         weighed = _OF_THE_WEIGHTS if settings.get("correct", "none") == "none" else ()
-        known: Mapping[str, object] = guide.fitted_by if isinstance(guide, Guide) else {}
+        before: Mapping[str, object] = guide.fitted_by if isinstance(guide, Guide) else {}
         for name in (*_OF_THE_FIT, *weighed):
-            if settings.get(name) and known.get(name) != settings[name]:  # the same call once more may say it again
-                by = f"by {known[name]}" if name in known else "elsewhere"
+            if settings.get(name) and before.get(name) != settings[name]:  # the same call once more may say it again
+                by = f"by {before[name]}" if name in before else "elsewhere"
                 raise ValueError(
                     f"{name}: it is of a guide that is to be fitted, and this one was fitted {by}: leave it out"
                 )
