@@ -80,3 +80,18 @@ def test_a_mask_is_not_called_inverted_where_anything_speaks_for_it():
     blur = GaussianBlur(SHAPE, 3, 1.0, 2)
     blur.observed = observed.expand(2, *SHAPE)
     assert heard(lambda: Measurement(blur, Gaussian(0.1), y * ~observed)) == []
+
+
+def test_bytes_in_floating_point_are_warned_of():
+    observed = torch.ones(1, 1, 4, 6, dtype=torch.bool)
+    observed[..., 2:] = False
+    y = (random(1, *SHAPE).abs() * 100).round() * observed
+    for make in (
+        lambda: Measurement(Inpainting(observed), Gaussian(0.1), y),
+        lambda: y_for(Inpainting(observed), Gaussian(0.1), y),
+    ):
+        (warning,) = heard(make)
+        assert str(warning.message).startswith(f"y goes from 0 to {y.max():g}, as bytes of a picture do, and images are")
+    blur = GaussianBlur(SHAPE, 3, 1.0, 1)
+    for operator, given in ((Inpainting(observed), y / 127.5 - 1), (Inpainting(observed), -y), (blur, y)):
+        assert heard(lambda operator=operator, given=given: Measurement(operator, Gaussian(0.1), given)) == []

@@ -104,7 +104,7 @@ def y_for(operator: Operator, likelihood: Likelihood, given: Tensor | Measuremen
     y = given.y if isinstance(given, Measurement) else given
     check_y(operator, y, likelihood)
     if not isinstance(given, Measurement):
-        _warn_of_inverted(operator, y)
+        _warn_of_mistaken(operator, y)
     else:
         theirs, ours = given.operator.observed.cpu(), operator.observed.cpu()
         if not torch.equal(theirs.expand(y.shape), ours.expand(y.shape)):
@@ -112,10 +112,16 @@ def y_for(operator: Operator, likelihood: Likelihood, given: Tensor | Measuremen
     return y
 
 
-def _warn_of_inverted(operator: Operator, y: Tensor) -> None:
-    """Say that a mask may be the wrong way round, where y is 0 exactly where it is known, and only there."""
+def _warn_of_mistaken(operator: Operator, y: Tensor) -> None:
+    """Say that a mask may be the wrong way round, where y is 0 exactly where it is known, and that y may be of bytes."""
     if not isinstance(operator, Inpainting):
         return
+    if y.min() >= 0 and 8 < y.max() <= 255:
+        warnings.warn(
+            f"y goes from {y.min():g} to {y.max():g}, as bytes of a picture do, and images are in [-1, 1]: y / 127.5 - "
+            "1 is of bytes what is meant",
+            stacklevel=4,
+        )
     known = operator.observed.to(y.device).expand(y.shape)
     if known.any() and not y[known].any() and y[~known].any():
         warnings.warn(
@@ -162,7 +168,7 @@ class Measurement:
         check_operator(self.operator)
         object.__setattr__(self, "likelihood", as_likelihood(self.likelihood))
         check_y(self.operator, self.y, self.likelihood)
-        _warn_of_inverted(self.operator, self.y)
+        _warn_of_mistaken(self.operator, self.y)
 
     @classmethod
     def of(cls, operator: Operator, y: Tensor) -> Measurement:
