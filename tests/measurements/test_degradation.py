@@ -115,14 +115,16 @@ def test_the_estimate_of_a_function_explains_y_best():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_kept_of_a_call_in_inference_mode_serves_a_fit(kind):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_kept_of_a_call_in_inference_mode_serves_a_fit(kind, dtype):
     operator = KINDS[kind]((1, 8, 8), 1)
-    x = random(1, *operator.image_shape, dtype=torch.float32)
+    x = random(1, *operator.image_shape, dtype=dtype)
     with torch.inference_mode():
         expected = operator(x)
+        inverted = operator.pseudo_inverse(expected)
     x.requires_grad_()
     y = operator(x)
-    assert torch.equal(y, expected)
+    assert torch.equal(y, expected) and torch.equal(operator.pseudo_inverse(y), inverted)
     y.square().sum().backward()
     assert x.grad.isfinite().all()
 

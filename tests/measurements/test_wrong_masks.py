@@ -91,7 +91,7 @@ def test_bytes_in_floating_point_are_warned_of():
         lambda: y_for(Inpainting(observed), Gaussian(0.1), y),
     ):
         (warning,) = heard(make)
-        assert str(warning.message).startswith(f"y goes from 0 to {y.max():g}, as bytes of a picture do, and images are")
+        assert str(warning.message).startswith(f"y goes from 0 to {y.max():g}, as bytes of a picture do, and ")
     blur = GaussianBlur(SHAPE, 3, 1.0, 1)
     for operator, given in ((Inpainting(observed), y / 127.5 - 1), (Inpainting(observed), -y), (blur, y)):
         assert heard(lambda operator=operator, given=given: Measurement(operator, Gaussian(0.1), given)) == []

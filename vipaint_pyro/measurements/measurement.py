@@ -113,7 +113,7 @@ def y_for(operator: Operator, likelihood: Likelihood, given: Tensor | Measuremen
 
 
 def _warn_of_mistaken(operator: Operator, y: Tensor) -> None:
-    """Say that a mask may be the wrong way round, where y is 0 exactly where it is known, and that y may be of bytes."""
+    """Say that a mask may be the wrong way round, where y is 0 exactly where it is known, or y be of bytes."""
     if not isinstance(operator, Inpainting):
         return
     if y.min() >= 0 and 8 < y.max() <= 255:

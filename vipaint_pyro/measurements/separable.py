@@ -65,6 +65,7 @@ class Separable(Degradation):
         return V_r @ (inverse * (U_r.mT @ y @ U_c)) @ V_c.mT
 
     @cached_property
+    @torch.inference_mode(False)  # what is kept may serve a fit
     def _inverted(self) -> tuple[Tensor, ...]:
         """Singular vectors of R and C, and 1 / (r_i c_j), 0 where that is no evidence; float64."""
         (U_r, r, V_r), (U_c, c, V_c) = (torch.linalg.svd(m, full_matrices=False) for m in self._constants)
