@@ -48,7 +48,8 @@ class DPSSampler(ReverseSampler):
 
     Args:
         num_steps: evenly spaced steps from T to the clean image.
-        zeta: step size, at least 0; 0 is plain sampling of the prior.
+        zeta: step size, at least 0; 0 is plain sampling of the prior. It is a length in the coordinates of z, published
+            for variance-preserving schedules: on others, whose z is longer, the same number is a shorter step.
         limit: whether a step may not be longer than the residual; False is as published.
         eta: of the DDIM kernel; 1 is ancestral, as published.
         measurement_scale: sigma of the noise in y, of a measurement that says nothing of it; None for 0.
