@@ -100,6 +100,11 @@ def _replayed() -> Mapping[str, Any] | None:
 
 
 def _check_guide(seen: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+    if "y" in seen and "y" not in drawn:
+        raise TypeError(
+            "a bound was asked for, and the model was run without y, which it draws then: give it, svi.step(y), or "
+            "condition the model on it"
+        )
     if strays := [name for name in ("z_t", "z_s") if name in drawn and name not in seen]:
         raise TypeError(
             f"{guide_of_run()} draws {' and '.join(strays)}, which the marginal form of a model has not: it was made "

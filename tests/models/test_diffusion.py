@@ -7,7 +7,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from pyro.infer import SVI, Predictive, Trace_ELBO
+from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoDelta, AutoNormal
 from pyro.infer.inspect import get_model_relations, render_model
 
@@ -312,3 +312,19 @@ def test_a_y_of_no_numbers_is_refused_by_every_run(gaussian, value):
         with pytest.raises(ValueError, match="y holds values that are not finite; entries that are not observed are 0"):
             run()
     svi.step(y)
+
+
+@pytest.mark.parametrize("loss", [Trace_ELBO, TraceMeanField_ELBO])
+def test_a_bound_without_y_is_refused(gaussian, loss):
+    """Trace_ELBO warned and left the likelihood out, the other had a KeyError of 'y'."""
+    model = DiffusionModel(gaussian, Inpainting(torch.ones(1, 1, 2, 3, dtype=torch.bool)), (500, 100))
+    y = torch.zeros(1, 1, 2, 3).double()
+    guide, adam = HierarchicalGuide(model, y), pyro.optim.Adam({"lr": 0.01})
+    with pytest.raises(TypeError, match=r"the model was run without y.*give it, svi.step\(y\), or condition"):
+        SVI(model, guide, adam, loss()).step()
+    conditioned = poutine.condition(model, {"y": y})
+    pyro.set_rng_seed(0)
+    first = SVI(conditioned, guide, adam, loss()).evaluate_loss()
+    pyro.set_rng_seed(0)
+    assert first == SVI(model, guide, adam, loss()).evaluate_loss(y)
+    assert Predictive(model, guide=guide, num_samples=2)()["y"].shape[-4:] == (1, 1, 2, 3)
