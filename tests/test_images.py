@@ -218,6 +218,7 @@ ELSEWHERE = {
     "measurements/nonlinear.py": "random numbers in [-1, 1], to try a function on: there is no picture in [0, 1]",
     "reading.py": "an error tells the user how to convert",
     "measurements/likelihoods.py": "an error tells the user how to convert",
+    "measurements/measurement.py": "a warning tells the user how to convert",
 }
 
 
