@@ -125,11 +125,9 @@ def test_ve_score_network_removes_the_noise_it_is_told_of():
     torch.testing.assert_close(prior.denoise(Z, t), 2 * (inner + sigma**2 * score) - 1, rtol=1e-5, atol=1e-5)
 
 
-class White(torch.nn.Module):
-    """The score of pictures in [0, 1] that are independent pixels of N(1/2, .04), as a UNet2DModel of no size."""
-
-    def forward(self, z, sigma):
-        return (0.5 - z) / (0.04 + sigma.reshape(-1, 1, 1, 1) ** 2)
+def white(z, sigma, condition):
+    """The score of pictures in [0, 1] that are independent pixels of N(1/2, .04)."""
+    return (0.5 - z) / (0.04 + sigma.reshape(-1, 1, 1, 1) ** 2)
 
 
 def test_a_ve_network_of_diffusers_knows_images_in_0_1(monkeypatch):
@@ -137,8 +135,8 @@ def test_a_ve_network_of_diffusers_knows_images_in_0_1(monkeypatch):
     from vipaint_pyro.exact import GaussianPrior
 
     scheduler, unet = ScoreSdeVeScheduler(num_train_timesteps=100, sigma_max=50), tiny_unet().double()
-    prior, white = DiffusionPrior.from_components(unet, scheduler), White()
-    monkeypatch.setattr(prior.denoiser, "output", lambda z, time, condition: white(z, time))
+    prior = DiffusionPrior.from_components(unet, scheduler)
+    monkeypatch.setattr(prior.denoiser, "output", white)
     one = torch.ones(1, 8, 8, dtype=torch.float64)
     exact = GaussianPrior(0 * one, 0.4 * one, prior.schedule)
     for t in (0, 30, 99):

@@ -71,7 +71,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
     """
     scale = given.measurement_scale
     if given.correct == "smc":
-        _check_twisted(given)
+        _check_no_dps(given, "correct='smc' makes steps of its own")
         return {**_OF_DPS, "measurement_scale": 0.05 if scale is None else scale}
     if given.refine == "dps":
         if given.zeta == math.inf:  # what another step's is settled on
@@ -84,9 +84,7 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
             "hidden_pull": 1.0 if given.hidden_pull is None else given.hidden_pull,
             "measurement_scale": 0.0 if scale is None else scale,
         }
-    for name, value in _OF_DPS.items():
-        if vars(given)[name] not in (None, value):
-            raise ValueError(f"{name} is of a DPS step, and refine is {given.refine!r}: leave {name} out")
+    _check_no_dps(given, f"refine is {given.refine!r}")
     if given.perceptual_refinement:
         raise ValueError(
             f"perceptual_refinement pulls beside a DPS step, and refine is {given.refine!r}: leave it at 0"
@@ -95,11 +93,11 @@ def settled_step(given: Settings, prior: DiffusionPrior, measurement: Measuremen
     return {**_OF_DPS, "measurement_scale": some if scale is None else scale}
 
 
-def _check_twisted(given: Settings) -> None:
-    """Raise ValueError where a step is asked for beside sequential Monte Carlo, which makes its own."""
+def _check_no_dps(given: Settings, instead: str) -> None:
+    """Raise ValueError for a setting of DPS's step, where there is another one instead."""
     for name, value in _OF_DPS.items():
         if vars(given)[name] not in (None, value):
-            raise ValueError(f"{name} is of a DPS step, and correct='smc' makes steps of its own: leave {name} out")
+            raise ValueError(f"{name} is of a DPS step, and {instead}: leave {name} out")
 
 
 def _zeta(prior: DiffusionPrior, measurement: Measurement) -> float:
